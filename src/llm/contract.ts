@@ -1,0 +1,172 @@
+// The contract of a language model: what the profile generator, the judge and the GRPO loop ask of one.
+// It follows Tinker's split of work: the caller owns the loop, data, reward and advantages; the provider owns weights
+// and arithmetic. So everything above this file runs unchanged on the embedded engine and on a cluster.
+
+/** Token ids of one text, first to last. */
+export type TokenIds = readonly number[]
+
+/** Which weights answer: the trained policy, or the frozen base it started from (the judge and the KL reference). */
+export type WeightSet = 'policy' | 'base'
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant'
+  content: string
+}
+
+/** Text to token ids and back, with the model's own chat template. Runs in the caller's thread. */
+export interface Tokenizer {
+  /** Number of ids, special tokens included. */
+  readonly vocabSize: number
+  /** Ids that end a generated text (end of sequence, end of turn). */
+  readonly stopTokens: TokenIds
+  /** Id put before a plain text, where the model wants one. */
+  readonly bosToken: number | undefined
+  /** Ids of a text; no special token is added, and special tokens spelled out in `text` are plain characters. */
+  encode(text: string): number[]
+  /** Text of ids; special tokens are left out. */
+  decode(tokens: TokenIds): string
+  /**
+   * Ids of a conversation under the model's chat template, ready for the assistant's answer.
+   * A model without a template gets the contents separated by blank lines, after `bosToken`.
+   */
+  chat(messages: readonly ChatMessage[]): number[]
+}
+
+export interface SampleRequest {
+  prompt: TokenIds
+  /** One completion per seed; equal seeds with equal prompts give equal completions. */
+  seeds: readonly number[]
+}
+
+export interface SampleOptions {
+  /** Upper bound of a completion's tokens, the stop token included. */
+  maxTokens: number
+  /** 1 samples the model's own distribution; 0 is greedy. Default 1. */
+  temperature?: number
+  /** Nucleus size in (0, 1]; default 1 (off). */
+  topP?: number
+  /** Number of most likely tokens kept; default 0 (off). */
+  topK?: number
+  /** Default: the tokenizer's stop tokens. Pass [] to always fill `maxTokens`. */
+  stopTokens?: TokenIds
+  /**
+   * Constrained decoding: step i may only give a token of `steps[i]` (the last entry repeats);
+   * with `distinct`, a token already given in this completion may not come again.
+   */
+  allowed?: { steps: readonly TokenIds[]; distinct?: boolean }
+  /** Default 'policy'. */
+  weights?: WeightSet
+  signal?: AbortSignal
+  /** Called now and then with the tokens sampled so far, over all completions. */
+  onProgress?: (tokens: number) => void
+}
+
+export interface Completion {
+  /** Sampled ids; ends with the stop token where `stopReason` is 'stop'. */
+  tokens: number[]
+  /** Log probability of each sampled token under the distribution it was drawn from; same length as `tokens`. */
+  logprobs: Float32Array
+  stopReason: 'stop' | 'length'
+}
+
+export interface ScoreRequest {
+  /** Shared by all continuations and computed once; requests whose prefixes begin alike share that part too. */
+  prefix: TokenIds
+  continuations: readonly TokenIds[]
+}
+
+export interface CallOptions {
+  /** Default 'policy'. */
+  weights?: WeightSet
+  signal?: AbortSignal
+}
+
+export interface TrainCompletion {
+  tokens: TokenIds
+  /** One number for all tokens of the completion (GRPO's advantage). Not read by cross_entropy. */
+  advantage: number
+  /** [tokens] weight of each token in the loss: mask, normalisation and importance correction multiplied. */
+  weights: Float32Array
+  /** [tokens] log probabilities under the policy that sampled them. Needed by ppo and cispo. */
+  oldLogprobs?: Float32Array
+  /** [tokens] log probabilities under the frozen base. Needed where `klCoef` is above 0. */
+  refLogprobs?: Float32Array
+}
+
+/** One prompt with many completions, so that a provider can share the prompt's work. */
+export interface TrainGroup {
+  prompt: TokenIds
+  completions: readonly TrainCompletion[]
+}
+
+/**
+ * Token-level losses, minimised. With r_t = exp(logp_t − old_t), A the completion's advantage, w_t the token's weight:
+ *
+ * - cross_entropy: −Σ w_t·logp_t
+ * - ppo:           −Σ w_t·min(r_t·A, clip(r_t, 1−clipLow, 1+clipHigh)·A). With `sequenceRatio`, r_t is replaced by the
+ *                  completion's exp(mean over tokens of weight > 0 of (logp − old)), differentiated through (GSPO)
+ * - cispo:         −Σ w_t·stopgrad(min(r_t, 1+clipHigh))·A·logp_t
+ *
+ * `klCoef` β adds β·Σ w_t·k3_t, k3_t = exp(ref_t − logp_t) − (ref_t − logp_t) − 1, to ppo and cispo.
+ */
+export type TokenLoss =
+  | { type: 'cross_entropy' }
+  | { type: 'ppo'; clipLow: number; clipHigh: number; sequenceRatio?: boolean; klCoef?: number }
+  | { type: 'cispo'; clipHigh: number; klCoef?: number }
+
+export interface ForwardBackwardResult {
+  loss: number
+  /** [group][completion]: log probability and entropy (nats) of every completion token under the current policy. */
+  completions: { logprobs: Float32Array; entropy: Float32Array }[][]
+}
+
+export interface AdamParams {
+  learningRate: number
+  beta1: number
+  beta2: number
+  eps: number
+  /** Decoupled (AdamW). */
+  weightDecay: number
+  /** Gradients are scaled down to this global norm; 0 never clips. */
+  maxGradNorm: number
+}
+
+export interface ModelInfo {
+  /** What the user named: a folder, a file or a hub name. */
+  name: string
+  /** SHA-256 over configuration and weights: what `config.json` of a run records. */
+  digest: string
+  contextLength: number
+  parameters: number
+  /** Parameters that optimStep changes; 0 for a model opened for inference. */
+  trainableParameters: number
+}
+
+/** A language model with a policy that may be trained and a frozen base. All token work is batched by the provider. */
+export interface LanguageModel {
+  readonly info: ModelInfo
+  readonly tokenizer: Tokenizer
+
+  /** [request][seed]. The prompt of a request is computed once for all its seeds. */
+  sample(requests: readonly SampleRequest[], options: SampleOptions): Promise<Completion[][]>
+  /** [request][continuation][token]: log probability of every token of the continuation after the prefix. */
+  score(requests: readonly ScoreRequest[], options?: CallOptions): Promise<Float32Array[][]>
+  /** [prompt][label]: next-token logits restricted to the label ids. */
+  labelLogits(prompts: readonly TokenIds[], labels: TokenIds, options?: CallOptions): Promise<Float32Array[]>
+
+  /** Adds the gradient of the loss to the accumulated gradient. The policy is not changed. */
+  forwardBackward(groups: readonly TrainGroup[], loss: TokenLoss, options?: { signal?: AbortSignal }): Promise<ForwardBackwardResult>
+  /** One AdamW step with the accumulated gradient, which is then cleared. `gradNorm` is the norm before clipping. */
+  optimStep(adam: AdamParams): Promise<{ gradNorm: number }>
+  /** Policy and optimiser state into a folder; the policy's part is in a standard format (PEFT, or a Hugging Face folder). */
+  saveState(folder: string): Promise<void>
+  /** What saveState wrote. Afterwards the model continues exactly as the saved one would have. */
+  loadState(folder: string): Promise<void>
+  /** The policy alone: a PEFT adapter (adapter_config.json, adapter_model.safetensors) or full weights. */
+  savePolicy(folder: string): Promise<void>
+  /** What savePolicy wrote. */
+  loadPolicy(folder: string): Promise<void>
+  /** Frees the model. Calls under way end with a CancelledError. */
+  close(): Promise<void>
+}
