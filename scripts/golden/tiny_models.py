@@ -16,7 +16,7 @@ OUT = Path(__file__).parents[2] / "src" / "engine" / "golden"
 PROMPT = [1, 17, 5, 42, 63, 0, 8, 8, 31, 20]
 
 COMMON = dict(
-    vocab_size=64, hidden_size=32, intermediate_size=20, num_hidden_layers=2, num_attention_heads=4,
+    vocab_size=64, hidden_size=32, intermediate_size=10, num_hidden_layers=2, num_attention_heads=4,
     num_key_value_heads=2, rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2,
 )
 # Wavelengths 6, 30, 140 and 664: one left alone, one blended, two slowed down.
