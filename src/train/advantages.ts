@@ -1,15 +1,11 @@
 // Rewards of rollouts to advantages, and the filter of groups that teach nothing (METHOD.md §8).
+import { mean } from '../util/stats.ts'
 
 /** What a reward's distance to its group's mean is divided by. */
 export type ScaleRewards = 'group' | 'batch' | 'none'
 
 const TOLERANCE = 1e-6
 const EPSILON = 1e-4
-
-/** Mean of a list; 0 of an empty one. */
-export function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
-}
 
 /** Standard deviation with n − 1 in the denominator, as TRL has it; 0 for fewer than two values. */
 export function deviation(values: readonly number[]): number {

@@ -1,0 +1,131 @@
+// The generator's prompt, the cleaning of its answers, and the profile cache.
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { toyPolicy, toyTokenizer, toyUsers } from '../train/testing/toy-policy.ts'
+import { ProfileCache } from './cache.ts'
+import { cleanProfile } from './clean.ts'
+import { generateProfiles } from './generate.ts'
+import { buildProfilePrompt } from './history.ts'
+import { profileUsers } from './profile-users.ts'
+
+const interaction = (text: string) => ({ text, time: undefined, metadata: {} })
+
+describe('buildProfilePrompt', () => {
+  // One token is one character here: "- abc\n" costs 6.
+  const history = ['first', 'second', 'third'].map(interaction)
+
+  it('shows the most recent interactions that fit, oldest first', () => {
+    const fits = (historyTokens: number) =>
+      buildProfilePrompt(history, toyTokenizer, { historyTokens, interactionTokens: 50 }).texts
+    expect(fits(100)).toEqual(['first', 'second', 'third'])
+    expect(fits(17)).toEqual(['second', 'third'])
+    expect(fits(16)).toEqual(['third'])
+    expect(fits(5)).toEqual(['th'])
+  })
+
+  it('cuts long interactions at a token and never inside a character', () => {
+    const cut = (text: string, interactionTokens: number) =>
+      buildProfilePrompt([interaction(text)], toyTokenizer, { historyTokens: 100, interactionTokens }).texts
+    expect(cut('on coffee and tea', 4)).toEqual(['on coffee'])
+    expect(cut('né', 2)).toEqual(['n'])
+  })
+
+  it('keeps each interaction on one line and skips empty ones', () => {
+    const texts = buildProfilePrompt([interaction('a\n\n b'), interaction(' \n')], toyTokenizer, {
+      historyTokens: 100,
+      interactionTokens: 50,
+    }).texts
+    expect(texts).toEqual(['a b'])
+  })
+
+  it('never lists more tokens than the budget', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ maxLength: 40 }), { maxLength: 8 }),
+        fc.integer({ min: 4, max: 80 }),
+        fc.integer({ min: 1, max: 30 }),
+        (texts, historyTokens, interactionTokens) => {
+          const shown = buildProfilePrompt(texts.map(interaction), toyTokenizer, { historyTokens, interactionTokens })
+          const cost = shown.texts.reduce((sum, text) => sum + toyTokenizer.encode(`- ${text}\n`).length, 0)
+          expect(cost).toBeLessThanOrEqual(historyTokens)
+        },
+      ),
+    )
+  })
+})
+
+describe('cleanProfile', () => {
+  it.each([
+    ['  likes tea. \n', 'likes tea.'],
+    ['Profile: likes tea', 'likes tea'],
+    ['<think>\nhm\n</think>\n\nlikes tea<|im_end|>', 'likes tea'],
+    ['<think>never ends', ''],
+    ['assistant\nlikes  tea</s>', 'likes tea'],
+    ['likes a < b and b > c', 'likes a < b and b > c'],
+    ['', ''],
+  ])('%j becomes %j', (text, profile) => expect(cleanProfile(text)).toBe(profile))
+})
+
+describe('generateProfiles', () => {
+  it('says what to lower where prompt and profile do not fit the context', async () => {
+    const options = {
+      prompt: { historyTokens: 100, interactionTokens: 20 },
+      maxTokens: 5000,
+      temperature: 1,
+      seeds: () => [1],
+    }
+    await expect(generateProfiles(toyPolicy(), toyUsers(1, 'u'), options)).rejects.toThrow(/prompt\.historyTokens/)
+  })
+})
+
+describe('the profile cache', () => {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'bump-cache-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  const options = () => ({
+    settings: { prompt: { historyTokens: 400, interactionTokens: 60 }, maxTokens: 6, temperature: 0, seed: 1 },
+    weights: 'weights-1',
+    out: join(folder, 'profiles.jsonl'),
+  })
+
+  it('goes on where an interrupted command stopped', async () => {
+    const users = toyUsers(40, 'u')
+    let calls = 0
+    const dies = toyPolicy({
+      onCall: () => {
+        if (++calls === 2) throw new Error('power cut')
+      },
+    })
+    await expect(profileUsers(dies, users, options())).rejects.toThrow('power cut')
+    appendFileSync(options().out, '{"user":"u20","prof')
+    const done: number[] = []
+    const profiles = await profileUsers(toyPolicy(), users, { ...options(), onProgress: (n) => done.push(n) })
+    expect(done).toEqual([16, 32, 40])
+    expect(profiles.map(({ user }) => user)).toEqual(users.map(({ id }) => id))
+    expect(readFileSync(options().out, 'utf8').trim().split('\n')).toHaveLength(40)
+  })
+
+  it('writes a new profile where the history or the generator changed, and keeps one per user', async () => {
+    const users = toyUsers(3, 'u')
+    const before = await profileUsers(toyPolicy(), users, options())
+    users[1].history.push(interaction('one more record'))
+    const after = await profileUsers(toyPolicy(), users, options())
+    expect(after[0]).toEqual(before[0])
+    expect(after[1].history).not.toBe(before[1].history)
+    const other = await profileUsers(toyPolicy(), users, { ...options(), weights: 'weights-2' })
+    expect(other[0].generator).not.toBe(before[0].generator)
+    expect(readFileSync(options().out, 'utf8').trim().split('\n')).toHaveLength(3)
+  })
+
+  it('names the line that is not its own', () => {
+    const path = join(folder, 'notes.jsonl')
+    writeFileSync(path, '{"user":1}\n')
+    expect(() => new ProfileCache(path)).toThrow(/notes\.jsonl:1 is no line of a profile cache/)
+  })
+})
