@@ -1,0 +1,23 @@
+// Opens the judge that a configuration names.
+import type { LanguageModel } from '../llm/contract.ts'
+import type { JudgeConfig } from './config.ts'
+import { likelihoodJudge } from './likelihood.ts'
+import { listwiseJudge } from './listwise.ts'
+import { pointwiseJudge } from './pointwise.ts'
+import type { Judge } from './types.ts'
+
+/**
+ * A judge over the frozen base weights of `model`. With `cacheEntries` above 0 it keeps that many scores between calls;
+ * training does not, so that a resumed run asks the model the very batches that an uninterrupted one asks.
+ */
+export function createJudge(model: LanguageModel, config: JudgeConfig, options: { cacheEntries?: number } = {}): Judge {
+  const { cacheEntries = 0 } = options
+  switch (config.type) {
+    case 'likelihood':
+      return likelihoodJudge(model, config, cacheEntries)
+    case 'pointwise':
+      return pointwiseJudge(model, config, cacheEntries)
+    case 'listwise':
+      return listwiseJudge(model, config, cacheEntries)
+  }
+}

@@ -1,0 +1,76 @@
+// The likelihood scorer: how much likelier an interaction becomes when the profile is known (METHOD.md §5). It needs
+// no instruction following, so any causal language model can judge, also a tiny one.
+import type { LanguageModel, ScoreRequest, TokenIds } from '../llm/contract.ts'
+import { checkFits, truncateText } from './budget.ts'
+import type { JudgeConfig } from './config.ts'
+import { matrixJudge, type Pair } from './matrix.ts'
+import { likelihoodPrefix, UNCONDITIONAL_PREFIX } from './prompts.ts'
+import type { Judge } from './types.ts'
+
+/**
+ * score(profile, interaction) = [log p(interaction | profile) − log p(interaction)] / tokens(interaction), in nats per
+ * token. The space that ends a prefix is moved to the interaction, so that both sides are tokenised as in running text.
+ */
+export function likelihoodJudge(
+  model: LanguageModel,
+  config: Extract<JudgeConfig, { type: 'likelihood' }>,
+  cacheEntries: number,
+): Judge {
+  const { tokenizer } = model
+  const prefixTokens = (text: string): TokenIds => [
+    ...(tokenizer.bosToken === undefined ? [] : [tokenizer.bosToken]),
+    ...tokenizer.encode(text.trimEnd()),
+  ]
+  const profilePrefix = (profile: string) =>
+    prefixTokens(likelihoodPrefix(truncateText(tokenizer, profile, config.maxProfileTokens)))
+  const interactionTokens = (interaction: string): TokenIds =>
+    tokenizer.encode(` ${interaction.trim()}`).slice(0, config.maxInteractionTokens)
+
+  const score = async (pairs: readonly Pair[], signal?: AbortSignal) => {
+    const interactions = [...new Set(pairs.map((pair) => pair.interaction))]
+    const continuations = new Map(interactions.map((interaction) => [interaction, interactionTokens(interaction)]))
+    const byProfile = new Map<string, string[]>()
+    for (const { profile, interaction } of pairs) {
+      const row = byProfile.get(profile)
+      if (row) row.push(interaction)
+      else byProfile.set(profile, [interaction])
+    }
+    const requestOf = (prefix: TokenIds, texts: readonly string[]): ScoreRequest => ({
+      prefix,
+      continuations: texts.map((text) => continuations.get(text) ?? []),
+    })
+    const requests = [
+      requestOf(prefixTokens(UNCONDITIONAL_PREFIX), interactions),
+      ...[...byProfile].map(([profile, texts]) => requestOf(profilePrefix(profile), texts)),
+    ]
+    let tokens = 0
+    for (const request of requests) {
+      const lengths = request.continuations.map((continuation) => continuation.length)
+      checkFits(model, request.prefix.length + Math.max(...lengths))
+      tokens += request.prefix.length + lengths.reduce((sum, length) => sum + length, 0)
+    }
+    const [unconditional, ...conditional] = await model.score(requests, { weights: 'base', signal })
+
+    const baseline = new Map(interactions.map((interaction, i) => [interaction, sum(unconditional[i])]))
+    const rows = new Map<string, Map<string, number>>()
+    let row = 0
+    for (const [profile, texts] of byProfile) {
+      const logprobs = conditional[row++]
+      rows.set(
+        profile,
+        new Map(
+          texts.map((text, i) => [text, (sum(logprobs[i]) - (baseline.get(text) ?? Number.NaN)) / logprobs[i].length]),
+        ),
+      )
+    }
+    const scores = pairs.map(({ profile, interaction }) => rows.get(profile)?.get(interaction) ?? Number.NaN)
+    return { scores, tokens }
+  }
+  return matrixJudge(model, config, score, cacheEntries)
+}
+
+function sum(values: Float32Array): number {
+  let total = 0
+  for (const value of values) total += value
+  return total
+}

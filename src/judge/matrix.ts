@@ -1,0 +1,57 @@
+// Judges that score one (profile, interaction) pair at a time: likelihood and pointwise. One sparse matrix of pairs
+// serves both directions, read row-wise forward and column-wise backward.
+import type { LanguageModel } from '../llm/contract.ts'
+import { ScoreCache, scoreKey } from './cache.ts'
+import type { JudgeConfig } from './config.ts'
+import type { Judge, Pool, RankRequest, RankResult } from './types.ts'
+
+/** One cell of the matrix. */
+export interface Pair {
+  profile: string
+  interaction: string
+}
+
+/** [pair] scores and the tokens they cost; all pairs in one model call. */
+export type PairScorer = (pairs: readonly Pair[], signal?: AbortSignal) => Promise<{ scores: number[]; tokens: number }>
+
+/** A judge over a pair scorer: equal pairs are scored once, and kept for later calls where `cacheEntries` allows. */
+export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: PairScorer, cacheEntries: number): Judge {
+  const cache = new ScoreCache<number>(cacheEntries)
+  const keyOf = ({ profile, interaction }: Pair) =>
+    scoreKey(config.type, model.info.digest, config.maxProfileTokens, config.maxInteractionTokens, profile, interaction)
+  return {
+    config,
+    async rank(request: RankRequest, options = {}): Promise<RankResult> {
+      const known = new Map<string, number>()
+      const missing = new Map<string, Pair>()
+      const keysOf = (pool: Pool, pair: (candidate: string) => Pair): string[] =>
+        pool.candidates.map((candidate) => {
+          const cell = pair(candidate)
+          const key = keyOf(cell)
+          if (known.has(key) || missing.has(key)) return key
+          const cached = cache.get(key)
+          if (cached === undefined) missing.set(key, cell)
+          else known.set(key, cached)
+          return key
+        })
+      const forward = request.forward.map((pool) => keysOf(pool, (c) => ({ profile: pool.query, interaction: c })))
+      const backward = request.backward.map((pool) => keysOf(pool, (c) => ({ profile: c, interaction: pool.query })))
+      let tokens = 0
+      if (missing.size > 0) {
+        const fresh = await score([...missing.values()], options.signal)
+        tokens = fresh.tokens
+        let i = 0
+        for (const key of missing.keys()) {
+          known.set(key, fresh.scores[i])
+          cache.set(key, fresh.scores[i++])
+        }
+      }
+      const scoresOf = (keys: readonly string[]) => [keys.map((key) => known.get(key) ?? Number.NaN)]
+      return {
+        forward: forward.map(scoresOf),
+        backward: backward.map(scoresOf),
+        usage: { pairs: missing.size, tokens },
+      }
+    },
+  }
+}

@@ -1,0 +1,48 @@
+// The pointwise scorer: the log-odds of yes against no for one pair of profile and interaction (METHOD.md §5).
+import type { LanguageModel } from '../llm/contract.ts'
+import { BumpError } from '../util/errors.ts'
+import { checkFits, truncateText } from './budget.ts'
+import type { JudgeConfig } from './config.ts'
+import { matrixJudge, type Pair } from './matrix.ts'
+import { POINTWISE_ANSWERS, pointwisePrompt } from './prompts.ts'
+import type { Judge } from './types.ts'
+
+/** score(profile, interaction) = logit(Yes) − logit(No) as the first token of the answer; one prompt a pair. */
+export function pointwiseJudge(
+  model: LanguageModel,
+  config: Extract<JudgeConfig, { type: 'pointwise' }>,
+  cacheEntries: number,
+): Judge {
+  const { tokenizer } = model
+  const answers = POINTWISE_ANSWERS.map((answer) => tokenizer.encode(answer)[0])
+  if (answers[0] === answers[1])
+    throw new BumpError(
+      `the tokenizer of ${model.info.name} begins ${POINTWISE_ANSWERS.join(' and ')} with the same token, ` +
+        'so the pointwise scorer cannot compare them: use the likelihood scorer',
+    )
+  const score = async (pairs: readonly Pair[], signal?: AbortSignal) => {
+    const cut = new Map<string, string>()
+    const truncated = (text: string, maxTokens: number) => {
+      const key = `${maxTokens} ${text}`
+      const done = cut.get(key) ?? truncateText(tokenizer, text, maxTokens)
+      cut.set(key, done)
+      return done
+    }
+    const prompts = pairs.map(({ profile, interaction }) =>
+      tokenizer.chat(
+        pointwisePrompt(
+          truncated(profile, config.maxProfileTokens),
+          truncated(interaction, config.maxInteractionTokens),
+        ),
+      ),
+    )
+    let tokens = 0
+    for (const prompt of prompts) {
+      checkFits(model, prompt.length + 1)
+      tokens += prompt.length
+    }
+    const logits = await model.labelLogits(prompts, answers, { weights: 'base', signal })
+    return { scores: logits.map(([yes, no]) => yes - no), tokens }
+  }
+  return matrixJudge(model, config, score, cacheEntries)
+}
