@@ -1,0 +1,170 @@
+// Differentiable operators. Each adds its forward nodes and registers its gradient rule. Shapes are the caller's duty;
+// nothing broadcasts unless its docstring says so. Gradients were checked in f64 against central differences
+// (operators.test.ts). Notation: dy is the gradient of the output.
+import type { Graph, Value } from './graph.ts'
+
+export interface MatMulOptions {
+  transposeA?: boolean
+  transposeB?: boolean
+  /** Factor on the product. */
+  alpha?: number
+  /** Rank of both operands; batch dimensions must agree. Default 2. */
+  rank?: number
+}
+
+/** alpha · op(a) · op(b), without a gradient rule. */
+export function product(g: Graph, a: Value, b: Value, options: MatMulOptions = {}): Value {
+  const { transposeA = false, transposeB = false, alpha = 1, rank = 2 } = options
+  if (g.fused && (transposeA || transposeB || alpha !== 1))
+    return g.op('FusedMatMul', [a, b], {
+      transA: transposeA ? 1 : 0,
+      transB: transposeB ? 1 : 0,
+      alpha: { float: alpha },
+    })
+  const swap = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i))
+  const left = transposeA ? g.op('Transpose', [a], { perm: swap }) : a
+  const right = transposeB ? g.op('Transpose', [b], { perm: swap }) : b
+  const y = g.op('MatMul', [left, right])
+  return alpha === 1 ? y : g.op('Mul', [y, g.scalar(alpha)])
+}
+
+/** y = alpha · a · b, or alpha · a · bᵀ. */
+export function matmul(g: Graph, a: Value, b: Value, options: Omit<MatMulOptions, 'transposeA'> = {}): Value {
+  const { transposeB = false, alpha = 1, rank = 2 } = options
+  return g.record(product(g, a, b, options), [a, b], (dy) => [
+    a.needsGrad ? product(g, dy!, b, { transposeB: !transposeB, alpha, rank }) : undefined,
+    b.needsGrad
+      ? transposeB
+        ? product(g, dy!, a, { transposeA: true, alpha, rank })
+        : product(g, a, dy!, { transposeA: true, alpha, rank })
+      : undefined,
+  ])
+}
+
+/** a + b of equal shapes. */
+export function add(g: Graph, a: Value, b: Value): Value {
+  return g.record(g.op('Add', [a, b]), [a, b], (dy) => [dy, dy])
+}
+
+/** x [N,F] + bias [F], broadcast over rows. */
+export function addBias(g: Graph, x: Value, bias: Value): Value {
+  return g.record(g.op('Add', [x, bias]), [x, bias], (dy) => [
+    dy,
+    bias.needsGrad ? g.op('ReduceSum', [dy, g.ints([0])], { keepdims: 0 }) : undefined,
+  ])
+}
+
+/** Reshape to `shape`; `back` is the shape of x (both int64 vectors). A 0 in either would mean "copy": avoid empty axes. */
+export function reshape(g: Graph, x: Value, shape: Value, back: Value): Value {
+  return g.record(g.op('Reshape', [x, shape]), [x], (dy) => [g.op('Reshape', [dy, back])])
+}
+
+export function transpose(g: Graph, x: Value, perm: readonly number[]): Value {
+  const inverse: number[] = []
+  perm.forEach((p, i) => {
+    inverse[p] = i
+  })
+  return g.record(g.op('Transpose', [x], { perm }), [x], (dy) => [g.op('Transpose', [dy], { perm: inverse })])
+}
+
+/** Two parts of x along axis 0; `sizes` is an int64 vector of two. */
+export function splitRows(g: Graph, x: Value, sizes: Value): [Value, Value] {
+  const parts = g.opN('Split', [x, sizes], 2, { axis: 0 })
+  const zero = (part: Value) => g.op('Mul', [part, g.scalar(0)])
+  g.recordN(parts, [x], (da, db) => [g.op('Concat', [da ?? zero(parts[0]), db ?? zero(parts[1])], { axis: 0 })])
+  return [parts[0], parts[1]]
+}
+
+/** a above b, along axis 0; `sizes` holds their row counts. */
+export function concatRows(g: Graph, a: Value, b: Value, sizes: Value): Value {
+  return g.record(g.op('Concat', [a, b], { axis: 0 }), [a, b], (dy) => g.opN('Split', [dy, sizes], 2, { axis: 0 }))
+}
+
+/** Rows of table [V,H] by ids [N]. Repeated ids add up in the table's gradient. */
+export function gatherRows(g: Graph, table: Value, ids: Value): Value {
+  return g.record(g.op('Gather', [table, ids], { axis: 0 }), [table], (dy) => [scatterAddRows(g, table, ids, dy!)])
+}
+
+/** Zeros like `like` [V,H], plus rows [N,H] added at ids [N]. Without `reduction: add` repeated ids would lose rows. */
+export function scatterAddRows(g: Graph, like: Value, ids: Value, rows: Value): Value {
+  const zeros = g.op('Mul', [like, g.scalar(0)])
+  return g.op('ScatterND', [zeros, g.op('Unsqueeze', [ids, g.ints([1])]), rows], { reduction: 'add' })
+}
+
+/**
+ * Root-mean-square normalisation over the last axis: y = x·w/√(mean(x²)+eps), x [.., width], w [width].
+ * dx = inv·(dy·w) − x·inv³/width·Σ(dy·w·x); dw = Σ_rows dy·x·inv.
+ */
+export function rmsNorm(g: Graph, x: Value, w: Value, eps: number, width: number): Value {
+  let y: Value
+  let inverse: Value
+  if (g.fused) {
+    ;[y, inverse] = g.opN('SimplifiedLayerNormalization', [x, w], 2, { axis: -1, epsilon: { float: eps }, stash_type: 1 })
+  } else {
+    const meanSquare = g.op('ReduceMean', [g.op('Mul', [x, x])], { axes: [-1], keepdims: 1 })
+    inverse = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [meanSquare, g.scalar(eps)])])])
+    y = g.op('Mul', [g.op('Mul', [x, inverse]), w])
+  }
+  return g.record(y, [x, w], (dy) => {
+    const weighted = g.op('Mul', [dy, w])
+    const along = sumLast(g, g.op('Mul', [weighted, x]))
+    const cube = g.op('Mul', [inverse, g.op('Mul', [inverse, inverse])])
+    const pull = g.op('Mul', [along, g.op('Mul', [cube, g.scalar(1 / width)])])
+    const dx = g.op('Sub', [g.op('Mul', [weighted, inverse]), g.op('Mul', [x, pull])])
+    if (!w.needsGrad) return [dx, undefined]
+    const rows = g.op('Reshape', [g.op('Mul', [dy, g.op('Mul', [x, inverse])]), g.ints([-1, width])])
+    return [dx, g.op('ReduceSum', [rows, g.ints([0])], { keepdims: 0 })]
+  })
+}
+
+/** silu(gate)·up, silu(a) = a·σ(a). */
+export function gatedSilu(g: Graph, gate: Value, up: Value): Value {
+  const sigma = g.op('Sigmoid', [gate])
+  const silu = g.op('Mul', [gate, sigma])
+  return g.record(g.op('Mul', [silu, up]), [gate, up], (dy) => {
+    const scaled = g.op('Mul', [dy, sigma])
+    const slope = g.op('Sub', [g.op('Add', [gate, g.scalar(1)]), silu])
+    return [g.op('Mul', [g.op('Mul', [scaled, up]), slope]), g.op('Mul', [scaled, gate])]
+  })
+}
+
+/** Cosines and sines of the rotary embedding for every row, in the form that the graph's precision wants. */
+export interface Rotary {
+  /** f32: row positions [1,N] and tables [maxPosition, D/2]. */
+  positions?: Value
+  cosTable?: Value
+  sinTable?: Value
+  negativeSinTable?: Value
+  /** f64: per row [N,1,D], the halves repeated. */
+  cos?: Value
+  sin?: Value
+}
+
+/** Rotary embedding (half-split form) of x [N, heads·D]. Its gradient is the same rotation backwards (−sin). */
+export function rotary(g: Graph, x: Value, heads: number, headDim: number, r: Rotary): Value {
+  const flat = g.ints([-1, heads * headDim])
+  if (g.fused) {
+    const rows = g.ints([1, -1, heads * headDim])
+    const turn = (v: Value, sin: Value) =>
+      g.op('Reshape', [g.op('RotaryEmbedding', [g.op('Reshape', [v, rows]), r.positions, r.cosTable, sin]), flat])
+    return g.record(turn(x, r.sinTable!), [x], (dy) => [turn(dy!, r.negativeSinTable!)])
+  }
+  const perHead = g.ints([-1, heads, headDim])
+  const half = (v: Value, backwards: boolean) => {
+    const [a, b] = g.opN('Split', [v, g.ints([headDim / 2, headDim / 2])], 2, { axis: -1 })
+    return backwards
+      ? g.op('Concat', [b, g.op('Neg', [a])], { axis: -1 })
+      : g.op('Concat', [g.op('Neg', [b]), a], { axis: -1 })
+  }
+  const v = g.op('Reshape', [x, perHead])
+  const turned = g.op('Add', [g.op('Mul', [v, r.cos]), g.op('Mul', [half(v, false), r.sin])])
+  return g.record(g.op('Reshape', [turned, flat]), [x], (dy) => {
+    const d = g.op('Reshape', [dy, perHead])
+    return [g.op('Reshape', [g.op('Add', [g.op('Mul', [d, r.cos]), half(g.op('Mul', [d, r.sin]), true)]), flat])]
+  })
+}
+
+/** Sum over the last axis, kept. */
+export function sumLast(g: Graph, x: Value): Value {
+  return g.op('ReduceSum', [x, g.ints([-1])], { keepdims: 1 })
+}

@@ -1,0 +1,135 @@
+// One definition of a Llama-family decoder, from which every graph is made: training, prefill, scoring and decoding
+// differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
+import { type ModelConfig, PROJECTIONS, type Projection, projectionShape, weightShapes } from '../config.ts'
+import type { Graph, Value } from '../graph/graph.ts'
+import { add, addBias, gatedSilu, gatherRows, matmul, type Rotary, rmsNorm, rotary } from '../graph/operators.ts'
+
+/** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
+export interface LoraShape {
+  rank: number
+  /** alpha/rank, or alpha/√rank with rsLoRA. */
+  scale: number
+  targets: readonly Projection[]
+}
+
+/** Names and shapes of a model's adapter tensors: `l0.q.A` [in,rank], `l0.q.B` [rank,out], in layer order. */
+export function loraShapes(c: ModelConfig, lora: LoraShape): Map<string, number[]> {
+  const shapes = new Map<string, number[]>()
+  for (let l = 0; l < c.layers; l++)
+    for (const projection of PROJECTIONS) {
+      if (!lora.targets.includes(projection)) continue
+      const [inputs, outputs] = projectionShape(c, projection)
+      shapes.set(`l${l}.${projection}.A`, [inputs, lora.rank])
+      shapes.set(`l${l}.${projection}.B`, [lora.rank, outputs])
+    }
+  return shapes
+}
+
+/** Where the weights of a graph come from. */
+export interface WeightBinding {
+  /** Fed at every run, or ranges of a file beside the graph that the runtime maps. */
+  base: 'fed' | { file: string; places: ReadonlyMap<string, { offset: number; length: number }> }
+  lora?: LoraShape
+  /** Which tensors the graph gives gradients for. */
+  train?: 'lora' | 'full'
+}
+
+/** Gives weights of one graph by canonical name, each made once. */
+export class Weights {
+  private readonly made = new Map<string, Value>()
+  private readonly shapes: Map<string, number[]>
+  private readonly adapters: Map<string, number[]>
+
+  constructor(
+    private readonly g: Graph,
+    readonly config: ModelConfig,
+    private readonly binding: WeightBinding,
+  ) {
+    this.shapes = weightShapes(config)
+    this.adapters = binding.lora ? loraShapes(config, binding.lora) : new Map()
+  }
+
+  get(name: string): Value {
+    let value = this.made.get(name)
+    if (!value) {
+      value = this.make(name)
+      this.made.set(name, value)
+    }
+    return value
+  }
+
+  get loraScale(): number {
+    return this.binding.lora?.scale ?? 0
+  }
+
+  adapts(name: string): boolean {
+    return this.adapters.has(`${name}.A`)
+  }
+
+  get head(): Value {
+    return this.get(this.config.tiedHead ? 'embed' : 'head')
+  }
+
+  /** Names of all tensors with gradients, with their shapes. */
+  trained(): Map<string, number[]> {
+    if (this.binding.train === 'full') return this.shapes
+    return this.binding.train === 'lora' ? this.adapters : new Map()
+  }
+
+  private make(name: string): Value {
+    const adapter = this.adapters.get(name)
+    if (adapter) return this.g.input(name, adapter, this.g.precision, this.binding.train === 'lora')
+    const shape = this.shapes.get(name)
+    if (!shape) throw new Error(`no weight is called ${name}`)
+    const { base } = this.binding
+    if (base === 'fed') return this.g.input(name, shape, this.g.precision, this.binding.train === 'full')
+    const place = base.places.get(name)
+    if (!place) throw new Error(`no place for weight ${name}`)
+    return this.g.initializer(name, shape, { file: base.file, ...place })
+  }
+}
+
+/** q [N, heads·D], k and v [N, kvHeads·D], rotated → attention output [N, heads·D]. */
+export type Attend = (q: Value, k: Value, v: Value, layer: number) => Value
+
+/** x [N,in] through the projection called `name`, with bias and adapter where the model has them. */
+function project(g: Graph, w: Weights, x: Value, name: string, bias: boolean): Value {
+  let y = matmul(g, x, w.get(name))
+  if (bias) y = addBias(g, y, w.get(`${name}.bias`))
+  if (!w.adapts(name)) return y
+  return add(g, y, matmul(g, matmul(g, x, w.get(`${name}.A`)), w.get(`${name}.B`), { alpha: w.loraScale }))
+}
+
+function headNorm(g: Graph, c: ModelConfig, x: Value, w: Value, heads: number): Value {
+  const perHead = g.ints([-1, c.headDim])
+  const flat = g.ints([-1, heads * c.headDim])
+  const rows = g.record(g.op('Reshape', [x, perHead]), [x], (dy) => [g.op('Reshape', [dy, flat])])
+  const normed = rmsNorm(g, rows, w, c.normEps, c.headDim)
+  return g.record(g.op('Reshape', [normed, flat]), [normed], (dy) => [g.op('Reshape', [dy, perHead])])
+}
+
+function decoderLayer(g: Graph, w: Weights, x: Value, l: number, rope: Rotary, attend: Attend): Value {
+  const c = w.config
+  const normed = rmsNorm(g, x, w.get(`l${l}.attn_norm`), c.normEps, c.hidden)
+  let q = project(g, w, normed, `l${l}.q`, c.attentionBias)
+  let k = project(g, w, normed, `l${l}.k`, c.attentionBias)
+  const v = project(g, w, normed, `l${l}.v`, c.attentionBias)
+  if (c.qkNorm) {
+    q = headNorm(g, c, q, w.get(`l${l}.q_norm`), c.heads)
+    k = headNorm(g, c, k, w.get(`l${l}.k_norm`), c.kvHeads)
+  }
+  q = rotary(g, q, c.heads, c.headDim, rope)
+  k = rotary(g, k, c.kvHeads, c.headDim, rope)
+  const attended = add(g, x, project(g, w, attend(q, k, v, l), `l${l}.o`, false))
+  const inner = rmsNorm(g, attended, w.get(`l${l}.ffn_norm`), c.normEps, c.hidden)
+  const gated = gatedSilu(g, project(g, w, inner, `l${l}.gate`, false), project(g, w, inner, `l${l}.up`, false))
+  return add(g, attended, project(g, w, gated, `l${l}.down`, false))
+}
+
+/** ids [N] → final hidden states [N,H], normalised, ready for the head. */
+export function decoder(g: Graph, w: Weights, ids: Value, rope: Rotary, attend: Attend): Value {
+  const c = w.config
+  let x = gatherRows(g, w.get('embed'), ids)
+  for (let l = 0; l < c.layers; l++) x = decoderLayer(g, w, x, l, rope, attend)
+  return rmsNorm(g, x, w.get('norm'), c.normEps, c.hidden)
+}

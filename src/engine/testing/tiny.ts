@@ -1,0 +1,54 @@
+// Tiny random models for the engine's tests: two layers of each family, with weights in either precision.
+import { type ModelConfig, weightShapes } from '../config.ts'
+import { type LoraShape, loraShapes } from '../model/layer.ts'
+import { normals, seedFrom } from '../../util/random.ts'
+import { type Feeds, floats } from '../runtime/tensors.ts'
+
+const shape = {
+  layers: 2,
+  hidden: 32,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 8,
+  ffn: 48,
+  vocab: 50,
+  normEps: 1e-5,
+  ropeTheta: 10000,
+  contextLength: 128,
+}
+
+export const TINY: Record<'llama' | 'qwen2' | 'qwen3', ModelConfig> = {
+  llama: {
+    ...shape,
+    family: 'llama',
+    tiedHead: true,
+    attentionBias: false,
+    qkNorm: false,
+    ropeScaling: { factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalContext: 16 },
+  },
+  qwen2: { ...shape, family: 'qwen2', tiedHead: false, attentionBias: true, qkNorm: false },
+  qwen3: { ...shape, family: 'qwen3', headDim: 12, tiedHead: true, attentionBias: false, qkNorm: true },
+}
+
+export const TINY_LORA: LoraShape = { rank: 4, scale: 2, targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] }
+
+export type Arrays = Map<string, { dims: number[]; data: Float32Array | Float64Array }>
+
+/** Random weights (and adapters, if asked for) large enough that every gradient matters. */
+export function randomWeights(c: ModelConfig, precision: 'f32' | 'f64', lora?: LoraShape): Arrays {
+  const out: Arrays = new Map()
+  const shapes = new Map([...weightShapes(c), ...(lora ? loraShapes(c, lora) : [])])
+  for (const [name, dims] of shapes) {
+    const size = dims.reduce((a, b) => a * b, 1)
+    const exact = normals(new Float64Array(size), 0.2, seedFrom('tiny', name))
+    if (name.includes('norm')) for (let i = 0; i < size; i++) exact[i] += 1
+    // The same numbers in both precisions: rounded to f32 first.
+    const single = Float32Array.from(exact)
+    out.set(name, { dims, data: precision === 'f64' ? Float64Array.from(single) : single })
+  }
+  return out
+}
+
+export function feedArrays(arrays: Arrays): Feeds {
+  return Object.fromEntries([...arrays].map(([name, { dims, data }]) => [name, floats(data, dims)]))
+}
