@@ -1,0 +1,139 @@
+// Checks the content of a tokenizer.json before anything is built from it, and rewrites the few components in which the
+// JavaScript library departs from Hugging Face's own. Between reading (from-folder.ts, from-gguf.ts) and text-tokenizer.ts.
+import { BumpError } from '../../util/errors.ts'
+import type { AddedToken, Component, TokenizerJson } from './types.ts'
+
+/** GPT-2's split into words, numbers, punctuation and white space. */
+export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+
+/** A pre-tokenizer that makes every match of the regular expression, and everything between, a piece of its own. */
+export function isolate(pattern: string): Component {
+  return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }
+}
+
+/** A record of unknown values, or undefined for anything that is not a plain object. */
+export function asRecord(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+}
+
+/**
+ * The content of a tokenizer.json, checked: a BPE model, ids that are unique whole numbers, merges whose parts and
+ * results are in the vocabulary.
+ * @throws BumpError naming `file` and what is wrong with it.
+ */
+export function checkTokenizerJson(content: unknown, file: string): TokenizerJson {
+  const json = asRecord(content)
+  const model = asRecord(json?.model)
+  if (!json || !model) throw damaged(file, 'it has no "model" object')
+  const vocabulary = asRecord(model.vocab)
+  const isBpe = model.type === 'BPE' || (model.type === undefined && Array.isArray(model.merges) && vocabulary)
+  if (!isBpe)
+    throw new BumpError(
+      `${file}: the tokenizer model is ${JSON.stringify(model.type)}; only BPE tokenizers are supported ` +
+        '(Llama, SmolLM2, Qwen2 and Qwen3 have one). Choose a model of these families.',
+    )
+  if (!vocabulary) throw damaged(file, '"model.vocab" is not an object of token to id')
+  const addedTokens = checkAddedTokens(json.added_tokens ?? [], file)
+  const vocab = checkVocab(vocabulary, addedTokens, file)
+  const merges = checkMerges(model.merges, vocab, file)
+  return {
+    model: { ...model, type: 'BPE', vocab, merges },
+    added_tokens: addedTokens,
+    normalizer: component(json.normalizer, 'normalizer', file),
+    pre_tokenizer: adapt(component(json.pre_tokenizer, 'pre_tokenizer', file), file),
+    post_processor: component(json.post_processor, 'post_processor', file),
+    decoder: component(json.decoder, 'decoder', file),
+  }
+}
+
+function damaged(file: string, problem: string): BumpError {
+  return new BumpError(`${file}: not a usable tokenizer: ${problem}. Download or convert the model again.`)
+}
+
+function isId(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 1 << 24
+}
+
+function checkAddedTokens(list: unknown, file: string): AddedToken[] {
+  if (!Array.isArray(list)) throw damaged(file, '"added_tokens" is not a list')
+  return list.map((entry: unknown, i) => {
+    const token = asRecord(entry)
+    if (!token || typeof token.content !== 'string' || token.content === '' || !isId(token.id))
+      throw damaged(file, `added_tokens[${i}] needs a "content" and a whole number "id"`)
+    const special = token.special === true
+    const normalized = token.normalized === undefined ? !special : token.normalized === true
+    const { content, id } = token
+    return { content, id, special, normalized, lstrip: token.lstrip === true, rstrip: token.rstrip === true }
+  })
+}
+
+function checkVocab(vocab: Record<string, unknown>, added: AddedToken[], file: string): Record<string, number> {
+  const checked: Record<string, number> = Object.create(null)
+  const textOf = new Map<number, string>()
+  for (const [text, id] of Object.entries(vocab)) {
+    if (!isId(id)) throw damaged(file, `token ${JSON.stringify(text)} has the id ${JSON.stringify(id)}`)
+    const other = textOf.get(id)
+    if (other !== undefined)
+      throw damaged(file, `tokens ${JSON.stringify(other)} and ${JSON.stringify(text)} share the id ${id}`)
+    textOf.set(id, text)
+    checked[text] = id
+  }
+  if (textOf.size === 0) throw damaged(file, 'the vocabulary is empty')
+  for (const { content, id } of added) {
+    const other = textOf.get(id)
+    if (other !== undefined && other !== content)
+      throw damaged(file, `added token ${JSON.stringify(content)} has the id ${id} of ${JSON.stringify(other)}`)
+    textOf.set(id, content)
+  }
+  return checked
+}
+
+function checkMerges(merges: unknown, vocab: Record<string, number>, file: string): (string | [string, string])[] {
+  if (!Array.isArray(merges)) throw damaged(file, '"model.merges" is not a list')
+  return merges.map((merge: unknown, i): string | [string, string] => {
+    const pair: unknown = typeof merge === 'string' ? merge.split(' ') : merge
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string' || typeof pair[1] !== 'string')
+      throw damaged(file, `merge ${i} (${JSON.stringify(merge)}) is not a pair of tokens`)
+    for (const part of [pair[0], pair[1], pair[0] + pair[1]])
+      if (vocab[part] === undefined)
+        throw damaged(
+          file,
+          `merge ${i} (${JSON.stringify(merge)}) needs the token ${JSON.stringify(part)}, which the vocabulary lacks`,
+        )
+    return [pair[0], pair[1]]
+  })
+}
+
+function component(value: unknown, name: string, file: string): Component | null {
+  if (value === undefined || value === null) return null
+  const record = asRecord(value)
+  if (!record || typeof record.type !== 'string') throw damaged(file, `"${name}" is not an object with a "type"`)
+  return { ...record, type: record.type }
+}
+
+/**
+ * The library's `Digits` sees only ASCII digits and its `ByteLevel` takes other characters for white space than Hugging
+ * Face's own; both are written as the `Split` they stand for, which agrees. Split behaviours that it ignores are refused.
+ */
+function adapt(part: Component | null, file: string): Component | null {
+  if (!part) return null
+  switch (part.type) {
+    case 'Sequence': {
+      const parts = Array.isArray(part.pretokenizers) ? part.pretokenizers : []
+      return { ...part, pretokenizers: parts.map((p) => adapt(component(p, 'pre_tokenizer', file), file)) }
+    }
+    case 'Digits':
+      return isolate(part.individual_digits === true ? '\\p{N}' : '\\p{N}+')
+    case 'ByteLevel':
+      if (part.use_regex === false || part.add_prefix_space === true) return part
+      return { type: 'Sequence', pretokenizers: [isolate(GPT2_PATTERN), { ...part, use_regex: false }] }
+    case 'Split':
+      if (part.behavior === 'Isolated' || part.behavior === 'Removed') return part
+      throw new BumpError(
+        `${file}: the pre-tokenizer splits with the behaviour ${JSON.stringify(part.behavior)}, which is not supported. ` +
+          'Choose a Llama, SmolLM2, Qwen2 or Qwen3 model.',
+      )
+    default:
+      return part
+  }
+}
