@@ -1,0 +1,46 @@
+// The untrained nano model: its shape, its random weights and its tokenizer, as a Hugging Face folder.
+// Flow: bpe.ts and init.ts -> pretrain.ts, which trains what is written here.
+import { type ModelConfig, weightShapes } from '../engine/config.ts'
+import { normals, seedFrom } from '../util/random.ts'
+
+/** A small Llama: 2.0 M parameters. */
+export const NANO_CONFIG: ModelConfig = {
+  family: 'llama',
+  layers: 4,
+  hidden: 192,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 48,
+  ffn: 512,
+  vocab: 2048,
+  normEps: 1e-5,
+  ropeTheta: 10000,
+  contextLength: 1024,
+  tiedHead: true,
+  attentionBias: false,
+  qkNorm: false,
+}
+
+/** Number of weights of a model of this shape. */
+export function parameterCount(config: ModelConfig): number {
+  return [...weightShapes(config).values()].reduce((sum, dims) => sum + dims.reduce((a, b) => a * b, 1), 0)
+}
+
+/**
+ * Random weights under the canonical names of `weightShapes`: norms 1, embedding N(0, 0.04), linear maps
+ * N(0, 0.6/√inputs), those that add to the residual stream divided by √(2·layers).
+ */
+export function initialWeights(config: ModelConfig, seed: number): Map<string, Float32Array> {
+  const weights = new Map<string, Float32Array>()
+  for (const [name, dims] of weightShapes(config)) {
+    const values = new Float32Array(dims.reduce((a, b) => a * b, 1))
+    if (name.endsWith('norm')) values.fill(1)
+    else if (!name.endsWith('.bias')) {
+      const residual = name.endsWith('.o') || name.endsWith('.down') ? Math.sqrt(2 * config.layers) : 1
+      const std = name === 'embed' || name === 'head' ? 0.04 : 0.6 / Math.sqrt(dims[0]) / residual
+      normals(values, std, seedFrom('nano weights', seed, name))
+    }
+    weights.set(name, values)
+  }
+  return weights
+}
