@@ -1,0 +1,50 @@
+// Names of the weights in transformers, beside the canonical ones of ../config.ts, and the turn of a matrix: torch stores
+// [outputs, inputs], the engine [inputs, outputs].
+import type { Projection } from '../config.ts'
+
+/** Where a projection lies in a transformers layer. */
+export const HF_PROJECTIONS: Record<Projection, string> = {
+  q: 'self_attn.q_proj',
+  k: 'self_attn.k_proj',
+  v: 'self_attn.v_proj',
+  o: 'self_attn.o_proj',
+  gate: 'mlp.gate_proj',
+  up: 'mlp.up_proj',
+  down: 'mlp.down_proj',
+}
+
+const HF_NORMS: Record<string, string> = {
+  attn_norm: 'input_layernorm',
+  ffn_norm: 'post_attention_layernorm',
+  q_norm: 'self_attn.q_norm',
+  k_norm: 'self_attn.k_norm',
+}
+
+/** `l3.q` → `model.layers.3.self_attn.q_proj.weight`; `embed` → `model.embed_tokens.weight`. */
+export function huggingFaceName(canonical: string): string {
+  if (canonical === 'embed') return 'model.embed_tokens.weight'
+  if (canonical === 'norm') return 'model.norm.weight'
+  if (canonical === 'head') return 'lm_head.weight'
+  const [layer, part, bias] = canonical.split('.')
+  const name = HF_NORMS[part] ?? HF_PROJECTIONS[part as Projection]
+  return `model.layers.${layer.slice(1)}.${name}.${bias ?? 'weight'}`
+}
+
+/** Whether a canonical weight is a projection matrix, stored transposed by torch and ggml. */
+export function isProjection(canonical: string): boolean {
+  const [, part, bias] = canonical.split('.')
+  return bias === undefined && part !== undefined && part in HF_PROJECTIONS
+}
+
+/** [rows, columns] to [columns, rows], in tiles that stay in the cache. */
+export function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(matrix.length)
+  const TILE = 32
+  for (let r0 = 0; r0 < rows; r0 += TILE)
+    for (let c0 = 0; c0 < columns; c0 += TILE) {
+      const rEnd = Math.min(r0 + TILE, rows)
+      const cEnd = Math.min(c0 + TILE, columns)
+      for (let r = r0; r < rEnd; r++) for (let c = c0; c < cEnd; c++) out[c * rows + r] = matrix[r * columns + c]
+    }
+  return out
+}

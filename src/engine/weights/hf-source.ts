@@ -1,0 +1,48 @@
+// A Hugging Face folder (config.json, safetensors files) as a weight source.
+import { join } from 'node:path'
+import { BumpError } from '../../util/errors.ts'
+import type { ModelConfig } from '../config.ts'
+import { BinaryFile } from './binary-file.ts'
+import { parseHuggingFaceConfig, readJson } from './hf-config.ts'
+import { huggingFaceName } from './hf-names.ts'
+import { readElements, readSafetensors, type SafeTensor, safetensorsFiles } from './safetensors.ts'
+import { pairTensors, type WeightSource } from './source.ts'
+
+/** The model configuration of a Hugging Face folder. Throws a BumpError naming the file and field at fault. */
+export function readHuggingFaceConfig(folder: string): ModelConfig {
+  const path = join(folder, 'config.json')
+  return parseHuggingFaceConfig(readJson(path), path)
+}
+
+/** Opens a Hugging Face folder. Throws a BumpError for damaged, missing and unfitting files. */
+export function openHuggingFaceSource(folder: string): WeightSource {
+  const config = readHuggingFaceConfig(folder)
+  const files: BinaryFile[] = []
+  const close = () => {
+    for (const file of files) file.close()
+  }
+  try {
+    const found = new Map<string, SafeTensor>()
+    for (const path of safetensorsFiles(folder)) {
+      const file = new BinaryFile(path)
+      files.push(file)
+      for (const [name, tensor] of readSafetensors(file)) {
+        if (found.has(name)) throw new BumpError(`${path}: tensor ${name} also stands in another shard.`)
+        found.set(name, tensor)
+      }
+    }
+    const ignored = (name: string) =>
+      name.endsWith('rotary_emb.inv_freq') || (config.tiedHead && name === 'lm_head.weight')
+    const paired = pairTensors(folder, config, found, (tensor) => tensor.dims, huggingFaceName, ignored)
+    const tensors = new Map(
+      [...paired].map(([canonical, tensor]) => [
+        canonical,
+        { dims: tensor.dims, read: (from: number, to: number) => readElements(tensor, from, to) },
+      ]),
+    )
+    return { config, tensors, close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}

@@ -1,0 +1,203 @@
+// Opens model weights: a Hugging Face folder or a GGUF file is converted once into the flat f32 file of types.ts, in the
+// cache, and reused from then on. The digest is taken of the converted content, so that it does not depend on where the
+// weights lay or how they were split into files.
+import { createHash, randomUUID } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { BumpError } from '../../util/errors.ts'
+import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
+import { type ModelConfig, weightShapes } from '../config.ts'
+import { BinaryFile } from './binary-file.ts'
+import { openGgufSource, readGgufConfig } from './gguf-source.ts'
+import { isProjection, transpose } from './hf-names.ts'
+import { openHuggingFaceSource, readHuggingFaceConfig } from './hf-source.ts'
+import { safetensorsFiles, writeAll, writeProblem } from './safetensors.ts'
+import type { WeightSource } from './source.ts'
+import type { TensorPlace, WeightStore } from './types.ts'
+
+const ALIGNMENT = 65536
+/** Elements written at once where a tensor keeps its orientation. */
+const SLAB = 1 << 24
+/** Changed whenever the conversion gives other bytes than before. */
+const LAYOUT = 1
+const STALE_MS = 24 * 3600 * 1000
+
+export interface OpenWeightsOptions {
+  /** Gets a line now and then while weights are converted. */
+  onProgress?: (line: string) => void
+}
+
+function isGguf(where: string): boolean {
+  let isFile: boolean
+  try {
+    isFile = statSync(where).isFile()
+  } catch (cause) {
+    throw new BumpError(`${where}: there is no such model folder or .gguf file. Check the path.`, { cause })
+  }
+  if (isFile && !where.toLowerCase().endsWith('.gguf'))
+    throw new BumpError(`${where}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`)
+  return isFile
+}
+
+/** The configuration of the model at `where`, a Hugging Face folder or a .gguf file. Throws a BumpError as openWeights. */
+export function configOf(where: string): ModelConfig {
+  return isGguf(where) ? readGgufConfig(where) : readHuggingFaceConfig(where)
+}
+
+/** Offsets of all tensors in the flat file, in canonical order, and its length. */
+function layout(config: ModelConfig): { tensors: Map<string, TensorPlace>; bytes: number } {
+  const tensors = new Map<string, TensorPlace>()
+  let end = 0
+  for (const [name, dims] of weightShapes(config)) {
+    const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT
+    const length = dims.reduce((product, dim) => product * dim, 4)
+    tensors.set(name, { dims, offset, length })
+    end = offset + length
+  }
+  return { tensors, bytes: Math.ceil(end / ALIGNMENT) * ALIGNMENT }
+}
+
+/** A weight file is taken as unchanged while path, size, time and inode are: that saves hashing gigabytes each time. */
+function sourceKey(where: string, config: ModelConfig): string {
+  const files = isGguf(where) ? [where] : safetensorsFiles(where)
+  const facts = files.map((path) => {
+    const stat = statSync(path, { bigint: true })
+    return [resolve(path), stat.size, stat.mtimeNs, stat.ino].join(' ')
+  })
+  return sha256(JSON.stringify([LAYOUT, config, facts]))
+}
+
+const keySchema = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) })
+
+/** The digest of an unchanged source whose conversion is still complete in the cache. */
+function cachedDigest(keyPath: string, flatPath: (digest: string) => string, bytes: number): string | undefined {
+  try {
+    const { digest } = keySchema.parse(JSON.parse(readFileSync(keyPath, 'utf8')))
+    return statSync(flatPath(digest)).size === bytes ? digest : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Removes what conversions that were killed have left behind. */
+function removeStale(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    if (
+      name.endsWith('.converting') &&
+      Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > STALE_MS
+    )
+      rmSync(path, { force: true })
+  }
+}
+
+/** Writes the flat file and gives the SHA-256 of configuration and content. One tensor is in memory at a time. */
+function convert(
+  source: WeightSource,
+  path: string,
+  tensors: Map<string, TensorPlace>,
+  bytes: number,
+  onProgress?: (line: string) => void,
+): string {
+  const hash = createHash('sha256').update(JSON.stringify(source.config))
+  const descriptor = openSync(path, 'wx')
+  try {
+    ftruncateSync(descriptor, bytes)
+    let reported = Date.now()
+    for (const [name, place] of tensors) {
+      const { dims, read } = source.tensors.get(name)!
+      const elements = place.length / 4
+      const slab = isProjection(name) ? elements : Math.max(1, Math.floor(SLAB / dims.at(-1)!)) * dims.at(-1)!
+      hash.update(`${name}[${place.dims}]`)
+      for (let from = 0; from < elements; from += slab) {
+        const values = read(from, Math.min(elements, from + slab))
+        const turned = isProjection(name) ? transpose(values, dims[0], dims[1]) : values
+        const content = new Uint8Array(turned.buffer)
+        hash.update(content)
+        writeAll(descriptor, content, place.offset + from * 4)
+      }
+      if (onProgress && Date.now() - reported > 1000) {
+        reported = Date.now()
+        onProgress(`preparing weights: ${Math.floor((100 * (place.offset + place.length)) / bytes)} %`)
+      }
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+  return hash.digest('hex')
+}
+
+/**
+ * Opens the weights of a Hugging Face folder or a .gguf file, converting them into the cache the first time.
+ * Throws a BumpError where files are damaged, tensors are missing, unexpected or of the wrong shape, the model family is
+ * unsupported, or the cache cannot be written.
+ */
+export async function openWeights(where: string, options: OpenWeightsOptions = {}): Promise<WeightStore> {
+  const config = configOf(where)
+  const folder = cacheFolder('weights')
+  const keyPath = join(folder, 'sources', `${sourceKey(where, config)}.json`)
+  const flatPath = (digest: string) => join(folder, digest, 'weights.f32')
+  const { tensors, bytes } = layout(config)
+  let digest = cachedDigest(keyPath, flatPath, bytes)
+  if (digest === undefined) {
+    const source = isGguf(where) ? openGgufSource(where) : openHuggingFaceSource(where)
+    const converting = join(folder, `${randomUUID()}.converting`)
+    try {
+      mkdirSync(folder, { recursive: true })
+      removeStale(folder)
+      options.onProgress?.(`preparing weights of ${where} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
+      digest = convert(source, converting, tensors, bytes, options.onProgress)
+      mkdirSync(join(folder, digest), { recursive: true })
+      const index = { layout: LAYOUT, config, tensors: Object.fromEntries(tensors) }
+      writeFileAtomic(join(folder, digest, 'index.json'), JSON.stringify(index))
+      if (!existsSync(flatPath(digest)) || statSync(flatPath(digest)).size !== bytes)
+        renameSync(converting, flatPath(digest))
+      writeFileAtomic(keyPath, JSON.stringify({ digest, source: resolve(where) }))
+    } catch (error) {
+      throw cacheProblem(folder, error)
+    } finally {
+      rmSync(converting, { force: true })
+      source.close()
+    }
+  }
+  return store(config, resolve(flatPath(digest)), tensors, digest)
+}
+
+function cacheProblem(folder: string, error: unknown): unknown {
+  const problem = writeProblem(folder, error)
+  if (problem === error || !(problem instanceof BumpError)) return error
+  return new BumpError(`${problem.message} The cache's place can be set by the environment variable BUMP_CACHE.`, {
+    cause: error,
+  })
+}
+
+function store(config: ModelConfig, file: string, tensors: Map<string, TensorPlace>, digest: string): WeightStore {
+  return {
+    config,
+    file,
+    tensors,
+    digest,
+    read(name) {
+      const place = tensors.get(name)
+      if (place === undefined) throw new Error(`there is no weight "${name}"`)
+      const flat = new BinaryFile(file)
+      try {
+        return new Float32Array(flat.read(place.offset, place.length).buffer)
+      } finally {
+        flat.close()
+      }
+    },
+  }
+}

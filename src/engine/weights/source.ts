@@ -1,0 +1,66 @@
+// A weight source before conversion: canonical names, torch's orientation, values on demand. hf-source.ts makes one of a
+// Hugging Face folder, gguf-source.ts of a GGUF file; open-weights.ts turns it into the flat file.
+import { BumpError } from '../../util/errors.ts'
+import { type ModelConfig, weightShapes } from '../config.ts'
+import { isProjection } from './hf-names.ts'
+
+/** One tensor of a source, row-major; projections are [outputs, inputs]. */
+export interface SourceTensor {
+  dims: number[]
+  /** Elements [from, to), both at the start of a row, as f32. */
+  read(from: number, to: number): Float32Array<ArrayBuffer>
+}
+
+export interface WeightSource {
+  config: ModelConfig
+  /** By canonical name: exactly those of `weightShapes(config)`. */
+  tensors: Map<string, SourceTensor>
+  close(): void
+}
+
+const listed = (names: string[]) =>
+  names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
+
+/**
+ * Pairs the canonical weights of a model with a source's tensors. `nameOf` gives the source's name of a canonical one,
+ * `ignored` says which further tensors carry nothing the engine needs.
+ * Throws a BumpError that names missing, unexpected and wrongly shaped tensors.
+ */
+export function pairTensors<T>(
+  where: string,
+  config: ModelConfig,
+  found: ReadonlyMap<string, T>,
+  dimsOf: (tensor: T) => number[],
+  nameOf: (canonical: string) => string,
+  ignored: (name: string) => boolean,
+): Map<string, T> {
+  const shapes = weightShapes(config)
+  const names = new Map([...shapes.keys()].map((canonical) => [canonical, nameOf(canonical)]))
+  const expected = new Set(names.values())
+  const missing = [...expected].filter((name) => !found.has(name))
+  const unexpected = [...found.keys()].filter((name) => !expected.has(name) && !ignored(name))
+  if (missing.length > 0 || unexpected.length > 0) {
+    const problems = [
+      ...(missing.length > 0 ? [`missing tensors: ${listed(missing)}`] : []),
+      ...(unexpected.length > 0 ? [`unexpected tensors: ${listed(unexpected)}`] : []),
+    ]
+    throw new BumpError(
+      `${where}: the weights do not fit a ${config.family} model of ${config.layers} layers: ${problems.join('; ')}. ` +
+        'Check that configuration and weights belong together and are complete.',
+    )
+  }
+  const paired = new Map<string, T>()
+  for (const [canonical, name] of names) {
+    const tensor = found.get(name) as T
+    const shape = shapes.get(canonical) as number[]
+    const wanted = isProjection(canonical) ? [...shape].reverse() : shape
+    const got = dimsOf(tensor)
+    if (got.length !== wanted.length || got.some((dim, i) => dim !== wanted[i]))
+      throw new BumpError(
+        `${where}: tensor ${name} has the shape [${got.join(', ')}], the configuration asks for [${wanted.join(', ')}]. ` +
+          'Check that configuration and weights belong together.',
+      )
+    paired.set(canonical, tensor)
+  }
+  return paired
+}
