@@ -23,8 +23,14 @@ export function likelihoodJudge(
   ]
   const profilePrefix = (profile: string) =>
     prefixTokens(likelihoodPrefix(truncateText(tokenizer, profile, config.maxProfileTokens)))
-  const interactionTokens = (interaction: string): TokenIds =>
-    tokenizer.encode(` ${interaction.trim()}`).slice(0, config.maxInteractionTokens)
+  // Both prefixes end in a colon: the interaction is tokenised behind one, as it stands in running text.
+  const colon = tokenizer.encode(':')
+  const interactionTokens = (interaction: string): TokenIds => {
+    const joined = tokenizer.encode(`: ${interaction.trim()}`)
+    const clean = colon.every((token, i) => joined[i] === token)
+    const own = clean ? joined.slice(colon.length) : tokenizer.encode(` ${interaction.trim()}`)
+    return own.slice(0, config.maxInteractionTokens)
+  }
 
   const score = async (pairs: readonly Pair[], signal?: AbortSignal) => {
     const interactions = [...new Set(pairs.map((pair) => pair.interaction))]

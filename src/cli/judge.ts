@@ -1,0 +1,139 @@
+// `bump judge check`: tells a user, before any training, whether a judge can tell users apart on these logs.
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { openModel } from '../llm/onnx/open.ts'
+import { loadUsers } from '../logs/load.ts'
+import { LOG_FORMATS, type LogFormat, type User } from '../logs/types.ts'
+import { costOf, formatInterval, type JudgeCheck, judgeCheck, SCORERS, type ScorerName } from '../reward/judge-check.ts'
+import { seedFrom, shuffled } from '../util/random.ts'
+
+const SCORER_NAMES = Object.keys(SCORERS) as ScorerName[]
+
+interface CheckFlags {
+  logs: string[]
+  format?: LogFormat
+  user?: string
+  time?: string
+  text?: string
+  model: string
+  scorer?: ScorerName[]
+  users: number
+  heldOut: number
+  negatives: number
+  historyTokens: number
+  interactionTokens: number
+  seed: number
+  threads?: number
+}
+
+/** `bump judge` with its one subcommand. */
+export function judgeCommand(): Command {
+  return new Command('judge').description('ask the judge before training').addCommand(checkCommand())
+}
+
+function checkCommand(): Command {
+  return new Command('check')
+    .description('measure whether the judge can tell the users of a log apart, per scorer, beside chance')
+    .requiredOption('--logs <paths...>', 'interaction logs: files, globs or addresses')
+    .addOption(
+      new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(LOG_FORMATS),
+    )
+    .option('--user <column>', 'column or SQL expression of the user')
+    .option('--time <column>', 'column or SQL expression of the time')
+    .option('--text <column>', 'column or SQL expression of the text')
+    .requiredOption('--model <where>', 'the judge: a Hugging Face folder, a .gguf file or a hub name')
+    .addOption(
+      new Option('--scorer <name>', 'scorer to check, may be repeated (default: all)')
+        .choices(SCORER_NAMES)
+        .argParser((name: string, before: ScorerName[] | undefined) => [...(before ?? []), scorerName(name)]),
+    )
+    .option('--users <count>', 'users to check, drawn from the log', positive, 64)
+    .option('--held-out <count>', 'interactions held out a user (P)', positive, 1)
+    .option('-k, --negatives <count>', "other users' candidates in a pool (K)", positive, 8)
+    .option('--history-tokens <count>', 'tokens of raw history that stand in the place of a profile', positive, 256)
+    .option('--interaction-tokens <count>', 'tokens of an interaction that the judge reads', positive, 64)
+    .option('--seed <number>', 'seed of users, pools and orders', natural, 0)
+    .option('--threads <count>', 'threads of the engine (default: all cores)', positive)
+    .addHelpText('after', HELP)
+    .action((flags: CheckFlags) => check(flags))
+}
+
+const HELP = `
+The raw history of each user stands in the place of a profile. A judge that can work ranks it well above chance in both
+directions, and ranks another user's history at chance.
+
+Examples:
+  bump judge check --logs reviews.jsonl --model ./SmolLM2-135M-Instruct
+  bump judge check --logs reviews.parquet --user user_id --time ts --text "title || ': ' || body" --model judge.gguf
+  bump judge check --logs clicks.csv --model judge.gguf --scorer likelihood --scorer pointwise --users 200 -k 16
+`
+
+async function check(flags: CheckFlags): Promise<void> {
+  const progress = (line: string) => process.stderr.write(`${line}\n`)
+  const abort = new AbortController()
+  const cancel = () => abort.abort()
+  process.once('SIGINT', cancel)
+  const source = { paths: flags.logs, format: flags.format, user: flags.user, time: flags.time, text: flags.text }
+  const { split } = await loadUsers(source, { heldOut: flags.heldOut })
+  const everyone = [...split.train, ...split.validation, ...split.test].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const users = shuffled(everyone, seedFrom('judge check', flags.seed)).slice(0, flags.users)
+  progress(`${users.length} of ${everyone.length} users`)
+  const model = await openModel(flags.model, { threads: flags.threads, onProgress: progress })
+  try {
+    const result = await judgeCheck(users.map(texts), model, flags.scorer ?? SCORER_NAMES, {
+      positives: flags.heldOut,
+      negatives: flags.negatives,
+      historyTokens: flags.historyTokens,
+      maxInteractionTokens: flags.interactionTokens,
+      seed: flags.seed,
+      signal: abort.signal,
+      onProgress: progress,
+    })
+    process.stdout.write(checkReport(result))
+  } finally {
+    process.off('SIGINT', cancel)
+    await model.close()
+  }
+}
+
+function texts(user: User) {
+  const textOf = ({ text }: { text: string }) => text
+  return { id: user.id, history: user.history.map(textOf), heldOut: user.heldOut.map(textOf) }
+}
+
+/** The result as text: one table a scorer, then the verdict. */
+export function checkReport(result: JudgeCheck): string {
+  const lines: string[] = [`NDCG of ${result.users} users, with bootstrap 95 % intervals`, '']
+  for (const check of result.scorers) {
+    const row = (name: string, forward: string, backward: string) =>
+      `  ${name.padEnd(24)}${forward.padEnd(24)}${backward}`
+    const { history, mismatched, generic } = check
+    lines.push(
+      `${check.scorer} (${check.seconds.toFixed(1)} s, ${check.pairs} pairs, ${costOf(check)})`,
+      row('', 'forward', 'backward'),
+      row('own history', formatInterval(history.forward), formatInterval(history.backward)),
+      row("another user's history", formatInterval(mismatched.forward), formatInterval(mismatched.backward)),
+      row('generic text', formatInterval(generic.forward), formatInterval(generic.backward)),
+      row('chance', history.chance.forward.toFixed(3), history.chance.backward.toFixed(3)),
+      '',
+    )
+  }
+  return `${[...lines, ...result.verdict].join('\n')}\n`
+}
+
+function scorerName(name: string): ScorerName {
+  const found = SCORER_NAMES.find((known) => known === name)
+  if (found === undefined) throw new InvalidArgumentError(`Allowed choices are ${SCORER_NAMES.join(', ')}.`)
+  return found
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Expected a whole number above 0.')
+  return value
+}
+
+function natural(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('Expected a whole number, 0 or above.')
+  return value
+}
