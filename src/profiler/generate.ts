@@ -26,6 +26,8 @@ export interface GeneratedProfiles {
   user: string
   /** Ids that the generator saw. */
   prompt: number[]
+  /** The interactions in the prompt, oldest first, as they stand there. */
+  shown: string[]
   /** [seed] cleaned texts. */
   profiles: string[]
   /** [seed] what was sampled. */
@@ -41,18 +43,19 @@ export async function generateProfiles(
   users: readonly { id: string; history: readonly Interaction[] }[],
   options: GenerateOptions,
 ): Promise<GeneratedProfiles[]> {
-  const prompts = users.map((user) => buildProfilePrompt(user.history, model.tokenizer, options.prompt).tokens)
-  const longest = Math.max(0, ...prompts.map((prompt) => prompt.length))
+  const prompts = users.map((user) => buildProfilePrompt(user.history, model.tokenizer, options.prompt))
+  const longest = Math.max(0, ...prompts.map(({ tokens }) => tokens.length))
   if (longest + options.maxTokens > model.info.contextLength)
     throw new BumpError(
       `A prompt of ${longest} tokens and a profile of ${options.maxTokens} do not fit the ${model.info.contextLength} tokens of ${model.info.name}. Lower prompt.historyTokens (now ${options.prompt.historyTokens}) or rollout.maxTokens.`,
     )
-  const requests = users.map((user, u) => ({ prompt: prompts[u], seeds: options.seeds(user.id) }))
+  const requests = users.map((user, u) => ({ prompt: prompts[u].tokens, seeds: options.seeds(user.id) }))
   const { maxTokens, temperature, weights, signal, onProgress } = options
   const completions = await model.sample(requests, { maxTokens, temperature, weights, signal, onProgress })
   return users.map((user, u) => ({
     user: user.id,
-    prompt: prompts[u],
+    prompt: prompts[u].tokens,
+    shown: prompts[u].texts,
     profiles: completions[u].map((completion) => cleanProfile(model.tokenizer.decode(completion.tokens))),
     completions: completions[u],
   }))

@@ -1,0 +1,100 @@
+// One batch of experience: users chosen, profiles sampled, rewards judged, advantages computed (METHOD.md §3-8).
+import type { Judge } from '../judge/types.ts'
+import type { Completion, LanguageModel } from '../llm/contract.ts'
+import type { User } from '../logs/types.ts'
+import { generateProfiles } from '../profiler/generate.ts'
+import { type BatchRewards, computeRewards, type RolloutReward } from '../reward/reward.ts'
+import { seedFrom, shuffled } from '../util/random.ts'
+import { advantages, varies } from './advantages.ts'
+import type { TrainConfig } from './config.ts'
+
+/** One sampled profile with all that the update and the log need. */
+export interface Rollout {
+  profile: string
+  completion: Completion
+  reward: RolloutReward
+  advantage: number
+}
+
+/** The rollouts of one user. */
+export interface RolloutGroup {
+  user: string
+  prompt: number[]
+  rollouts: Rollout[]
+  /** False where the raw NDCG does not vary: the group gives no gradient. */
+  kept: boolean
+}
+
+export interface Batch {
+  groups: RolloutGroup[]
+  chance: BatchRewards['chance']
+  usage: BatchRewards['usage']
+  seconds: { rollout: number; judge: number }
+}
+
+/**
+ * Users of step `step` (from 0): each epoch goes through the users in a seeded order, `size` at a time; the remainder of
+ * an epoch is left out, so that no user stands in a batch twice.
+ */
+export function batchUsers(users: readonly User[], size: number, step: number, seed: number): User[] {
+  const batches = Math.floor(users.length / size)
+  const order = shuffled(users, seedFrom(seed, 'epoch', Math.floor(step / batches)))
+  const start = (step % batches) * size
+  return order.slice(start, start + size)
+}
+
+/** Samples and judges G profiles of each user of the step. */
+export async function collectBatch(
+  model: LanguageModel,
+  judge: Judge,
+  users: readonly User[],
+  config: TrainConfig,
+  step: number,
+  options: { signal?: AbortSignal; onPhase: (phase: 'rollout' | 'judge') => void },
+): Promise<Batch> {
+  const { signal } = options
+  const started = performance.now()
+  options.onPhase('rollout')
+  const generated = await generateProfiles(model, users, {
+    prompt: config.prompt,
+    maxTokens: config.rollout.maxTokens,
+    temperature: config.rollout.temperature,
+    seeds: (user) =>
+      Array.from({ length: config.rollout.groupSize }, (_, g) => seedFrom(config.seed, 'rollout', step, user, g)),
+    signal,
+  })
+  const sampled = performance.now()
+  options.onPhase('judge')
+  const { rewards, chance, usage } = await computeRewards(
+    users.map((user, u) => ({
+      id: user.id,
+      heldOut: user.heldOut.map(({ text }) => text),
+      history: generated[u].shown,
+      rollouts: generated[u].profiles.map((text, g) => ({ text, tokens: generated[u].completions[g].tokens.length })),
+    })),
+    judge,
+    config.reward,
+    [config.seed, step],
+    { signal },
+  )
+  const scaled = advantages(
+    rewards.map((group) => group.map(({ total }) => total)),
+    config.optim.scaleRewards,
+  )
+  return {
+    groups: generated.map(({ user, prompt, profiles, completions }, u) => ({
+      user,
+      prompt,
+      kept: varies(rewards[u].map(({ raw }) => raw)),
+      rollouts: profiles.map((profile, g) => ({
+        profile,
+        completion: completions[g],
+        reward: rewards[u][g],
+        advantage: scaled[u][g],
+      })),
+    })),
+    chance,
+    usage,
+    seconds: { rollout: (sampled - started) / 1000, judge: (performance.now() - sampled) / 1000 },
+  }
+}

@@ -1,0 +1,189 @@
+// From YAML files, flags and presets to one resolved configuration. Each layer remembers where its values stand, so that
+// every complaint names the file and line or the flag.
+import { closest, distance } from 'fastest-levenshtein'
+import { isMap, LineCounter, parseDocument, type YAMLMap } from 'yaml'
+import { z } from 'zod'
+import { BumpError } from '../util/errors.ts'
+
+type Values = Record<string, unknown>
+type Path = readonly (string | number)[]
+
+/** Values of one source; later layers win over earlier ones. */
+export interface Layer {
+  values: Values
+  /** Where the value at a path was written, for messages: `train.yaml:12`, `--steps`. */
+  where: (path: Path) => string
+}
+
+/** Layer of a YAML document. Throws BumpError (exit code 2) where it is no mapping. */
+export function yamlLayer(text: string, file: string): Layer {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  if (document.errors.length > 0) {
+    const [problem] = document.errors
+    const { line } = lines.linePos(problem.pos[0])
+    throw configError(`${file}:${line}: not valid YAML: ${problem.message.split('\n')[0]}`)
+  }
+  const root = document.contents
+  if (root === null) return { values: {}, where: () => file }
+  if (!isMap(root)) throw configError(`${file}: a configuration is a mapping of names to values, this is not one`)
+  let values: unknown
+  try {
+    values = document.toJS()
+  } catch (error) {
+    throw configError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  return {
+    values: values as Values,
+    where: (path) => `${file}:${lines.linePos(keyOffset(root, path)).line}`,
+  }
+}
+
+/** Offset of the deepest key along `path` that the document has. */
+function keyOffset(root: YAMLMap, path: Path): number {
+  let map: unknown = root
+  let offset = root.range?.[0] ?? 0
+  for (const part of path) {
+    if (!isMap(map)) break
+    const pair = map.items.find(({ key }) => String(key) === String(part))
+    if (!pair) break
+    const key = pair.key as { range?: [number, number, number] }
+    offset = key.range?.[0] ?? offset
+    map = pair.value
+  }
+  return offset
+}
+
+/** Layer of `key=value` assignments (`--set`): dotted keys, values in YAML. Throws BumpError (exit code 2). */
+export function assignmentLayer(assignments: readonly string[]): Layer {
+  const values: Values = {}
+  for (const assignment of assignments) {
+    const at = assignment.indexOf('=')
+    const path = assignment.slice(0, at).split('.')
+    if (at < 1 || path.some((part) => part.trim() === ''))
+      throw configError(`--set ${assignment}: write it as key=value, for example --set optim.learningRate=2e-5`)
+    const { values: parsed } = yamlLayer(`value: ${assignment.slice(at + 1)}`, `--set ${assignment}`)
+    if (!assign(values, path, parsed.value ?? null))
+      throw configError(`--set ${assignment}: contradicts an earlier --set of ${path[0]}`)
+  }
+  return { values, where: (path) => `--set ${path.join('.')}` }
+}
+
+/** Layer of flags: `{path, flag, value}` for each that was given. */
+export function flagLayer(flags: readonly { flag: string; path: string; value: unknown }[]): Layer {
+  const values: Values = {}
+  for (const { path, value } of flags) assign(values, path.split('.'), value)
+  return {
+    values,
+    where: (path) => {
+      const dotted = path.join('.')
+      return flags.find((given) => dotted === given.path || dotted.startsWith(`${given.path}.`))?.flag ?? 'flags'
+    },
+  }
+}
+
+function assign(values: Values, path: readonly string[], value: unknown): boolean {
+  let at = values
+  for (const part of path.slice(0, -1)) {
+    if (!Object.hasOwn(at, part)) define(at, part, {})
+    const next = at[part]
+    if (!isPlain(next)) return false
+    at = next
+  }
+  define(at, path[path.length - 1], value)
+  return true
+}
+
+/** Sets an own property, whatever its name. */
+function define(target: Values, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+}
+
+function isPlain(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** `over` on top of `under`. A section with another `type` replaces the one below; lists replace. */
+function merge(under: Values, over: Values): Values {
+  const merged: Values = {}
+  for (const key of Object.keys(under)) define(merged, key, under[key])
+  for (const [key, value] of Object.entries(over)) {
+    const below = Object.hasOwn(merged, key) ? merged[key] : undefined
+    const sameType = isPlain(below) && isPlain(value) && (value.type === undefined || value.type === below.type)
+    define(merged, key, sameType ? merge(below as Values, value as Values) : value)
+  }
+  return merged
+}
+
+/**
+ * The layers merged, checked and completed with defaults. Throws one BumpError (exit code 2) that lists every problem
+ * with its place; an unknown key comes with the nearest valid name.
+ */
+export function resolveLayers<S extends z.ZodType>(schema: S, layers: readonly Layer[]): z.infer<S> {
+  const problems: string[] = []
+  for (const layer of layers)
+    for (const { path, valid } of unknownKeys(schema, layer.values, []))
+      problems.push(`${layer.where(path)}: unknown key ${path.join('.')}${suggestion(String(path.at(-1)), valid)}`)
+  if (problems.length > 0) throw configError(problems.join('\n'))
+  const values = layers.reduce<Values>((under, { values }) => merge(under, values), {})
+  const result = schema.safeParse(values)
+  if (result.success) return result.data
+  for (const issue of result.error.issues) {
+    const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
+    const source = layers.findLast((layer) => holds(layer.values, path))
+    const name = path.length > 0 ? `${path.join('.')}: ` : ''
+    problems.push(`${source ? `${source.where(path)}: ` : ''}${name}${explain(issue, source === undefined)}`)
+  }
+  throw configError(problems.join('\n'))
+}
+
+function explain(issue: z.core.$ZodIssue, absent: boolean): string {
+  if (absent && (issue.code === 'invalid_type' || issue.code === 'invalid_union')) return 'is required'
+  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')} does not belong to this type`
+  return issue.message.replace(/^Invalid (input|option|discriminator value)[:.] /i, '')
+}
+
+function holds(values: unknown, path: Path): boolean {
+  let at = values
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return false
+    at = (at as Values)[part]
+  }
+  return true
+}
+
+function suggestion(key: string, valid: readonly string[]): string {
+  if (valid.length === 0) return ''
+  const lower = new Map(valid.map((name) => [name.toLowerCase(), name]))
+  const nearest = lower.get(closest(key.toLowerCase(), [...lower.keys()]))!
+  if (distance(key.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, key.length / 2))
+    return `; did you mean ${nearest}?`
+  return `; valid here: ${valid.join(', ')}`
+}
+
+/** Keys in `value` that no variant of the schema knows, each with the names that are valid in its place. */
+function unknownKeys(schema: z.core.$ZodType, value: unknown, path: Path): { path: Path; valid: string[] }[] {
+  if (!isPlain(value)) return []
+  const shapes = objectShapes(schema)
+  if (shapes.length === 0) return []
+  const valid = [...new Set(shapes.flatMap((shape) => Object.keys(shape)))]
+  return Object.keys(value).flatMap((key) => {
+    const here = [...path, key]
+    if (!valid.includes(key)) return [{ path: here, valid }]
+    const inner = shapes.find((shape) => Object.hasOwn(shape, key))!
+    return unknownKeys(inner[key], value[key], here)
+  })
+}
+
+/** Shapes of the object, or of every variant of the union, under defaults and optionals. */
+function objectShapes(schema: z.core.$ZodType): Record<string, z.core.$ZodType>[] {
+  if (schema instanceof z.ZodObject) return [schema.shape]
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(objectShapes)
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional)
+    return objectShapes(schema.def.innerType)
+  return []
+}
+
+function configError(message: string): BumpError {
+  return new BumpError(message, { exitCode: 2 })
+}

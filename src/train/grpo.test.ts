@@ -1,0 +1,234 @@
+// The whole loop on a toy world: it learns, it logs TRL's names, and however it is interrupted and resumed, it writes the
+// very bytes of an uninterrupted run.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { seedFrom, uniform } from '../util/random.ts'
+import { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './config.ts'
+import { type TrainOptions, type TrainResult, train } from './grpo.ts'
+import { checkpointSteps } from './run-folder.ts'
+import { toyPolicy, toySplit } from './testing/toy-policy.ts'
+
+let root: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'bump-train-'))
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+function toyConfig(changes: Partial<TrainConfigInput> = {}): TrainConfig {
+  return trainConfigSchema.parse({
+    name: 'toy',
+    logs: { paths: ['toy.jsonl'] },
+    model: 'toy',
+    rollout: { users: 4, groupSize: 4, maxTokens: 6 },
+    optim: { steps: 30, learningRate: 0.3 },
+    reward: { positives: 2, negatives: 4 },
+    validation: { every: 5 },
+    checkpoint: { every: 3 },
+    ...changes,
+  })
+}
+
+function run(changes: Partial<TrainOptions> & { folder: string }): Promise<TrainResult> {
+  return train({
+    config: toyConfig(),
+    model: toyPolicy(),
+    users: toySplit(),
+    package: { name: 'bump', version: '0' },
+    ...changes,
+  })
+}
+
+const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
+const lines = (folder: string, file: string): Record<string, unknown>[] =>
+  read(folder, file)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+/** metrics.jsonl without its time fields. */
+function timeless(folder: string): string {
+  return read(folder, 'metrics.jsonl').replace(/,?"(step_time|time\/\w+)":[\d.e-]+/g, '')
+}
+
+describe('training', () => {
+  it('raises the NDCG of users never trained on, and says so in summary.json', async () => {
+    const folder = join(root, 'toy')
+    const result = await run({ folder })
+    expect(result.status).toBe('finished')
+    const summary = JSON.parse(read(folder, 'summary.json'))
+    expect(summary.difference.forward.low).toBeGreaterThan(0)
+    expect(summary.difference.both.low).toBeGreaterThan(0)
+    expect(summary.after.backward.mean).toBeGreaterThan(summary.before.backward.mean)
+    expect(summary.difference.both.mean).toBeCloseTo(summary.after.both.mean - summary.before.both.mean, 10)
+    expect(summary).toMatchObject({ users: 12, steps: 30, seed: 1, model: { digest: 'toy-digest' } })
+    expect(summary.seconds).toHaveProperty('rollout')
+    expect(summary.peakMemoryBytes).toBeGreaterThan(1e6)
+    expect(summary.chance.forward).toBeGreaterThan(0.3)
+
+    const steps = lines(folder, 'metrics.jsonl').filter((line) => 'reward' in line)
+    const reward = (from: number, to: number) =>
+      steps.slice(from, to).reduce((sum, line) => sum + Number(line.reward), 0) / (to - from)
+    expect(reward(25, 30)).toBeGreaterThan(reward(0, 5) + 0.2)
+    expect(lines(folder, 'profiles.jsonl')).toHaveLength(12)
+    expect(lines(folder, 'rollouts.jsonl')).toHaveLength(30 * 4 * 4)
+    expect(existsSync(join(folder, 'lock'))).toBe(false)
+  })
+
+  it('logs the names that TRL users know, on every step', async () => {
+    const folder = join(root, 'names')
+    await run({ folder, config: toyConfig({ optim: { steps: 2, klCoef: 0.01 } }) })
+    const names = [
+      ...['step', 'reward', 'reward_std', 'frac_reward_zero_std', 'entropy', 'kl', 'loss', 'grad_norm'],
+      ...['rewards/forward/mean', 'rewards/backward/mean', 'rewards/length/mean', 'learning_rate', 'num_tokens'],
+      ...['completions/mean_length', 'completions/min_length', 'completions/max_length', 'completions/clipped_ratio'],
+      ...['clip_ratio/low_mean', 'clip_ratio/high_mean', 'clip_ratio/region_mean'],
+      ...['sampling/sampling_logp_difference/mean', 'sampling/importance_sampling_ratio/mean'],
+      ...['step_time', 'time/rollout', 'time/judge', 'time/train'],
+    ]
+    const steps = lines(folder, 'metrics.jsonl').filter((line) => 'reward' in line)
+    expect(steps).toHaveLength(2)
+    for (const line of steps) for (const name of names) expect(line[name], name).toBeTypeOf('number')
+  })
+
+  it.each(['grpo', 'dr_grpo', 'dapo', 'gspo', 'cispo'] as const)('learns with %s and several updates', async (loss) => {
+    const folder = join(root, loss)
+    const optim = { loss, steps: 20, learningRate: 0.2, numUpdates: 2, klCoef: 1e-3, maskTruncated: false }
+    const importanceSampling = { enabled: true, cap: 2 }
+    await run({ folder, config: toyConfig({ optim: { ...optim, importanceSampling } }) })
+    expect(JSON.parse(read(folder, 'summary.json')).difference.both.mean).toBeGreaterThan(0.1)
+  })
+
+  it('drops groups whose raw NDCG does not vary, and makes no step where all are dropped', async () => {
+    const folder = join(root, 'dropped')
+    const model = toyPolicy()
+    // A policy that always says the same: equal profiles, equal NDCG.
+    for (const row of model.state.table) row[0] = 60
+    const before = JSON.stringify(model.state)
+    await run({ folder, model, config: toyConfig({ optim: { steps: 1 }, reward: { lengthBudget: 2 } }) })
+    const [line] = lines(folder, 'metrics.jsonl').filter((record) => 'reward' in record)
+    expect(line).toMatchObject({ dropped_groups: 4, frac_reward_zero_std: 1, grad_norm: null, loss: null })
+    expect(JSON.stringify(model.state)).toBe(before)
+  })
+
+  it('stops early, keeps the best checkpoint and measures that one', async () => {
+    const folder = join(root, 'early')
+    const config = toyConfig({
+      optim: { steps: 200, learningRate: 0.3 },
+      validation: { every: 2, patience: 3 },
+    })
+    await run({ folder, config })
+    const summary = JSON.parse(read(folder, 'summary.json'))
+    expect(summary.steps).toBeLessThan(200)
+    expect(summary.steps).toBe(summary.bestStep + 6)
+    expect(checkpointSteps(folder)).toContain(summary.bestStep)
+    expect(checkpointSteps(folder).length).toBeLessThanOrEqual(3)
+  })
+})
+
+describe('resuming', () => {
+  it('gives the same bytes wherever the run was ended, 25 times', async () => {
+    const config = toyConfig({ optim: { steps: 12, learningRate: 0.3, numUpdates: 2, klCoef: 0.01 } })
+    const whole = join(root, 'whole')
+    let calls = 0
+    await run({ folder: whole, config, model: toyPolicy({ onCall: () => void calls++ }) })
+    const next = uniform(seedFrom('interrupt'))
+    for (let trial = 0; trial < 25; trial++) {
+      const folder = join(root, `cut-${trial}`)
+      const dies = trial % 2 === 0
+      let status = 'died'
+      for (let resume = false; status !== 'finished'; resume = true) {
+        const controller = new AbortController()
+        let left = 1 + Math.floor(next() * calls)
+        // Half of the trials end by the signal (a clean checkpoint), half by a crash (none).
+        const onCall = () => {
+          if (--left > 0) return
+          if (dies) throw new Error('crash')
+          controller.abort()
+        }
+        const model = toyPolicy({ onCall })
+        try {
+          status = (await run({ folder, config, model, resume, signal: controller.signal })).status
+        } catch (error) {
+          expect(String(error)).toContain('crash')
+        }
+      }
+      expect(timeless(folder)).toBe(timeless(whole))
+      expect(read(folder, 'rollouts.jsonl')).toBe(read(whole, 'rollouts.jsonl'))
+      expect(read(folder, 'profiles.jsonl')).toBe(read(whole, 'profiles.jsonl'))
+      expect(existsSync(join(folder, 'lock'))).toBe(false)
+    }
+  })
+
+  it('goes back to the checkpoint before where one is half written or half removed', async () => {
+    const whole = join(root, 'whole')
+    await run({ folder: whole })
+    const folder = join(root, 'torn')
+    let calls = 0
+    const model = toyPolicy({
+      onCall: () => {
+        if (++calls === 60) throw new Error('crash')
+      },
+    })
+    await expect(run({ folder, model })).rejects.toThrow('crash')
+    const step = checkpointSteps(folder).at(-1)!
+    mkdirSync(join(folder, 'checkpoints', `step-${step + 3}.tmp`))
+    mkdirSync(join(folder, 'checkpoints', 'step-1.old.tmp'))
+    writeFileSync(join(folder, 'metrics.jsonl'), `${read(folder, 'metrics.jsonl')}{"step":99,"rew`)
+    await run({ folder, resume: true })
+    expect(timeless(folder)).toBe(timeless(whole))
+    expect(readdirSync(join(folder, 'checkpoints')).every((name) => /^step-\d+$/.test(name))).toBe(true)
+  })
+
+  it('leaves a finished run as it is', async () => {
+    const folder = join(root, 'done')
+    const config = toyConfig({ optim: { steps: 2 } })
+    await run({ folder, config })
+    const summary = read(folder, 'summary.json')
+    const again = await run({ folder, config, resume: true })
+    expect(again.status).toBe('finished')
+    expect(read(folder, 'summary.json')).toBe(summary)
+  })
+
+  it('refuses another config, model or log, and names what differs', async () => {
+    const folder = join(root, 'changed')
+    const config = toyConfig({ optim: { steps: 2 } })
+    await run({ folder, config })
+    await expect(run({ folder, config })).rejects.toThrow(/already holds a run.*--resume/)
+    const slower = toyConfig({ optim: { steps: 2, learningRate: 0.01 } })
+    await expect(run({ folder, config: slower, resume: true })).rejects.toThrow(
+      'optim.learningRate: 0.0001 then, 0.01 now',
+    )
+    await expect(run({ folder, config, model: toyPolicy({ digest: 'other' }), resume: true })).rejects.toThrow(
+      'model.digest: "toy-digest" then, "other" now',
+    )
+    const users = toySplit()
+    users.train[0].history[0].text = 'another record'
+    await expect(run({ folder, config, users, resume: true })).rejects.toThrow('data.digest')
+  })
+})
+
+describe('starting', () => {
+  it('says which part of the users is too small', async () => {
+    const users = { ...toySplit(), validation: [] }
+    await expect(run({ folder: join(root, 'few'), users })).rejects.toThrow(
+      /validation part has 0 users.*split\.validation/,
+    )
+    const config = toyConfig({ rollout: { users: 50 } })
+    await expect(run({ folder: join(root, 'few'), config })).rejects.toThrow(/rollout\.users/)
+  })
+
+  it('refuses a folder that another process holds, and takes over the lock of one that is gone', async () => {
+    const folder = join(root, 'locked')
+    mkdirSync(folder)
+    const lock = (pid: number, started: string | null) =>
+      writeFileSync(join(folder, 'lock'), JSON.stringify({ pid, started }))
+    const stat = existsSync('/proc/1/stat') ? readFileSync('/proc/1/stat', 'utf8') : undefined
+    lock(1, stat ? stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] : null)
+    await expect(run({ folder })).rejects.toThrow(/in use by process 1/)
+    // No process has this id.
+    lock(2 ** 30, null)
+    expect((await run({ folder, config: toyConfig({ optim: { steps: 1 } }) })).status).toBe('finished')
+  })
+})

@@ -1,0 +1,66 @@
+// One process per run folder: a lock file with the process's id, which a killed process leaves behind harmlessly.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { BumpError } from '../util/errors.ts'
+
+const held = new Set<string>()
+
+/**
+ * Takes the lock `path` and returns its release. Throws BumpError where a running process holds it; the lock of a
+ * process that is gone is taken over.
+ */
+export function takeLock(path: string, what: string): () => void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      writeFileSync(path, JSON.stringify({ pid: process.pid, started: startOf(process.pid) }), { flag: 'wx' })
+      held.add(path)
+      return () => {
+        held.delete(path)
+        rmSync(path, { force: true })
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 2) throw error
+    }
+    const holder = readHolder(path)
+    if (holder && isRunning(holder, path))
+      throw new BumpError(
+        `${what} is in use by process ${holder.pid}. Wait for it, stop it, or give this run another --name.`,
+      )
+    rmSync(path, { force: true })
+  }
+}
+
+interface Holder {
+  pid: number
+  started: string | null
+}
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    const { pid, started } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder>
+    return typeof pid === 'number' ? { pid, started: started ?? null } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Ids are given again to later processes (in a restarted container nearly always), so the start time counts too. */
+function isRunning({ pid, started }: Holder, path: string): boolean {
+  if (pid === process.pid) return held.has(path)
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+  }
+  return started === startOf(pid)
+}
+
+/** The kernel's start time of a process where /proc tells it, else null. */
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The command's name in parentheses may hold spaces; start time is the 20th field after it.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,106 @@
+// Measures the generator on users never trained on: one profile each, NDCG both ways. Validation and the final test.
+import type { Judge } from '../judge/types.ts'
+import type { LanguageModel, WeightSet } from '../llm/contract.ts'
+import type { User } from '../logs/types.ts'
+import { generateProfiles } from '../profiler/generate.ts'
+import { profileSeeds } from '../profiler/profile-users.ts'
+import { evaluateProfiles, type ProfileEvaluation } from '../reward/evaluate-profiles.ts'
+import { seedFrom, shuffled } from '../util/random.ts'
+import { bootstrapInterval, type Interval, mean } from '../util/stats.ts'
+import type { TrainConfig } from './config.ts'
+
+export interface Measurement extends ProfileEvaluation {
+  /** [user] the profiles that were judged. */
+  profiles: string[]
+  /** [user] their tokens. */
+  lengths: number[]
+}
+
+/** At most `limit` users of a part, drawn with the split's seed: the same for every run on the same logs. */
+export function measuredUsers(users: readonly User[], limit: number, config: TrainConfig): User[] {
+  return shuffled(users, seedFrom(config.split.seed, 'measured')).slice(0, limit)
+}
+
+/** Profiles of the users under the given weights, and how well they identify them. Equal users get equal pools. */
+export async function measure(
+  model: LanguageModel,
+  judge: Judge,
+  users: readonly User[],
+  config: TrainConfig,
+  weights: WeightSet,
+  signal?: AbortSignal,
+): Promise<Measurement> {
+  const generated = await generateProfiles(model, users, {
+    prompt: config.prompt,
+    maxTokens: config.rollout.maxTokens,
+    temperature: config.profile.temperature,
+    seeds: profileSeeds(config.seed),
+    weights,
+    signal,
+  })
+  const profiles = generated.map((user) => user.profiles[0])
+  const evaluation = await evaluateProfiles(
+    users.map(({ id, heldOut }) => ({ id, heldOut: heldOut.map(({ text }) => text) })),
+    profiles,
+    judge,
+    {
+      positives: config.reward.positives,
+      negatives: config.reward.negatives,
+      seed: seedFrom(config.split.seed, 'pools'),
+      signal,
+    },
+  )
+  return { ...evaluation, profiles, lengths: generated.map(({ completions }) => completions[0].tokens.length) }
+}
+
+/** What the best checkpoint is chosen by: the NDCG of both directions in the reward's proportions. */
+export function validationScore({ forward, backward }: ProfileEvaluation, config: TrainConfig): number {
+  const { forwardWeight, backwardWeight } = config.reward
+  return forwardWeight * forward.mean + backwardWeight * backward.mean
+}
+
+/** A validation as a line of metrics.jsonl. */
+export function validationMetrics(measurement: Measurement, config: TrainConfig): Record<string, number> {
+  return {
+    'eval/forward': measurement.forward.mean,
+    'eval/backward': measurement.backward.mean,
+    'eval/score': validationScore(measurement, config),
+    'eval/chance/forward': measurement.chance.forward,
+    'eval/chance/backward': measurement.chance.backward,
+    'eval/mean_length': mean(measurement.lengths),
+    'eval/users': measurement.users.length,
+  }
+}
+
+/** NDCG with 95% bootstrap intervals over users; `both` is the mean of the two directions. */
+export interface DirectionIntervals {
+  forward: Interval
+  backward: Interval
+  both: Interval
+}
+
+/** Before, after and their paired difference, over the same users in the same pools. */
+export function compareMeasurements(
+  before: Measurement,
+  after: Measurement,
+  seed: number,
+): Record<'before' | 'after' | 'difference', DirectionIntervals> {
+  const intervals = (value: (user: number, direction: 'forward' | 'backward') => number): DirectionIntervals => {
+    const forward = before.users.map((_, u) => value(u, 'forward'))
+    const backward = before.users.map((_, u) => value(u, 'backward'))
+    const options = { seed: seedFrom('bootstrap', seed) }
+    return {
+      forward: bootstrapInterval(forward, options),
+      backward: bootstrapInterval(backward, options),
+      both: bootstrapInterval(
+        forward.map((score, u) => (score + backward[u]) / 2),
+        options,
+      ),
+    }
+  }
+  return {
+    before: intervals((u, direction) => before.users[u][direction]),
+    after: intervals((u, direction) => after.users[u][direction]),
+    difference: intervals((u, direction) => after.users[u][direction] - before.users[u][direction]),
+  }
+}
