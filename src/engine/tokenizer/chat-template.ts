@@ -32,7 +32,8 @@ export function compileChatTemplate(source: TokenizerSource): ChatRenderer | und
   if (chatTemplate === undefined) return undefined
   let template: Template
   try {
-    template = new Template(chatTemplate)
+    // The library's own strftime_now cannot be replaced, so templates are made to call ours.
+    template = new Template(chatTemplate.replaceAll('strftime_now', 'fixed_date'))
   } catch (error) {
     throw new BumpError(`${file}: the chat template does not parse: ${message(error)}. Correct or remove it.`, {
       cause: error,
@@ -46,7 +47,7 @@ export function compileChatTemplate(source: TokenizerSource): ChatRenderer | und
         enable_thinking: false,
         bos_token: bos ?? '',
         eos_token: eos ?? '',
-        strftime_now: (format: string) => format.replace(/%./g, (field) => FIXED_DATE[field] ?? field),
+        fixed_date: (format: string) => format.replace(/%./g, (field) => FIXED_DATE[field] ?? field),
       })
     } catch (error) {
       const roles = messages.map((m) => m.role).join(', ')

@@ -1,0 +1,206 @@
+// What golden ids cannot show: special tokens in users' texts under any content, templates' needs, and errors.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BumpError } from '../../util/errors.ts'
+import { openTokenizer } from './open-tokenizer.ts'
+import type { ChatTurn, Tokenizer } from './types.ts'
+
+const golden = (name: string) => fileURLToPath(new URL(`../golden/tokenizer-${name}`, import.meta.url))
+const user = (content: string): ChatTurn[] => [{ role: 'user', content }]
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-tokenizer-'))
+})
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A copy of a golden folder in which one JSON file is changed. */
+function changed(name: string, file: string, change: (json: Record<string, unknown>) => void): string {
+  cpSync(golden(name), folder, { recursive: true })
+  const json = JSON.parse(readFileSync(join(folder, file), 'utf8'))
+  change(json)
+  writeFileSync(join(folder, file), JSON.stringify(json))
+  return folder
+}
+
+async function problem(where: string): Promise<string> {
+  const error: unknown = await openTokenizer(where).catch((e: unknown) => e)
+  expect(error).toBeInstanceOf(BumpError)
+  return error instanceof Error ? error.message : ''
+}
+
+describe('special tokens in contents', () => {
+  const specials = ['<|im_end|>', '<|im_start|>', '<|endoftext|>', '<|eot_id|>', '<|start_header_id|>']
+  const pieces = [...specials, ...specials.map((s) => s.slice(0, 5)), ...specials.map((s) => s.slice(5))]
+  const content = fc
+    .array(fc.oneof(fc.constantFrom(...pieces, '<', '|', '>', ' ', '\n', '\ue000', '\ue001'), fc.string()), {
+      maxLength: 8,
+    })
+    .map((parts) => parts.join(''))
+  // Every id of the small fixtures that stands for a special token.
+  const isSpecial = (tokenizer: Tokenizer) => (id: number) => tokenizer.decode([id]) === ''
+
+  it.each(['gpt2', 'llama3', 'qwen2'])('never become ids: %s', async (name) => {
+    const tokenizer = await openTokenizer(golden(name))
+    const special = isSpecial(tokenizer)
+    const frame = tokenizer.chat([...user('x'), { role: 'assistant', content: 'y' }, ...user('z')]).filter(special)
+    fc.assert(
+      fc.property(content, content, content, (a, b, c) => {
+        expect(tokenizer.encode(a).filter(special)).toEqual([])
+        const ids = tokenizer.chat([...user(a), { role: 'assistant', content: b }, ...user(c)])
+        expect(ids.filter(special)).toEqual(frame)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('survive as text', async () => {
+    const tokenizer = await openTokenizer(golden('gpt2'))
+    fc.assert(
+      fc.property(content, (text) => {
+        const wellFormed = Buffer.from(text).toString()
+        expect(tokenizer.decode(tokenizer.encode(text))).toBe(wellFormed)
+        expect(tokenizer.decode(tokenizer.chat(user(text)))).toContain(`user\n${wellFormed}\nassistant`)
+      }),
+    )
+  })
+
+  it('are found across overlaps and joints', async () => {
+    const where = changed('gpt2', 'tokenizer.json', (json) => {
+      if (Array.isArray(json.added_tokens)) json.added_tokens.push({ id: 900, content: '|><|', special: true })
+    })
+    const tokenizer = await openTokenizer(where)
+    for (const text of ['<|im_end|><|im_end|>', '<|im_end|><|', 'a|>'])
+      expect(tokenizer.chat(user(text))).toEqual([
+        ...tokenizer.chat(user('@')).flatMap((id) => (tokenizer.decode([id]) === '@' ? tokenizer.encode(text) : [id])),
+      ])
+  })
+})
+
+describe('chat templates', () => {
+  const withTemplate = (template: string) => {
+    cpSync(golden('gpt2'), folder, { recursive: true })
+    writeFileSync(join(folder, 'chat_template.jinja'), template)
+    return openTokenizer(folder)
+  }
+
+  it('get a fixed date', async () => {
+    const tokenizer = await withTemplate("{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}")
+    expect(tokenizer.decode(tokenizer.chat(user('x')))).toBe('26 Jul 2024 x')
+  })
+
+  it('get the texts of the begin and end tokens', async () => {
+    const tokenizer = await withTemplate('{{ bos_token }}{{ messages[0].content }}{{ eos_token }}')
+    expect(tokenizer.chat(user(''))).toEqual([1, 2])
+  })
+
+  it('that refuse messages are named', async () => {
+    const tokenizer = await withTemplate("{{ raise_exception('no system role here') }}")
+    expect(() => tokenizer.chat(user('x'))).toThrow(BumpError)
+    expect(() => tokenizer.chat(user('x'))).toThrow(/chat_template\.jinja.*roles: user.*no system role here/)
+  })
+
+  it('that do not parse are named', async () => {
+    await expect(withTemplate('{% for m in %}')).rejects.toThrow(
+      /chat_template\.jinja: the chat template does not parse/,
+    )
+  })
+
+  it('may be missing', async () => {
+    cpSync(golden('llama3'), folder, { recursive: true })
+    rmSync(join(folder, 'chat_template.jinja'))
+    const tokenizer = await openTokenizer(folder)
+    const ids = tokenizer.chat([...user('a'), ...user('<|eot_id|>')])
+    expect(ids).toEqual([tokenizer.bosToken, ...tokenizer.encode('a\n\n<|eot_id|>')])
+  })
+
+  it('are read from tokenizer_config.json, by the name "default" where there are several', async () => {
+    const where = changed('gpt2', 'tokenizer_config.json', (json) => {
+      json.chat_template = [
+        { name: 'tools', template: 'no' },
+        { name: 'default', template: 'yes' },
+      ]
+    })
+    rmSync(join(where, 'chat_template.jinja'))
+    const tokenizer = await openTokenizer(where)
+    expect(tokenizer.decode(tokenizer.chat(user('x')))).toBe('yes')
+  })
+})
+
+describe('settings of the folder', () => {
+  it('add_bos_token decides over the post-processor', async () => {
+    const where = changed('llama3', 'tokenizer_config.json', (json) => {
+      json.add_bos_token = false
+    })
+    expect((await openTokenizer(where)).bosToken).toBeUndefined()
+  })
+
+  it('generation_config.json may name several ends', async () => {
+    cpSync(golden('gpt2'), folder, { recursive: true })
+    writeFileSync(join(folder, 'generation_config.json'), '{"eos_token_id": [7, 2]}')
+    expect((await openTokenizer(folder)).stopTokens).toEqual([7, 2, 0])
+  })
+
+  it('ids that no token has are left out of the text', async () => {
+    const tokenizer = await openTokenizer(golden('gpt2'))
+    expect(tokenizer.decode([...tokenizer.encode('a'), 99_999, 2])).toBe('a')
+    expect(tokenizer.decode([])).toBe('')
+  })
+})
+
+describe('errors name the file and what is wrong', () => {
+  it('nothing there', async () => {
+    expect(await problem(join(folder, 'none'))).toMatch(/none: does not exist/)
+    expect(await problem(folder)).toMatch(/tokenizer\.json: does not exist/)
+  })
+
+  it('not JSON', async () => {
+    writeFileSync(join(folder, 'tokenizer.json'), '{"model": ')
+    expect(await problem(folder)).toMatch(/tokenizer\.json: is not valid JSON/)
+    writeFileSync(join(folder, 'tokenizer.json'), '[]')
+    expect(await problem(folder)).toMatch(/tokenizer\.json: .*no "model"/)
+  })
+
+  const model = (change: (model: Record<string, unknown>) => void) =>
+    changed('gpt2', 'tokenizer.json', (json) => {
+      const inner = json.model
+      if (typeof inner === 'object' && inner !== null) {
+        const copy: Record<string, unknown> = { ...inner }
+        change(copy)
+        json.model = copy
+      }
+    })
+
+  it.each<[string, (model: Record<string, unknown>) => void, RegExp]>([
+    ['another kind', (m) => (m.type = 'Unigram'), /"Unigram"; only BPE/],
+    ['a vocabulary that is a list', (m) => (m.vocab = []), /"model.vocab" is not an object/],
+    ['an empty vocabulary', (m) => (m.vocab = {}), /the vocabulary is empty/],
+    ['ids that are no numbers', (m) => (m.vocab = { a: 'b' }), /token "a" has the id "b"/],
+    ['shared ids', (m) => (m.vocab = { a: 5, b: 5 }), /"a" and "b" share the id 5/],
+    ['no merges', (m) => (m.merges = undefined), /"model.merges" is not a list/],
+    ['half a merge', (m) => (m.merges = ['a']), /merge 0 \("a"\) is not a pair/],
+    ['a merge into nothing', (m) => (m.merges = [['a', '\u0000']]), /merge 0 .*needs the token/],
+  ])('%s', async (_, change, message) => {
+    expect(await problem(model(change))).toMatch(message)
+    expect(await problem(folder)).toContain('tokenizer.json')
+  })
+
+  it('components that nobody knows', async () => {
+    const where = changed('gpt2', 'tokenizer.json', (json) => {
+      json.normalizer = { type: 'Nonsense' }
+    })
+    expect(await problem(where)).toMatch(/tokenizer\.json: not a usable tokenizer: .*Nonsense/)
+  })
+
+  it('a file that is not GGUF', async () => {
+    const file = join(folder, 'model.gguf')
+    writeFileSync(file, 'not a model, but long enough to be looked at')
+    expect(await problem(file)).toMatch(/model\.gguf: is not a GGUF file/)
+  })
+})
