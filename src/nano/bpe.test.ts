@@ -1,10 +1,19 @@
+import { readFileSync } from 'node:fs'
+import { Tokenizer } from '@huggingface/tokenizers'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SPECIAL_TOKENS, trainBpe } from './bpe.ts'
+import { SPECIAL_TOKENS, tokenizerConfig, tokenizerJson, trainBpe } from './bpe.ts'
 import { tokenizerTexts } from './documents.ts'
-import { rawTokenizer } from './testing/tokenizer.ts'
+
+const json = tokenizerJson(trainBpe(tokenizerTexts(1), 2048))
+const tokenizer = new Tokenizer(JSON.parse(JSON.stringify(json)), tokenizerConfig(1024))
 
 describe('the BPE trainer', () => {
+  it('gives the committed tokenizer', () => {
+    const committed = readFileSync(new URL('../../assets/nano/tokenizer.json', import.meta.url), 'utf8')
+    expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(json)))
+  })
+
   it('merges the most frequent pair first, of equals the first in order', () => {
     const { merges, vocab } = trainBpe(['abab abab cd cd'], SPECIAL_TOKENS.length + 256 + 3)
     expect(merges.slice(0, 3)).toEqual([
@@ -21,7 +30,6 @@ describe('the BPE trainer', () => {
   })
 
   it('restores any text', () => {
-    const tokenizer = rawTokenizer(2048)
     const restored = (text: string) =>
       tokenizer.decode(tokenizer.encode(text, { add_special_tokens: false }).ids, { skip_special_tokens: false })
     fc.assert(
@@ -37,7 +45,6 @@ describe('the BPE trainer', () => {
   })
 
   it('knows most words of the world as one token', () => {
-    const tokenizer = rawTokenizer(2048)
     let words = 0
     let tokens = 0
     let seen = 0

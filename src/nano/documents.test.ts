@@ -1,9 +1,10 @@
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { openTokenizer } from '../engine/tokenizer/open-tokenizer.ts'
 import { profilePrompt } from '../profiler/prompt.ts'
 import { DOCUMENT_KINDS, drawTruth, MEDIOCRE, makeBatch, makeGroup } from './documents.ts'
-import { testTokenizer } from './testing/tokenizer.ts'
 
-const tokenizer = testTokenizer(2048)
+const tokenizer = await openTokenizer(fileURLToPath(new URL('../../assets/nano', import.meta.url)))
 const options = { population: 'training', seed: 1, mixture: MEDIOCRE, historyLength: [4, 17] } as const
 const text = (tokens: readonly number[]) => tokenizer.decode(tokens)
 

@@ -1,7 +1,13 @@
 // The untrained nano model: its shape, its random weights and its tokenizer, as a Hugging Face folder.
 // Flow: bpe.ts and init.ts -> pretrain.ts, which trains what is written here.
+import { join } from 'node:path'
 import { type ModelConfig, weightShapes } from '../engine/config.ts'
+import { openWeights } from '../engine/weights/open-weights.ts'
+import { writeHuggingFaceFolder } from '../engine/weights/save-weights.ts'
+import { writeFileAtomic } from '../util/files.ts'
 import { normals, seedFrom } from '../util/random.ts'
+import { SPECIAL_TOKENS, tokenizerConfig, tokenizerJson, trainBpe } from './bpe.ts'
+import { tokenizerTexts } from './documents.ts'
 
 /** A small Llama: 2.0 M parameters. */
 export const NANO_CONFIG: ModelConfig = {
@@ -43,4 +49,31 @@ export function initialWeights(config: ModelConfig, seed: number): Map<string, F
     weights.set(name, values)
   }
   return weights
+}
+
+/** Trains the tokenizer and writes all of a model folder but its weights and shape. */
+export function writeTokenizer(folder: string): void {
+  const vocabulary = trainBpe(tokenizerTexts(1), NANO_CONFIG.vocab)
+  const ids = { bos_token_id: SPECIAL_TOKENS.indexOf('<|bos|>'), eos_token_id: SPECIAL_TOKENS.indexOf('<|eos|>') }
+  const files = {
+    'tokenizer.json': tokenizerJson(vocabulary),
+    'tokenizer_config.json': tokenizerConfig(NANO_CONFIG.contextLength),
+    'generation_config.json': { ...ids, pad_token_id: ids.eos_token_id, do_sample: true, temperature: 1 },
+  }
+  for (const [name, content] of Object.entries(files))
+    writeFileAtomic(join(folder, name), `${JSON.stringify(content, undefined, 1)}\n`)
+}
+
+/** Writes the untrained model: a Hugging Face folder with random weights. */
+export function writeUntrained(folder: string, seed: number): void {
+  const weights = initialWeights(NANO_CONFIG, seed)
+  writeHuggingFaceFolder(folder, NANO_CONFIG, (name) => weights.get(name) ?? new Float32Array())
+  writeTokenizer(folder)
+}
+
+/** Writes the trained weights in `trained` (a Hugging Face folder) as half-precision numbers, tokenizer included. */
+export async function publish(trained: string, folder: string): Promise<void> {
+  const weights = await openWeights(trained)
+  writeHuggingFaceFolder(folder, weights.config, (name) => weights.read(name), 'F16')
+  writeTokenizer(folder)
 }
