@@ -24,3 +24,62 @@ export interface UserSplit {
   validation: User[]
   test: User[]
 }
+
+export const LOG_FORMATS = ['jsonl', 'json', 'lamp', 'csv', 'tsv', 'parquet'] as const
+/** `lamp`: a JSON array of questions, each with a `profile` array of the user's earlier items. */
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
+/** Where interactions come from and which of their columns mean what. */
+export interface LogSource {
+  /** Files, globs, http(s) addresses or bucket addresses (s3://...); plain or gzipped. */
+  paths: string[]
+  /** Told from name and content where left out. */
+  format?: LogFormat
+  /** Column name or SQL expression over the columns; where left out, a column of a usual name. */
+  user?: string
+  time?: string
+  text?: string
+}
+
+/** What can be wrong with a record or a file; `ISSUE_EFFECTS` in issues.ts says what follows from each. */
+export type IssueKind =
+  | 'unreadable-file'
+  | 'truncated-file'
+  | 'bad-line'
+  | 'encoding'
+  | 'missing-user'
+  | 'empty-text'
+  | 'bad-time'
+  | 'missing-time'
+
+/** One kind of problem in the log: how often, and where it was seen first. */
+export interface LogIssue {
+  kind: IssueKind
+  /** What was done with these records. */
+  effect: string
+  count: number
+  /** The first few places, as `file:line: what`. */
+  examples: string[]
+}
+
+/** What was read, from where, and what was wrong with it. */
+export interface LogReport {
+  files: { name: string; format: LogFormat; records: number }[]
+  /** All columns found, in order of appearance. */
+  columns: string[]
+  /** The column or expression in use for each part; `time` is undefined for logs in file order. */
+  mapping: { user: string; time: string | undefined; text: string }
+  /** Records read from the files, bad ones included. */
+  records: number
+  /** Records that stood in several questions of one user (LaMP) and were counted once. */
+  merged: number
+  interactions: number
+  users: number
+  issues: LogIssue[]
+}
+
+/** All interactions of one user, oldest first. */
+export interface UserLog {
+  id: string
+  interactions: Interaction[]
+}

@@ -1,0 +1,68 @@
+// DuckDB, set up the same way everywhere: UTC, bounded memory, spilling to a folder of its own.
+import { totalmem } from 'node:os'
+import { join } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { BumpError } from '../util/errors.ts'
+
+export interface Database {
+  connection: DuckDBConnection
+  /** Another connection to the same data: one connection cannot read a stream and write at once. */
+  connect(): Promise<DuckDBConnection>
+  close(): void
+}
+
+/** Opens a database; `folder` holds its spill files and, where `onDisk`, its tables. */
+export async function openDatabase(folder: string, onDisk: boolean): Promise<Database> {
+  const megabytes = Math.round(Math.min(2048, Math.max(512, totalmem() / 4 / 2 ** 20)))
+  const instance = await DuckDBInstance.create(onDisk ? join(folder, 'staging.duckdb') : ':memory:', {
+    threads: '2',
+    memory_limit: `${megabytes}MB`,
+    temp_directory: join(folder, 'spill'),
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  })
+  const open: DuckDBConnection[] = []
+  const connect = async () => {
+    const connection = await instance.connect()
+    await connection.run(`SET TimeZone = 'UTC'`)
+    open.push(connection)
+    return connection
+  }
+  const connection = await connect()
+  return {
+    connection,
+    connect,
+    close: () => {
+      for (const one of open) one.closeSync()
+      instance.closeSync()
+    },
+  }
+}
+
+/** Rows of a query as plain objects; numbers beyond 2^53 come as text. */
+export async function query(connection: DuckDBConnection, sql: string): Promise<Record<string, unknown>[]> {
+  return (await connection.runAndReadAll(sql)).getRowObjectsJson()
+}
+
+export const sqlString = (text: string) => `'${text.replaceAll("'", "''")}'`
+export const sqlName = (name: string) => `"${name.replaceAll('"', '""')}"`
+
+/** The first lines of DuckDB's message, without its class and its drawing of the query. */
+export function duckMessage(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const [start] = message.split(/\n\s*\n|\nLINE \d+/)
+  return start.replace(/\s+/g, ' ').trim()
+}
+
+/** Reads buckets (s3://, gs://, ...) through DuckDB's httpfs, which is fetched once from DuckDB's own server. */
+export async function loadBuckets(connection: DuckDBConnection, address: string): Promise<void> {
+  try {
+    await connection.run('INSTALL httpfs; LOAD httpfs')
+  } catch (error) {
+    throw new BumpError(
+      `${address} needs DuckDB's extension httpfs, which could not be fetched (${duckMessage(error).slice(0, 200)}). ` +
+        'Connect this machine to the internet once, or copy the file here and give its path',
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,250 @@
+// Logs of any kind -> the canonical dataset: a Parquet file of (user_id, time, position, text, metadata), sorted by
+// user and time, from which users are streamed one by one. Everything downstream reads only this.
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
+import { BumpError } from '../util/errors.ts'
+import { cacheFolder } from '../util/files.ts'
+import { type Database, duckMessage, openDatabase, query, sqlString } from './database.ts'
+import { excerpt, IssueLog, issueLines } from './issues.ts'
+import { type Mapping, resolveMapping } from './mapping.ts'
+import { resolveFiles } from './sources.ts'
+import { type Staged, stageFiles } from './stage.ts'
+import { type NumericTime, numericTimeOf, parseTime } from './time.ts'
+import type { Interaction, LogReport, LogSource, UserLog } from './types.ts'
+
+/** An opened log; `close` removes its files. */
+export interface LogDataset {
+  report: LogReport
+  /** SHA-256 of users, times and texts in canonical order: equal for equal content, whatever path or format. */
+  digest: string
+  /** The canonical file. */
+  parquet: string
+  /** Users in order of their ids' bytes, each with all interactions, oldest first. */
+  users(): AsyncGenerator<UserLog>
+  /** Rows of an SQL query over the table `interactions` (user_id, time, position, text, metadata). */
+  query(sql: string): Promise<Record<string, unknown>[]>
+  close(): void
+}
+
+const CHUNK = 2048
+const DAY = 24 * 3600 * 1000
+
+/**
+ * Reads logs into canonical form. Larger ones than memory stream through the disk, in a folder under the cache.
+ * Throws `BumpError` where nothing can be read, a column is unknown, or no record has both user and text.
+ */
+export async function openLogs(source: LogSource): Promise<LogDataset> {
+  const folder = stagingFolder()
+  let reading: Database | undefined
+  const close = () => {
+    reading?.close()
+    reading = undefined
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const parquet = join(folder, 'interactions.parquet')
+    const staging = await openDatabase(folder, true)
+    let report: LogReport
+    try {
+      report = await canonicalise(source, staging, folder, parquet)
+    } finally {
+      staging.close()
+    }
+    rmSync(join(folder, 'staging.duckdb'), { force: true })
+    reading = await openDatabase(folder, false)
+    const database = reading
+    await database.connection.run(`CREATE VIEW interactions AS FROM read_parquet(${sqlString(parquet)})`)
+    const digest = await contentDigest(database)
+    return {
+      report,
+      digest,
+      parquet,
+      users: () => streamUsers(database),
+      query: (sql) => query(database.connection, sql),
+      close,
+    }
+  } catch (error) {
+    close()
+    if (error instanceof BumpError) throw error
+    throw new BumpError(`the logs could not be read: ${duckMessage(error)}`, { cause: error })
+  }
+}
+
+/** A fresh folder; those that a killed process left behind a day ago or more are removed. */
+function stagingFolder(): string {
+  const parent = cacheFolder('logs')
+  mkdirSync(parent, { recursive: true })
+  for (const name of readdirSync(parent)) {
+    const path = join(parent, name)
+    const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+    if (age > DAY) rmSync(path, { recursive: true, force: true })
+  }
+  return mkdtempSync(join(parent, 'open-'))
+}
+
+async function canonicalise(
+  source: LogSource,
+  database: Database,
+  folder: string,
+  parquet: string,
+): Promise<LogReport> {
+  const issues = new IssueLog()
+  const files = await resolveFiles(source, database.connection, folder, issues)
+  const staged = await stageFiles(files, database, issues)
+  const nothing = (what: string) => new BumpError([what, ...issueLines(issues.list())].join('\n'))
+  if (staged.columns.length === 0) {
+    throw nothing(`no record could be read from ${files.map((file) => file.name).join(', ')}`)
+  }
+  const mapping = await resolveMapping(source, staged, database.connection)
+  const interactions = await writeInteractions(staged, mapping, database, issues)
+  if (interactions === 0) {
+    const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`
+    throw nothing(
+      `no usable user in these logs: none of ${staged.records} records has both a user and a text (${user})`,
+    )
+  }
+  // A record without a time goes right after the record of the same user that stands before it in the file.
+  await database.connection.run(
+    `COPY (SELECT user_id, time, position, text, metadata FROM (
+       SELECT *, last_value(time IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY position) AS place FROM canonical)
+     ORDER BY user_id, place NULLS FIRST, position) TO ${sqlString(parquet)} (FORMAT parquet, COMPRESSION zstd)`,
+  )
+  const [{ users }] = await query(
+    database.connection,
+    'SELECT count(DISTINCT user_id)::INTEGER AS users FROM canonical',
+  )
+  return {
+    files: staged.files,
+    columns: staged.columns.map((column) => column.name),
+    mapping: { user: mapping.user.written, time: mapping.time?.written, text: mapping.text.written },
+    records: staged.records,
+    merged: staged.merged,
+    interactions,
+    users: Number(users),
+    issues: issues.list(),
+  }
+}
+
+/** Fills the table `canonical` from the view `rows`, counting what is unusable. Returns the number of interactions. */
+async function writeInteractions(
+  staged: Staged,
+  mapping: Mapping,
+  database: Database,
+  issues: IssueLog,
+): Promise<number> {
+  const writing = await database.connect()
+  await writing.run(
+    'CREATE TABLE canonical (user_id VARCHAR, time DOUBLE, position BIGINT, text VARCHAR, metadata VARCHAR)',
+  )
+  const time = timeSql(mapping)
+  const numeric = await numericTime(time, database.connection)
+  const appender = await writing.createAppender('canonical')
+  const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
+  const rows = await streamRows(
+    database.connection,
+    `SELECT _file, _line, _element, ${textSql(mapping.user)}, ${time ?? 'NULL'}, ${textSql(mapping.text)}, ${metadataSql(mapping)}
+     FROM rows`,
+  )
+  let position = 0
+  let ready: (string | number | bigint | null)[][] = []
+  for await (const [file, line, element, userId, written, text, metadata] of rows) {
+    const user = cell(userId)
+    const words = cell(text)
+    const named = staged.files[Number(file)].name
+    const where = () => `${named}:${line}${Number(element) > 0 ? ` (element ${element})` : ''}`
+    if (user === '') issues.add('missing-user', where(), `${mapping.user.written} is empty`)
+    else if (words === '')
+      issues.add('empty-text', where(), `${mapping.text.written} is empty (user ${excerpt(user, 30)})`)
+    else {
+      const at = cell(written)
+      const parsed = at === '' ? undefined : parseTime(at, numeric)
+      if (mapping.time !== undefined && parsed === undefined) {
+        if (at === '') issues.add('missing-time', where(), `${mapping.time.written} is empty`)
+        else issues.add('bad-time', where(), `not a time: ${excerpt(at)}`)
+      }
+      ready.push([user, parsed ?? null, BigInt(position), words, cell(metadata)])
+      position++
+    }
+    if (ready.length === CHUNK) {
+      append(ready)
+      ready = []
+    }
+  }
+  append(ready)
+  appender.closeSync()
+  return position
+
+  function append(batch: (string | number | bigint | null)[][]) {
+    if (batch.length === 0) return
+    const chunk = DuckDBDataChunk.create(types, batch.length)
+    chunk.setRows(batch)
+    appender.appendDataChunk(chunk)
+  }
+}
+
+const cell = (value: unknown) => (typeof value === 'string' ? value.trim() : '')
+
+function textSql({ sql, type }: { sql: string; type: string }): string {
+  return type === 'BLOB' ? `TRY(decode(${sql}))` : `CAST(${sql} AS VARCHAR)`
+}
+
+/** The time as text for `parseTime`; DuckDB's own time types as milliseconds. */
+function timeSql({ time }: Mapping): string | undefined {
+  if (time === undefined) return undefined
+  const native = /^(TIMESTAMP|DATE)/.test(time.type)
+  return native ? `strftime(CAST(${time.sql} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ')` : `CAST(${time.sql} AS VARCHAR)`
+}
+
+async function numericTime(time: string | undefined, connection: DuckDBConnection): Promise<NumericTime> {
+  if (time === undefined) return 'epoch'
+  const [{ low, high }] = await query(
+    connection,
+    `SELECT min(n) AS low, max(n) AS high FROM (SELECT TRY_CAST(${time} AS DOUBLE) AS n FROM rows) WHERE isfinite(n)`,
+  )
+  return low === null ? 'epoch' : numericTimeOf(Number(low), Number(high))
+}
+
+/** The record without the columns that became user, time and text. */
+function metadataSql({ user, time, text }: Mapping): string {
+  const used = [user, time, text].flatMap((part) => (part?.column === undefined ? [] : [part.column]))
+  if (used.length === 0) return '_record'
+  const removed = JSON.stringify(Object.fromEntries(used.map((name) => [name, null])))
+  return `json_merge_patch(_record, ${sqlString(removed)})::VARCHAR`
+}
+
+async function* streamRows(connection: DuckDBConnection, sql: string): AsyncGenerator<unknown[]> {
+  const result = await connection.stream(sql)
+  for await (const rows of result.yieldRows()) yield* rows
+}
+
+async function* streamUsers(database: Database): AsyncGenerator<UserLog> {
+  const connection = await database.connect()
+  try {
+    let current: { id: string; interactions: Interaction[] } | undefined
+    for await (const row of streamRows(connection, 'SELECT user_id, time, text, metadata FROM interactions')) {
+      const [id, time, text, metadata] = row as [string, number | null, string, string]
+      if (current?.id !== id) {
+        if (current !== undefined) yield current
+        current = { id, interactions: [] }
+      }
+      current.interactions.push({
+        text,
+        time: time ?? undefined,
+        metadata: JSON.parse(metadata) as Record<string, unknown>,
+      })
+    }
+    if (current !== undefined) yield current
+  } finally {
+    connection.disconnectSync()
+  }
+}
+
+async function contentDigest(database: Database): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const row of streamRows(database.connection, 'SELECT user_id, time, text FROM interactions')) {
+    hash.update(`${JSON.stringify(row)}\n`)
+  }
+  return hash.digest('hex')
+}

@@ -1,0 +1,45 @@
+// Text blocks -> lines with their numbers: what JSON Lines and CSV are read from.
+import type { IssueLog } from './issues.ts'
+
+export interface Line {
+  text: string
+  /** From 1. */
+  number: number
+}
+
+/** Characters of the longest line that is read; a longer one is counted and passed over without being held. */
+const MAX_LINE = 32 * 1024 * 1024
+
+/** Streams lines in batches (one per block), without their line ends. */
+export async function* readLines(
+  blocks: AsyncIterable<string>,
+  name: string,
+  issues: IssueLog,
+  maxLine = MAX_LINE,
+): AsyncGenerator<Line[]> {
+  let rest = ''
+  let number = 1
+  let tooLong = false
+  const close = (batch: Line[], text: string) => {
+    if (tooLong || text.length > maxLine) {
+      issues.add('bad-line', `${name}:${number}`, `longer than ${maxLine} characters`)
+    } else batch.push({ text: text.endsWith('\r') ? text.slice(0, -1) : text, number })
+    tooLong = false
+    number++
+  }
+  for await (const block of blocks) {
+    const batch: Line[] = []
+    const parts = block.split('\n')
+    parts[0] = rest + parts[0]
+    rest = parts.pop() ?? ''
+    for (const part of parts) close(batch, part)
+    if (rest.length > maxLine) {
+      tooLong = true
+      rest = ''
+    }
+    yield batch
+  }
+  const last: Line[] = []
+  if (rest !== '' || tooLong) close(last, rest)
+  yield last
+}

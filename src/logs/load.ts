@@ -1,0 +1,87 @@
+// Logs in, users out: what training and the judge's check call.
+import { BumpError } from '../util/errors.ts'
+import { openLogs } from './dataset.ts'
+import { issueLines } from './issues.ts'
+import { type PartOptions, type SkipReason, splitUser, splitUsers, type UserSplitOptions } from './split.ts'
+import type { LogReport, LogSource, User, UserSplit } from './types.ts'
+
+export type SplitOptions = UserSplitOptions & PartOptions
+
+/** What the split left out. */
+export interface SkipReport {
+  skipped: Record<SkipReason, { count: number /** The first few users, with the detail. */; examples: string[] }>
+  /** Late interactions that repeated an earlier text and so could not be held out. */
+  droppedHeldOut: number
+}
+
+/** Collects what `splitUser` skips and drops. */
+export class SkipCounter {
+  readonly report: SkipReport = {
+    skipped: {
+      'too-few-interactions': { count: 0, examples: [] },
+      'held-out-repeats-history': { count: 0, examples: [] },
+    },
+    droppedHeldOut: 0,
+  }
+
+  /** The user, or undefined where the user was skipped and counted. */
+  take(id: string, result: ReturnType<typeof splitUser>): User | undefined {
+    if ('user' in result) {
+      this.report.droppedHeldOut += result.dropped
+      return result.user
+    }
+    const entry = this.report.skipped[result.skipped]
+    entry.count++
+    if (entry.examples.length < 5) entry.examples.push(`user ${id}: ${result.detail}`)
+    return undefined
+  }
+}
+
+/**
+ * Reads logs and splits them: each user in time, then the users into train, validation and test. `digest` is that of
+ * the whole canonical log. Throws `BumpError` where the logs cannot be used or no user is left.
+ */
+export async function loadUsers(
+  source: LogSource,
+  options: SplitOptions,
+): Promise<{ split: UserSplit; report: LogReport & SkipReport; digest: string }> {
+  checkOptions(options)
+  const dataset = await openLogs(source)
+  try {
+    const users: User[] = []
+    const skips = new SkipCounter()
+    for await (const { id, interactions } of dataset.users()) {
+      const user = skips.take(id, splitUser(id, interactions, options))
+      if (user !== undefined) users.push(user)
+    }
+    const report = { ...dataset.report, ...skips.report }
+    if (users.length === 0) {
+      const reasons = Object.entries(skips.report.skipped).flatMap(([reason, { count, examples }]) =>
+        count === 0 ? [] : [`  ${reason}: ${count} users, such as ${examples[0]}`],
+      )
+      throw new BumpError(
+        [
+          `none of the ${dataset.report.users} users in these logs is left after the split; lower --min-interactions or --held-out`,
+          ...reasons,
+          ...issueLines(report.issues),
+        ].join('\n'),
+      )
+    }
+    return { split: splitUsers(users, options), report, digest: dataset.digest }
+  } finally {
+    dataset.close()
+  }
+}
+
+function checkOptions(options: SplitOptions): void {
+  const { heldOut, minInteractions, maxHistory = 1, validation, test } = options
+  for (const [name, value] of Object.entries({ heldOut, minInteractions, maxHistory })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new BumpError(`${name} must be a whole number from 1, not ${value}`, { exitCode: 2 })
+  }
+  for (const [name, value] of Object.entries({ validation, test })) {
+    if (!(value >= 0) || (value > 1 && !Number.isInteger(value))) {
+      throw new BumpError(`${name} must be a share below 1 or a number of users, not ${value}`, { exitCode: 2 })
+    }
+  }
+}

@@ -1,0 +1,146 @@
+// Which column or SQL expression is the user, the time and the text: given by the caller or guessed from usual names.
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { closest } from 'fastest-levenshtein'
+import { BumpError } from '../util/errors.ts'
+import { duckMessage, query } from './database.ts'
+import type { Staged, StagedColumn } from './stage.ts'
+import type { LogSource } from './types.ts'
+
+/** A part of an interaction as SQL over the view `rows`. */
+export interface Expression {
+  /** As the user wrote it, or the column's name. */
+  written: string
+  sql: string
+  /** The column, where it is one and not an expression. */
+  column: string | undefined
+  /** DuckDB's type of the value. */
+  type: string
+}
+
+export interface Mapping {
+  user: Expression
+  time: Expression | undefined
+  text: Expression
+}
+
+type Part = 'user' | 'time' | 'text'
+
+const USUAL: Record<Part, string[]> = {
+  user: ['user', 'user_id', 'userid', 'username', 'author', 'author_id', 'reviewerid', 'reviewer_id', 'customer_id'],
+  time: ['time', 'ts', 'timestamp', 'date', 'datetime', 'created_at', 'created_utc', 'unixreviewtime', 'reviewtime'],
+  text: [
+    'text',
+    'content',
+    'body',
+    'review',
+    'reviewtext',
+    'review_text',
+    'review_body',
+    'message',
+    'tweet',
+    'comment',
+  ],
+}
+/** LaMP's items have no text in some tasks: there the title or the description is what the user wrote or chose. */
+const USUAL_LAMP: Record<Part, string[]> = {
+  user: ['user_id'],
+  time: USUAL.time,
+  text: ['text', 'title', 'description', 'abstract'],
+}
+
+/** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. */
+export async function resolveMapping(
+  source: LogSource,
+  staged: Staged,
+  connection: DuckDBConnection,
+): Promise<Mapping> {
+  const usual = staged.files.every((file) => file.format === 'lamp') ? USUAL_LAMP : USUAL
+  const resolve = async (part: Part) => {
+    const written = source[part]?.trim()
+    if (written === '')
+      throw new BumpError(`--${part} is empty: give a column name or an SQL expression`, { exitCode: 2 })
+    if (written !== undefined)
+      return check(part, written, findColumn(staged.columns, written), staged.columns, connection)
+    const column = usual[part].map((name) => findColumn(staged.columns, name)).find((found) => found !== undefined)
+    return column && check(part, column.name, column, staged.columns, connection)
+  }
+  const [user, time, text] = [await resolve('user'), await resolve('time'), await resolve('text')]
+  for (const [part, found] of [
+    ['user', user],
+    ['text', text],
+  ] as const) {
+    if (found !== undefined) continue
+    throw new BumpError(
+      `which column is the ${part}? None is named ${usual[part].slice(0, 4).join(', ')}: give --${part} with a column name ` +
+        `or an SQL expression. ${columnsFound(staged.columns)}`,
+      { exitCode: 2 },
+    )
+  }
+  return { user: user!, time, text: text! }
+}
+
+function findColumn(columns: StagedColumn[], name: string): StagedColumn | undefined {
+  return (
+    columns.find((column) => column.name === name) ??
+    columns.find((column) => column.name.toLowerCase() === name.toLowerCase())
+  )
+}
+
+async function check(
+  part: Part,
+  written: string,
+  column: StagedColumn | undefined,
+  columns: StagedColumn[],
+  connection: DuckDBConnection,
+): Promise<Expression> {
+  const plain = column?.raw ?? `(${written}\n)`
+  // TRY turns an error in one row into a missing value, which is counted; it does not work around subqueries.
+  const candidates = [`TRY(${plain})`, plain]
+  let failure: unknown
+  for (const sql of candidates) {
+    try {
+      const described = await query(connection, `DESCRIBE SELECT _line, ${sql} AS value FROM rows`)
+      // One column per expression: `a, b` would slip through as two.
+      if (described.length !== 2) throw new Error('it gives more than one value')
+      return { written, sql, column: column?.name, type: String(described[1].column_type) }
+    } catch (error) {
+      failure ??= error
+      if (!/TRY can not be used/.test(duckMessage(error))) break
+    }
+  }
+  throw expressionError(part, written, columns, failure)
+}
+
+function expressionError(part: Part, written: string, columns: StagedColumn[], failure: unknown): BumpError {
+  const reason = duckMessage(failure)
+  const unknown = /Referenced column "([^"]+)" not found/.exec(reason)?.[1]
+  if (unknown === undefined) {
+    const what = reason.replace(/^(Parser|Binder|Catalog) Error: /, '').replace(/ Candidate bindings:.*$/, '')
+    return new BumpError(
+      `--${part} "${written}" is neither a column nor a valid SQL expression: ${what}. ${columnsFound(columns)}`,
+      {
+        exitCode: 2,
+        cause: failure,
+      },
+    )
+  }
+  const near =
+    columns.length === 0
+      ? undefined
+      : closest(
+          unknown.toLowerCase(),
+          columns.map((column) => column.name.toLowerCase()),
+        )
+  const name = columns.find((column) => column.name.toLowerCase() === near)?.name
+  const where = unknown === written ? `--${part} "${written}"` : `--${part} "${written}": "${unknown}"`
+  return new BumpError(`${where} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`, {
+    exitCode: 2,
+    cause: failure,
+  })
+}
+
+function columnsFound(columns: StagedColumn[]): string {
+  const names = columns.slice(0, 40).map((column) => column.name)
+  const more = columns.length > names.length ? ` and ${columns.length - names.length} more` : ''
+  return names.length === 0 ? 'No columns were found.' : `Columns found: ${names.join(', ')}${more}`
+}

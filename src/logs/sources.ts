@@ -1,0 +1,154 @@
+// Paths, globs and addresses -> local files, each with its format. Remote files are fetched into the staging folder.
+import { createWriteStream, existsSync, mkdtempSync, realpathSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { BumpError } from '../util/errors.ts'
+import { duckMessage, loadBuckets, query, sqlString } from './database.ts'
+import type { IssueLog } from './issues.ts'
+import { encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
+import { LOG_FORMATS, type LogFormat, type LogSource } from './types.ts'
+
+export interface SourceFile extends LogFile {
+  format: LogFormat
+}
+
+const BUCKET = /^(s3|s3a|s3n|gs|gcs|r2|hf|az|azure|abfss):\/\//
+const GLOB = /[*?[\]]/
+
+/** Resolves all paths of a source; an unreadable one among several is an issue, when none is left it is an error. */
+export async function resolveFiles(
+  source: LogSource,
+  connection: DuckDBConnection,
+  folder: string,
+  issues: IssueLog,
+): Promise<SourceFile[]> {
+  if (source.paths.length === 0) throw new BumpError('no logs given: name at least one file', { exitCode: 2 })
+  const { format } = source
+  if (format !== undefined && !LOG_FORMATS.includes(format)) {
+    throw new BumpError(`unknown log format "${format}": one of ${LOG_FORMATS.join(', ')}`, { exitCode: 2 })
+  }
+  const files: SourceFile[] = []
+  const seen = new Set<string>()
+  for (const path of source.paths) {
+    for (const file of await expand(path, connection, folder)) {
+      const real = realpathSync(file.path)
+      if (seen.has(real)) continue
+      seen.add(real)
+      const told = format ?? (await formatOf(file))
+      if (told === undefined) issues.add('unreadable-file', file.name, 'the file is empty')
+      else files.push({ ...file, format: told })
+    }
+  }
+  if (files.length === 0) throw new BumpError(`nothing to read: ${source.paths.join(', ')} is empty`)
+  const parquet = files.find((file) => file.format === 'parquet')
+  const other = files.find((file) => file.format !== 'parquet')
+  if (parquet !== undefined && other !== undefined) {
+    throw new BumpError(
+      `${parquet.name} is Parquet and ${other.name} is ${other.format}: give logs of one kind at a time`,
+    )
+  }
+  return files
+}
+
+async function expand(path: string, connection: DuckDBConnection, folder: string): Promise<LogFile[]> {
+  if (/^https?:\/\//i.test(path)) return [await download(path, folder)]
+  if (BUCKET.test(path)) return fromBucket(path, connection, folder)
+  if (existsSync(path)) {
+    if (statSync(path).isDirectory()) {
+      throw new BumpError(`${path} is a folder: name the files in it, such as "${join(path, '*.jsonl')}"`)
+    }
+    return [{ path, name: path }]
+  }
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
+    throw new BumpError(
+      `${path}: this kind of address is unknown; http(s)://, s3://, gs://, r2:// and hf:// can be read`,
+    )
+  }
+  if (!GLOB.test(path)) throw new BumpError(`${path}: no such file`)
+  const matches = (await query(connection, `SELECT file FROM glob(${sqlString(path)}) ORDER BY file`)).map((row) =>
+    String(row.file),
+  )
+  if (matches.length === 0) throw new BumpError(`${path}: no file matches`)
+  return matches.map((match) => ({ path: match, name: match }))
+}
+
+/** Fetched whole with Node's own client: it streams, needs no extension, and the canonical form is made once anyway. */
+async function download(address: string, folder: string): Promise<LogFile> {
+  const name = address.replace(/[?#].*$/, '')
+  const path = join(mkdtempSync(join(folder, 'remote-')), basename(name))
+  let response: Response
+  try {
+    response = await fetch(address)
+    if (!response.ok || response.body === null)
+      throw new Error(`the server answered ${response.status} ${response.statusText}`)
+    await pipeline(Readable.fromWeb(response.body), createWriteStream(path))
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    throw new BumpError(`${name} could not be fetched: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause: error,
+    })
+  }
+  return { path, name }
+}
+
+async function fromBucket(address: string, connection: DuckDBConnection, folder: string): Promise<LogFile[]> {
+  await loadBuckets(connection, address)
+  try {
+    const found = (await query(connection, `SELECT file FROM glob(${sqlString(address)}) ORDER BY file`)).map((row) =>
+      String(row.file),
+    )
+    if (found.length === 0) throw new BumpError(`${address}: no file matches`)
+    const files: LogFile[] = []
+    for (const [i, name] of found.entries()) {
+      const path = join(folder, `bucket-${i}-${basename(name)}`)
+      const content = /\.parquet$/i.test(name)
+        ? `COPY (FROM read_parquet(${sqlString(name)})) TO ${sqlString(path)} (FORMAT parquet)`
+        : `COPY (SELECT content FROM read_blob(${sqlString(name)})) TO ${sqlString(path)} (FORMAT blob)`
+      await connection.run(content)
+      files.push({ path, name })
+    }
+    return files
+  } catch (error) {
+    if (error instanceof BumpError) throw error
+    throw new BumpError(`${address} could not be read: ${duckMessage(error)}`, { cause: error })
+  }
+}
+
+/** Told from the content first and the name second; undefined for an empty file. */
+async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
+  let start: Buffer
+  try {
+    start = await sniffBytes(file)
+  } catch (error) {
+    if (error instanceof BumpError) throw error
+    throw new BumpError(`${file.name} could not be opened: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (start.length === 0) return undefined
+  if (start.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet'
+  const stem = file.name.toLowerCase().replace(/\.(gz|gzip)$/, '')
+  if (/\.(parquet|pq)$/.test(stem)) return 'parquet'
+  const encoding = encodingOf(start)
+  if (encoding === 'binary') {
+    throw new BumpError(
+      `${file.name} is binary data of an unknown kind: JSON Lines, JSON, CSV, TSV or Parquet is expected`,
+    )
+  }
+  const text = new TextDecoder(encoding)
+    .decode(start)
+    .replace(/^\uFEFF/, '')
+    .trimStart()
+  if (text === '') return undefined
+  if (/\.(csv)$/.test(stem)) return 'csv'
+  if (/\.(tsv|tab)$/.test(stem)) return 'tsv'
+  if (text.startsWith('[')) return /^\[\s*\{/.test(text) && /"profile"\s*:\s*\[/.test(text) ? 'lamp' : 'json'
+  if (text.startsWith('{') || /\.(jsonl|ndjson|json)$/.test(stem)) return 'jsonl'
+  if (/^[^\n]*\t/.test(text)) return 'tsv'
+  if (/^[^\n]*[,;|]/.test(text)) return 'csv'
+  throw new BumpError(
+    `${file.name}: the format is not to be told from its name or content; say which with --format ` +
+      `(${LOG_FORMATS.join(', ')})`,
+    { exitCode: 2 },
+  )
+}

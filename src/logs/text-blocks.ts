@@ -1,0 +1,194 @@
+// Bytes of a log file -> decoded text, as a stream: gunzipped, UTF-16 and byte-order marks understood, stray bytes of
+// other encodings repaired and counted, damaged compression reported. First stage of reading text formats.
+import { isUtf8 } from 'node:buffer'
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { createGunzip } from 'node:zlib'
+import { BumpError } from '../util/errors.ts'
+import type { IssueLog } from './issues.ts'
+
+/** A local file, and the name under which the user knows it. */
+export interface LogFile {
+  path: string
+  name: string
+}
+
+const SNIFF_BYTES = 64 * 1024
+const windows1252 = new TextDecoder('windows-1252')
+
+const MAGICS: [string, number[]][] = [
+  ['zip', [0x50, 0x4b, 0x03, 0x04]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
+  ['7z', [0x37, 0x7a, 0xbc, 0xaf]],
+]
+
+/** The first bytes of a file, gunzipped: enough to tell its format. Empty for an empty file. */
+export async function sniffBytes(file: LogFile): Promise<Buffer> {
+  const start = await firstBytes(file.path)
+  for (const [name, magic] of MAGICS) {
+    if (magic.every((byte, i) => start[i] === byte)) {
+      throw new BumpError(`${file.name} is compressed with ${name}: unpack it first, or compress it with gzip`)
+    }
+  }
+  if (!isGzip(start)) return start
+  const parts: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of gunzipped(createReadStream(file.path))) {
+      parts.push(chunk)
+      size += chunk.length
+      if (size >= SNIFF_BYTES) break
+    }
+  } catch {
+    // The damage is reported when the file is read in full.
+  }
+  return Buffer.concat(parts).subarray(0, SNIFF_BYTES)
+}
+
+async function firstBytes(path: string): Promise<Buffer> {
+  const handle = await open(path)
+  try {
+    const buffer = Buffer.alloc(SNIFF_BYTES)
+    const { bytesRead } = await handle.read(buffer, 0, SNIFF_BYTES, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
+const isGzip = (start: Buffer) => start[0] === 0x1f && start[1] === 0x8b
+
+/** The encoding that the first bytes show: by mark, or by where the zero bytes stand. */
+export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | 'binary' {
+  if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le'
+  if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be'
+  const sample = start.subarray(0, 1024)
+  let even = 0
+  let odd = 0
+  for (let i = 0; i < sample.length; i++) if (sample[i] === 0) i % 2 === 0 ? even++ : odd++
+  if (odd > sample.length * 0.3 && even < sample.length * 0.05) return 'utf-16le'
+  if (even > sample.length * 0.3 && odd < sample.length * 0.05) return 'utf-16be'
+  return even + odd > sample.length * 0.02 ? 'binary' : 'utf-8'
+}
+
+/** Streams the text of a file without its byte-order mark; issues go to `issues` with the line they were seen in. */
+export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerator<string> {
+  const start = await firstBytes(file.path)
+  const source = createReadStream(file.path, { highWaterMark: 256 * 1024 })
+  const bytes = isGzip(start) ? gunzipped(source) : source
+  const encoding = encodingOf(isGzip(start) ? await sniffBytes(file) : start)
+  let line = 1
+  try {
+    const texts = encoding.startsWith('utf-16')
+      ? utf16(bytes, encoding)
+      : utf8(bytes, (ahead) =>
+          issues.add('encoding', `${file.name}:${line + ahead}`, 'bytes that are not UTF-8, read as Windows-1252'),
+        )
+    let first = true
+    for await (const text of texts) {
+      const block: string = first && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
+      first = false
+      if (block === '') continue
+      yield block
+      for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) line++
+    }
+  } catch (error) {
+    if (!(error instanceof DamagedGzip)) throw error
+    issues.add(
+      'truncated-file',
+      `${file.name}:${line}`,
+      `the compressed data end or are damaged here (${error.message})`,
+    )
+  } finally {
+    source.destroy()
+  }
+}
+
+class DamagedGzip extends Error {}
+
+/** Gunzips chunk by chunk, so that everything before the damage is delivered before the error. */
+async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip()
+  const ready: Buffer[] = []
+  let failure: Error | undefined
+  gunzip.on('data', (chunk: Buffer) => ready.push(chunk))
+  gunzip.on('error', (error) => {
+    failure = error
+  })
+  try {
+    for await (const chunk of source) {
+      await new Promise<void>((resolve) => gunzip.write(chunk, () => resolve()))
+      yield* ready.splice(0)
+      if (failure !== undefined) throw new DamagedGzip(failure.message)
+    }
+    await new Promise<void>((resolve) => {
+      gunzip.once('end', resolve)
+      gunzip.once('error', () => resolve())
+      gunzip.end()
+    })
+    yield* ready.splice(0)
+    if (failure !== undefined) throw new DamagedGzip(failure.message)
+  } finally {
+    gunzip.destroy()
+  }
+}
+
+async function* utf16(bytes: AsyncIterable<Buffer>, encoding: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder(encoding, { ignoreBOM: true })
+  for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true })
+  yield decoder.decode()
+}
+
+/** `onRepair` gets the number of line breaks between the start of the block and the repaired bytes. */
+async function* utf8(bytes: AsyncIterable<Buffer>, onRepair: (linesAhead: number) => void): AsyncGenerator<string> {
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const chunk of bytes) {
+    const buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const end = completeEnd(buffer)
+    rest = buffer.subarray(end)
+    const block = buffer.subarray(0, end)
+    yield isUtf8(block) ? block.toString('utf8') : repaired(block, onRepair)
+  }
+  if (rest.length > 0) yield repaired(rest, onRepair)
+}
+
+/** Where the last complete UTF-8 character of the buffer ends. */
+function completeEnd(buffer: Buffer): number {
+  for (let back = 1; back <= Math.min(3, buffer.length); back++) {
+    const byte = buffer[buffer.length - back]
+    if (byte >= 0xc0) return sequenceLength(byte) > back ? buffer.length - back : buffer.length
+    if (byte < 0x80) break
+  }
+  return buffer.length
+}
+
+const sequenceLength = (lead: number) => (lead >= 0xf0 && lead < 0xf8 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1)
+
+/** Valid runs as UTF-8, every other byte as Windows-1252; one call of `onRepair` a line. */
+function repaired(block: Buffer, onRepair: (linesAhead: number) => void): string {
+  let out = ''
+  let lines = 0
+  let reported = -1
+  let at = 0
+  while (at < block.length) {
+    const start = at
+    while (at < block.length) {
+      const length = sequenceLength(block[at])
+      if (block[at] < 0x80) {
+        if (block[at] === 0x0a) lines++
+        at++
+      } else if (length > 1 && at + length <= block.length && isUtf8(block.subarray(at, at + length))) at += length
+      else break
+    }
+    out += block.toString('utf8', start, at)
+    if (at < block.length) {
+      out += windows1252.decode(block.subarray(at, at + 1))
+      at++
+      if (reported !== lines) onRepair(lines)
+      reported = lines
+    }
+  }
+  return out
+}
