@@ -36,6 +36,8 @@ for (let i = 0; i < items.length; i++) {
 def rank(items):\n    return sorted(items, key=lambda item: -item.score)\n
 L'été à Genève: café, thé, gâteau. Über die Brücke, größer als früher.
 これは本です。日本語の本を読みます。 他喜欢看电影和读书。 Привет, мир! Как дела? مرحبا
+مرحبا ١٢٣ كتاب ٤٥٦ مرحبا ٧٨٩ كتاب ٢٠٢٤ مرحبا كتاب مرحبا كتاب مرحبا كتاب
+wow!\ufeff wow!\ufeff wow!\ufeff wow!\ufeff
 user assistant system The user reads the news. The assistant answers the user. the system
 """ * 4
 
@@ -58,6 +60,8 @@ TEXTS = [
     "<think>plan</think> <tool_call>",
     "\u2581under \u0120score _ __ \u0000 \u007f",
     "Title: Dune (1965) | \u20ac9.99 | 4.5\u2605 #scifi @frank https://example.org/a?b=c&d=%20",
+    "wow!\ufeff\u0661\u0662 \u0661\u0662",
+    "Zyzzyva PADDING",
     "I\u0307stanbul \u017f \u212a \ufb01n s\u0323\u0307",
 ]
 CHATS = [
@@ -110,7 +114,7 @@ def byte_level(pattern: str, **model) -> Tokenizer:
 
 def train(tokenizer: Tokenizer, specials: list[str] = ()) -> None:
     tokenizer.train_from_iterator([TRAINING], trainers.BpeTrainer(
-        vocab_size=500, special_tokens=list(specials), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        vocab_size=560, special_tokens=list(specials), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False))
 
 
@@ -129,6 +133,11 @@ def llama3() -> PreTrainedTokenizerFast:
     """Llama 3's arrangement: special tokens after the vocabulary, begin_of_text put before texts, whole words first."""
     tokenizer = byte_level(LLAMA3, ignore_merges=True)
     train(tokenizer)
+    # A word that no merges lead to, and a special token that looks like a word.
+    state = json.loads(tokenizer.to_str())
+    state["model"]["vocab"]["Zyzzyva"] = len(state["model"]["vocab"])
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+    tokenizer.add_special_tokens([AddedToken("\u0120PADDING", normalized=False, special=True)])
     names = ["begin_of_text", "end_of_text", "start_header_id", "end_header_id", "eom_id", "eot_id"]
     tokenizer.add_special_tokens([AddedToken(f"<|{n}|>", normalized=False, special=True) for n in names])
     bos = "<|begin_of_text|>"
@@ -233,7 +242,7 @@ def save_spm() -> None:
     folder.mkdir(parents=True)
     stream = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TRAINING.splitlines()), model_writer=stream, vocab_size=520, model_type="bpe",
+        sentence_iterator=iter(TRAINING.splitlines()), model_writer=stream, vocab_size=560, model_type="bpe",
         byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False, add_dummy_prefix=True,
         split_digits=True, hard_vocab_limit=False, minloglevel=2, num_threads=1)
     model = sentencepiece.SentencePieceProcessor(model_proto=stream.getvalue())
