@@ -40,7 +40,7 @@ describe('bump judge check', () => {
     const options = { positives: 1, negatives: 4, historyTokens: 128, maxInteractionTokens: 32, seed: 1 }
     const report = checkReport(await judgeCheck(toyUsers(20), toyModel(), ['likelihood', 'pointwise'], options))
     expect(report).toMatch(/^NDCG of 20 users/)
-    expect(report.match(/^ {2}own history {13}\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\] {3}\d\.\d{3} \[/gm)).toHaveLength(2)
+    expect(report.match(/^ {2}own history {13}\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\] {4}\d\.\d{3} \[/gm)).toHaveLength(2)
     expect(report.match(/^ {2}chance {18}0\.590 {19}0\.590$/gm)).toHaveLength(2)
     expect(report).toContain('likelihood tells users apart')
     expect(report.trimEnd().split('\n').at(-1)).toMatch(/^Recommended: /)

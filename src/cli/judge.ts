@@ -1,10 +1,10 @@
 // `bump judge check`: tells a user, before any training, whether a judge can tell users apart on these logs.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { openModel } from '../llm/onnx/open.ts'
+import { issueLines } from '../logs/issues.ts'
 import { loadUsers } from '../logs/load.ts'
 import { LOG_FORMATS, type LogFormat, type User } from '../logs/types.ts'
 import { costOf, formatInterval, type JudgeCheck, judgeCheck, SCORERS, type ScorerName } from '../reward/judge-check.ts'
-import { seedFrom, shuffled } from '../util/random.ts'
 
 const SCORER_NAMES = Object.keys(SCORERS) as ScorerName[]
 
@@ -18,6 +18,7 @@ interface CheckFlags {
   scorer?: ScorerName[]
   users: number
   heldOut: number
+  minInteractions: number
   negatives: number
   historyTokens: number
   interactionTokens: number
@@ -48,6 +49,7 @@ function checkCommand(): Command {
     )
     .option('--users <count>', 'users to check, drawn from the log', positive, 64)
     .option('--held-out <count>', 'interactions held out a user (P)', positive, 1)
+    .option('--min-interactions <count>', 'users with fewer are skipped', positive, 5)
     .option('-k, --negatives <count>', "other users' candidates in a pool (K)", positive, 8)
     .option('--history-tokens <count>', 'tokens of raw history that stand in the place of a profile', positive, 256)
     .option('--interaction-tokens <count>', 'tokens of an interaction that the judge reads', positive, 64)
@@ -73,18 +75,22 @@ async function check(flags: CheckFlags): Promise<void> {
   const cancel = () => abort.abort()
   process.once('SIGINT', cancel)
   const source = { paths: flags.logs, format: flags.format, user: flags.user, time: flags.time, text: flags.text }
-  const { split } = await loadUsers(source, { heldOut: flags.heldOut })
-  const everyone = [...split.train, ...split.validation, ...split.test].sort((a, b) => (a.id < b.id ? -1 : 1))
-  const users = shuffled(everyone, seedFrom('judge check', flags.seed)).slice(0, flags.users)
-  progress(`${users.length} of ${everyone.length} users`)
+  const { heldOut, minInteractions, seed } = flags
+  const { split, report } = await loadUsers(source, { heldOut, minInteractions, seed, validation: 0, test: 0 })
+  for (const line of issueLines(report.issues)) progress(line)
+  for (const [reason, { count }] of Object.entries(report.skipped))
+    if (count > 0) progress(`  ${reason}: ${count} users skipped`)
+  // The split orders users by a hash of seed and id, so its first ones are a random draw.
+  const users = split.train.slice(0, flags.users)
+  progress(`checking ${users.length} of ${split.train.length} users`)
   const model = await openModel(flags.model, { threads: flags.threads, onProgress: progress })
   try {
     const result = await judgeCheck(users.map(texts), model, flags.scorer ?? SCORER_NAMES, {
-      positives: flags.heldOut,
+      positives: heldOut,
       negatives: flags.negatives,
       historyTokens: flags.historyTokens,
       maxInteractionTokens: flags.interactionTokens,
-      seed: flags.seed,
+      seed,
       signal: abort.signal,
       onProgress: progress,
     })
