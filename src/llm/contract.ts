@@ -156,7 +156,11 @@ export interface LanguageModel {
   labelLogits(prompts: readonly TokenIds[], labels: TokenIds, options?: CallOptions): Promise<Float32Array[]>
 
   /** Adds the gradient of the loss to the accumulated gradient. The policy is not changed. */
-  forwardBackward(groups: readonly TrainGroup[], loss: TokenLoss, options?: { signal?: AbortSignal }): Promise<ForwardBackwardResult>
+  forwardBackward(
+    groups: readonly TrainGroup[],
+    loss: TokenLoss,
+    options?: { signal?: AbortSignal },
+  ): Promise<ForwardBackwardResult>
   /** One AdamW step with the accumulated gradient, which is then cleared. `gradNorm` is the norm before clipping. */
   optimStep(adam: AdamParams): Promise<{ gradNorm: number }>
   /** Policy and optimiser state into a folder; the policy's part is in a standard format (PEFT, or a Hugging Face folder). */

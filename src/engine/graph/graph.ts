@@ -54,7 +54,7 @@ export class Graph {
     outputs: number,
     attributes: Record<string, Attribute> = {},
   ): Value[] {
-    const values = Array.from({ length: outputs }, () => ({ name: `v${this.counter++}`, needsGrad: false }))
+    const values = Array.from({ length: outputs }, () => ({ name: `t_${this.counter++}`, needsGrad: false }))
     this.nodes.push({
       opType,
       domain: MICROSOFT_OPERATORS.has(opType) ? MICROSOFT : '',
@@ -65,7 +65,12 @@ export class Graph {
     return values
   }
 
-  input(name: string, dims: readonly (number | string)[], type: ElementTypeName = this.precision, needsGrad = false): Value {
+  input(
+    name: string,
+    dims: readonly (number | string)[],
+    type: ElementTypeName = this.precision,
+    needsGrad = false,
+  ): Value {
     this.inputs.push({ name, dims, type })
     return { name, needsGrad }
   }
@@ -77,7 +82,12 @@ export class Graph {
   }
 
   /** A constant with content. Integer and float scalars: `ints`, `scalar`. */
-  initializer(name: string, dims: readonly number[], content: InitializerRecord['content'], type: ElementTypeName = this.precision): Value {
+  initializer(
+    name: string,
+    dims: readonly number[],
+    content: InitializerRecord['content'],
+    type: ElementTypeName = this.precision,
+  ): Value {
     this.initializers.push({ name, dims, type, content })
     return { name, needsGrad: false }
   }
@@ -104,7 +114,7 @@ export class Graph {
   private constant(key: string, make: (name: string) => Value): Value {
     let value = this.constants.get(key)
     if (!value) {
-      value = make(`c${this.counter++}`)
+      value = make(`const_${this.counter++}`)
       this.constants.set(key, value)
     }
     return value

@@ -99,7 +99,11 @@ export function rmsNorm(g: Graph, x: Value, w: Value, eps: number, width: number
   let y: Value
   let inverse: Value
   if (g.fused) {
-    ;[y, inverse] = g.opN('SimplifiedLayerNormalization', [x, w], 2, { axis: -1, epsilon: { float: eps }, stash_type: 1 })
+    ;[y, inverse] = g.opN('SimplifiedLayerNormalization', [x, w], 2, {
+      axis: -1,
+      epsilon: { float: eps },
+      stash_type: 1,
+    })
   } else {
     const meanSquare = g.op('ReduceMean', [g.op('Mul', [x, x])], { axes: [-1], keepdims: 1 })
     inverse = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [meanSquare, g.scalar(eps)])])])
@@ -130,7 +134,7 @@ export function gatedSilu(g: Graph, gate: Value, up: Value): Value {
 
 /** Cosines and sines of the rotary embedding for every row, in the form that the graph's precision wants. */
 export interface Rotary {
-  /** f32: row positions [1,N] and tables [maxPosition, D/2]. */
+  /** f32: row positions [N,1] and tables [maxPosition, D/2]. */
   positions?: Value
   cosTable?: Value
   sinTable?: Value
@@ -144,7 +148,8 @@ export interface Rotary {
 export function rotary(g: Graph, x: Value, heads: number, headDim: number, r: Rotary): Value {
   const flat = g.ints([-1, heads * headDim])
   if (g.fused) {
-    const rows = g.ints([1, -1, heads * headDim])
+    // Every row is a sequence of its own: the operator bounds a sequence's length by the tables'.
+    const rows = g.ints([-1, 1, heads * headDim])
     const turn = (v: Value, sin: Value) =>
       g.op('Reshape', [g.op('RotaryEmbedding', [g.op('Reshape', [v, rows]), r.positions, r.cosTable, sin]), flat])
     return g.record(turn(x, r.sinTable!), [x], (dy) => [turn(dy!, r.negativeSinTable!)])

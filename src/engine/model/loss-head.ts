@@ -133,8 +133,7 @@ function makeCoefficients(g: Graph, kind: LossKind): (logprob: Value, t: TokenIn
     }
     let loss = g.op('Neg', [g.op('Mul', [objective, t.weight])])
     let coef = g.op('Neg', [g.op('Mul', [slope, t.weight])])
-    if (mean && spread)
-      coef = product(g, mean, product(g, spread, coef, { transposeA: true }), { transposeA: true })
+    if (mean && spread) coef = product(g, mean, product(g, spread, coef, { transposeA: true }), { transposeA: true })
     if (beta && t.reference) {
       const gap = g.op('Sub', [t.reference, logprob])
       const grown = g.op('Exp', [gap])

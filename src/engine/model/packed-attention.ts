@@ -20,51 +20,113 @@ export function causalMask(g: Graph, length: Value): Value {
   return g.op('Where', [allowed, g.scalar(0), g.scalar(MASKED)])
 }
 
+/** Sizes of a batch of completions (or any suffixes) on shared prefixes: users, prefix, suffixes per user, positions. */
+export interface PrefixedSizes {
+  U: Value
+  P: Value
+  G: Value
+  T: Value
+}
+
 /**
- * Declares the inputs `pack` [4] = (U, P, G, T) and `prompt_mask` [U,1,1,P] (0, or −1e9 on padding), and returns the
- * attention over them.
+ * Attention of U·G suffixes of T positions, each on its user's prefix and causally on itself.
+ * q [U·G·T, heads·D], k and v [U·G·T, kvHeads·D], prefix keys and values [U,kvHeads,P,D] and `prefixMask` [U,1,1,P]
+ * (0, or −1e9) → output [U·G·T, heads·D], and the suffixes' own K and V [U,kvHeads,G,T,D].
  */
-export function packedAttention(g: Graph, c: ModelConfig): Attend {
+export function prefixedAttention(
+  g: Graph,
+  c: ModelConfig,
+  { U, P, G, T }: PrefixedSizes,
+  prefixMask: Value,
+): (q: Value, k: Value, v: Value, prefixK: Value, prefixV: Value) => { out: Value; K: Value; V: Value } {
   const n = c.kvHeads
   const r = c.heads / n
   const d = c.headDim
   const alpha = 1 / Math.sqrt(d)
-  const [U, P, G, T] = g.opN('Split', [g.input('pack', [4], 'i64')], 4, { axis: 0 })
-  const promptMask = g.input('prompt_mask', ['U', 1, 1, 'P'])
-  const times = (v: Value, k: number) => g.op('Mul', [v, g.ints([k])])
-  const rP = times(P, r)
-  const rT = times(T, r)
-  const rows = g.shape(g.op('Mul', [U, P]), g.op('Mul', [U, g.op('Mul', [G, T])]))
+  const rT = g.op('Mul', [T, g.ints([r])])
   const flatQ = g.ints([-1, n * r * d])
   const flatK = g.ints([-1, n * d])
-  const causalP = causalMask(g, P)
-  const causalT = causalMask(g, T)
+  const causal = causalMask(g, T)
   const s = {
-    pq: g.shape(U, P, n, r, d),
-    pqHeads: g.shape(U, n, r, P, d),
-    pqFolded: g.shape(U, n, rP, d),
-    pk: g.shape(U, P, n, d),
-    pScores: g.shape(U, n * r, P, P),
-    pScoresFolded: g.shape(U, n, rP, P),
-    cq: g.shape(U, G, T, n, r, d),
-    cqHeads: g.shape(U, n, G, r, T, d),
-    cqFolded: g.shape(U, n, G, rT, d),
-    cqAll: g.shape(U, n, -1, d),
-    ck: g.shape(U, G, T, n, d),
-    onPrompt: g.shape(U, n, G, rT, P),
-    onPromptAll: g.shape(U, n, -1, P),
+    q: g.shape(U, G, T, n, r, d),
+    heads: g.shape(U, n, G, r, T, d),
+    folded: g.shape(U, n, G, rT, d),
+    all: g.shape(U, n, -1, d),
+    k: g.shape(U, G, T, n, d),
+    onPrefix: g.shape(U, n, G, rT, P),
+    onPrefixAll: g.shape(U, n, -1, P),
     onSelf: g.shape(U, n, G, rT, T),
     onSelfHeads: g.shape(U, -1, T, T),
     column: g.shape(U, n, -1, 1),
     split: g.shape(P, T),
   }
+  return (q, k, v, prefixK, prefixV) => {
+    const Q = reshape(g, transpose(g, reshape(g, q, s.q, flatQ), [0, 3, 1, 4, 2, 5]), s.folded, s.heads)
+    const K = transpose(g, reshape(g, k, s.k, flatK), [0, 3, 1, 2, 4])
+    const V = transpose(g, reshape(g, v, s.k, flatK), [0, 3, 1, 2, 4])
+    const Qall = g.op('Reshape', [Q, s.all])
+    const onPrefix = g.op('Add', [product(g, Qall, prefixK, { transposeB: true, alpha, rank: 4 }), prefixMask])
+    const onSelf = g.op('Add', [
+      g.op('Reshape', [product(g, Q, K, { transposeB: true, alpha, rank: 5 }), s.onSelfHeads]),
+      causal,
+    ])
+    const scores = g.op('Concat', [g.op('Reshape', [onPrefix, s.onPrefix]), g.op('Reshape', [onSelf, s.onSelf])], {
+      axis: -1,
+    })
+    const [first, P2] = g.opN('Split', [g.op('Softmax', [scores], { axis: -1 }), s.split], 2, { axis: -1 })
+    const P1 = g.op('Reshape', [first, s.onPrefixAll])
+    const O = g.op('Add', [g.op('Reshape', [g.op('MatMul', [P1, prefixV]), s.folded]), g.op('MatMul', [P2, V])])
+    g.record(O, [Q, prefixK, prefixV, K, V], (dO) => {
+      const along = sumLast(g, g.op('Mul', [dO, O]))
+      const dOall = g.op('Reshape', [dO, s.all])
+      const dP1 = product(g, dOall, prefixV, { transposeB: true, rank: 4 })
+      const dS1 = g.op('Mul', [P1, g.op('Sub', [dP1, g.op('Reshape', [along, s.column])])])
+      const dP2 = product(g, dO!, V, { transposeB: true, rank: 5 })
+      const dS2 = g.op('Mul', [P2, g.op('Sub', [dP2, along])])
+      return [
+        g.op('Add', [
+          g.op('Reshape', [product(g, dS1, prefixK, { alpha, rank: 4 }), s.folded]),
+          product(g, dS2, K, { alpha, rank: 5 }),
+        ]),
+        product(g, dS1, Qall, { transposeA: true, alpha, rank: 4 }),
+        product(g, P1, dOall, { transposeA: true, rank: 4 }),
+        product(g, dS2, Q, { transposeA: true, alpha, rank: 5 }),
+        product(g, P2, dO!, { transposeA: true, rank: 5 }),
+      ]
+    })
+    const out = reshape(g, transpose(g, reshape(g, O, s.heads, s.folded), [0, 2, 4, 1, 3, 5]), flatQ, s.q)
+    return { out, K, V }
+  }
+}
 
-  const promptPart = (q: Value, k: Value, v: Value) => {
-    const Q = reshape(g, transpose(g, reshape(g, q, s.pq, flatQ), [0, 2, 3, 1, 4]), s.pqFolded, s.pqHeads)
-    const K = transpose(g, reshape(g, k, s.pk, flatK), [0, 2, 1, 3])
-    const V = transpose(g, reshape(g, v, s.pk, flatK), [0, 2, 1, 3])
-    const scores = g.op('Reshape', [product(g, Q, K, { transposeB: true, alpha, rank: 4 }), s.pScores])
-    const masked = g.op('Reshape', [g.op('Add', [scores, causalP]), s.pScoresFolded])
+/** Causal attention of U prompts of P positions: q [U·P, heads·D], k, v [U·P, kvHeads·D] → output, K and V [U,kvHeads,P,D]. */
+function promptAttention(
+  g: Graph,
+  c: ModelConfig,
+  { U, P }: PrefixedSizes,
+): (q: Value, k: Value, v: Value) => { out: Value; K: Value; V: Value } {
+  const n = c.kvHeads
+  const r = c.heads / n
+  const d = c.headDim
+  const alpha = 1 / Math.sqrt(d)
+  const rP = g.op('Mul', [P, g.ints([r])])
+  const flatQ = g.ints([-1, n * r * d])
+  const flatK = g.ints([-1, n * d])
+  const causal = causalMask(g, P)
+  const s = {
+    q: g.shape(U, P, n, r, d),
+    heads: g.shape(U, n, r, P, d),
+    folded: g.shape(U, n, rP, d),
+    k: g.shape(U, P, n, d),
+    scores: g.shape(U, n * r, P, P),
+    scoresFolded: g.shape(U, n, rP, P),
+  }
+  return (q, k, v) => {
+    const Q = reshape(g, transpose(g, reshape(g, q, s.q, flatQ), [0, 2, 3, 1, 4]), s.folded, s.heads)
+    const K = transpose(g, reshape(g, k, s.k, flatK), [0, 2, 1, 3])
+    const V = transpose(g, reshape(g, v, s.k, flatK), [0, 2, 1, 3])
+    const scores = g.op('Reshape', [product(g, Q, K, { transposeB: true, alpha, rank: 4 }), s.scores])
+    const masked = g.op('Reshape', [g.op('Add', [scores, causal]), s.scoresFolded])
     const probabilities = g.op('Softmax', [masked], { axis: -1 })
     const O = g.op('MatMul', [probabilities, V])
     g.record(O, [Q, K, V], (dO) => {
@@ -77,54 +139,26 @@ export function packedAttention(g: Graph, c: ModelConfig): Attend {
         product(g, probabilities, dO!, { transposeA: true, rank: 4 }),
       ]
     })
-    const out = reshape(g, transpose(g, reshape(g, O, s.pqHeads, s.pqFolded), [0, 3, 1, 2, 4]), flatQ, s.pq)
-    return { K, V, out }
+    const out = reshape(g, transpose(g, reshape(g, O, s.heads, s.folded), [0, 3, 1, 2, 4]), flatQ, s.q)
+    return { out, K, V }
   }
+}
 
-  const completionPart = (q: Value, k: Value, v: Value, Kp: Value, Vp: Value) => {
-    const Q = reshape(g, transpose(g, reshape(g, q, s.cq, flatQ), [0, 3, 1, 4, 2, 5]), s.cqFolded, s.cqHeads)
-    const K = transpose(g, reshape(g, k, s.ck, flatK), [0, 3, 1, 2, 4])
-    const V = transpose(g, reshape(g, v, s.ck, flatK), [0, 3, 1, 2, 4])
-    const Qall = g.op('Reshape', [Q, s.cqAll])
-    const onPrompt = g.op('Add', [product(g, Qall, Kp, { transposeB: true, alpha, rank: 4 }), promptMask])
-    const onSelf = g.op('Add', [
-      g.op('Reshape', [product(g, Q, K, { transposeB: true, alpha, rank: 5 }), s.onSelfHeads]),
-      causalT,
-    ])
-    const scores = g.op(
-      'Concat',
-      [g.op('Reshape', [onPrompt, s.onPrompt]), g.op('Reshape', [onSelf, s.onSelf])],
-      { axis: -1 },
-    )
-    const [first, second] = g.opN('Split', [g.op('Softmax', [scores], { axis: -1 }), s.split], 2, { axis: -1 })
-    const P1 = g.op('Reshape', [first, s.onPromptAll])
-    const O = g.op('Add', [g.op('Reshape', [g.op('MatMul', [P1, Vp]), s.cqFolded]), g.op('MatMul', [second, V])])
-    g.record(O, [Q, Kp, Vp, K, V], (dO) => {
-      const along = sumLast(g, g.op('Mul', [dO, O]))
-      const dOall = g.op('Reshape', [dO, s.cqAll])
-      const dP1 = product(g, dOall, Vp, { transposeB: true, rank: 4 })
-      const dS1 = g.op('Mul', [P1, g.op('Sub', [dP1, g.op('Reshape', [along, s.column])])])
-      const dP2 = product(g, dO!, V, { transposeB: true, rank: 5 })
-      const dS2 = g.op('Mul', [second, g.op('Sub', [dP2, along])])
-      return [
-        g.op('Add', [
-          g.op('Reshape', [product(g, dS1, Kp, { alpha, rank: 4 }), s.cqFolded]),
-          product(g, dS2, K, { alpha, rank: 5 }),
-        ]),
-        product(g, dS1, Qall, { transposeA: true, alpha, rank: 4 }),
-        product(g, P1, dOall, { transposeA: true, rank: 4 }),
-        product(g, dS2, Q, { transposeA: true, alpha, rank: 5 }),
-        product(g, second, dO!, { transposeA: true, rank: 5 }),
-      ]
-    })
-    return reshape(g, transpose(g, reshape(g, O, s.cqHeads, s.cqFolded), [0, 2, 4, 1, 3, 5]), flatQ, s.cq)
-  }
-
+/**
+ * Declares the inputs `pack` [4] = (U, P, G, T) and `prompt_mask` [U,1,1,P] (0, or −1e9 on padding), and returns the
+ * attention of a training row: prompts, then completions on their prompts.
+ */
+export function packedAttention(g: Graph, c: ModelConfig): Attend {
+  const [U, P, G, T] = g.opN('Split', [g.input('pack', [4], 'i64')], 4, { axis: 0 })
+  const sizes = { U, P, G, T }
+  const rows = g.shape(g.op('Mul', [U, P]), g.op('Mul', [U, g.op('Mul', [G, T])]))
+  const onPrompts = promptAttention(g, c, sizes)
+  const onCompletions = prefixedAttention(g, c, sizes, g.input('prompt_mask', ['U', 1, 1, 'P']))
   return (q, k, v) => {
     const [qp, qc] = splitRows(g, q, rows)
     const [kp, kc] = splitRows(g, k, rows)
     const [vp, vc] = splitRows(g, v, rows)
-    const prompt = promptPart(qp, kp, vp)
-    return concatRows(g, prompt.out, completionPart(qc, kc, vc, prompt.K, prompt.V), rows)
+    const prompt = onPrompts(qp, kp, vp)
+    return concatRows(g, prompt.out, onCompletions(qc, kc, vc, prompt.K, prompt.V).out, rows)
   }
 }

@@ -24,12 +24,11 @@ function scaled(frequency: number, s: NonNullable<ModelConfig['ropeScaling']>): 
 }
 
 /**
- * Declares a graph's rotary inputs. f32: `positions` [1,N] against constant tables up to `maxPositions`;
+ * Declares a graph's rotary inputs. f32: `positions` [N,1] against constant tables up to `maxPositions`;
  * f64: `cos` and `sin` [N,1,headDim] (see `rotaryRows`).
  */
 export function rotaryInputs(g: Graph, c: ModelConfig, maxPositions: number): Rotary {
-  if (!g.fused)
-    return { cos: g.input('cos', ['N', 1, c.headDim]), sin: g.input('sin', ['N', 1, c.headDim]) }
+  if (!g.fused) return { cos: g.input('cos', ['N', 1, c.headDim]), sin: g.input('sin', ['N', 1, c.headDim]) }
   const half = c.headDim / 2
   const inverse = inverseFrequencies(c)
   const table = (f: (angle: number) => number) => {
@@ -39,10 +38,14 @@ export function rotaryInputs(g: Graph, c: ModelConfig, maxPositions: number): Ro
   }
   const dims = [maxPositions, half]
   return {
-    positions: g.input('positions', [1, 'N'], 'i64'),
+    positions: g.input('positions', ['N', 1], 'i64'),
     cosTable: g.initializer('rope_cos', dims, table(Math.cos)),
     sinTable: g.initializer('rope_sin', dims, table(Math.sin)),
-    negativeSinTable: g.initializer('rope_negative_sin', dims, table((a) => -Math.sin(a))),
+    negativeSinTable: g.initializer(
+      'rope_negative_sin',
+      dims,
+      table((a) => -Math.sin(a)),
+    ),
   }
 }
 

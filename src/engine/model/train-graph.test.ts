@@ -132,9 +132,12 @@ describe.each(Object.keys(TINY) as (keyof typeof TINY)[])('training graph of %s'
     await againstDifferences(new Model(c, 'f64', 'lora'), groups, KINDS[name])
   })
 
-  it.each(['cross_entropy', 'ppo with kl'])('%s: f64 gradients of all weights agree with central differences', async (name) => {
-    await againstDifferences(new Model(c, 'f64', 'full'), groups, KINDS[name])
-  })
+  it.each(['cross_entropy', 'ppo with kl'])(
+    '%s: f64 gradients of all weights agree with central differences',
+    async (name) => {
+      await againstDifferences(new Model(c, 'f64', 'full'), groups, KINDS[name])
+    },
+  )
 
   it.each(['lora', 'full'] as const)('f32 gradients (%s) agree with f64', async (train) => {
     const exact = await new Model(c, 'f64', train).run(groups, KINDS['ppo with kl'])

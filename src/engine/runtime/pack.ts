@@ -53,7 +53,8 @@ export function makePacks(groups: readonly PackGroup[], tokenBudget: number): Pa
     const fitting = Math.max(1, Math.floor((tokenBudget - group.prompt.length) / T))
     const pieces = Math.ceil(placed.length / fitting)
     const size = Math.ceil(placed.length / pieces)
-    for (let i = 0; i < placed.length; i += size) parts.push({ prompt: group.prompt, completions: placed.slice(i, i + size) })
+    for (let i = 0; i < placed.length; i += size)
+      parts.push({ prompt: group.prompt, completions: placed.slice(i, i + size) })
   })
   parts.sort((a, b) => a.prompt.length - b.prompt.length || positionsOf(a.completions) - positionsOf(b.completions))
   const packs: Pack[] = []
@@ -139,7 +140,7 @@ export function packFeeds(
     targets: longs(targets),
     weight: floats(Floats.from(columns.weight), [M, 1]),
   }
-  if (precision === 'f32') feeds.positions = longs(positions, [1, positions.length])
+  if (precision === 'f32') feeds.positions = longs(positions, [positions.length, 1])
   else {
     const { cos, sin } = rotaryRows(c, Array.from(positions))
     feeds.cos = floats(cos, [ids.length, 1, c.headDim])

@@ -1,0 +1,211 @@
+// The embedded engine: one model on ONNX Runtime, with everything the language-model contract asks except text. It runs in
+// a worker thread (llm/onnx), since the runtime's runs block the thread they are called from.
+import { mkdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { BumpError } from '../util/errors.ts'
+import { sha256, writeFileAtomic } from '../util/files.ts'
+import { type ModelConfig, PROJECTIONS, type Projection, weightShapes } from './config.ts'
+import type { Cancelled, Core } from './runtime/core.ts'
+import { readFullWeights } from './runtime/full-weights.ts'
+import { type Generated, type GenerateJob, type GenerateOptions, generate } from './runtime/generate.ts'
+import { type LoraSettings, ModelWeights, type Trainable, type WeightSetName } from './runtime/model-weights.ts'
+import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
+import type { PackGroup } from './runtime/pack.ts'
+import { labelLogits, type ScoreJob, score } from './runtime/score.ts'
+import { Sessions } from './runtime/sessions.ts'
+import { type AdamSettings, type TokenLossSpec, Trainer } from './runtime/train.ts'
+import { openWeights } from './weights/open-weights.ts'
+import { loadAdapter, saveAdapter } from './weights/peft.ts'
+import { writeHuggingFaceFolder } from './weights/save-weights.ts'
+import type { WeightStore } from './weights/types.ts'
+
+export interface EngineOptions {
+  /** Absent: the model is opened for inference. */
+  trainable?:
+    | { type: 'lora'; rank: number; alpha: number; targets?: readonly Projection[]; rsLora?: boolean; seed?: number }
+    | { type: 'full' }
+  /** Default: all cores. */
+  threads?: number
+  /** Rows of a training micro-batch (prompt and completions); more rows take more memory, not less time. */
+  tokenBudget?: number
+  onProgress?: (line: string) => void
+}
+
+/** Rotary tables are made up to this length; longer contexts would only be slower here. */
+const MAX_POSITIONS = 8192
+const DEFAULT_TOKEN_BUDGET = 1024
+
+export class Engine {
+  private readonly core: Core
+  private readonly trainer: Trainer | undefined
+
+  private constructor(
+    /** What the user named. */
+    private readonly where: string,
+    private readonly store: WeightStore,
+    options: EngineOptions,
+  ) {
+    const { config } = store
+    const sessions = new Sessions(
+      config,
+      store,
+      options.threads ?? availableParallelism(),
+      Math.min(config.contextLength, MAX_POSITIONS),
+    )
+    this.core = {
+      config,
+      sessions,
+      weights: new ModelWeights(config, store, sessions, withDefaults(options.trainable)),
+    }
+    if (options.trainable) this.trainer = new Trainer(this.core, options.tokenBudget ?? DEFAULT_TOKEN_BUDGET)
+  }
+
+  /**
+   * Opens a Hugging Face folder or a .gguf file.
+   * @throws BumpError when files are missing or damaged, or the family is not supported.
+   */
+  static async open(where: string, options: EngineOptions = {}): Promise<Engine> {
+    return new Engine(where, await openWeights(where, { onProgress: options.onProgress }), options)
+  }
+
+  get info(): { digest: string; contextLength: number; parameters: number; trainableParameters: number } {
+    const size = (shapes: Iterable<readonly number[]>) => {
+      let sum = 0
+      for (const dims of shapes) sum += dims.reduce((a, b) => a * b, 1)
+      return sum
+    }
+    return {
+      digest: this.store.digest,
+      contextLength: this.core.sessions.maxPositions,
+      parameters: size(weightShapes(this.config).values()),
+      trainableParameters: this.trainer ? size([...this.core.weights.trained.values()].map((t) => t.dims)) : 0,
+    }
+  }
+
+  get config(): ModelConfig {
+    return this.core.config
+  }
+
+  sample(
+    jobs: readonly GenerateJob[],
+    options: GenerateOptions,
+    set: WeightSetName,
+    cancelled: Cancelled,
+    onTokens: (sampled: number) => void,
+  ): Promise<Generated[][]> {
+    return generate(this.core, jobs, options, set, cancelled, onTokens)
+  }
+
+  score(jobs: readonly ScoreJob[], set: WeightSetName, cancelled: Cancelled): Promise<Float32Array[][]> {
+    this.checkScoreJobs(jobs)
+    return score(this.core, jobs, set, cancelled)
+  }
+
+  labelLogits(
+    prompts: readonly ArrayLike<number>[],
+    labels: ArrayLike<number>,
+    set: WeightSetName,
+    cancelled: Cancelled,
+  ): Promise<Float32Array[]> {
+    this.checkScoreJobs(prompts.map((prefix) => ({ prefix, continuations: [] })))
+    return labelLogits(this.core, prompts, labels, set, cancelled)
+  }
+
+  forwardBackward(groups: readonly PackGroup[], loss: TokenLossSpec, cancelled: Cancelled) {
+    return this.needTrainer().forwardBackward(groups, loss, cancelled)
+  }
+
+  optimStep(adam: AdamSettings): { gradNorm: number } {
+    return this.needTrainer().step(adam)
+  }
+
+  /** The policy in a standard format: a PEFT adapter, or the full weights as a Hugging Face folder. */
+  savePolicy(folder: string): void {
+    mkdirSync(folder, { recursive: true })
+    const { weights } = this.core
+    if (weights.trainable?.type === 'full') {
+      const read = (name: string) => weights.trained.get(name)!.data
+      writeHuggingFaceFolder(folder, this.config, read, 'F32')
+      return
+    }
+    if (!weights.adapter) throw new BumpError(`${this.where} was opened for inference: there is no adapter to save`)
+    const { rank, alpha, targets, rsLora } = weights.adapter
+    saveAdapter(folder, {
+      config: { rank, alpha, targets: [...targets], rsLora },
+      tensors: weights.trained,
+      baseModel: this.where,
+    })
+  }
+
+  loadPolicy(folder: string): void {
+    const { weights } = this.core
+    if (weights.trainable?.type === 'full') {
+      weights.setTrained(readFullWeights(folder, this.config))
+      return
+    }
+    const { config, tensors } = loadAdapter(folder, this.config)
+    const { trainable } = weights
+    if (trainable && (config.rank !== trainable.rank || config.targets.join() !== trainable.targets.join()))
+      throw new BumpError(
+        `the adapter in ${folder} has rank ${config.rank} on ${config.targets.join(', ')}; this run trains rank ${trainable.rank} on ${trainable.targets.join(', ')}. Use the same lora settings.`,
+      )
+    weights.setAdapter({ type: 'lora', ...config, seed: 0 }, tensors)
+  }
+
+  saveState(folder: string): void {
+    const trainer = this.needTrainer()
+    this.savePolicy(folder)
+    writeOptimiser(folder, trainer.state)
+    writeFileAtomic(join(folder, 'state.json'), JSON.stringify({ base: this.store.digest, step: trainer.state.step }))
+  }
+
+  loadState(folder: string): void {
+    const trainer = this.needTrainer()
+    this.loadPolicy(folder)
+    trainer.state = readOptimiser(folder, this.store.digest, this.core.weights.trained)
+  }
+
+  /** SHA-256 of the policy's tensors: what generated profiles are keyed by. */
+  policyDigest(): string {
+    const parts = [...this.core.weights.trained].map(([name, { data }]) => name + sha256(bytesOf(data)))
+    return sha256(this.store.digest + parts.join())
+  }
+
+  async close(): Promise<void> {
+    await this.core.sessions.release()
+  }
+
+  private needTrainer(): Trainer {
+    if (!this.trainer)
+      throw new BumpError(`${this.where} was opened for inference; open it with \`trainable\` to train`)
+    return this.trainer
+  }
+
+  private checkScoreJobs(jobs: readonly ScoreJob[]): void {
+    const limit = this.core.sessions.maxPositions
+    for (const { prefix, continuations } of jobs) {
+      if (prefix.length === 0) throw new BumpError('a prefix to score after is empty; give at least one token')
+      const longest = Math.max(0, ...continuations.map((c) => c.length))
+      if (prefix.length + longest > limit)
+        throw new BumpError(
+          `a text of ${prefix.length + longest} tokens exceeds the model's context of ${limit}; shorten it`,
+        )
+    }
+  }
+}
+
+const bytesOf = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+
+function withDefaults(trainable: EngineOptions['trainable']): Trainable | undefined {
+  if (trainable?.type !== 'lora') return trainable
+  const settings: LoraSettings = {
+    type: 'lora',
+    rank: trainable.rank,
+    alpha: trainable.alpha,
+    targets: trainable.targets ?? PROJECTIONS,
+    rsLora: trainable.rsLora ?? false,
+    seed: trainable.seed ?? 0,
+  }
+  return settings
+}

@@ -1,0 +1,95 @@
+// What generation, scoring and training share: the model's sessions and weights, and the forward pass over prefixes.
+import type { InferenceSession } from 'onnxruntime-node'
+import { CancelledError } from '../../util/errors.ts'
+import type { ModelConfig } from '../config.ts'
+import type { ExtendHead } from '../model/extend-graph.ts'
+import type { ModelWeights, WeightSetName } from './model-weights.ts'
+import type { GraphKind, Sessions } from './sessions.ts'
+import { type Feeds, floats, longs } from './tensors.ts'
+
+export const MASKED = -1e9
+
+/** Rows of one forward run over prefixes: bounds the memory of activations. */
+export const PREFIX_ROWS = 4096
+
+/** Asks between runs whether the caller has cancelled. */
+export type Cancelled = () => boolean
+
+export interface Core {
+  config: ModelConfig
+  sessions: Sessions
+  weights: ModelWeights
+}
+
+export function throwIfCancelled(cancelled: Cancelled): void {
+  if (cancelled()) throw new CancelledError()
+}
+
+export async function run(
+  core: Core,
+  kind: GraphKind,
+  set: WeightSetName,
+  feeds: Feeds,
+): Promise<InferenceSession.OnnxValueMapType> {
+  const session = await core.sessions.get(kind, core.weights.binding(set))
+  return session.run({ ...core.weights.feeds(set), ...feeds })
+}
+
+/** Keys and values of U prefixes, as feeds `pk<l>`, `pv<l>` and `prefix_mask` of the graph that continues them. */
+export interface Prefixes {
+  feeds: Feeds
+  lengths: number[]
+  /** Padded length, at least 1: an empty prefix is one masked position. */
+  P: number
+}
+
+/**
+ * Runs prefixes through the model. `layout` 'extend' gives [U,kvHeads,P,D] for extend graphs, 'decode' keys
+ * [U,kvHeads,1,D,P] and values [U,kvHeads,1,P,D] for decode graphs.
+ */
+export async function computePrefixes(
+  core: Core,
+  prefixes: readonly ArrayLike<number>[],
+  set: WeightSetName,
+  layout: 'extend' | 'decode',
+): Promise<Prefixes> {
+  const { config: c } = core
+  const U = prefixes.length
+  const lengths = prefixes.map((p) => p.length)
+  const P = Math.max(1, ...lengths)
+  const mask = new Float32Array(U * P)
+  lengths.forEach((length, u) => {
+    mask.fill(MASKED, u * P + length, (u + 1) * P)
+  })
+  const feeds: Feeds = { prefix_mask: floats(mask, [U, 1, 1, P]) }
+  const ids = new Int32Array(U * P)
+  prefixes.forEach((prefix, u) => {
+    ids.set(prefix, u * P)
+  })
+  const head: ExtendHead = layout === 'extend' ? 'kv' : 'decode-kv'
+  const result = await run(core, { graph: 'extend', head }, set, {
+    ...emptyPrefixes(c, U),
+    ids: longs(ids),
+    positions: longs(
+      ids.map((_, i) => i % P),
+      [U * P, 1],
+    ),
+    sizes: longs([U, 1, 1, P]),
+  })
+  for (let l = 0; l < c.layers; l++)
+    for (const x of ['k', 'v'] as const) {
+      const tensor = result[`${x}${l}`]
+      feeds[`p${x}${l}`] = layout === 'extend' ? tensor.reshape([U, c.kvHeads, P, c.headDim]) : tensor
+    }
+  return { feeds, lengths, P }
+}
+
+function emptyPrefixes(c: ModelConfig, U: number): Feeds {
+  const feeds: Feeds = { prefix_mask: floats(new Float32Array(U).fill(MASKED), [U, 1, 1, 1]) }
+  const zeros = floats(new Float32Array(U * c.kvHeads * c.headDim), [U, c.kvHeads, 1, c.headDim])
+  for (let l = 0; l < c.layers; l++) {
+    feeds[`pk${l}`] = zeros
+    feeds[`pv${l}`] = zeros
+  }
+  return feeds
+}

@@ -1,0 +1,118 @@
+// The two weight sets of one model: the frozen base, and the policy (the base with an adapter, or a full copy that
+// training changes). A graph binds to a set; the set's fed tensors go with every run.
+import { normals, seedFrom, uniform } from '../../util/random.ts'
+import { type ModelConfig, type Projection, weightShapes } from '../config.ts'
+import { type LoraShape, loraShapes, type WeightBinding } from '../model/layer.ts'
+import type { WeightStore } from '../weights/types.ts'
+import type { Sessions } from './sessions.ts'
+import { type Feeds, floats } from './tensors.ts'
+
+/** What optimStep changes. */
+export type Trainable =
+  | { type: 'lora'; rank: number; alpha: number; targets: readonly Projection[]; rsLora: boolean; seed: number }
+  | { type: 'full' }
+
+export type WeightSetName = 'policy' | 'base'
+
+/** A named float tensor that the engine owns and may change in place. */
+export interface OwnedTensor {
+  dims: number[]
+  data: Float32Array
+}
+
+export type LoraSettings = Extract<Trainable, { type: 'lora' }>
+
+export function loraShape(settings: LoraSettings): LoraShape {
+  const { rank, alpha, rsLora, targets } = settings
+  return { rank, scale: alpha / (rsLora ? Math.sqrt(rank) : rank), targets }
+}
+
+/** A new adapter: A uniform in ±1/√inputs (PEFT's initialisation), B zero, so that the policy begins as the base. */
+export function newAdapter(c: ModelConfig, settings: LoraSettings): Map<string, OwnedTensor> {
+  const out = new Map<string, OwnedTensor>()
+  for (const [name, dims] of loraShapes(c, loraShape(settings))) {
+    const data = new Float32Array(dims[0] * dims[1])
+    if (name.endsWith('.A')) {
+      const next = uniform(seedFrom(settings.seed, 'lora', name))
+      const bound = 1 / Math.sqrt(dims[0])
+      for (let i = 0; i < data.length; i++) data[i] = (next() * 2 - 1) * bound
+    }
+    out.set(name, { dims, data })
+  }
+  return out
+}
+
+/** Random weights of a new model: normal with deviation 0.02, output projections scaled by 1/√(2·layers), norms 1. */
+export function newWeights(c: ModelConfig, seed: number): Map<string, OwnedTensor> {
+  const out = new Map<string, OwnedTensor>()
+  for (const [name, dims] of weightShapes(c)) {
+    const data = new Float32Array(dims.reduce((a, b) => a * b, 1))
+    if (name.endsWith('norm')) data.fill(1)
+    else if (!name.endsWith('.bias')) {
+      const output = name.endsWith('.o') || name.endsWith('.down')
+      normals(data, output ? 0.02 / Math.sqrt(2 * c.layers) : 0.02, seedFrom(seed, 'weights', name))
+    }
+    out.set(name, { dims, data })
+  }
+  return out
+}
+
+const feedsOf = (tensors: ReadonlyMap<string, OwnedTensor>): Feeds =>
+  Object.fromEntries([...tensors].map(([name, { dims, data }]) => [name, floats(data, dims)]))
+
+export class ModelWeights {
+  /** The tensors that training changes; empty for a model opened for inference without an adapter. */
+  trained = new Map<string, OwnedTensor>()
+  private lora: LoraSettings | undefined
+  private policyFeeds: Feeds = {}
+  private readonly baseFeeds: Feeds = {}
+
+  constructor(
+    readonly config: ModelConfig,
+    private readonly store: WeightStore,
+    private readonly sessions: Sessions,
+    readonly trainable: Trainable | undefined,
+  ) {
+    if (trainable?.type === 'full') {
+      const copy = () =>
+        new Map([...weightShapes(config)].map(([name, dims]) => [name, { dims, data: store.read(name) }]))
+      this.baseFeeds = feedsOf(copy())
+      this.setTrained(copy())
+    } else if (trainable?.type === 'lora') this.setAdapter(trainable, newAdapter(config, trainable))
+  }
+
+  /** Puts an adapter on the base, for training or inference. */
+  setAdapter(settings: LoraSettings, tensors: Map<string, OwnedTensor>): void {
+    this.lora = settings
+    this.setTrained(tensors)
+  }
+
+  get adapter(): LoraSettings | undefined {
+    return this.lora
+  }
+
+  /** Replaces the content of the trained tensors. */
+  setTrained(tensors: Map<string, OwnedTensor>): void {
+    this.trained = tensors
+    this.policyFeeds = feedsOf(tensors)
+  }
+
+  binding(set: WeightSetName): WeightBinding {
+    if (this.trainable?.type === 'full') return { base: 'fed' }
+    const base = this.sessions.mapped()
+    return set === 'policy' && this.lora ? { base, lora: loraShape(this.lora) } : { base }
+  }
+
+  trainBinding(): WeightBinding {
+    if (!this.trainable) throw new Error('the model was opened for inference')
+    return { ...this.binding('policy'), train: this.trainable.type }
+  }
+
+  feeds(set: WeightSetName): Feeds {
+    return set === 'policy' ? this.policyFeeds : this.baseFeeds
+  }
+
+  readBase(name: string): Float32Array {
+    return this.store.read(name)
+  }
+}

@@ -1,0 +1,253 @@
+// Scoring: log probabilities of continuations after a shared prefix, and logits of a few labels. What is shared is
+// computed once: prefixes are run first, then all suffixes on them in rectangles of similar shape.
+import { HEAD_CHUNKS } from '../model/loss-head.ts'
+import {
+  type Cancelled,
+  type Core,
+  computePrefixes,
+  PREFIX_ROWS,
+  type Prefixes,
+  run,
+  throwIfCancelled,
+} from './core.ts'
+import type { WeightSetName } from './model-weights.ts'
+import { f32, floats, longs } from './tensors.ts'
+
+/** Rows of one run over suffixes: bounds the memory of logits (2048 rows in four chunks of 49152 floats: 100 MB). */
+const SUFFIX_ROWS = 2048
+
+export interface ScoreJob {
+  /** At least one token: its last one predicts the first of every continuation. */
+  prefix: ArrayLike<number>
+  continuations: readonly ArrayLike<number>[]
+}
+
+/** A continuation and its place in its request. */
+interface Suffix {
+  index: number
+  tokens: ArrayLike<number>
+}
+
+/** [request][continuation][token] log probabilities. */
+export async function score(
+  core: Core,
+  jobs: readonly ScoreJob[],
+  set: WeightSetName,
+  cancelled: Cancelled,
+): Promise<Float32Array[][]> {
+  const out = jobs.map((job) => job.continuations.map((tokens) => new Float32Array(tokens.length)))
+  const work = jobs
+    .map((job, index) => ({
+      index,
+      prefix: job.prefix,
+      suffixes: job.continuations
+        .map((tokens, k): Suffix => ({ index: k, tokens }))
+        .filter((s) => s.tokens.length > 0)
+        .sort((a, b) => a.tokens.length - b.tokens.length),
+    }))
+    .filter((w) => w.suffixes.length > 0)
+    .sort((a, b) => a.prefix.length - b.prefix.length || a.suffixes.length - b.suffixes.length)
+  for (let at = 0; at < work.length; ) {
+    throwIfCancelled(cancelled)
+    let end = at + 1
+    while (
+      end < work.length &&
+      (end + 1 - at) * work[end].prefix.length <= PREFIX_ROWS &&
+      sameCounts(work[at], work[end])
+    )
+      end++
+    const chunk = work.slice(at, end)
+    at = end
+    // The last token of a prefix runs with each suffix, where it predicts the first token.
+    const prefixes = await computePrefixes(
+      core,
+      chunk.map((w) => Array.prototype.slice.call(w.prefix, 0, -1)),
+      set,
+      'extend',
+    )
+    for (const { users, first, last } of rectangles(chunk.map((w) => w.suffixes))) {
+      throwIfCancelled(cancelled)
+      const part = chunk.slice(users.from, users.to)
+      await scoreRectangle(
+        core,
+        slicePrefixes(prefixes, users.from, users.to),
+        part.map((w) => ({
+          index: w.index,
+          lastToken: w.prefix[w.prefix.length - 1],
+          suffixes: w.suffixes.slice(first, last),
+        })),
+        set,
+        out,
+      )
+    }
+  }
+  return out
+}
+
+/** Requests whose numbers of suffixes differ widely would waste a rectangle. */
+const sameCounts = (a: { suffixes: unknown[] }, b: { suffixes: unknown[] }) =>
+  Math.min(a.suffixes.length, b.suffixes.length) * 2 >= Math.max(a.suffixes.length, b.suffixes.length)
+
+const longest = (suffixes: readonly Suffix[]) => Math.max(0, ...suffixes.map((s) => s.tokens.length))
+
+/** Cuts [user][suffix] into rectangles of at most SUFFIX_ROWS rows, where a single suffix allows it. */
+function rectangles(
+  users: readonly Suffix[][],
+): { users: { from: number; to: number }; first: number; last: number }[] {
+  const out: { users: { from: number; to: number }; first: number; last: number }[] = []
+  const columns = Math.max(...users.map((s) => s.length))
+  const perUser = Math.max(...users.map((s) => s.length * longest(s)))
+  const usersPerRun = Math.max(1, Math.min(users.length, Math.floor(SUFFIX_ROWS / perUser)))
+  for (let from = 0; from < users.length; from += usersPerRun) {
+    const to = Math.min(users.length, from + usersPerRun)
+    const rows = (first: number, last: number) =>
+      (to - from) * (last - first) * Math.max(...users.slice(from, to).map((s) => longest(s.slice(first, last))))
+    for (let first = 0; first < columns; ) {
+      let last = first + 1
+      while (last < columns && rows(first, last + 1) <= SUFFIX_ROWS) last++
+      out.push({ users: { from, to }, first, last })
+      first = last
+    }
+  }
+  return out
+}
+
+/** Prefixes of users [from, to): views, not copies. */
+function slicePrefixes(prefixes: Prefixes, from: number, to: number): Prefixes {
+  if (from === 0 && to === prefixes.lengths.length) return prefixes
+  const feeds: Prefixes['feeds'] = {}
+  for (const [name, tensor] of Object.entries(prefixes.feeds)) {
+    const size = tensor.size / prefixes.lengths.length
+    feeds[name] = floats(f32(tensor).subarray(from * size, to * size), [to - from, ...tensor.dims.slice(1)])
+  }
+  return { feeds, lengths: prefixes.lengths.slice(from, to), P: prefixes.P }
+}
+
+async function scoreRectangle(
+  core: Core,
+  prefixes: Prefixes,
+  users: { index: number; lastToken: number; suffixes: Suffix[] }[],
+  set: WeightSetName,
+  out: Float32Array[][],
+): Promise<void> {
+  const U = users.length
+  const G = Math.max(...users.map((u) => u.suffixes.length))
+  const S = Math.max(...users.map((u) => longest(u.suffixes)))
+  const ids = new Int32Array(U * G * S)
+  const positions = new Int32Array(ids.length)
+  const rows: number[] = []
+  const targets: number[] = []
+  users.forEach((user, u) => {
+    for (let k = 0; k < G; k++) {
+      const start = (u * G + k) * S
+      for (let t = 0; t < S; t++) positions[start + t] = prefixes.lengths[u] + t
+      const suffix = user.suffixes[k]
+      if (!suffix) continue
+      ids[start] = user.lastToken
+      for (let t = 0; t < suffix.tokens.length; t++) {
+        if (t > 0) ids[start + t] = suffix.tokens[t - 1]
+        rows.push(start + t)
+        targets.push(suffix.tokens[t])
+      }
+    }
+  })
+  const counted = rows.length
+  while (rows.length % HEAD_CHUNKS !== 0) {
+    rows.push(rows[0])
+    targets.push(targets[0])
+  }
+  const result = await run(core, { graph: 'extend', head: 'logprobs' }, set, {
+    ...prefixes.feeds,
+    ids: longs(ids),
+    positions: longs(positions, [positions.length, 1]),
+    sizes: longs([U, prefixes.P, G, S]),
+    rows: longs(rows),
+    targets: longs(targets),
+  })
+  const logprobs = f32(result.logprobs)
+  let at = 0
+  for (const user of users)
+    for (const suffix of user.suffixes) {
+      out[user.index][suffix.index].set(logprobs.subarray(at, at + suffix.tokens.length))
+      at += suffix.tokens.length
+    }
+  if (at !== counted) throw new Error('scored rows went astray')
+}
+
+/** Longest common beginning of two texts. */
+function commonLength(a: ArrayLike<number>, b: ArrayLike<number>, limit: number): number {
+  let n = 0
+  while (n < limit && a[n] === b[n]) n++
+  return n
+}
+
+/** [prompt][label] next-token logits. Prompts that begin alike share the computation of that beginning. */
+export async function labelLogits(
+  core: Core,
+  prompts: readonly ArrayLike<number>[],
+  labels: ArrayLike<number>,
+  set: WeightSetName,
+  cancelled: Cancelled,
+): Promise<Float32Array[]> {
+  const out: Float32Array[] = new Array(prompts.length)
+  for (const group of sharedBeginnings(prompts)) {
+    throwIfCancelled(cancelled)
+    const beginning = Array.prototype.slice.call(prompts[group.members[0]], 0, group.shared)
+    const prefixes = await computePrefixes(core, [beginning], set, 'extend')
+    const rests = group.members.map((m) => Array.prototype.slice.call(prompts[m], group.shared) as number[])
+    const order = rests.map((_, i) => i).sort((a, b) => rests[a].length - rests[b].length)
+    for (let at = 0; at < order.length; ) {
+      throwIfCancelled(cancelled)
+      let end = at + 1
+      while (end < order.length && (end + 1 - at) * rests[order[end]].length <= SUFFIX_ROWS) end++
+      const part = order.slice(at, end)
+      at = end
+      const S = Math.max(...part.map((i) => rests[i].length))
+      const ids = new Int32Array(part.length * S)
+      part.forEach((i, k) => {
+        ids.set(rests[i], k * S)
+      })
+      const result = await run(core, { graph: 'extend', head: 'labels' }, set, {
+        ...prefixes.feeds,
+        ids: longs(ids),
+        positions: longs(
+          ids.map((_, i) => group.shared + (i % S)),
+          [ids.length, 1],
+        ),
+        sizes: longs([1, prefixes.P, part.length, S]),
+        rows: longs(part.map((i, k) => k * S + rests[i].length - 1)),
+        labels: longs(labels),
+      })
+      const logits = f32(result.logits)
+      part.forEach((i, k) => {
+        out[group.members[i]] = logits.slice(k * labels.length, (k + 1) * labels.length)
+      })
+    }
+  }
+  return out
+}
+
+/** Groups of prompts with a long common beginning (all but at least one token each); the rest alone, sharing nothing. */
+function sharedBeginnings(prompts: readonly ArrayLike<number>[]): { members: number[]; shared: number }[] {
+  const order = prompts.map((_, i) => i).sort((a, b) => compare(prompts[a], prompts[b]))
+  const groups: { members: number[]; shared: number }[] = []
+  for (const i of order) {
+    const last = groups.at(-1)
+    if (last) {
+      const limit = Math.min(last.shared, prompts[i].length - 1)
+      const common = commonLength(prompts[last.members[0]], prompts[i], limit)
+      if (common >= 16 && common * 2 >= Math.min(limit, last.shared)) {
+        last.members.push(i)
+        last.shared = common
+        continue
+      }
+    }
+    groups.push({ members: [i], shared: prompts[i].length - 1 })
+  }
+  return groups
+}
+
+function compare(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const n = commonLength(a, b, Math.min(a.length, b.length))
+  return n < a.length && n < b.length ? a[n] - b[n] : a.length - b.length
+}

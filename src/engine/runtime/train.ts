@@ -1,0 +1,131 @@
+// Training on the embedded engine: gradients accumulated over micro-batches, AdamW in place on the trained tensors.
+import type { LossKind } from '../model/loss-head.ts'
+import { type Cancelled, type Core, throwIfCancelled } from './core.ts'
+import type { OwnedTensor } from './model-weights.ts'
+import { makePacks, type PackGroup, packFeeds } from './pack.ts'
+import { type Feeds, f32, floats } from './tensors.ts'
+
+export type TokenLossSpec =
+  | { type: 'cross_entropy' }
+  | { type: 'ppo'; clipLow: number; clipHigh: number; sequenceRatio?: boolean; klCoef?: number }
+  | { type: 'cispo'; clipHigh: number; klCoef?: number }
+
+export interface AdamSettings {
+  learningRate: number
+  beta1: number
+  beta2: number
+  eps: number
+  weightDecay: number
+  maxGradNorm: number
+}
+
+/** Moments of AdamW, by tensor name. */
+export interface OptimiserState {
+  step: number
+  first: Map<string, OwnedTensor>
+  second: Map<string, OwnedTensor>
+}
+
+export class Trainer {
+  private accumulated = new Map<string, Float32Array>()
+  state: OptimiserState = { step: 0, first: new Map(), second: new Map() }
+
+  constructor(
+    private readonly core: Core,
+    /** Rows of a micro-batch: prompts and completions together. */
+    private readonly tokenBudget: number,
+  ) {}
+
+  /** Adds the gradient of the loss; returns the loss and, per completion token, log probability and entropy. */
+  async forwardBackward(
+    groups: readonly PackGroup[],
+    loss: TokenLossSpec,
+    cancelled: Cancelled,
+  ): Promise<{ loss: number; completions: { logprobs: Float32Array; entropy: Float32Array }[][] }> {
+    const { core } = this
+    const kind: LossKind = {
+      type: loss.type,
+      sequenceRatio: loss.type === 'ppo' && loss.sequenceRatio === true,
+      kl: loss.type !== 'cross_entropy' && (loss.klCoef ?? 0) > 0,
+    }
+    const session = await core.sessions.get({ graph: 'train', loss: kind }, core.weights.trainBinding())
+    const completions = groups.map((group) =>
+      group.completions.map((c) => ({
+        logprobs: new Float32Array(c.tokens.length),
+        entropy: new Float32Array(c.tokens.length),
+      })),
+    )
+    let total = 0
+    for (const pack of makePacks(groups, this.tokenBudget)) {
+      throwIfCancelled(cancelled)
+      const { feeds, order } = packFeeds(core.config, pack, kind, 'f32')
+      const result = await session.run({ ...core.weights.feeds('policy'), ...feeds, ...lossNumbers(loss, kind) })
+      total += f32(result.loss)[0]
+      const logprobs = f32(result.logprobs)
+      const entropy = f32(result.entropy)
+      order.forEach(({ group, completion, token }, i) => {
+        completions[group][completion].logprobs[token] = logprobs[i]
+        completions[group][completion].entropy[token] = entropy[i]
+      })
+      for (const name of core.weights.trained.keys()) {
+        const gradient = f32(result[`d.${name}`])
+        const sum = this.accumulated.get(name)
+        if (!sum) this.accumulated.set(name, gradient.slice())
+        else for (let i = 0; i < sum.length; i++) sum[i] += gradient[i]
+      }
+    }
+    return { loss: total, completions }
+  }
+
+  /**
+   * One AdamW step (decoupled decay, on matrices only: norms and biases are not decayed) on the accumulated gradient,
+   * which is cleared. Returns the gradient's norm before clipping.
+   */
+  step(adam: AdamSettings): { gradNorm: number } {
+    let square = 0
+    for (const gradient of this.accumulated.values())
+      for (let i = 0; i < gradient.length; i++) square += gradient[i] ** 2
+    const gradNorm = Math.sqrt(square)
+    if (!Number.isFinite(gradNorm)) {
+      this.accumulated.clear()
+      throw new RangeError(`the gradient is not finite (norm ${gradNorm}); the step was not made`)
+    }
+    const scale = adam.maxGradNorm > 0 && gradNorm > adam.maxGradNorm ? adam.maxGradNorm / (gradNorm + 1e-6) : 1
+    const { state } = this
+    state.step++
+    const firstBias = 1 - adam.beta1 ** state.step
+    const secondBias = 1 - adam.beta2 ** state.step
+    for (const [name, gradient] of this.accumulated) {
+      const { data, dims } = this.core.weights.trained.get(name)!
+      const m = moment(state.first, name, dims)
+      const v = moment(state.second, name, dims)
+      const decay = dims.length > 1 ? 1 - adam.learningRate * adam.weightDecay : 1
+      for (let i = 0; i < data.length; i++) {
+        const g = gradient[i] * scale
+        m[i] = adam.beta1 * m[i] + (1 - adam.beta1) * g
+        v[i] = adam.beta2 * v[i] + (1 - adam.beta2) * g * g
+        data[i] = data[i] * decay - (adam.learningRate * (m[i] / firstBias)) / (Math.sqrt(v[i] / secondBias) + adam.eps)
+      }
+    }
+    this.accumulated.clear()
+    return { gradNorm }
+  }
+}
+
+function moment(moments: Map<string, OwnedTensor>, name: string, dims: number[]): Float32Array {
+  let tensor = moments.get(name)
+  if (!tensor) {
+    tensor = { dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) }
+    moments.set(name, tensor)
+  }
+  return tensor.data
+}
+
+function lossNumbers(loss: TokenLossSpec, kind: LossKind): Feeds {
+  if (loss.type === 'cross_entropy') return {}
+  const number = (x: number) => floats(Float32Array.of(x), [])
+  const feeds: Feeds = { clip_high: number(loss.clipHigh) }
+  if (loss.type === 'ppo') feeds.clip_low = number(loss.clipLow)
+  if (kind.kl) feeds.beta = number(loss.klCoef ?? 0)
+  return feeds
+}

@@ -1,0 +1,19 @@
+// A model opened for the engine's tests, without the worker thread.
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Core } from '../runtime/core.ts'
+import { ModelWeights, type Trainable } from '../runtime/model-weights.ts'
+import { Sessions } from '../runtime/sessions.ts'
+import { openWeights } from '../weights/open-weights.ts'
+
+/** Conversions of tests go to a folder of their own. */
+export function useTemporaryCache(): void {
+  process.env.BUMP_CACHE = mkdtempSync(join(tmpdir(), 'bump-test-'))
+}
+
+export async function openCore(folder: string, trainable?: Trainable): Promise<Core> {
+  const store = await openWeights(folder)
+  const sessions = new Sessions(store.config, store, 1, Math.min(store.config.contextLength, 512))
+  return { config: store.config, sessions, weights: new ModelWeights(store.config, store, sessions, trainable) }
+}

@@ -1,0 +1,106 @@
+// The caller's side of the engine's worker thread: calls, cancellation, progress, errors.
+import { Worker } from 'node:worker_threads'
+import { BumpError, CancelledError } from '../../util/errors.ts'
+import type { ErrorRecord, MethodName, Methods, Reply, Request, StartData } from './protocol.ts'
+
+interface Waiting {
+  resolve: (value: never) => void
+  reject: (error: Error) => void
+  onProgress?: (tokens: number) => void
+}
+
+function revive(error: ErrorRecord): Error {
+  if (error.name === 'CancelledError') return new CancelledError(error.message)
+  if (error.exitCode) return new BumpError(error.message, { exitCode: error.exitCode })
+  const plain = new Error(error.message)
+  plain.name = error.name
+  if (error.stack) plain.stack = error.stack
+  return plain
+}
+
+export class EngineClient {
+  private readonly waiting = new Map<number, Waiting>()
+  private nextId = 0
+  private ended: Error | undefined
+
+  private constructor(
+    private readonly worker: Worker,
+    readonly info: Extract<Reply, { type: 'opened' }>['info'],
+  ) {
+    worker.on('message', (reply: Reply) => this.receive(reply))
+    worker.on('error', (error) => this.end(error))
+    worker.on('exit', (code) =>
+      this.end(
+        new BumpError(
+          `the engine's thread ended (exit code ${code}); out of memory is the usual cause: use a smaller batch or model`,
+        ),
+      ),
+    )
+  }
+
+  /** @throws what opening the model threw */
+  static open(start: StartData, onLine?: (line: string) => void): Promise<EngineClient> {
+    // Under a TypeScript loader (tests) the worker needs the loader too; the built package has plain JavaScript.
+    const typescript = import.meta.url.endsWith('.ts')
+    const url = new URL(typescript ? './worker.ts' : './worker.js', import.meta.url)
+    const worker = new Worker(url, { workerData: start, ...(typescript ? { execArgv: ['--import', 'tsx'] } : {}) })
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        void worker.terminate()
+        reject(error)
+      }
+      worker.on('error', fail)
+      const first = (reply: Reply) => {
+        if (reply.type === 'line') onLine?.(reply.line)
+        else if (reply.type === 'error') fail(revive(reply.error))
+        else if (reply.type === 'opened') {
+          worker.off('message', first)
+          worker.off('error', fail)
+          resolve(new EngineClient(worker, reply.info))
+        }
+      }
+      worker.on('message', first)
+    })
+  }
+
+  call<M extends MethodName>(
+    method: M,
+    args: Methods[M]['args'],
+    options: { signal?: AbortSignal; onProgress?: (tokens: number) => void } = {},
+  ): Promise<Methods[M]['result']> {
+    const { signal, onProgress } = options
+    if (signal?.aborted) return Promise.reject(new CancelledError())
+    if (this.ended) return Promise.reject(this.ended)
+    const id = this.nextId++
+    const cancel = new Int32Array(new SharedArrayBuffer(4))
+    const abort = () => Atomics.store(cancel, 0, 1)
+    signal?.addEventListener('abort', abort, { once: true })
+    const result = new Promise<Methods[M]['result']>((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject, onProgress })
+      this.worker.postMessage({ id, method, args, cancel } satisfies Request)
+    })
+    return result.finally(() => signal?.removeEventListener('abort', abort))
+  }
+
+  /** Frees the model and ends the thread; calls under way are cancelled. */
+  async close(): Promise<void> {
+    if (this.ended) return
+    this.end(new CancelledError('the model was closed'))
+    await this.worker.terminate()
+  }
+
+  private receive(reply: Reply): void {
+    if (reply.type === 'progress') this.waiting.get(reply.id)?.onProgress?.(reply.tokens)
+    if (reply.type !== 'result' && reply.type !== 'error') return
+    const waiting = this.waiting.get(reply.id)
+    this.waiting.delete(reply.id)
+    if (reply.type === 'error') waiting?.reject(revive(reply.error))
+    else waiting?.resolve(reply.value as never)
+  }
+
+  private end(error: Error): void {
+    this.ended ??= error
+    for (const { reject } of this.waiting.values()) reject(this.ended)
+    this.waiting.clear()
+  }
+}

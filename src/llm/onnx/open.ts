@@ -1,0 +1,56 @@
+// The embedded provider: the language-model contract on ONNX Runtime, in a worker thread of its own.
+import type { EngineOptions } from '../../engine/engine.ts'
+import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
+import type { CallOptions, LanguageModel, SampleOptions } from '../contract.ts'
+import { EngineClient } from './client.ts'
+
+export type OpenModelOptions = EngineOptions
+
+/** A language model on the embedded engine. */
+export interface OnnxModel extends LanguageModel {
+  /** SHA-256 over the policy as it is now: base and adapter. */
+  policyDigest(): Promise<string>
+}
+
+/**
+ * Opens a Hugging Face folder, a .gguf file or a model by its hub name (downloaded once into the cache).
+ * @throws BumpError when the model cannot be found, is damaged or of an unsupported family
+ */
+export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
+  const { onProgress, ...engineOptions } = options
+  const place = where
+  const tokenizer = await openTokenizer(place)
+  const client = await EngineClient.open({ where: place, options: engineOptions }, onProgress)
+  const set = (o?: CallOptions) => o?.weights ?? 'policy'
+  return {
+    info: { name: where, ...client.info },
+    tokenizer,
+    sample: (requests, o: SampleOptions) =>
+      client.call(
+        'sample',
+        [
+          requests.map(({ prompt, seeds }) => ({ prompt, seeds })),
+          {
+            maxTokens: o.maxTokens,
+            temperature: o.temperature ?? 1,
+            topP: o.topP ?? 1,
+            topK: o.topK ?? 0,
+            stopTokens: o.stopTokens ?? tokenizer.stopTokens,
+            allowed: o.allowed,
+          },
+          set(o),
+        ],
+        { signal: o.signal, onProgress: o.onProgress },
+      ),
+    score: (requests, o) => client.call('score', [requests, set(o)], o),
+    labelLogits: (prompts, labels, o) => client.call('labelLogits', [prompts, labels, set(o)], o),
+    forwardBackward: (groups, loss, o) => client.call('forwardBackward', [groups, loss], o),
+    optimStep: (adam) => client.call('optimStep', [adam]),
+    saveState: (folder) => client.call('saveState', [folder]),
+    loadState: (folder) => client.call('loadState', [folder]),
+    savePolicy: (folder) => client.call('savePolicy', [folder]),
+    loadPolicy: (folder) => client.call('loadPolicy', [folder]),
+    policyDigest: () => client.call('policyDigest', []),
+    close: () => client.close(),
+  }
+}
