@@ -1,0 +1,126 @@
+// `bump logs inspect`: what is in a log, how it would be read, and what would be left out, before any training.
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { inspectLogs, type LogInspection, type Spread } from '../logs/inspect.ts'
+import { LOG_FORMATS, type LogFormat } from '../logs/types.ts'
+
+const EXAMPLES = `
+Each of --user, --time and --text is a column name or an SQL expression (DuckDB) over the columns of the log. Without
+them, columns of usual names are taken: user, user_id, userId; time, ts, timestamp, date; text. Logs without a time
+keep the order of the file.
+
+Examples:
+  bump logs inspect reviews.jsonl
+  bump logs inspect reviews.parquet --user user_id --time ts --text "title || ': ' || body"
+  bump logs inspect "exports/2024-*.csv.gz" --user "lower(email)" --min-interactions 10
+  bump logs inspect https://example.org/posts.jsonl.gz --text "coalesce(text, title)"
+  bump logs inspect train_questions.json --text title        LaMP: the items of each user's profile
+  bump logs inspect ratings.csv --text "(SELECT any_value(m.title) FROM 'movies.csv' m WHERE m.id = rows.movie_id)"
+  bump logs inspect reviews.jsonl --json > inspection.json`
+
+interface InspectOptions {
+  user?: string
+  time?: string
+  text?: string
+  format?: LogFormat
+  minInteractions: number
+  heldOut: number
+  json?: boolean
+}
+
+/** The command `logs` with its one subcommand; errors are `BumpError`s for the caller to print. */
+export function logsCommand(): Command {
+  const logs = new Command('logs').description('Look at interaction logs')
+  logs
+    .command('inspect')
+    .description('Show what is in logs, how they are read, and what would be skipped and why')
+    .argument('<logs...>', 'files, globs or addresses: JSON Lines, JSON, LaMP, CSV, TSV or Parquet, plain or gzipped')
+    .option('--user <column or SQL>', 'whose record it is')
+    .option('--time <column or SQL>', 'when it happened: ISO 8601, seconds or milliseconds since 1970, a year, a date')
+    .option('--text <column or SQL>', 'what it says')
+    .addOption(new Option('--format <format>', 'told from name and content if left out').choices(LOG_FORMATS))
+    .option('--min-interactions <n>', 'users with fewer are skipped', wholeNumber, 5)
+    .option('--held-out <n>', 'latest interactions held out per user', wholeNumber, 1)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (paths: string[], options: InspectOptions) => {
+      const { user, time, text, format, minInteractions, heldOut, json } = options
+      const inspection = await inspectLogs({ paths, format, user, time, text }, { minInteractions, heldOut })
+      process.stdout.write(json ? `${JSON.stringify(inspection, null, 2)}\n` : describeInspection(inspection))
+    })
+  return logs
+}
+
+function wholeNumber(written: string): number {
+  const value = Number(written)
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number from 1.')
+  return value
+}
+
+/** The inspection as text for a terminal. */
+export function describeInspection(inspection: LogInspection): string {
+  const { report, split, timeSpan } = inspection
+  const { mapping } = report
+  const lines = [
+    ...listed(report.files, (file) => `${file.name}  ${file.format}, ${count(file.records, 'record')}`),
+    '',
+    `columns        ${shorten(report.columns.join(', '), 200)}`,
+    `read as        user: ${mapping.user}   time: ${mapping.time ?? 'none (file order)'}   text: ${mapping.text}`,
+    `users          ${number(report.users)}`,
+    `interactions   ${number(report.interactions)}${report.merged > 0 ? ` (${number(report.merged)} copies in several questions of one user merged)` : ''}`,
+    `per user       ${spread(inspection.interactionsPerUser)}`,
+    `text length    ${spread(inspection.textLength)} characters`,
+    `time span      ${timeSpan === undefined ? 'no times' : `${written(timeSpan.from)} to ${written(timeSpan.to)}`}`,
+    `duplicates     ${number(inspection.duplicates)} repeat an earlier text of the same user`,
+    `digest         ${inspection.digest}`,
+    '',
+    report.issues.length === 0 ? 'Problems in the records: none' : 'Problems in the records:',
+    ...report.issues.flatMap((issue) => [
+      `  ${issue.kind}: ${number(issue.count)} (${issue.effect})`,
+      ...issue.examples.map((example) => `    ${example}`),
+    ]),
+    '',
+    `A split with at least ${count(split.options.minInteractions, 'interaction')} a user and ${split.options.heldOut} held out keeps ` +
+      `${number(split.users)} of ${count(report.users, 'user')}:`,
+    ...Object.entries(split.skipped).flatMap(([reason, skipped]) =>
+      skipped.count === 0
+        ? []
+        : [
+            `  skipped, ${reason.replaceAll('-', ' ')}: ${number(skipped.count)}`,
+            ...skipped.examples.map((example) => `    ${example}`),
+          ],
+    ),
+    `  late interactions dropped because they repeat an earlier text: ${number(split.droppedHeldOut)}`,
+    '',
+    'Samples:',
+    ...inspection.samples.flatMap((sample) => [
+      `  user ${shorten(sample.user, 40)}  ${sample.time === undefined ? 'no time' : written(sample.time)}`,
+      `    ${shorten(sample.text, 300)}`,
+    ]),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function listed<T>(items: T[], line: (item: T) => string): string[] {
+  const shown = items.slice(0, 20).map(line)
+  return items.length > shown.length ? [...shown, `and ${items.length - shown.length} more files`] : shown
+}
+
+const number = (value: number) => value.toLocaleString('en-US')
+const count = (value: number, noun: string) => `${number(value)} ${noun}${value === 1 ? '' : 's'}`
+const spread = ({ min, median, p90, max }: Spread) =>
+  `min ${number(min)}, median ${number(median)}, p90 ${number(p90)}, max ${number(max)}`
+
+/** One line without control characters, which could otherwise steer the terminal. */
+function shorten(text: string, length: number): string {
+  const line = text.replace(/[\s\p{Cc}]+/gu, ' ')
+  return line.length <= length ? line : `${line.slice(0, length)}…`
+}
+
+function written(time: number): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) return `${time} ms`
+  return date
+    .toISOString()
+    .replace(/T00:00:00\.000Z$/, '')
+    .replace(/\.000Z$/, 'Z')
+}
