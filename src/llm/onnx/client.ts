@@ -1,4 +1,6 @@
 // The caller's side of the engine's worker thread: calls, cancellation, progress, errors.
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import type { ErrorRecord, MethodName, Methods, Reply, Request, StartData } from './protocol.ts'
@@ -16,6 +18,19 @@ function revive(error: ErrorRecord): Error {
   plain.name = error.name
   if (error.stack) plain.stack = error.stack
   return plain
+}
+
+/** The worker's file: JavaScript in the built package; under a TypeScript loader (tests) it needs the loader as well. */
+function startWorker(workerData: StartData): Worker {
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), { workerData })
+  const loader = pathToFileURL(
+    createRequire(import.meta.url)
+      .resolve('tsx/esm/api')
+      .replace(/cjs$/, 'mjs'),
+  ).href
+  const file = new URL('./worker.ts', import.meta.url).href
+  const boot = `import(${JSON.stringify(loader)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(file)}) })`
+  return new Worker(boot, { workerData, eval: true })
 }
 
 export class EngineClient {
@@ -40,10 +55,7 @@ export class EngineClient {
 
   /** @throws what opening the model threw */
   static open(start: StartData, onLine?: (line: string) => void): Promise<EngineClient> {
-    // Under a TypeScript loader (tests) the worker needs the loader too; the built package has plain JavaScript.
-    const typescript = import.meta.url.endsWith('.ts')
-    const url = new URL(typescript ? './worker.ts' : './worker.js', import.meta.url)
-    const worker = new Worker(url, { workerData: start, ...(typescript ? { execArgv: ['--import', 'tsx'] } : {}) })
+    const worker = startWorker(start)
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => {
         void worker.terminate()
