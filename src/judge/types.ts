@@ -30,7 +30,7 @@ export interface JudgeUsage {
  * [pool][view][candidate]: scores, the higher the better. A view is one look at the pool: one for each shuffled order
  * of a listwise judge, a single one where the order cannot matter. The NDCG of the views is averaged, not their ranks.
  */
-export type PoolScores = number[][][]
+type PoolScores = number[][][]
 
 export interface RankResult {
   forward: PoolScores

@@ -58,6 +58,13 @@ describe('judgeCheck', () => {
     expect(check.verdict.join('\n')).toContain('generic text ranks above chance backward')
   })
 
+  it("warns where another user's history is off chance", async () => {
+    const three = users.slice(0, 3)
+    const crossed = three.map((user, u) => ({ ...user, history: three[(u + 1) % 3].heldOut }))
+    const check = await judgeCheck(crossed, toyModel(), ['likelihood'], options)
+    expect(check.verdict.join('\n')).toContain("another user's history is off chance forward")
+  })
+
   it('reports a scorer that does not fit, and fails where none does', async () => {
     const model = toyModel({ contextLength: 250 })
     const check = await judgeCheck(users, model, ['likelihood', 'listwise'], options)

@@ -162,6 +162,11 @@ export function formatInterval({ mean, low, high }: Interval): string {
   return `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`
 }
 
+/** Well outside the interval: several intervals are compared at once, and each of them misses one time in twenty. */
+function isOff({ mean, low, high }: Interval, chance: number): boolean {
+  return Math.abs(mean - chance) > (1.5 * (high - low)) / 2 + EXACT
+}
+
 function verdictOf(
   checks: readonly ScorerCheck[],
   failed: JudgeCheck['failed'],
@@ -181,10 +186,9 @@ function verdictOf(
       .join(', ')
     lines.push(`${scorer} ${can}: ${figures}.`)
     for (const direction of ['forward', 'backward'] as const) {
-      const chance = mismatched.chance[direction]
-      if (mismatched[direction].low > chance + EXACT || mismatched[direction].high < chance - EXACT)
+      if (isOff(mismatched[direction], mismatched.chance[direction]))
         lines.push(
-          `  Warning: another user's history is off chance ${direction}, ${formatInterval(mismatched[direction])}; one interval in twenty is by luck, so check with more users or another seed.`,
+          `  Warning: another user's history is off chance ${direction}, ${formatInterval(mismatched[direction])}: users share records, or they are too few; try --users and --seed.`,
         )
       if (generic[direction].low > generic.chance[direction] + EXACT)
         lines.push(
