@@ -3,7 +3,7 @@ import type { LanguageModel } from '../llm/contract.ts'
 import type { Interaction } from '../logs/types.ts'
 import { sha256 } from '../util/files.ts'
 import { seedFrom } from '../util/random.ts'
-import { type CachedProfile, historyDigest, ProfileCache } from './cache.ts'
+import { historyDigest, ProfileCache } from './cache.ts'
 import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
 
@@ -16,6 +16,12 @@ export interface GeneratorSettings {
   seed: number
 }
 
+/** A user with the whole history that the profile is written from, oldest first. */
+export interface ProfiledUser {
+  id: string
+  history: readonly Interaction[]
+}
+
 export interface ProfileUsersOptions {
   settings: GeneratorSettings
   /** Digest of the weights in use: the base model's, and the trained adapter's where there is one. */
@@ -23,7 +29,7 @@ export interface ProfileUsersOptions {
   /** Path of the JSONL file. */
   out: string
   signal?: AbortSignal
-  /** Called after each batch with the users done so far. */
+  /** Called after each batch with the users done so far, and how many of them the file already had. */
   onProgress?: (done: number, cached: number) => void
 }
 
@@ -43,26 +49,24 @@ export function profileSeeds(seed: number): (userId: string) => number[] {
 }
 
 /**
- * Writes one profile per user to `out` and returns them in the order of `users`. Profiles that the file already holds
- * for this generator and history are kept; the rest are sampled and appended batch by batch. When all are there, those
- * of other generators and histories are removed from the file.
+ * Writes one profile per user to `out` and returns their number. Profiles that the file already holds for this generator
+ * and history are kept; the rest are sampled and appended batch by batch. When all are there, the file is put in the
+ * order of `users`, and profiles of other generators, histories and users leave it.
  */
 export async function profileUsers(
   model: LanguageModel,
-  users: readonly { id: string; history: readonly Interaction[] }[],
+  users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
   options: ProfileUsersOptions,
-): Promise<CachedProfile[]> {
+): Promise<{ users: number; cached: number }> {
   const { settings, signal } = options
   const generator = generatorDigest(options.weights, settings)
   const cache = new ProfileCache(options.out)
-  const found = (user: (typeof users)[number]): CachedProfile | undefined =>
-    cache.get(user.id, generator, historyDigest(user.history))
-  const missing = users.filter((user) => !found(user))
-  const cached = users.length - missing.length
-  options.onProgress?.(cached, cached)
-  for (let start = 0; start < missing.length; start += USERS_AT_ONCE) {
-    const batch = missing.slice(start, start + USERS_AT_ONCE)
-    const generated = await generateProfiles(model, batch, {
+  const order: { user: string; history: string }[] = []
+  let cached = 0
+  let done = 0
+  let missing: (ProfiledUser & { digest: string })[] = []
+  const flush = async (): Promise<void> => {
+    const generated = await generateProfiles(model, missing, {
       prompt: settings.prompt,
       maxTokens: settings.maxTokens,
       temperature: settings.temperature,
@@ -74,13 +78,22 @@ export async function profileUsers(
         user,
         profile: profiles[0],
         generator,
-        history: historyDigest(batch[i].history),
+        history: missing[i].digest,
         tokens: completions[0].tokens.length,
         createdAt: new Date().toISOString(),
       })
-    options.onProgress?.(cached + start + batch.length, cached)
+    done += missing.length
+    missing = []
+    options.onProgress?.(done + cached, cached)
   }
-  const entries = users.map((user) => found(user)!)
-  cache.replace(entries)
-  return entries
+  for await (const { id, history } of users) {
+    const digest = historyDigest(history)
+    order.push({ user: id, history: digest })
+    if (cache.get(id, generator, digest)) cached++
+    else missing.push({ id, history, digest })
+    if (missing.length === USERS_AT_ONCE) await flush()
+  }
+  if (missing.length > 0) await flush()
+  cache.replace(order.map(({ user, history }) => cache.get(user, generator, history)!))
+  return { users: order.length, cached }
 }

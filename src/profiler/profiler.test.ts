@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toyPolicy, toyTokenizer, toyUsers } from '../train/testing/toy-policy.ts'
-import { ProfileCache } from './cache.ts'
+import { type CachedProfile, ProfileCache } from './cache.ts'
 import { cleanProfile } from './clean.ts'
 import { generateProfiles } from './generate.ts'
 import { buildProfilePrompt } from './history.ts'
@@ -94,6 +94,12 @@ describe('the profile cache', () => {
     out: join(folder, 'profiles.jsonl'),
   })
 
+  const read = (): CachedProfile[] =>
+    readFileSync(options().out, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+
   it('goes on where an interrupted command stopped', async () => {
     const users = toyUsers(40, 'u')
     let calls = 0
@@ -105,22 +111,24 @@ describe('the profile cache', () => {
     await expect(profileUsers(dies, users, options())).rejects.toThrow('power cut')
     appendFileSync(options().out, '{"user":"u20","prof')
     const done: number[] = []
-    const profiles = await profileUsers(toyPolicy(), users, { ...options(), onProgress: (n) => done.push(n) })
-    expect(done).toEqual([16, 32, 40])
-    expect(profiles.map(({ user }) => user)).toEqual(users.map(({ id }) => id))
-    expect(readFileSync(options().out, 'utf8').trim().split('\n')).toHaveLength(40)
+    const result = await profileUsers(toyPolicy(), users, { ...options(), onProgress: (n) => done.push(n) })
+    expect(result).toEqual({ users: 40, cached: 16 })
+    expect(done).toEqual([32, 40])
+    expect(read().map(({ user }) => user)).toEqual(users.map(({ id }) => id))
   })
 
   it('writes a new profile where the history or the generator changed, and keeps one per user', async () => {
     const users = toyUsers(3, 'u')
-    const before = await profileUsers(toyPolicy(), users, options())
+    await profileUsers(toyPolicy(), users, options())
+    const before = read()
     users[1].history.push(interaction('one more record'))
-    const after = await profileUsers(toyPolicy(), users, options())
+    await profileUsers(toyPolicy(), users, options())
+    const after = read()
     expect(after[0]).toEqual(before[0])
     expect(after[1].history).not.toBe(before[1].history)
-    const other = await profileUsers(toyPolicy(), users, { ...options(), weights: 'weights-2' })
-    expect(other[0].generator).not.toBe(before[0].generator)
-    expect(readFileSync(options().out, 'utf8').trim().split('\n')).toHaveLength(3)
+    await profileUsers(toyPolicy(), users, { ...options(), weights: 'weights-2' })
+    expect(read()[0].generator).not.toBe(before[0].generator)
+    expect(read()).toHaveLength(3)
   })
 
   it('names the line that is not its own', () => {

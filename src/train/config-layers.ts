@@ -103,7 +103,11 @@ function isPlain(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** `over` on top of `under`. A section with another `type` replaces the one below; lists replace. */
+/** The layers' values, later ones over earlier ones. A section with another `type` replaces the one below; so do lists. */
+export function mergeLayers(layers: readonly Layer[]): Values {
+  return layers.reduce<Values>((under, { values }) => merge(under, values), {})
+}
+
 function merge(under: Values, over: Values): Values {
   const merged: Values = {}
   for (const key of Object.keys(under)) define(merged, key, under[key])
@@ -125,8 +129,7 @@ export function resolveLayers<S extends z.ZodType>(schema: S, layers: readonly L
     for (const { path, valid } of unknownKeys(schema, layer.values, []))
       problems.push(`${layer.where(path)}: unknown key ${path.join('.')}${suggestion(String(path.at(-1)), valid)}`)
   if (problems.length > 0) throw configError(problems.join('\n'))
-  const values = layers.reduce<Values>((under, { values }) => merge(under, values), {})
-  const result = schema.safeParse(values)
+  const result = schema.safeParse(mergeLayers(layers))
   if (result.success) return result.data
   for (const issue of result.error.issues) {
     const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))

@@ -1,6 +1,7 @@
 // The configuration of a training run: one schema for YAML files, flags and the library. Every default stands here.
 import { z } from 'zod'
 import { judgeConfigSchema } from '../judge/config.ts'
+import { LOG_FORMATS } from '../logs/types.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses/index.ts'
 import { SCHEDULES } from './schedule.ts'
@@ -29,20 +30,20 @@ const trainableSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('full') }),
 ])
 
-export const logsSchema = z.strictObject({
-  /** Files or addresses. */
+const logsSchema = z.strictObject({
+  /** Files, globs or addresses. */
   paths: z.array(z.string().min(1)).min(1),
-  /** Default: by the file's name. */
-  format: z.enum(['jsonl', 'csv', 'tsv', 'parquet', 'lamp']).optional(),
-  /** Column or SQL expression of the user's id. */
-  user: z.string().min(1).default('user'),
-  /** Column or SQL expression of the time; without it, file order counts. */
+  /** Default: told from name and content. */
+  format: z.enum(LOG_FORMATS).optional(),
+  /** Column or SQL expression of the user; default: a column of a usual name. */
+  user: z.string().min(1).optional(),
+  /** Column or SQL expression of the time; default: a column of a usual name, else file order. */
   time: z.string().min(1).optional(),
-  /** Column or SQL expression of the text. */
-  text: z.string().min(1).default('text'),
+  /** Column or SQL expression of the text; default: a column of a usual name. */
+  text: z.string().min(1).optional(),
 })
 
-export const splitSchema = z
+const splitSchema = z
   .strictObject({
     /** P: later interactions that are held out of each user's history. */
     heldOut: count.default(1),
@@ -59,7 +60,7 @@ export const splitSchema = z
   })
   .prefault({})
 
-export const promptSchema = z
+const promptSchema = z
   .strictObject({
     /** Tokens of all interactions that the generator sees. */
     historyTokens: z.int().min(8).default(300),
@@ -69,6 +70,8 @@ export const promptSchema = z
   .prefault({})
 
 export const trainConfigSchema = z.strictObject({
+  /** Settings under all others; what they resolve to stands beside. */
+  preset: z.enum(['paper']).optional(),
   /** Name of the run's folder. */
   name: z
     .string()

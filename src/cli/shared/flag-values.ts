@@ -1,0 +1,25 @@
+// Values of flags, checked when they are read.
+import { InvalidArgumentError } from 'commander'
+
+/** A whole number above 0. */
+export function positiveInteger(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Expected a whole number above 0.')
+  return value
+}
+
+/** A whole number, 0 or above. */
+export function naturalNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isInteger(value) || value < 0)
+    throw new InvalidArgumentError('Expected a whole number, 0 or above.')
+  return value
+}
+
+/** A temperature: 0 is greedy. */
+export function temperatureValue(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 5))
+    throw new InvalidArgumentError('Expected a number from 0 to 5.')
+  return value
+}

@@ -1,0 +1,20 @@
+// Ctrl-C: once ends the work cleanly, twice at once.
+
+/** Exit code of a command that Ctrl-C ended, as shells have it. */
+export const INTERRUPTED = 130
+
+/** Runs `work` with a signal that the first Ctrl-C (or SIGTERM) aborts, after `say`; the second exits immediately. */
+export async function interruptible<T>(say: () => void, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController()
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(INTERRUPTED)
+    controller.abort()
+    say()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  try {
+    return await work(controller.signal)
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+}

@@ -1,0 +1,106 @@
+// Flags, YAML file, preset and (on --resume) the run's own record -> one resolved configuration.
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { PRESETS, type TrainConfig, trainConfigSchema } from '../../train/config.ts'
+import {
+  assignmentLayer,
+  flagLayer,
+  type Layer,
+  mergeLayers,
+  resolveLayers,
+  yamlLayer,
+} from '../../train/config-layers.ts'
+import { readRunHeader } from '../../train/run-folder.ts'
+import { BumpError } from '../../util/errors.ts'
+import type { LogFlags } from './log-flags.ts'
+
+export interface TrainFlags extends LogFlags {
+  config?: string
+  preset?: string
+  model?: string
+  judgeModel?: string
+  name?: string
+  steps?: string
+  seed?: string
+  set: string[]
+  runs: string
+  resume?: boolean
+}
+
+/** Each flag with the place of its value in the configuration. */
+const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'number'][] = [
+  ['preset', 'preset', 'text'],
+  ['name', 'name', 'text'],
+  ['logs', 'logs.paths', 'text'],
+  ['format', 'logs.format', 'text'],
+  ['user', 'logs.user', 'text'],
+  ['time', 'logs.time', 'text'],
+  ['text', 'logs.text', 'text'],
+  ['model', 'model', 'text'],
+  ['judgeModel', 'judgeModel', 'text'],
+  ['steps', 'optim.steps', 'number'],
+  ['seed', 'seed', 'number'],
+]
+
+/** The configuration that the flags name. Throws BumpError (exit code 2) with every problem and its place. */
+export function resolveTrainConfig(flags: TrainFlags): TrainConfig {
+  const given = FLAGS.flatMap(([name, path, kind]) => {
+    const value = flags[name]
+    if (value === undefined) return []
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    return [{ flag, path, value: kind === 'number' ? numberOr(value) : value }]
+  })
+  const own: Layer[] = [flagLayer(given), assignmentLayer(flags.set)]
+  if (flags.config !== undefined) own.unshift(fileLayer(flags.config))
+  const wanted = mergeLayers(own)
+  const preset = typeof wanted.preset === 'string' && Object.hasOwn(PRESETS, wanted.preset) ? wanted.preset : undefined
+  const under = preset ? [fixed(PRESETS[preset], `preset ${preset}`)] : []
+  const named = mergeLayers([...under, ...own])
+  const name = typeof named.name === 'string' ? named.name : defaultName(named)
+  if (flags.resume && name === undefined)
+    throw new BumpError(
+      '--resume: say which run by --name (a folder of runs/), or repeat the flags it was started with',
+      {
+        exitCode: 2,
+      },
+    )
+  if (flags.resume && existsSync(join(flags.runs, name!, 'config.json')))
+    under.unshift(fixed(readRunHeader(join(flags.runs, name!)).config, join(flags.runs, name!, 'config.json')))
+  if (name !== undefined) under.unshift(fixed({ name }, 'name'))
+  return resolveLayers(trainConfigSchema, [...under, ...own])
+}
+
+function fixed(values: Record<string, unknown>, place: string): Layer {
+  return { values, where: () => place }
+}
+
+function fileLayer(path: string): Layer {
+  try {
+    return yamlLayer(readFileSync(path, 'utf8'), path)
+  } catch (cause) {
+    if (cause instanceof BumpError) throw cause
+    throw new BumpError(`--config ${path}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
+      exitCode: 2,
+      cause,
+    })
+  }
+}
+
+/** Numbers as numbers; anything else stays text, for the schema to refuse. */
+function numberOr(value: unknown): unknown {
+  return typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value
+}
+
+/** `<log>-<model>`, so that the same command finds its own run again. */
+function defaultName({ logs, model }: Record<string, unknown>): string | undefined {
+  const paths = typeof logs === 'object' && logs !== null && 'paths' in logs ? logs.paths : undefined
+  const first = Array.isArray(paths) ? paths[0] : undefined
+  if (typeof first !== 'string' || typeof model !== 'string') return undefined
+  const stem = (place: string) =>
+    basename(place.replace(/[?#].*$/, ''))
+      .replace(/(\.(jsonl|json|csv|tsv|parquet|gguf|gz|zst))+$/i, '')
+      .replace(/[^\w.-]+/g, '-')
+      .replace(/^[^\w]+|-+$/g, '')
+      .toLowerCase()
+  return `${stem(first)}-${stem(model)}`.replace(/^-+|-+$/g, '').slice(0, 100) || undefined
+}
