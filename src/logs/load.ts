@@ -1,7 +1,7 @@
 // Logs in, users out: what training and the judge's check call.
 import { BumpError } from '../util/errors.ts'
 import { openLogs } from './dataset.ts'
-import { issueLines } from './issues.ts'
+import { excerpt, issueLines } from './issues.ts'
 import { type PartOptions, type SkipReason, splitUser, splitUsers, type UserSplitOptions } from './split.ts'
 import type { LogReport, LogSource, User, UserSplit } from './types.ts'
 
@@ -32,7 +32,7 @@ export class SkipCounter {
     }
     const entry = this.report.skipped[result.skipped]
     entry.count++
-    if (entry.examples.length < 5) entry.examples.push(`user ${id}: ${result.detail}`)
+    if (entry.examples.length < 5) entry.examples.push(`user ${excerpt(id, 40)}: ${result.detail}`)
     return undefined
   }
 }

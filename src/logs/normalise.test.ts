@@ -1,0 +1,30 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { duplicateKey, normaliseText } from './normalise.ts'
+
+it.each([
+  ['  Great\n product!! ', 'great product'],
+  ['“Ｇreat”', 'great'],
+  ["don't stop", "don't stop"],
+  ['!!!', '!!!'],
+  ['👍', '👍'],
+  ['', ''],
+])('normalises %j', (text, normalised) => {
+  expect(normaliseText(text)).toBe(normalised)
+})
+
+it('keeps a normalised text as it is', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const once = normaliseText(text)
+      expect(normaliseText(once)).toBe(once)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+it('gives near-identical texts one key, and equal texts always one', () => {
+  expect(duplicateKey('Great product - it works!')).toBe(duplicateKey('great product, it works'))
+  expect(duplicateKey('👍')).not.toBe(duplicateKey('👎'))
+  expect(duplicateKey('part 1')).not.toBe(duplicateKey('part 2'))
+})
