@@ -1,5 +1,6 @@
 // Training on the embedded engine: gradients accumulated over micro-batches, AdamW in place on the trained tensors.
 import type { LossKind } from '../model/loss-head.ts'
+import { type AdamSettings, adamwUpdate } from './adamw.ts'
 import { type Cancelled, type Core, throwIfCancelled } from './core.ts'
 import type { OwnedTensor } from './model-weights.ts'
 import { makePacks, type PackGroup, packFeeds } from './pack.ts'
@@ -9,15 +10,6 @@ export type TokenLossSpec =
   | { type: 'cross_entropy' }
   | { type: 'ppo'; clipLow: number; clipHigh: number; sequenceRatio?: boolean; klCoef?: number }
   | { type: 'cispo'; clipHigh: number; klCoef?: number }
-
-export interface AdamSettings {
-  learningRate: number
-  beta1: number
-  beta2: number
-  eps: number
-  weightDecay: number
-  maxGradNorm: number
-}
 
 /** Moments of AdamW, by tensor name. */
 export interface OptimiserState {
@@ -93,19 +85,12 @@ export class Trainer {
     const scale = adam.maxGradNorm > 0 && gradNorm > adam.maxGradNorm ? adam.maxGradNorm / (gradNorm + 1e-6) : 1
     const { state } = this
     state.step++
-    const firstBias = 1 - adam.beta1 ** state.step
-    const secondBias = 1 - adam.beta2 ** state.step
     for (const [name, gradient] of this.accumulated) {
       const { data, dims } = this.core.weights.trained.get(name)!
+      const weightDecay = dims.length > 1 ? adam.weightDecay : 0
       const m = moment(state.first, name, dims)
       const v = moment(state.second, name, dims)
-      const decay = dims.length > 1 ? 1 - adam.learningRate * adam.weightDecay : 1
-      for (let i = 0; i < data.length; i++) {
-        const g = gradient[i] * scale
-        m[i] = adam.beta1 * m[i] + (1 - adam.beta1) * g
-        v[i] = adam.beta2 * v[i] + (1 - adam.beta2) * g * g
-        data[i] = data[i] * decay - (adam.learningRate * (m[i] / firstBias)) / (Math.sqrt(v[i] / secondBias) + adam.eps)
-      }
+      adamwUpdate(data, gradient, m, v, state.step, { ...adam, weightDecay }, scale)
     }
     this.accumulated.clear()
     return { gradNorm }

@@ -1,0 +1,119 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { Engine, type EngineOptions } from './engine.ts'
+import { useTemporaryCache } from './testing/core.ts'
+
+useTemporaryCache()
+
+const model = fileURLToPath(new URL('./golden/tiny-qwen3', import.meta.url))
+const never = () => false
+const adam = { learningRate: 5e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, maxGradNorm: 1 }
+const lora: EngineOptions = { trainable: { type: 'lora', rank: 4, alpha: 8, seed: 3 }, threads: 1 }
+const full: EngineOptions = { trainable: { type: 'full' }, threads: 1 }
+const prompt = [1, 2, 3]
+const target = [10, 20, 30, 40]
+const groups = [{ prompt, completions: [{ tokens: target, advantage: 0, weights: [0.25, 0.25, 0.25, 0.25] }] }]
+
+async function train(engine: Engine, steps: number): Promise<number[]> {
+  const losses: number[] = []
+  for (let i = 0; i < steps; i++) {
+    losses.push((await engine.forwardBackward(groups, { type: 'cross_entropy' }, never)).loss)
+    engine.optimStep(adam)
+  }
+  return losses
+}
+
+const scoreTarget = async (engine: Engine, set: 'policy' | 'base') =>
+  Array.from((await engine.score([{ prefix: prompt, continuations: [target] }], set, never))[0][0])
+
+describe.each([
+  ['lora', lora],
+  ['full', full],
+] as const)('training (%s)', (_, options) => {
+  it('lowers the loss, changes the policy and leaves the base alone', async () => {
+    const engine = await Engine.open(model, options)
+    const before = await scoreTarget(engine, 'base')
+    expect(await scoreTarget(engine, 'policy')).toEqual(before)
+    const losses = await train(engine, 30)
+    expect(losses[29]).toBeLessThan(losses[0] / 2)
+    expect(await scoreTarget(engine, 'base')).toEqual(before)
+    const after = await scoreTarget(engine, 'policy')
+    const last = (await engine.forwardBackward(groups, { type: 'cross_entropy' }, never)).loss
+    expect(-after.reduce((a, b) => a + b, 0) / 4).toBeCloseTo(last, 4)
+    await engine.close()
+  })
+
+  it('continues from a saved state exactly as if it had never stopped', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bump-state-'))
+    const straight = await Engine.open(model, options)
+    await train(straight, 3)
+    straight.saveState(folder)
+    const digest = straight.policyDigest()
+    const expected = await train(straight, 3)
+    const resumed = await Engine.open(model, options)
+    resumed.loadState(folder)
+    expect(resumed.policyDigest()).toBe(digest)
+    expect(await train(resumed, 3)).toEqual(expected)
+    expect(resumed.policyDigest()).toBe(straight.policyDigest())
+  })
+})
+
+it('accumulates gradients over calls until the optimiser steps', async () => {
+  const once = await Engine.open(model, lora)
+  const twice = await Engine.open(model, lora)
+  const half = [{ prompt, completions: [{ ...groups[0].completions[0], weights: [0.125, 0.125, 0.125, 0.125] }] }]
+  await once.forwardBackward(groups, { type: 'cross_entropy' }, never)
+  await twice.forwardBackward(half, { type: 'cross_entropy' }, never)
+  await twice.forwardBackward(half, { type: 'cross_entropy' }, never)
+  expect(twice.optimStep(adam).gradNorm).toBeCloseTo(once.optimStep(adam).gradNorm, 6)
+})
+
+it('puts a saved adapter on a model opened for inference', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bump-adapter-'))
+  const trained = await Engine.open(model, lora)
+  await train(trained, 5)
+  trained.savePolicy(folder)
+  const reader = await Engine.open(model, { threads: 1 })
+  expect(await scoreTarget(reader, 'policy')).toEqual(await scoreTarget(trained, 'base'))
+  reader.loadPolicy(folder)
+  expect(await scoreTarget(reader, 'policy')).toEqual(await scoreTarget(trained, 'policy'))
+  expect(() => reader.optimStep(adam)).toThrow(/opened for inference/)
+})
+
+it('refuses states of other models, other adapters and incomplete checkpoints', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bump-refuse-'))
+  const engine = await Engine.open(model, lora)
+  await train(engine, 1)
+  engine.saveState(folder)
+  const wider = await Engine.open(model, { ...lora, trainable: { type: 'lora', rank: 8, alpha: 8 } })
+  expect(() => wider.loadState(folder)).toThrow(/rank 4 .* trains rank 8/)
+  const state = join(folder, 'state.json')
+  const content = readFileSync(state, 'utf8')
+  writeFileSync(state, content.replace(/"base":"..../, '"base":"0000'))
+  expect(() => engine.loadState(folder)).toThrow(/another model/)
+  writeFileSync(state, content.slice(0, 10))
+  expect(() => engine.loadState(folder)).toThrow(/no complete checkpoint/)
+})
+
+const real = process.env.BUMP_TEST_GGUF
+// The weights are 90 MB and not ours to ship: this runs where BUMP_TEST_GGUF names SmolLM2-135M-Instruct.Q4_1.gguf.
+it.runIf(real)('gives the logits of transformers on SmolLM2-135M-Instruct', async () => {
+  const path = fileURLToPath(new URL('./golden/smollm2-135m-logits.json', import.meta.url))
+  const { prompts } = JSON.parse(readFileSync(path, 'utf8')) as {
+    prompts: { ids: number[]; logits: { ids: number[]; values: number[] }; nextTokenLogprobs: number[] }[]
+  }
+  const engine = await Engine.open(real!)
+  for (const { ids, logits, nextTokenLogprobs } of prompts) {
+    const [given] = await engine.labelLogits([ids], logits.ids, 'base', never)
+    given.forEach((value, i) => {
+      expect(Math.abs(value - logits.values[i])).toBeLessThan(1e-3)
+    })
+    const [[scored]] = await engine.score([{ prefix: ids.slice(0, 1), continuations: [ids.slice(1)] }], 'base', never)
+    scored.forEach((value, i) => {
+      expect(Math.abs(value - nextTokenLogprobs[i])).toBeLessThan(1e-3)
+    })
+  }
+})

@@ -1,0 +1,53 @@
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { useTemporaryCache } from '../../engine/testing/core.ts'
+import { BumpError, CancelledError } from '../../util/errors.ts'
+import { EngineClient } from './client.ts'
+
+useTemporaryCache()
+
+const where = fileURLToPath(new URL('../../engine/golden/tiny-llama', import.meta.url))
+const sampling = { maxTokens: 60, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+let client: EngineClient
+beforeAll(async () => {
+  client = await EngineClient.open({ where, options: { threads: 1 } })
+})
+afterAll(() => client.close())
+
+it('serves calls from a thread of its own while the caller’s event loop stays free', async () => {
+  let ticks = 0
+  const timer = setInterval(() => ticks++, 1)
+  const jobs = Array.from({ length: 20 }, (_, i) => ({ prompt: [1, 2, i], seeds: [1, 2, 3, 4] }))
+  const out = await client.call('sample', [jobs, { ...sampling, maxTokens: 40 }, 'policy'])
+  clearInterval(timer)
+  expect(out.flat().every((c) => c.tokens.length === 40)).toBe(true)
+  expect(ticks).toBeGreaterThan(10)
+})
+
+it('cancels a call under way, and serves the next', async () => {
+  const controller = new AbortController()
+  const jobs = Array.from({ length: 400 }, (_, i) => ({ prompt: [1, 2, i % 64], seeds: [1, 2, 3, 4] }))
+  const long = client.call('sample', [jobs, sampling, 'policy'], {
+    signal: controller.signal,
+    onProgress: () => controller.abort(),
+  })
+  await expect(long).rejects.toThrow(CancelledError)
+  expect(await client.call('labelLogits', [[[1, 2]], [3, 4], 'base'])).toHaveLength(1)
+  await expect(client.call('score', [[], 'base'], { signal: AbortSignal.abort() })).rejects.toThrow(CancelledError)
+})
+
+it('carries errors over with their kind', async () => {
+  await expect(client.call('score', [[{ prefix: [], continuations: [[1]] }], 'base'])).rejects.toThrow(BumpError)
+  await expect(
+    client.call('sample', [[{ prompt: [1], seeds: [1] }], { ...sampling, maxTokens: 1e6 }, 'base']),
+  ).rejects.toThrow(/exceed the model's context/)
+  await expect(EngineClient.open({ where: '/nowhere/at/all', options: {} })).rejects.toThrow(/there is no such model/)
+})
+
+it('rejects what is under way when it is closed', async () => {
+  const other = await EngineClient.open({ where, options: { threads: 1 } })
+  const jobs = Array.from({ length: 400 }, () => ({ prompt: [1], seeds: [1, 2, 3, 4] }))
+  const rejected = expect(other.call('sample', [jobs, sampling, 'policy'])).rejects.toThrow(CancelledError)
+  await other.close()
+  await rejected
+})
