@@ -1,0 +1,256 @@
+// Resolving models against a local HTTP server that speaks the hub's API.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { BumpError } from '../../util/errors.ts'
+import { parseHubName, resolveModel } from './resolve.ts'
+
+const COMMIT = '0123456789abcdef0123456789abcdef01234567'
+const weights = Buffer.from(Array.from({ length: 50_000 }, (_, i) => (i * 31) % 256))
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+const gitBlob = (bytes: Buffer) => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+
+interface FakeFile {
+  content: Buffer
+  lfs?: boolean
+}
+
+let folder: string
+let server: Server
+let endpoint: string
+let files: Record<string, FakeFile>
+let requests: { url: string; range?: string; authorization?: string }[]
+/** Answers a request itself by returning true. */
+let intercept: (request: IncomingMessage, response: ServerResponse) => boolean
+
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const { range, authorization } = request.headers
+  requests.push({ url: request.url as string, ...(range && { range }), ...(authorization && { authorization }) })
+  if (intercept(request, response)) return
+  const url = request.url as string
+  if (url.startsWith('/api/models/acme/tiny/revision/')) {
+    const siblings = Object.entries(files).map(([rfilename, { content, lfs }]) => ({
+      rfilename,
+      size: content.length,
+      blobId: gitBlob(content),
+      ...(lfs && { lfs: { sha256: sha256(content), size: content.length } }),
+    }))
+    response.end(JSON.stringify({ sha: COMMIT, siblings }))
+    return
+  }
+  const file = files[url.replace(`/acme/tiny/resolve/${COMMIT}/`, '')]
+  if (file === undefined) {
+    response.writeHead(404).end()
+    return
+  }
+  const from = range ? Number(/bytes=(\d+)-/.exec(range)?.[1]) : 0
+  response.writeHead(range ? 206 : 200, { 'content-length': file.content.length - from })
+  response.end(file.content.subarray(from))
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-hub-'))
+  vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
+  for (const name of ['HF_TOKEN', 'HF_ENDPOINT', 'HF_HUB_OFFLINE']) vi.stubEnv(name, '')
+  requests = []
+  intercept = () => false
+  files = {
+    'config.json': { content: Buffer.from('{}') },
+    'tokenizer.json': { content: Buffer.from('{"model":{}}') },
+    'README.md': { content: Buffer.from('not wanted') },
+    'model.safetensors': { content: weights, lfs: true },
+    'quant/tiny-q4.gguf': { content: weights.subarray(0, 999), lfs: true },
+  }
+  server = createServer(answer)
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  server.closeAllConnections()
+  await new Promise((done) => server.close(done))
+  rmSync(folder, { recursive: true })
+})
+
+async function problemOf(where: string): Promise<string> {
+  const error = await resolveModel(where, { endpoint }).catch((e: unknown) => e)
+  expect(error).toBeInstanceOf(BumpError)
+  return (error as BumpError).message
+}
+
+test('hub names with file and revision are told from everything else', () => {
+  expect(parseHubName('acme/tiny')).toEqual({ repo: 'acme/tiny', revision: 'main' })
+  expect(parseHubName('acme/tiny@v1.0')).toEqual({ repo: 'acme/tiny', revision: 'v1.0' })
+  expect(parseHubName('acme/tiny/q/a.gguf@refs/pr/1')).toEqual({
+    repo: 'acme/tiny',
+    revision: 'refs/pr/1',
+    file: 'q/a.gguf',
+  })
+  for (const other of ['tiny', './acme/tiny', '/acme/tiny', '../tiny', 'acme/tiny/x', 'acme/../x/a.gguf', 'a b/c', ''])
+    expect(parseHubName(other)).toBeUndefined()
+})
+
+test('existing folders and GGUF files are given back, other files are refused', async () => {
+  writeFileSync(join(folder, 'a.gguf'), '')
+  writeFileSync(join(folder, 'a.bin'), '')
+  expect(await resolveModel(folder)).toBe(resolve(folder))
+  expect(await resolveModel(join(folder, 'a.gguf'))).toBe(join(folder, 'a.gguf'))
+  expect(await problemOf(join(folder, 'a.bin'))).toContain('not a .gguf')
+  expect(await problemOf(join(folder, 'missing'))).toMatch(/no such folder or file.*not a hub name/)
+  expect(requests).toEqual([])
+})
+
+test('a model is downloaded, reported, and used again without the hub', async () => {
+  const lines: string[] = []
+  const where = await resolveModel('acme/tiny', { endpoint, onProgress: (line) => lines.push(line) })
+  expect(readFileSync(join(where, 'model.safetensors')).equals(weights)).toBe(true)
+  expect(existsSync(join(where, 'config.json'))).toBe(true)
+  expect(existsSync(join(where, 'README.md'))).toBe(false)
+  expect(lines.at(-1)).toContain('100 %')
+
+  requests = []
+  vi.stubEnv('HF_HUB_OFFLINE', '1')
+  expect(await resolveModel('acme/tiny', { endpoint })).toBe(where)
+  expect(requests).toEqual([])
+  expect(await problemOf('acme/other')).toContain('HF_HUB_OFFLINE')
+})
+
+test('a deleted or shortened file is downloaded again', async () => {
+  const where = await resolveModel('acme/tiny', { endpoint })
+  writeFileSync(join(where, 'model.safetensors'), weights.subarray(0, 10))
+  await resolveModel('acme/tiny', { endpoint })
+  expect(readFileSync(join(where, 'model.safetensors')).equals(weights)).toBe(true)
+})
+
+test('one GGUF file of a repository', async () => {
+  const where = await resolveModel('acme/tiny/quant/tiny-q4.gguf', { endpoint })
+  expect(where.endsWith('tiny-q4.gguf')).toBe(true)
+  expect(readFileSync(where).length).toBe(999)
+  expect(await problemOf('acme/tiny/other.gguf')).toContain('quant/tiny-q4.gguf')
+})
+
+test('a sharded model comes with its index, without the unsharded copy of other formats', async () => {
+  delete files['model.safetensors']
+  files['model-00001-of-00002.safetensors'] = { content: weights.subarray(0, 5), lfs: true }
+  files['model-00002-of-00002.safetensors'] = { content: weights.subarray(5, 9), lfs: true }
+  files['model.safetensors.index.json'] = { content: Buffer.from('{}') }
+  files['pytorch_model.bin'] = { content: weights, lfs: true }
+  const where = await resolveModel('acme/tiny', { endpoint })
+  expect(existsSync(join(where, 'model-00002-of-00002.safetensors'))).toBe(true)
+  expect(existsSync(join(where, 'model.safetensors.index.json'))).toBe(true)
+  expect(existsSync(join(where, 'pytorch_model.bin'))).toBe(false)
+})
+
+test('a cut connection is resumed where it stopped', async () => {
+  let cuts = 0
+  intercept = (request, response) => {
+    if (!request.url?.endsWith('model.safetensors') || cuts++ > 0) return false
+    response.writeHead(200, { 'content-length': weights.length })
+    response.write(weights.subarray(0, 20_000), () => setImmediate(() => response.destroy()))
+    return true
+  }
+  const where = await resolveModel('acme/tiny', { endpoint })
+  expect(readFileSync(join(where, 'model.safetensors')).equals(weights)).toBe(true)
+  const ranges = requests.filter((r) => r.url.endsWith('model.safetensors')).map((r) => r.range)
+  expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d*-$/)])
+})
+
+test('a partial file of an earlier process is continued, also by a server that ignores ranges', async () => {
+  const where = await resolveModel('acme/tiny', { endpoint })
+  const target = join(where, 'model.safetensors')
+  for (const ignoresRange of [false, true]) {
+    rmSync(target)
+    writeFileSync(`${target}.partial`, weights.subarray(0, 777))
+    intercept = (request, response) => {
+      if (!ignoresRange || !request.url?.endsWith('model.safetensors')) return false
+      response.end(weights)
+      return true
+    }
+    await resolveModel('acme/tiny', { endpoint })
+    expect(readFileSync(target).equals(weights)).toBe(true)
+    expect(requests.at(-1)?.range).toBe('bytes=777-')
+  }
+})
+
+test.each(['model.safetensors', 'tokenizer.json'])('changed content of %s is a checksum error', async (path) => {
+  intercept = (request, response) => {
+    if (!request.url?.endsWith(path)) return false
+    response.end(Buffer.alloc(files[path].content.length, 1))
+    return true
+  }
+  expect(await problemOf('acme/tiny')).toContain(`acme/tiny/${path}: the checksum`)
+  intercept = () => false
+  expect(existsSync(join(await resolveModel('acme/tiny', { endpoint }), path))).toBe(true)
+})
+
+test('a server that keeps sending too few or too many bytes is given up', async () => {
+  for (const wrong of [weights.subarray(1), Buffer.concat([weights, weights])]) {
+    intercept = (request, response) => {
+      if (!request.url?.endsWith('model.safetensors')) return false
+      if (request.headers.range) response.writeHead(206).end()
+      else response.end(wrong)
+      return true
+    }
+    expect(await problemOf('acme/tiny')).toContain('fewer or more bytes')
+  }
+})
+
+test.each([
+  [401, 'HF_TOKEN'],
+  [403, 'Accept its conditions'],
+  [404, 'not found'],
+  [500, 'HTTP 500'],
+])('status %i of the hub says what to do', async (status, message) => {
+  intercept = (_, response) => {
+    response.writeHead(status).end()
+    return true
+  }
+  const problem = await problemOf('acme/tiny')
+  expect(problem).toContain(message)
+  expect(problem).toContain('name its folder')
+  intercept = (request, response) => {
+    if (request.url?.startsWith('/api')) return false
+    response.writeHead(status).end()
+    return true
+  }
+  expect(await problemOf('acme/tiny')).toContain(message)
+})
+
+test('no connection, and an answer that is not a hub', async () => {
+  const error = await resolveModel('acme/tiny', { endpoint: 'http://127.0.0.1:1' }).catch((e: unknown) => e)
+  expect(error).toBeInstanceOf(BumpError)
+  expect((error as BumpError).message).toMatch(/no connection to the model hub.*name its folder/)
+  for (const [body, message] of [
+    ['<html>', 'not JSON'],
+    ['{}', 'lacks a commit'],
+    [JSON.stringify({ sha: '../../x', siblings: [] }), 'lacks a commit'],
+  ]) {
+    intercept = (_, response) => {
+      response.end(body)
+      return true
+    }
+    expect(await problemOf('acme/tiny')).toContain(message)
+  }
+})
+
+test('the token is sent, and a repository without usable weights is refused', async () => {
+  vi.stubEnv('HF_TOKEN', 'secret')
+  delete files['model.safetensors']
+  expect(await problemOf('acme/tiny')).toContain('acme/tiny/quant/tiny-q4.gguf')
+  expect(requests[0].authorization).toBe('Bearer secret')
+  files['model.safetensors'] = { content: weights, lfs: true }
+  delete files['tokenizer.json']
+  expect(await problemOf('acme/tiny')).toContain('no tokenizer.json')
+})
+
+test('an unwritable cache is an error with a way out', async () => {
+  writeFileSync(join(folder, 'file'), '')
+  mkdirSync(join(folder, 'cache'))
+  vi.stubEnv('BUMP_CACHE', join(folder, 'file'))
+  expect(await problemOf('acme/tiny')).toContain('BUMP_CACHE')
+})

@@ -1,0 +1,144 @@
+// From what a user names to a folder or file on the disk: a local path as it is, a hub name downloaded into the cache.
+// A complete download is used again without asking the hub, so that runs repeat and work offline.
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { BumpError } from '../../util/errors.ts'
+import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
+import { DEFAULT_ENDPOINT, type Hub, type HubFile, type HubName, listFiles } from './client.ts'
+import { downloadFile } from './download.ts'
+import { Progress } from './progress.ts'
+
+export interface ResolveOptions {
+  /** Gets lines with percentage and time left while files are downloaded. */
+  onProgress?: (line: string) => void
+  /** Default: $HF_ENDPOINT, or the Hugging Face hub. */
+  endpoint?: string
+  fetch?: typeof fetch
+}
+
+const COMPANIONS = new Set([
+  'config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'chat_template.jinja',
+  'generation_config.json',
+  'special_tokens_map.json',
+  'model.safetensors.index.json',
+])
+const WEIGHTS = /^model(-\d+-of-\d+)?\.safetensors$/
+
+const SEGMENT = '[A-Za-z0-9][A-Za-z0-9._-]*'
+const HUB_NAME = new RegExp(
+  `^(${SEGMENT}/${SEGMENT})(?:/((?:${SEGMENT}/)*${SEGMENT}\\.gguf))?(?:@([A-Za-z0-9][\\w./-]*))?$`,
+  'i',
+)
+
+/** `owner/name`, `owner/name/file.gguf`, either with `@revision`; undefined for anything else. */
+export function parseHubName(where: string): HubName | undefined {
+  const match = HUB_NAME.exec(where)
+  if (match === null) return undefined
+  const [, repo, file, revision = 'main'] = match
+  return { repo, revision, ...(file && { file }) }
+}
+
+/** The files to download for a name, of those that the repository holds. */
+function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
+  const ggufs = files.filter((file) => file.path.toLowerCase().endsWith('.gguf')).map((file) => file.path)
+  const ggufList =
+    ggufs.length > 0 ? ` It holds ${ggufs.slice(0, 8).join(', ')}: name one, as ${name.repo}/${ggufs[0]}.` : ''
+  if (name.file !== undefined) {
+    const found = files.find((file) => file.path === name.file)
+    if (found === undefined) throw new BumpError(`${name.repo}: has no file ${name.file}.${ggufList}`)
+    return [found]
+  }
+  const wanted = files.filter((file) => COMPANIONS.has(file.path) || WEIGHTS.test(file.path))
+  const has = (path: string) => wanted.some((file) => file.path === path)
+  if (!has('config.json') || !wanted.some((file) => WEIGHTS.test(file.path)))
+    throw new BumpError(
+      `${name.repo}: has no config.json with model.safetensors.${ggufList || ' Use a model in safetensors or GGUF format.'}`,
+    )
+  if (!has('tokenizer.json'))
+    throw new BumpError(`${name.repo}: has no tokenizer.json. Use a model that comes with one, or a GGUF file.`)
+  const single = has('model.safetensors')
+  return wanted.filter((file) => !single || (!/-of-/.test(file.path) && file.path !== 'model.safetensors.index.json'))
+}
+
+const recordSchema = z.object({
+  commit: z.string(),
+  files: z.array(z.object({ path: z.string(), size: z.number() })),
+})
+
+/** Where a name's model lies once it is downloaded. */
+const placeOf = (folder: string, name: HubName, commit: string) =>
+  join(folder, commit, ...(name.file === undefined ? [] : [name.file]))
+
+/** The model of an earlier complete download whose files are all still there. */
+function cached(folder: string, recordPath: string, name: HubName): string | undefined {
+  try {
+    const { commit, files } = recordSchema.parse(JSON.parse(readFileSync(recordPath, 'utf8')))
+    const whole = files.every(({ path, size }) => statSync(join(folder, commit, path)).size === size)
+    return whole ? placeOf(folder, name, commit) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function requireSpace(folder: string, bytes: number): Promise<void> {
+  const disk = await statfs(existsSync(folder) ? folder : resolve('/')).catch(() => undefined)
+  if (disk === undefined || !existsSync(folder)) return
+  const free = disk.bavail * disk.bsize
+  if (free < bytes)
+    throw new BumpError(
+      `${folder}: the download needs ${Math.ceil(bytes / 1e6)} MB, the disk has ${Math.floor(free / 1e6)} MB free. ` +
+        'Free some space, or set BUMP_CACHE to a folder on another disk.',
+    )
+}
+
+const isOn = (value: string | undefined) => /^(1|true|yes|on)$/i.test(value ?? '')
+
+/**
+ * Absolute path of a model: an existing folder or .gguf file as it is; otherwise a hub name (`owner/name`,
+ * `owner/name/file.gguf`, with `@revision`) downloaded into the cache. Respects HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE.
+ * Throws a BumpError that says what was tried and what to do.
+ */
+export async function resolveModel(where: string, options: ResolveOptions = {}): Promise<string> {
+  if (existsSync(where)) {
+    if (statSync(where).isFile() && !where.toLowerCase().endsWith('.gguf'))
+      throw new BumpError(`${where}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`)
+    return resolve(where)
+  }
+  const name = parseHubName(where)
+  if (name === undefined)
+    throw new BumpError(
+      `"${where}": there is no such folder or file (looked for ${resolve(where)}), and it is not a hub name like ` +
+        'owner/name, owner/name/file.gguf or owner/name@revision. Check the path or the name.',
+    )
+  const endpoint = (options.endpoint ?? (process.env.HF_ENDPOINT || DEFAULT_ENDPOINT)).replace(/\/+$/, '')
+  const hub: Hub = { endpoint, token: process.env.HF_TOKEN || undefined, fetch: options.fetch ?? fetch }
+  const folder = cacheFolder('hub', sha256(endpoint).slice(0, 8), name.repo.replace('/', '--'))
+  const recordPath = join(folder, 'complete', `${sha256(JSON.stringify([name.revision, name.file])).slice(0, 16)}.json`)
+  const before = cached(folder, recordPath, name)
+  if (before !== undefined) return resolve(before)
+  if (isOn(process.env.HF_HUB_OFFLINE))
+    throw new BumpError(
+      `${where}: is no local folder or file (looked for ${resolve(where)}), is not complete in the cache (${folder}), ` +
+        'and HF_HUB_OFFLINE forbids to download it. Unset it, or name the folder of a downloaded model.',
+    )
+
+  options.onProgress?.(`looking for ${where} at ${endpoint}`)
+  const { commit, files } = await listFiles(hub, name)
+  const wanted = wantedFiles(name, files)
+  const total = wanted.reduce((sum, file) => sum + file.size, 0)
+  const progress = new Progress(name.repo, total, options.onProgress)
+  await requireSpace(cacheFolder(), total)
+  for (const file of wanted) {
+    const target = join(folder, commit, file.path)
+    await downloadFile(hub, name, commit, file, target, (bytes) => progress.update(file, bytes))
+    progress.finished(file)
+  }
+  const record = { name: where, commit, files: wanted.map(({ path, size }) => ({ path, size })) }
+  writeFileAtomic(recordPath, JSON.stringify(record))
+  return resolve(placeOf(folder, name, commit))
+}
