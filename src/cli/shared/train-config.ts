@@ -67,7 +67,19 @@ export function resolveTrainConfig(flags: TrainFlags): TrainConfig {
   if (flags.resume && existsSync(join(flags.runs, name!, 'config.json')))
     under.unshift(fixed(readRunHeader(join(flags.runs, name!)).config, join(flags.runs, name!, 'config.json')))
   if (name !== undefined) under.unshift(fixed({ name }, 'name'))
-  return resolveLayers(trainConfigSchema, [...under, ...own])
+  const whole = mergeLayers([...under, ...own])
+  if (whole.logs === undefined || whole.model === undefined)
+    throw new BumpError(
+      'bump train needs logs and a model: --logs <file> --model <folder, .gguf file or hub name>, or logs.paths and model in a --config file',
+      { exitCode: 2 },
+    )
+  return resolveLayers(trainConfigSchema, [defaultTypes(), ...under, ...own])
+}
+
+/** The variants that hold where only a key of theirs is set: `--set trainable.rank=8` is about LoRA. */
+function defaultTypes(): Layer {
+  const { trainable, judge } = trainConfigSchema.parse({ name: 'any', logs: { paths: ['any'] }, model: 'any' })
+  return fixed({ trainable: { type: trainable.type }, judge: { type: judge.type } }, 'defaults')
 }
 
 function fixed(values: Record<string, unknown>, place: string): Layer {

@@ -1,0 +1,73 @@
+// `bump profile`: one cached profile for every user of the logs.
+import { Command } from 'commander'
+import { openLogs } from '../logs/dataset.ts'
+import { chronological } from '../logs/split.ts'
+import type { LogSource } from '../logs/types.ts'
+import { type ProfiledUser, profileUsers } from '../profiler/profile-users.ts'
+import { BumpError } from '../util/errors.ts'
+import { addGeneratorFlags, type GeneratorFlags, openGenerator } from './shared/generator.ts'
+import { interruptible } from './shared/interrupt.ts'
+import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
+
+const HELP = `
+Each line of the file holds {user, profile, generator, history, tokens, createdAt}. A user is profiled again only when the
+generator or the user's history changed, so an interrupted command goes on where it stopped. Everything in the logs is
+history here: nothing is held out.
+
+Examples:
+  bump profile --run runs/posts --out profiles.jsonl
+  bump profile --run runs/posts --logs new-posts.jsonl --out new-profiles.jsonl
+  bump profile --model ./SmolLM2-135M-Instruct --logs reviews.parquet --user user_id --text body --out zero-shot.jsonl
+`
+
+type ProfileFlags = LogFlags & GeneratorFlags & { out: string }
+
+/** `bump profile`. */
+export function profileCommand(): Command {
+  const command = new Command('profile').description('write one cached profile per user with a trained generator')
+  addLogFlags(addGeneratorFlags(command))
+    .option('--out <file>', 'JSONL file of the profiles', 'profiles.jsonl')
+    .addHelpText('after', `\nWithout --logs, the run's own logs are read.\n${HELP}`)
+    .action((flags: ProfileFlags) => runProfile(flags))
+  return command
+}
+
+async function runProfile(flags: ProfileFlags): Promise<void> {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  if (flags.model !== undefined && flags.logs === undefined)
+    throw new BumpError('--logs is required with --model: name the interaction logs', { exitCode: 2 })
+  await interruptible(
+    () => say('stopping; the profiles written so far are kept, the same command goes on. Ctrl-C again stops at once'),
+    async (signal) => {
+      const { model, settings, logs } = await openGenerator(flags, say)
+      try {
+        const source: LogSource = flags.logs
+          ? { paths: flags.logs, format: flags.format, user: flags.user, time: flags.time, text: flags.text }
+          : logs!
+        const dataset = await openLogs(source)
+        try {
+          for (const line of reportLines(dataset.report)) say(line)
+          const total = dataset.report.users
+          const { users, cached } = await profileUsers(model, histories(dataset.users()), {
+            settings,
+            weights: await model.policyDigest(),
+            out: flags.out,
+            signal,
+            onProgress: (done) => say(`${done}/${total} users`),
+          })
+          process.stdout.write(`${users} profiles in ${flags.out} (${cached} were there already)\n`)
+        } finally {
+          dataset.close()
+        }
+      } finally {
+        await model.close()
+      }
+    },
+  )
+}
+
+async function* histories(
+  users: ReturnType<Awaited<ReturnType<typeof openLogs>>['users']>,
+): AsyncGenerator<ProfiledUser> {
+  for await (const { id, interactions } of users) yield { id, history: chronological(interactions) }
+}

@@ -1,0 +1,175 @@
+// Configurations from flags, files and presets: what wins, and what each mistake is answered with.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { BumpError } from '../../util/errors.ts'
+import { resolveTrainConfig, type TrainFlags } from './train-config.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-config-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function resolve(flags: Partial<TrainFlags>) {
+  return resolveTrainConfig({ set: [], runs: join(folder, 'runs'), ...flags })
+}
+const basic = { logs: ['data/Posts 2024.jsonl.gz'], model: 'models/SmolLM2-135M.gguf' }
+
+function yaml(text: string): string {
+  const path = join(folder, 'train.yaml')
+  writeFileSync(path, text)
+  return path
+}
+
+describe('a configuration', () => {
+  it('needs only logs and a model; the name comes from them', () => {
+    const config = resolve(basic)
+    expect(config.name).toBe('posts-2024-smollm2-135m')
+    expect(config.optim.loss).toBe('dapo')
+    expect(config.trainable).toMatchObject({ type: 'lora', rank: 16 })
+  })
+
+  it('takes flags over the file, and --set over flags', () => {
+    const config = yaml(
+      'name: mine\nmodel: a\nlogs: {paths: [x.csv], user: who}\noptim:\n  steps: 5\n  clipHigh: 0.28\n',
+    )
+    const resolved = resolve({ config, model: 'b', steps: '7', set: ['optim.steps=9', 'judge.type=pointwise'] })
+    expect(resolved).toMatchObject({ name: 'mine', model: 'b', logs: { user: 'who' }, judge: { type: 'pointwise' } })
+    expect(resolved.optim).toMatchObject({ steps: 9, clipHigh: 0.28 })
+  })
+
+  it('puts a preset under everything else', () => {
+    const config = resolve({ ...basic, model: undefined, preset: 'paper', set: ['judge.orders=3'] })
+    expect(config.model).toBe('Qwen/Qwen3-4B-Instruct-2507')
+    expect(config.judge).toMatchObject({ type: 'listwise', decoder: 'permutation', orders: 3 })
+  })
+
+  it('replaces a section whose type changes', () => {
+    expect(resolve({ ...basic, preset: 'paper', set: ['judge.type=likelihood'] }).judge).not.toHaveProperty('orders')
+    expect(resolve({ ...basic, set: ['trainable.type=full'] }).trainable).toEqual({ type: 'full' })
+    expect(resolve({ ...basic, set: ['trainable.rank=4'] }).trainable).toMatchObject({ type: 'lora', rank: 4 })
+  })
+
+  it('resolves to itself from its own --dry-run', () => {
+    const config = resolve({
+      ...basic,
+      preset: 'paper',
+      set: ['logs.text=title || body', 'optim.importanceSampling.enabled=true'],
+    })
+    expect(resolve({ config: yaml(stringify(config)) })).toEqual(config)
+    expect(parse(stringify(config))).toEqual(config)
+  })
+
+  it('goes on under --resume with what the run was started with', () => {
+    const config = resolve({ ...basic, name: 'old', set: ['optim.steps=3'] })
+    mkdirSync(join(folder, 'runs', 'old'), { recursive: true })
+    writeFileSync(join(folder, 'runs', 'old', 'config.json'), JSON.stringify({ config }))
+    expect(resolve({ name: 'old', resume: true })).toEqual(config)
+    expect(resolve({ name: 'old', resume: true, steps: '4' }).optim.steps).toBe(4)
+    expect(() => resolve({ resume: true })).toThrow('--resume: say which run by --name')
+  })
+})
+
+const file = (text: string) => () => ({ ...basic, config: yaml(text) })
+const set =
+  (...assignments: string[]) =>
+  () => ({ ...basic, set: assignments })
+const mistakes: [string, () => Partial<TrainFlags>, string][] = [
+  ['nothing at all', () => ({}), 'bump train needs logs and a model'],
+  ['no model', () => ({ logs: ['a.csv'] }), 'bump train needs logs and a model'],
+  [
+    'a flag that is no number',
+    () => ({ ...basic, steps: 'many' }),
+    '--steps: optim.steps: expected number, received string',
+  ],
+  ['a fraction of a step', () => ({ ...basic, steps: '1.5' }), '--steps: optim.steps'],
+  ['no steps', () => ({ ...basic, steps: '0' }), '--steps: optim.steps: Too small'],
+  ['a negative seed', () => ({ ...basic, seed: '-1' }), '--seed: seed: Too small'],
+  ['an infinite number of steps', () => ({ ...basic, steps: '1e999' }), '--steps: optim.steps'],
+  ['an absurd group', set('rollout.groupSize=1000000000'), 'rollout.groupSize: Too big'],
+  ['a name that leaves the folder', () => ({ ...basic, name: '../x' }), '--name: name: letters, digits'],
+  ['a hidden name', () => ({ ...basic, name: '.x' }), '--name: name: letters, digits'],
+  ['an unknown preset', () => ({ ...basic, preset: 'papers' }), '--preset: preset: expected "paper"'],
+  ['an unknown format', () => ({ ...basic, format: 'xml' as 'csv' }), '--format: logs.format'],
+  ['a file that is not there', () => ({ ...basic, config: join(folder, 'none.yaml') }), 'cannot be read (ENOENT)'],
+  ['a folder as the file', () => ({ ...basic, config: folder }), 'cannot be read (EISDIR)'],
+  ['a list as the file', file('- a\n- b\n'), 'train.yaml: a configuration is a mapping'],
+  ['a text as the file', file('hello'), 'train.yaml: a configuration is a mapping'],
+  ['YAML that does not parse', file('optim: {steps: 3\nseed: 1'), 'not valid YAML'],
+  ['a key given twice', file('seed: 1\nname: a\nseed: 2\n'), 'train.yaml:3: not valid YAML'],
+  [
+    'an unknown section',
+    file('seed: 1\noptimizer:\n  steps: 3\n'),
+    'train.yaml:2: unknown key optimizer; did you mean optim?',
+  ],
+  [
+    'an unknown nested key',
+    file('optim:\n  steps: 3\n  learningrate: 1\n'),
+    'train.yaml:3: unknown key optim.learningrate; did you mean learningRate?',
+  ],
+  [
+    'an unknown key two levels down',
+    file('optim:\n  importanceSampling:\n    enable: true\n'),
+    'train.yaml:3: unknown key optim.importanceSampling.enable; did you mean enabled?',
+  ],
+  [
+    'an unknown key of another author',
+    set('reward.negative=8'),
+    '--set reward.negative: unknown key reward.negative; did you mean negatives?',
+  ],
+  ['a key like no other', set('zzzzzz=1'), 'valid here: preset, name, seed'],
+  ['a renamed prototype', set('__proto__.x=1'), 'unknown key __proto__'],
+  ['a key of another variant', set('judge.type=likelihood', 'judge.orders=2'), 'orders does not belong to this type'],
+  ['lora settings of a full run', set('trainable.type=full', 'trainable.rank=8'), 'rank does not belong to this type'],
+  ['an unknown variant', set('judge.type=oracle'), "--set judge.type: judge.type: Expected 'likelihood'"],
+  ['an unknown loss', set('optim.loss=ppo'), '--set optim.loss: optim.loss: expected one of "grpo"'],
+  ['an unknown projection', set('trainable.targets=[q, x]'), 'trainable.targets.1: expected one of "q"'],
+  [
+    'a text for a number',
+    file('rollout:\n  users: eight\n'),
+    'train.yaml:2: rollout.users: expected number, received string',
+  ],
+  ['a value for a section', file('optim: 3\n'), 'train.yaml:1: optim: expected object, received number'],
+  ['nothing for a section', file('optim:\n'), 'train.yaml:1: optim: expected object, received null'],
+  ['a negative learning rate', set('optim.learningRate=-1'), 'optim.learningRate: Too small'],
+  ['not a number', set('optim.learningRate=.nan'), 'optim.learningRate: expected number, received NaN'],
+  ['a share above one', set('split.validation=1.5'), 'split.validation: a share below 1 or a whole number of users'],
+  ['a group of one', set('rollout.groupSize=1'), 'rollout.groupSize: Too small'],
+  ['no logs in the list', file('logs: {paths: []}\nmodel: m\n'), 'logs.paths: Too small'],
+  ['an assignment without a value', set('optim.steps'), 'write it as key=value'],
+  ['an assignment without a key', set('=3'), 'write it as key=value'],
+  ['an assignment with a hole in its key', set('optim..steps=3'), 'write it as key=value'],
+  ['assignments that contradict', set('seed=1', 'seed.x=2'), 'contradicts an earlier --set of seed'],
+  ['a value that is no YAML', set('logs.paths=[a'), 'not valid YAML'],
+  [
+    'an alias bomb',
+    file(
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefgh'].map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefg'[i]}`)}]`).join('\n')}\n`,
+    ),
+    'train.yaml',
+  ],
+]
+
+describe('mistakes', () => {
+  it.each(mistakes)('%s', (_, flags, message) => {
+    const given = flags()
+    const only = given.config && message.includes('logs.paths') ? { ...given, logs: undefined } : given
+    let caught: unknown
+    try {
+      resolve(only)
+    } catch (error) {
+      caught = error
+    }
+    expect(caught).toBeInstanceOf(BumpError)
+    expect((caught as BumpError).message).toContain(message)
+    expect((caught as BumpError).exitCode).toBe(2)
+  })
+
+  it('are all told at once', () => {
+    const wrong = () => resolve({ ...basic, set: ['optim.steps=x', 'rollout.users=1', 'judge.type=7'] })
+    expect(wrong).toThrow(/optim\.steps.*\n.*rollout\.users|rollout\.users[\s\S]*optim\.steps/)
+  })
+})
