@@ -132,11 +132,15 @@ export function describeCheck(check: SelfCheck): string[] {
   ]
 }
 
-/** Mean negative log-likelihood (nats a token) of the current policy on unseen people's documents, per kind. */
+/**
+ * Mean negative log-likelihood (nats a token) of the current policy on unseen people's documents, for the kinds that
+ * bump asks a model for.
+ */
 export async function heldOutLoss(model: LanguageModel, seed = 1): Promise<Record<string, number>> {
   const options = { population: 'check', seed, mixture: MOSTLY_TRUE, historyLength: [12, 12] } as const
   const losses: Record<string, number> = {}
   for (const { kind, groups } of makeBatch(model.tokenizer, seed, options)) {
+    if (kind === 'whole') continue
     const scored = await model.score(
       groups.map(({ prompt, completions }) => ({ prefix: prompt, continuations: completions.map((c) => c.tokens) })),
     )

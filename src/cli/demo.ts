@@ -1,0 +1,156 @@
+// `bump demo`: the whole method in a few minutes. Trains the bundled nano model on the bundled example log through the
+// same code as `bump train`, and shows what it did to users it was never trained on.
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { openModel } from '../llm/onnx/open.ts'
+import { loadUsers } from '../logs/load.ts'
+import type { User, UserSplit } from '../logs/types.ts'
+import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
+import { flagLayer, resolveLayers } from '../train/config-layers.ts'
+import { train } from '../train/grpo.ts'
+import { takeLock } from '../train/lock.ts'
+import { readRunHeader } from '../train/run-folder.ts'
+import type { Summary } from '../train/summary.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
+import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { interruptible } from './shared/interrupt.ts'
+import { packageInfo } from './shared/package-info.ts'
+import { type Progress, trainProgress } from './shared/progress.ts'
+import { summaryTable } from './shared/summary-table.ts'
+
+/** A file of assets/, which lies beside src/ and dist/. */
+function asset(...parts: string[]): string {
+  return fileURLToPath(new URL(`../../assets/${parts.join('/')}`, import.meta.url))
+}
+
+interface DemoFlags {
+  seed: number
+  steps: number
+  name: string
+}
+
+/** `bump demo`. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('train the bundled nano model on the bundled example log, and show what it learned (about 3 minutes)')
+    .option('--seed <number>', 'seed of the whole run', naturalNumber, 1)
+    .option('--steps <count>', 'training steps', positiveInteger, 60)
+    .option('--name <name>', "name of the run's folder under runs/", 'demo')
+    .addHelpText('after', HELP)
+    .action(demo)
+}
+
+const HELP = `
+Needs no account, no GPU and no network. The run folder, runs/demo, holds the same files as one of bump train.
+
+Examples:
+  bump demo
+  bump demo --seed 7 --name demo-7
+  bump demo --steps 20
+`
+
+/**
+ * The configuration of the demo: that of `bump train`, with a tiny model's learning rate and budgets.
+ * Throws BumpError where a flag's value is not allowed.
+ */
+export function demoConfig({ seed, steps, name }: DemoFlags): TrainConfig {
+  const values = {
+    logs: { paths: [asset('example', 'log.jsonl')], format: 'jsonl', user: 'user', time: 'time', text: 'text' },
+    model: asset('nano'),
+    trainable: { type: 'full' },
+    split: { validation: 0.1, test: 0.4 },
+    reward: { lengthBudget: 48 },
+    rollout: { users: 8, groupSize: 8, maxTokens: 56 },
+    optim: { learningRate: 2e-4, schedule: 'linear', warmup: 3 },
+    validation: { every: 20, users: 16 },
+    checkpoint: { every: 20 },
+  }
+  const flags = [
+    { flag: '--seed', path: 'seed', value: seed },
+    { flag: '--steps', path: 'optim.steps', value: steps },
+    { flag: '--name', path: 'name', value: name },
+  ]
+  return resolveLayers(trainConfigSchema, [{ values, where: () => 'bump demo' }, flagLayer(flags)])
+}
+
+async function demo(flags: DemoFlags): Promise<void> {
+  const config = demoConfig(flags)
+  const folder = join('runs', config.name)
+  clearDemoRun(folder, config)
+  const { split } = await loadUsers(config.logs, config.split)
+  const print = (line: string) => void process.stdout.write(`${line}\n`)
+  print(introduction(split, config))
+
+  const model = await openModel(config.model, { trainable: { type: 'full' } })
+  let progress: Progress | undefined = trainProgress(config.optim.steps)
+  const { onEvent } = progress
+  try {
+    const result = await interruptible(
+      () => progress?.say('ending; press Ctrl-C again to stop at once'),
+      (signal) => train({ config, model, users: split, folder, package: packageInfo(), signal, onEvent }),
+    )
+    progress.done()
+    progress = undefined
+    if (result.status === 'interrupted')
+      throw new CancelledError(`ended after step ${result.step}; bump demo starts anew`)
+    const profiles = readFileSync(join(folder, 'profiles.jsonl'), 'utf8')
+    print(demoReport(result.summary, profiles, split.test, folder))
+  } finally {
+    progress?.done()
+    await model.close()
+  }
+}
+
+/** Removes the folder where it holds an earlier demo. Throws BumpError where it holds anything else, or is in use. */
+export function clearDemoRun(folder: string, config: TrainConfig): void {
+  if (!existsSync(folder)) return
+  const stored = existsSync(join(folder, 'config.json')) ? readRunHeader(folder).config : {}
+  if (stored.model !== config.model || JSON.stringify(stored.logs) !== JSON.stringify(config.logs))
+    throw new BumpError(`${folder} exists and is no run of bump demo: give the demo another --name.`)
+  takeLock(join(folder, 'lock'), folder)()
+  rmSync(folder, { recursive: true })
+}
+
+function introduction({ train, validation, test }: UserSplit, { rollout, optim, reward }: TrainConfig): string {
+  return [
+    `${train.length + validation.length + test.length} invented people: ${train.length} to train on, ${validation.length} to choose the best checkpoint, ${test.length} never trained on.`,
+    `Each of ${optim.steps} steps samples ${rollout.groupSize} profiles for each of ${rollout.users} people. The reward, from the frozen model itself:`,
+    `  forward   does the profile find its person's own later record among ${reward.negatives} of other people?`,
+    '  backward  does that record find the profile among those of other people?',
+    '',
+  ].join('\n')
+}
+
+interface ProfileRecord {
+  user: string
+  before: { profile: string }
+  after: { profile: string }
+}
+
+/**
+ * The result as text: NDCG before and after beside chance, and two users with their profiles. `profiles` is the
+ * content of the run's profiles.jsonl; the users shown are its first two.
+ */
+export function demoReport(summary: Summary, profiles: string, users: readonly User[], folder: string): string {
+  const shown = profiles
+    .trim()
+    .split('\n')
+    .slice(0, 2)
+    .map((line) => JSON.parse(line) as ProfileRecord)
+  return [
+    '',
+    summaryTable(summary).trimEnd(),
+    ...shown.flatMap((record) => [
+      '',
+      `${record.user}, never trained on`,
+      ...(users.find(({ id }) => id === record.user)?.history ?? []).slice(-5).map(({ text }) => `  - ${text}`),
+      `  profile before: ${record.before.profile}`,
+      `  profile after:  ${record.after.profile}`,
+    ]),
+    '',
+    `Everything is in ${folder}: config.json, metrics.jsonl, rollouts.jsonl, profiles.jsonl, summary.json and checkpoints.`,
+    'The nano model exists to try and to test bump, not to profile real people. Your own logs: bump train --help',
+  ].join('\n')
+}
