@@ -1,4 +1,5 @@
 // Training on the embedded engine: gradients accumulated over micro-batches, AdamW in place on the trained tensors.
+import { BumpError } from '../../util/errors.ts'
 import type { LossKind } from '../model/loss-head.ts'
 import { type AdamSettings, adamwUpdate } from './adamw.ts'
 import { type Cancelled, type Core, throwIfCancelled } from './core.ts'
@@ -28,8 +29,24 @@ export class Trainer {
     private readonly tokenBudget: number,
   ) {}
 
-  /** Adds the gradient of the loss; returns the loss and, per completion token, log probability and entropy. */
+  /**
+   * Adds the gradient of the loss; returns the loss and, per completion token, log probability and entropy.
+   * Where it is cancelled or fails, everything accumulated is dropped: a part of a gradient is of no use.
+   */
   async forwardBackward(
+    groups: readonly PackGroup[],
+    loss: TokenLossSpec,
+    cancelled: Cancelled,
+  ): Promise<{ loss: number; completions: { logprobs: Float32Array; entropy: Float32Array }[][] }> {
+    try {
+      return await this.accumulate(groups, loss, cancelled)
+    } catch (error) {
+      this.accumulated.clear()
+      throw error
+    }
+  }
+
+  private async accumulate(
     groups: readonly PackGroup[],
     loss: TokenLossSpec,
     cancelled: Cancelled,
@@ -80,7 +97,7 @@ export class Trainer {
     const gradNorm = Math.sqrt(square)
     if (!Number.isFinite(gradNorm)) {
       this.accumulated.clear()
-      throw new RangeError(`the gradient is not finite (norm ${gradNorm}); the step was not made`)
+      throw new BumpError(`the gradient is not finite (norm ${gradNorm}), so no step was made; lower the learning rate`)
     }
     const scale = adam.maxGradNorm > 0 && gradNorm > adam.maxGradNorm ? adam.maxGradNorm / (gradNorm + 1e-6) : 1
     const { state } = this
