@@ -1,5 +1,6 @@
 // The embedded provider: the language-model contract on ONNX Runtime, in a worker thread of its own.
 import type { EngineOptions } from '../../engine/engine.ts'
+import { resolveModel } from '../../engine/hub/resolve.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import type { CallOptions, LanguageModel, SampleOptions } from '../contract.ts'
 import { EngineClient } from './client.ts'
@@ -18,7 +19,7 @@ export interface OnnxModel extends LanguageModel {
  */
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
   const { onProgress, ...engineOptions } = options
-  const place = where
+  const place = await resolveModel(where, { onProgress })
   const tokenizer = await openTokenizer(place)
   const client = await EngineClient.open({ where: place, options: engineOptions }, onProgress)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
