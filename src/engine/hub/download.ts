@@ -15,6 +15,7 @@ import {
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { BumpError } from '../../util/errors.ts'
+import { writeProblem } from '../weights/writing.ts'
 import { type Hub, type HubFile, type HubName, IDLE_MS, noConnection, refusal, request } from './client.ts'
 
 /** Attempts in a row that bring no new byte before giving up. */
@@ -24,18 +25,10 @@ const PAUSE_MS = 300
 const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0)
 
 function diskProblem(path: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new BumpError(
-      `${path}: the disk is full. Free some space, or set BUMP_CACHE to a folder on another disk; ` +
-        'the download goes on where it stopped.',
-      { cause: error },
-    )
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR')
-    return new BumpError(`${path}: cannot be written (${code}). Set BUMP_CACHE to a folder that can be.`, {
-      cause: error,
-    })
-  return error
+  const problem = writeProblem(path, error)
+  if (!(problem instanceof BumpError)) return error
+  const way = "The cache's place can be set by BUMP_CACHE; what was downloaded is kept and continued."
+  return new BumpError(`${problem.message} ${way}`, { cause: error })
 }
 
 /** Writes the rest of a file from one response. Errors of the disk are BumpErrors, those of the network as they come. */

@@ -23,9 +23,10 @@ import { BinaryFile } from './binary-file.ts'
 import { openGgufSource, readGgufConfig } from './gguf-source.ts'
 import { isProjection, transpose } from './hf-names.ts'
 import { openHuggingFaceSource, readHuggingFaceConfig } from './hf-source.ts'
-import { safetensorsFiles, writeAll, writeProblem } from './safetensors.ts'
+import { safetensorsFiles } from './safetensors.ts'
 import type { WeightSource } from './source.ts'
 import type { TensorPlace, WeightStore } from './types.ts'
+import { discard, writeAll, writeProblem } from './writing.ts'
 
 const ALIGNMENT = 65536
 /** Elements written at once where a tensor keeps its orientation. */
@@ -168,7 +169,7 @@ export async function openWeights(where: string, options: OpenWeightsOptions = {
     } catch (error) {
       throw cacheProblem(folder, error)
     } finally {
-      rmSync(converting, { force: true })
+      discard(converting)
       source.close()
     }
   }

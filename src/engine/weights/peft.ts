@@ -9,7 +9,8 @@ import { type ModelConfig, PROJECTIONS, type Projection, projectionShape } from 
 import { BinaryFile } from './binary-file.ts'
 import { readJson } from './hf-config.ts'
 import { HF_PROJECTIONS, transpose } from './hf-names.ts'
-import { readElements, readSafetensors, type TensorToWrite, writeProblem, writeSafetensors } from './safetensors.ts'
+import { readElements, readSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.ts'
+import { writeProblem } from './writing.ts'
 
 /** An adapter's shape: y = x·W + (alpha/rank)·(x·A)·B, or alpha/√rank with rsLoRA. */
 export interface LoraConfig {
@@ -89,6 +90,12 @@ const configSchema = z.object({
   modules_to_save: empty,
   layers_to_transform: empty,
   exclude_modules: empty,
+  layer_replication: empty,
+  lora_bias: empty,
+  target_parameters: empty,
+  trainable_token_indices: empty,
+  use_bdlora: empty,
+  use_qalora: empty,
 })
 
 function parseAdapterConfig(path: string): LoraConfig {

@@ -1,11 +1,12 @@
 // Reads and writes safetensors files: eight bytes of header length, a JSON header, then the tensors' bytes. Tensors are
 // read one at a time; the header is checked against the file's size before anything is allocated.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { BumpError } from '../../util/errors.ts'
 import type { BinaryFile } from './binary-file.ts'
 import { floatToBfloat, floatToHalf, halfTable } from './half.ts'
+import { discard, writeAll, writeProblem } from './writing.ts'
 
 const DTYPE_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
 export type FloatDtype = keyof typeof DTYPE_BYTES
@@ -222,33 +223,7 @@ export function writeSafetensors(
     }
     renameSync(beside, path)
   } catch (cause) {
-    rmSync(beside, { force: true })
+    discard(beside)
     throw writeProblem(path, cause)
   }
-}
-
-/** Writes all bytes at a position (default: after the last write). */
-export function writeAll(descriptor: number, bytes: Uint8Array, position?: number): void {
-  for (let done = 0; done < bytes.length; )
-    done += writeSync(
-      descriptor,
-      bytes,
-      done,
-      Math.min(bytes.length - done, 1 << 30),
-      position === undefined ? null : position + done,
-    )
-}
-
-/** What to tell the user when a file cannot be written; other errors are given back as they are. */
-export function writeProblem(path: string, cause: unknown): unknown {
-  const code = (cause as NodeJS.ErrnoException).code
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new BumpError(`${path}: the disk is full. Free some space, or choose another place.`, { cause })
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return new BumpError(`${path}: cannot be written (${code}). Check its permissions or choose another place.`, {
-      cause,
-    })
-  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR')
-    return new BumpError(`${path}: cannot be written: a file or folder is in the way (${code}).`, { cause })
-  return cause
 }

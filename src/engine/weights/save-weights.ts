@@ -4,7 +4,8 @@ import { writeFileAtomic } from '../../util/files.ts'
 import { type ModelConfig, weightShapes } from '../config.ts'
 import { toHuggingFaceConfig } from './hf-config.ts'
 import { huggingFaceName, isProjection, transpose } from './hf-names.ts'
-import { type TensorToWrite, writeProblem, writeSafetensors } from './safetensors.ts'
+import { type TensorToWrite, writeSafetensors } from './safetensors.ts'
+import { writeProblem } from './writing.ts'
 
 /**
  * Writes config.json and model.safetensors under transformers' names, projections turned back to [outputs, inputs].
