@@ -57,7 +57,7 @@ function wholeNumber(written: string): number {
 }
 
 /** The inspection as text for a terminal. */
-export function describeInspection(inspection: LogInspection): string {
+function describeInspection(inspection: LogInspection): string {
   const { report, split, timeSpan } = inspection
   const { mapping } = report
   const lines = [

@@ -2,7 +2,7 @@
 import type { IssueKind, LogIssue } from './types.ts'
 
 /** Kinds in the order in which they are reported, with what is done about each. */
-export const ISSUE_EFFECTS: Record<IssueKind, string> = {
+const ISSUE_EFFECTS: Record<IssueKind, string> = {
   'unreadable-file': 'file left out',
   'truncated-file': 'read up to the damage, the rest is lost',
   'bad-line': 'record left out',

@@ -7,7 +7,7 @@ import type { Staged, StagedColumn } from './stage.ts'
 import type { LogSource } from './types.ts'
 
 /** A part of an interaction as SQL over the view `rows`. */
-export interface Expression {
+interface Expression {
   /** As the user wrote it, or the column's name. */
   written: string
   sql: string
@@ -100,9 +100,10 @@ async function check(
   for (const sql of candidates) {
     try {
       const described = await query(connection, `DESCRIBE SELECT _line, ${sql} AS value FROM rows`)
-      // One column per expression: `a, b` would slip through as two.
-      if (described.length !== 2) throw new Error('it gives more than one value')
-      return { written, sql, column: column?.name, type: String(described[1].column_type) }
+      const type = String(described[1].column_type)
+      // `a, b` in brackets is a row of two values.
+      if (type.startsWith('STRUCT(')) throw new Error('it gives more than one value')
+      return { written, sql, column: column?.name, type }
     } catch (error) {
       failure ??= error
       if (!/TRY can not be used/.test(duckMessage(error))) break

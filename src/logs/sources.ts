@@ -6,8 +6,8 @@ import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { duckMessage, loadBuckets, query, sqlString } from './database.ts'
-import type { IssueLog } from './issues.ts'
-import { encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
+import { type IssueLog, issueLines } from './issues.ts'
+import { DamagedGzip, encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
 import { LOG_FORMATS, type LogFormat, type LogSource } from './types.ts'
 
 export interface SourceFile extends LogFile {
@@ -36,12 +36,17 @@ export async function resolveFiles(
       const real = realpathSync(file.path)
       if (seen.has(real)) continue
       seen.add(real)
-      const told = format ?? (await formatOf(file))
-      if (told === undefined) issues.add('unreadable-file', file.name, 'the file is empty')
-      else files.push({ ...file, format: told })
+      try {
+        const told = format ?? (await formatOf(file))
+        if (told === undefined) issues.add('unreadable-file', file.name, 'the file is empty')
+        else files.push({ ...file, format: told })
+      } catch (error) {
+        if (!(error instanceof DamagedGzip)) throw error
+        issues.add('unreadable-file', file.name, `damaged gzip: ${error.message}`)
+      }
     }
   }
-  if (files.length === 0) throw new BumpError(`nothing to read: ${source.paths.join(', ')} is empty`)
+  if (files.length === 0) throw new BumpError(['nothing to read', ...issueLines(issues.list())].join('\n'))
   const parquet = files.find((file) => file.format === 'parquet')
   const other = files.find((file) => file.format !== 'parquet')
   if (parquet !== undefined && other !== undefined) {
@@ -122,7 +127,7 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
   try {
     start = await sniffBytes(file)
   } catch (error) {
-    if (error instanceof BumpError) throw error
+    if (error instanceof BumpError || error instanceof DamagedGzip) throw error
     throw new BumpError(`${file.name} could not be opened: ${error instanceof Error ? error.message : String(error)}`)
   }
   if (start.length === 0) return undefined

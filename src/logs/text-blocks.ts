@@ -14,6 +14,8 @@ export interface LogFile {
 }
 
 const SNIFF_BYTES = 64 * 1024
+/** What an error makes zlib lose is the output of one write: small ones save what stands before the damage. */
+const GUNZIP_STEP = 8 * 1024
 const windows1252 = new TextDecoder('windows-1252')
 
 const MAGICS: [string, number[]][] = [
@@ -24,7 +26,10 @@ const MAGICS: [string, number[]][] = [
   ['7z', [0x37, 0x7a, 0xbc, 0xaf]],
 ]
 
-/** The first bytes of a file, gunzipped: enough to tell its format. Empty for an empty file. */
+/**
+ * The first bytes of a file, gunzipped: enough to tell its format. Empty for an empty file. Throws `DamagedGzip` where
+ * not even these can be had, and `BumpError` for other compressions.
+ */
 export async function sniffBytes(file: LogFile): Promise<Buffer> {
   const start = await firstBytes(file.path)
   for (const [name, magic] of MAGICS) {
@@ -41,8 +46,9 @@ export async function sniffBytes(file: LogFile): Promise<Buffer> {
       size += chunk.length
       if (size >= SNIFF_BYTES) break
     }
-  } catch {
-    // The damage is reported when the file is read in full.
+  } catch (error) {
+    // Damage further on is reported when the file is read in full.
+    if (size === 0) throw error
   }
   return Buffer.concat(parts).subarray(0, SNIFF_BYTES)
 }
@@ -78,9 +84,9 @@ export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerat
   const start = await firstBytes(file.path)
   const source = createReadStream(file.path, { highWaterMark: 256 * 1024 })
   const bytes = isGzip(start) ? gunzipped(source) : source
-  const encoding = encodingOf(isGzip(start) ? await sniffBytes(file) : start)
   let line = 1
   try {
+    const encoding = encodingOf(isGzip(start) ? await sniffBytes(file) : start)
     const texts = encoding.startsWith('utf-16')
       ? utf16(bytes, encoding)
       : utf8(bytes, (ahead) =>
@@ -106,7 +112,8 @@ export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerat
   }
 }
 
-class DamagedGzip extends Error {}
+/** Thrown where a gzipped file ends too early or holds what is no compressed data. */
+export class DamagedGzip extends Error {}
 
 /** Gunzips chunk by chunk, so that everything before the damage is delivered before the error. */
 async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -114,18 +121,27 @@ async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   const ready: Buffer[] = []
   let failure: Error | undefined
   gunzip.on('data', (chunk: Buffer) => ready.push(chunk))
+  // After an error no callback of a write comes any more: whoever waits is told here.
+  let wake = () => {}
   gunzip.on('error', (error) => {
     failure = error
+    wake()
   })
+  const until = (start: (done: () => void) => void) =>
+    new Promise<void>((resolve) => {
+      wake = resolve
+      start(resolve)
+    })
   try {
     for await (const chunk of source) {
-      await new Promise<void>((resolve) => gunzip.write(chunk, () => resolve()))
-      yield* ready.splice(0)
-      if (failure !== undefined) throw new DamagedGzip(failure.message)
+      for (let at = 0; at < chunk.length; at += GUNZIP_STEP) {
+        await until((done) => gunzip.write(chunk.subarray(at, at + GUNZIP_STEP), () => done()))
+        yield* ready.splice(0)
+        if (failure !== undefined) throw new DamagedGzip(failure.message)
+      }
     }
-    await new Promise<void>((resolve) => {
-      gunzip.once('end', resolve)
-      gunzip.once('error', () => resolve())
+    await until((done) => {
+      gunzip.once('end', done)
       gunzip.end()
     })
     yield* ready.splice(0)

@@ -41,7 +41,7 @@ export interface LogSource {
   text?: string
 }
 
-/** What can be wrong with a record or a file; `ISSUE_EFFECTS` in issues.ts says what follows from each. */
+/** What can be wrong with a record or a file; issues.ts says what follows from each. */
 export type IssueKind =
   | 'unreadable-file'
   | 'truncated-file'

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { logsCommand } from './logs.ts'
+
+let folder: string
+let output: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-cli-logs-'))
+  output = ''
+  vi.stubEnv('BUMP_CACHE', folder)
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    output += String(text)
+    return true
+  })
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function log(): string {
+  const rows = [
+    ...['a', 'b', 'c', 'd', 'D!'].map((text, i) => ({ who: 'ann', text, ts: 1700000000 + i })),
+    { who: 'bob', text: 'only\u001b[31m one', ts: 1700000000 },
+    { who: '', text: 'lost', ts: 1700000000 },
+  ]
+  const path = join(folder, 'log.jsonl')
+  writeFileSync(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  return path
+}
+
+it('prints what is in the log and what would be skipped', async () => {
+  const path = log()
+  await logsCommand().parseAsync(['inspect', path, '--user', 'who', '--min-interactions', '3'], { from: 'user' })
+  for (const line of [
+    'read as        user: who   time: ts   text: text',
+    'users          2',
+    'interactions   6',
+    'per user       min 1, median 1, p90 5, max 5',
+    'time span      2023-11-14T22:13:20Z to 2023-11-14T22:13:24Z',
+    'duplicates     1 repeat an earlier text of the same user',
+    `    ${path}:7: who is empty`,
+    'keeps 1 of 2 users:',
+    '    user bob: 1 of at least 3',
+    'dropped because they repeat an earlier text: 1',
+  ])
+    expect(output).toContain(line)
+  expect(output).not.toContain('\u001b')
+})
+
+it('prints the same as JSON', async () => {
+  await logsCommand().parseAsync(['inspect', log(), '--user', 'who', '--json', '--held-out', '2'], { from: 'user' })
+  const inspection = JSON.parse(output)
+  expect(inspection.report).toMatchObject({ users: 2, interactions: 6, records: 7 })
+  expect(inspection.textLength).toMatchObject({ min: 1, median: 1 })
+  expect(inspection.split).toMatchObject({ users: 1, droppedHeldOut: 1, options: { heldOut: 2, minInteractions: 5 } })
+  expect(inspection.samples.map((sample: { user: string }) => sample.user).sort()).toEqual([
+    'ann',
+    'ann',
+    'ann',
+    'ann',
+    'bob',
+  ])
+})
+
+it('refuses a number that is none', async () => {
+  const command = logsCommand()
+  const inspect = command.commands[0].exitOverride().configureOutput({ writeErr: () => undefined })
+  await expect(inspect.parseAsync(['x.jsonl', '--held-out', '0'], { from: 'user' })).rejects.toThrow('whole number')
+})

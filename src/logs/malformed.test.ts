@@ -1,0 +1,384 @@
+// What users really send: every input below gives a BumpError or a counted issue that names file and line, never
+// another error and never a silent loss.
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { BumpError } from '../util/errors.ts'
+import { sha256 } from '../util/files.ts'
+import { openLogs } from './dataset.ts'
+import { gzipped, jsonLines, testFolder, writeParquet } from './testing/files.ts'
+import type { IssueKind, LogSource } from './types.ts'
+
+const folder = testFolder()
+
+const GOOD = Array.from({ length: 4 }, (_, i) => ({ user: 'u', text: `text ${i}`, time: `2024-01-0${i + 1}` }))
+const good = jsonLines(GOOD)
+/** The good lines with one more as line 3. */
+const withLine = (line: string) => good.split('\n').toSpliced(2, 0, line).join('\n')
+
+type Content = string | Uint8Array
+interface Counted {
+  kind: IssueKind
+  count?: number
+  /** Found in the first example; the file's name stands before it. */
+  at: string
+  interactions: number
+}
+
+const COUNTED: [string, string, Content, Counted][] = [
+  [
+    'a line that is no JSON',
+    'a.jsonl',
+    withLine('oops'),
+    { kind: 'bad-line', at: ':3: not JSON: oops', interactions: 4 },
+  ],
+  ['a cut line', 'a.jsonl', withLine('{"user":"u","te'), { kind: 'bad-line', at: ':3: not JSON', interactions: 4 }],
+  [
+    'a line that is an array',
+    'a.jsonl',
+    withLine('[1,2]'),
+    { kind: 'bad-line', at: ':3: not a JSON object', interactions: 4 },
+  ],
+  [
+    'a line that is null',
+    'a.jsonl',
+    withLine('null'),
+    { kind: 'bad-line', at: ':3: not a JSON object', interactions: 4 },
+  ],
+  [
+    'NaN, which JSON has not',
+    'a.jsonl',
+    withLine('{"user":NaN,"text":"x"}'),
+    { kind: 'bad-line', at: ':3', interactions: 4 },
+  ],
+  ['single quotes', 'a.jsonl', withLine("{'user':'u'}"), { kind: 'bad-line', at: ':3', interactions: 4 }],
+  [
+    'nesting built to exhaust the stack',
+    'a.jsonl',
+    withLine(`{"user":"u","text":${'['.repeat(50_000)}${']'.repeat(50_000)}}`),
+    { kind: 'bad-line', at: ':3', interactions: 4 },
+  ],
+  [
+    'a missing user',
+    'a.jsonl',
+    withLine('{"text":"x","time":"2024"}'),
+    { kind: 'missing-user', at: ':3', interactions: 4 },
+  ],
+  ['a null user', 'a.jsonl', withLine('{"user":null,"text":"x"}'), { kind: 'missing-user', at: ':3', interactions: 4 }],
+  [
+    'a blank user',
+    'a.jsonl',
+    withLine('{"user":"  ","text":"x"}'),
+    { kind: 'missing-user', at: ':3', interactions: 4 },
+  ],
+  ['an empty text', 'a.jsonl', withLine('{"user":"u","text":""}'), { kind: 'empty-text', at: ':3', interactions: 4 }],
+  [
+    'a text of blanks',
+    'a.jsonl',
+    withLine('{"user":"u","text":" \\n "}'),
+    { kind: 'empty-text', at: ':3', interactions: 4 },
+  ],
+  ['a missing text', 'a.jsonl', withLine('{"user":"u"}'), { kind: 'empty-text', at: ':3', interactions: 4 }],
+  [
+    'an unparsable time',
+    'a.jsonl',
+    withLine('{"user":"u","text":"x","time":"some day"}'),
+    { kind: 'bad-time', at: ':3: not a time: some day', interactions: 5 },
+  ],
+  [
+    'a day that does not exist',
+    'a.jsonl',
+    withLine('{"user":"u","text":"x","time":"2023-02-30"}'),
+    { kind: 'bad-time', at: ':3', interactions: 5 },
+  ],
+  [
+    'a time that is an object',
+    'a.jsonl',
+    withLine('{"user":"u","text":"x","time":{}}'),
+    { kind: 'bad-time', at: ':3', interactions: 5 },
+  ],
+  [
+    'a missing time',
+    'a.jsonl',
+    withLine('{"user":"u","text":"x"}'),
+    { kind: 'missing-time', at: ':3', interactions: 5 },
+  ],
+  [
+    'a lone surrogate',
+    'a.jsonl',
+    withLine('{"user":"u","text":"x \\ud800","time":"2024"}'),
+    { kind: 'encoding', at: ':3', interactions: 5 },
+  ],
+  [
+    'a lone surrogate in a key',
+    'a.jsonl',
+    withLine('{"user":"u","text":"x","time":"2024","k\\udc00":1}'),
+    { kind: 'encoding', at: ':3', interactions: 5 },
+  ],
+  [
+    'a NUL',
+    'a.jsonl',
+    withLine('{"user":"u","text":"x\\u0000y","time":"2024"}'),
+    { kind: 'encoding', at: ':3', interactions: 5 },
+  ],
+  [
+    'Latin-1 bytes',
+    'a.jsonl',
+    Buffer.from(withLine('{"user":"u","text":"caf\xe9","time":"2024"}'), 'latin1'),
+    { kind: 'encoding', at: ':3', interactions: 5 },
+  ],
+  [
+    'a CSV row that is too short',
+    'a.csv',
+    'user,text,x\nu,a,1\nu,b\n',
+    { kind: 'bad-line', at: ':3: 2 fields', interactions: 1 },
+  ],
+  [
+    'a CSV row that is too long',
+    'a.csv',
+    'user,text\nu,a\nu,b,c\n',
+    { kind: 'bad-line', at: ':3: 3 fields', interactions: 1 },
+  ],
+  [
+    'an open quote',
+    'a.csv',
+    'user,text\nu,a\nu,"b\nu,c\n',
+    { kind: 'bad-line', at: ':3: a quoted field', interactions: 2 },
+  ],
+  [
+    'a NUL in CSV',
+    'a.csv',
+    'user,text\nu,a\0b\nu,a long enough text that one NUL does not make it binary data\nu,c\n',
+    { kind: 'encoding', at: ':2', interactions: 3 },
+  ],
+  ['an empty CSV field', 'a.tsv', 'user\ttext\nu\ta\n\tb\n', { kind: 'missing-user', at: ':3', interactions: 1 }],
+  [
+    'an array that breaks off',
+    'a.json',
+    JSON.stringify(GOOD).slice(0, -20),
+    { kind: 'truncated-file', at: ':1', interactions: 3 },
+  ],
+  [
+    'a bad element',
+    'a.json',
+    '[{"user":"u","text":"a"},\noops,{"user":"u","text":"b"}]',
+    { kind: 'bad-line', at: ':2 (element 2)', interactions: 2 },
+  ],
+  [
+    'an array with a tail',
+    'a.json',
+    `${JSON.stringify(GOOD)}]}`,
+    { kind: 'bad-line', at: ':1: text outside', interactions: 4 },
+  ],
+  [
+    'truncated gzip',
+    'a.jsonl.gz',
+    gzipped(good).subarray(0, -12),
+    { kind: 'truncated-file', at: 'damaged here', interactions: 3 },
+  ],
+  [
+    'a LaMP question without a profile',
+    'a_questions.json',
+    '[{"id":"1","profile":[{"text":"a"}]},\n{"id":"2"}]',
+    { kind: 'bad-line', at: ':2 (question 2)', interactions: 1 },
+  ],
+  [
+    'a LaMP item that is no object',
+    'a_questions.json',
+    '[{"id":"1","profile":[{"text":"a"},"b"]}]',
+    { kind: 'bad-line', at: 'item 2', interactions: 1 },
+  ],
+]
+
+describe('counted', () => {
+  it.each(COUNTED)('%s', async (_, name, content, expected) => {
+    const path = folder.write(name, content)
+    const dataset = await openLogs({ paths: [path] })
+    dataset.close()
+    const issue = dataset.report.issues.find(({ kind }) => kind === expected.kind)
+    expect(issue?.count).toBe(expected.count ?? 1)
+    expect(issue?.examples[0]).toContain(path)
+    expect(issue?.examples[0]).toContain(expected.at)
+    expect(dataset.report.interactions).toBe(expected.interactions)
+  })
+
+  it('reads damaged gzip up to the damage', async () => {
+    const rows = Array.from({ length: 5000 }, (_, i) => ({ user: 'u', text: sha256(`${i}`) }))
+    const bytes = gzipped(jsonLines(rows))
+    const middle = Math.floor(bytes.length / 2)
+    bytes.fill(0xff, middle, middle + 500)
+    const dataset = await openLogs({ paths: [folder.write('damaged.jsonl.gz', bytes)] })
+    dataset.close()
+    const damage = dataset.report.issues.find(({ kind }) => kind === 'truncated-file')
+    expect(damage?.examples[0]).toMatch(/damaged\.jsonl\.gz:\d{4}: the compressed data end or are damaged here/)
+    expect(dataset.report.interactions).toBeGreaterThan(1500)
+    expect(dataset.report.interactions).toBeLessThan(3500)
+  })
+
+  it('keeps a record without time after the one before it', async () => {
+    const dataset = await openLogs({ paths: [folder.write('b.jsonl', withLine('{"user":"u","text":"x","time":"?"}'))] })
+    const users = []
+    for await (const user of dataset.users()) users.push(user)
+    dataset.close()
+    expect(users[0].interactions.map(({ text }) => text)).toEqual(['text 0', 'text 1', 'x', 'text 2', 'text 3'])
+  })
+
+  it('counts every record that is left out', async () => {
+    const lines = [...good.trim().split('\n'), 'bad', '{"text":"x"}', '{"user":"u"}', '', '[]']
+    const dataset = await openLogs({ paths: [folder.write('sum.jsonl', lines.join('\n'))] })
+    dataset.close()
+    const left = dataset.report.issues
+      .filter(({ effect }) => effect === 'record left out')
+      .reduce((sum, { count }) => sum + count, 0)
+    expect(dataset.report.records).toBe(8)
+    expect(dataset.report.interactions + left).toBe(8)
+  })
+
+  it('leaves out an empty and a damaged file among good ones', async () => {
+    const parquet = await writeParquet(folder.path('ok.parquet'), "SELECT 'u' AS user, 'a' AS text")
+    const damaged = folder.write('damaged.parquet', 'PAR1 this is not Parquet PAR1')
+    for (const paths of [
+      [parquet, damaged],
+      [folder.write('ok.jsonl', good), folder.write('empty.jsonl', '')],
+    ]) {
+      const dataset = await openLogs({ paths })
+      dataset.close()
+      expect(dataset.report.issues).toMatchObject([{ kind: 'unreadable-file', count: 1 }])
+      expect(dataset.report.issues[0].examples[0]).toContain(paths[1])
+    }
+  })
+})
+
+const REFUSED: [string, string, Content, Omit<LogSource, 'paths'>, RegExp][] = [
+  ['an empty file', 'a.jsonl', '', {}, /nothing to read/],
+  ['an empty gzip file', 'a.jsonl.gz', gzipped(''), {}, /nothing to read/],
+  ['blanks only', 'a.jsonl', ' \n\n', {}, /nothing to read/],
+  ['only bad lines', 'a.jsonl', 'one\ntwo\n', {}, /no record could be read[\s\S]*bad-line: 2[\s\S]*a\.jsonl:1/],
+  ['pretty-printed objects', 'a.jsonl', '{\n "user": 1\n}\n', {}, /no record could be read/],
+  ['a JSON number', 'a.json', '5', {}, /no record could be read/],
+  ['an empty array', 'a.json', '[]', {}, /no record could be read/],
+  ['a CSV with a header only', 'a.csv', 'user,text\n', {}, /no record could be read/],
+  [
+    'no usable user',
+    'a.jsonl',
+    '{"user":"","text":"x"}\n{"user":"u","text":""}',
+    {},
+    /no usable user[\s\S]*missing-user: 1[\s\S]*empty-text: 1/,
+  ],
+  [
+    'no user column',
+    'a.jsonl',
+    '{"name":"u","text":"x"}',
+    {},
+    /which column is the user\?.*--user.*Columns found: name, text/,
+  ],
+  ['no text column', 'a.jsonl', '{"user":"u","words":"x"}', {}, /which column is the text\?.*--text/],
+  [
+    'a column that is not there',
+    'a.jsonl',
+    good,
+    { text: 'txt' },
+    /--text "txt" is no column.*nearest is "text".*Columns found: user, text, time/,
+  ],
+  [
+    'a wrong column in an expression',
+    'a.jsonl',
+    good,
+    { text: "upper(texx) || 'a'" },
+    /"texx" is no column.*nearest is "text"/,
+  ],
+  ['a wrong time column', 'a.jsonl', good, { time: 'tme' }, /--time "tme" is no column.*nearest is "time"/],
+  ['an unfinished expression', 'a.jsonl', good, { text: "text || 'a" }, /neither a column nor a valid SQL expression/],
+  ['an unknown function', 'a.jsonl', good, { text: 'shout(text)' }, /shout does not exist/],
+  ['an aggregate', 'a.jsonl', good, { text: 'max(text)' }, /neither a column nor a valid SQL expression/],
+  ['two expressions', 'a.jsonl', good, { text: 'text, user' }, /neither a column nor a valid SQL expression/],
+  [
+    'a statement smuggled in',
+    'a.jsonl',
+    good,
+    { text: 'text) FROM rows; DROP VIEW rows; --' },
+    /neither a column nor a valid/,
+  ],
+  ['a bracket too many', 'a.jsonl', good, { user: 'lower(user))' }, /neither a column nor a valid SQL expression/],
+  ['an empty option', 'a.jsonl', good, { user: ' ' }, /--user is empty/],
+  [
+    'a file of another kind',
+    'a.bin',
+    Buffer.from(Array.from({ length: 999 }, (_, i) => (i * 7) % 11)),
+    {},
+    /binary data/,
+  ],
+  ['a zip archive', 'a.csv', Buffer.from('PK\x03\x04....'), {}, /compressed with zip/],
+  ['zstd', 'a.jsonl.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]), {}, /compressed with zstd/],
+  ['prose', 'a.txt', 'Dear reader\n', {}, /--format/],
+  ['text that is called Parquet', 'a.parquet', 'user,text\n', {}, /no Parquet file could be read/],
+  ['a Parquet head without a tail', 'a.parquet', 'PAR1abc', {}, /no Parquet file could be read/],
+  ['CSV taken for JSON Lines', 'a.csv', 'user,text\nu,a\n', { format: 'jsonl' }, /no record could be read/],
+  [
+    'JSON Lines taken for a JSON array',
+    'a.jsonl',
+    good,
+    { format: 'json' },
+    /no record could be read[\s\S]*outside the JSON array/,
+  ],
+  [
+    'a gzip header and nothing else, of unknown format',
+    'a.jsonl.gz',
+    Buffer.from([0x1f, 0x8b, 8, 0, 0]),
+    {},
+    /nothing to read[\s\S]*damaged gzip/,
+  ],
+  [
+    'a gzip header and nothing else',
+    'a.jsonl.gz',
+    Buffer.from([0x1f, 0x8b, 8, 0, 0]),
+    { format: 'jsonl' },
+    /no record could be read[\s\S]*truncated-file/,
+  ],
+]
+
+async function refusal(source: LogSource): Promise<BumpError> {
+  const error: unknown = await openLogs(source).then(
+    (dataset) => {
+      dataset.close()
+      return undefined
+    },
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(BumpError)
+  expect((error as BumpError).message).not.toMatch(/\n\s+at /)
+  return error as BumpError
+}
+
+describe('refused', () => {
+  it.each(REFUSED)('%s', async (_, name, content, options, message) => {
+    expect((await refusal({ paths: [folder.write(name, content)], ...options })).message).toMatch(message)
+  })
+
+  it('a truncated Parquet file', async () => {
+    const whole = readFileSync(await writeParquet(folder.path('whole.parquet'), "SELECT 'u' AS user, 'a' AS text"))
+    for (const length of [8, whole.length - 20, whole.length - 4]) {
+      const path = folder.write('cut.parquet', whole.subarray(0, length))
+      expect((await refusal({ paths: [path] })).message).toMatch(/cut\.parquet: damaged or not Parquet/)
+    }
+    const lying = Buffer.from(whole)
+    lying.writeUInt32LE(0x7fffffff, lying.length - 8)
+    expect((await refusal({ paths: [folder.write('lying.parquet', lying)] })).message).toMatch(/damaged or not Parquet/)
+  })
+
+  it.each([
+    [[], /no logs given/],
+    [['/nowhere/log.jsonl'], /no such file/],
+    [['/nowhere/*.jsonl'], /no file matches/],
+    [['ftp://example.org/log.jsonl'], /kind of address is unknown/],
+    [['http://127.0.0.1:9/log.jsonl'], /could not be fetched/],
+  ])('%j', async (paths, message) => {
+    expect((await refusal({ paths })).message).toMatch(message)
+  })
+
+  it('a folder, and a mixture of Parquet and text', async () => {
+    const text = folder.write('mix/a.jsonl', good)
+    const parquet = await writeParquet(folder.path('mix/b.parquet'), "SELECT 'u' AS user, 'a' AS text")
+    expect((await refusal({ paths: [folder.path('mix')] })).message).toMatch(/is a folder.*\*\.jsonl/)
+    expect((await refusal({ paths: [text, parquet] })).message).toMatch(/one kind at a time/)
+  })
+})
