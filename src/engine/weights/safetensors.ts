@@ -9,7 +9,7 @@ import { floatToBfloat, floatToHalf, halfTable } from './half.ts'
 import { discard, writeAll, writeProblem } from './writing.ts'
 
 const DTYPE_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
-export type FloatDtype = keyof typeof DTYPE_BYTES
+type FloatDtype = keyof typeof DTYPE_BYTES
 
 /** The longest header that is read: 100 MB, the limit of the reference implementation. */
 const MAX_HEADER = 100_000_000

@@ -1,0 +1,165 @@
+// Malformed configurations and adapters: every one must end in a BumpError that names the problem. Weight files:
+// malformed.test.ts.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseHuggingFaceConfig } from './hf-config.ts'
+import { openHuggingFaceSource } from './hf-source.ts'
+import { configOf } from './open-weights.ts'
+import { loadAdapter, saveAdapter } from './peft.ts'
+import { problemOf } from './testing/problem-of.ts'
+import { tinyConfig } from './testing/tiny-model.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-misconfigured-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function written(name: string, bytes: Uint8Array | string): string {
+  const path = join(folder, name)
+  writeFileSync(path, bytes)
+  return path
+}
+
+describe('config.json', () => {
+  const valid = {
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    hidden_size: 8,
+    intermediate_size: 12,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    vocab_size: 10,
+    max_position_embeddings: 64,
+    rms_norm_eps: 1e-5,
+  }
+  const llama3 = {
+    rope_type: 'llama3',
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 8192,
+  }
+
+  test('defaults, and both ways to write rope settings', () => {
+    expect(parseHuggingFaceConfig(valid, 'c')).toMatchObject({ headDim: 2, ropeTheta: 10000, tiedHead: false })
+    const scaled = { factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalContext: 8192 }
+    expect(parseHuggingFaceConfig({ ...valid, rope_theta: 5e5, rope_scaling: llama3 }, 'c')).toMatchObject({
+      ropeTheta: 5e5,
+      ropeScaling: scaled,
+    })
+    expect(parseHuggingFaceConfig({ ...valid, rope_parameters: { ...llama3, rope_theta: 5e5 } }, 'c')).toMatchObject({
+      ropeTheta: 5e5,
+      ropeScaling: scaled,
+    })
+    const plain = { rope_type: 'default', rope_theta: 1e6 }
+    expect(parseHuggingFaceConfig({ ...valid, rope_parameters: plain }, 'c')).toMatchObject({ ropeTheta: 1e6 })
+    const { num_key_value_heads: _, ...multiHead } = valid
+    expect(parseHuggingFaceConfig(multiHead, 'c').kvHeads).toBe(4)
+  })
+
+  test.each<[string, unknown, string]>([
+    ['that is an array', [], 'not a JSON object'],
+    ['of another architecture', { ...valid, model_type: 'mistral', architectures: ['MistralForCausalLM'] }, 'mistral'],
+    ['of a classifier', { ...valid, architectures: ['LlamaForSequenceClassification'] }, 'architectures'],
+    ['without a hidden size', { ...valid, hidden_size: undefined }, '"hidden_size" is missing'],
+    ['with zero layers', { ...valid, num_hidden_layers: 0 }, '"num_hidden_layers"'],
+    ['with negative heads', { ...valid, num_attention_heads: -4 }, '"num_attention_heads"'],
+    ['with fractional width', { ...valid, intermediate_size: 1.5 }, '"intermediate_size"'],
+    ['with an absurd vocabulary', { ...valid, vocab_size: 1e12 }, '"vocab_size"'],
+    ['with a text for a number', { ...valid, vocab_size: '10' }, '"vocab_size"'],
+    ['with heads that do not divide', { ...valid, num_key_value_heads: 3 }, 'num_key_value_heads'],
+    ['with a width that does not divide', { ...valid, hidden_size: 9 }, '"hidden_size" 9 is not divisible'],
+    ['with odd heads', { ...valid, head_dim: 3 }, '"head_dim"'],
+    ['with epsilon zero', { ...valid, rms_norm_eps: 0 }, '"rms_norm_eps"'],
+    ['with a negative theta', { ...valid, rope_theta: -1 }, '"rope_theta"'],
+    ['with yarn', { ...valid, rope_scaling: { rope_type: 'yarn', factor: 4 } }, '"yarn"'],
+    ['with old linear scaling', { ...valid, rope_scaling: { type: 'linear', factor: 4 } }, '"linear"'],
+    [
+      'with llama3 without its factor',
+      { ...valid, rope_scaling: { ...llama3, factor: undefined } },
+      '"factor" is missing',
+    ],
+    ['with llama3 upside down', { ...valid, rope_scaling: { ...llama3, low_freq_factor: 4 } }, '"high_freq_factor"'],
+    ['with a number for scaling', { ...valid, rope_scaling: 2 }, '"rope_scaling"'],
+    ['with biases', { ...valid, attention_bias: true }, '"attention_bias"'],
+    ['with another activation', { ...valid, hidden_act: 'gelu' }, '"hidden_act"'],
+    ['with sliding windows', { ...valid, use_sliding_window: true }, '"use_sliding_window"'],
+    ['with mixed layers', { ...valid, layer_types: ['sliding_attention'] }, '"layer_types"'],
+    ['of a quantised model', { ...valid, quantization_config: { quant_method: 'awq' } }, '"quantization_config"'],
+    ['with tying as a text', { ...valid, tie_word_embeddings: 'yes' }, '"tie_word_embeddings"'],
+  ])('%s', (_, json, message) => {
+    expect(problemOf(() => parseHuggingFaceConfig(json, 'config.json'))).toContain(message)
+  })
+
+  test('a folder that is missing, empty or has a broken config.json', () => {
+    expect(problemOf(() => configOf(join(folder, 'gone')))).toContain('no such model folder')
+    expect(problemOf(() => configOf(written('weights.bin', '')))).toContain('not a .gguf')
+    mkdirSync(join(folder, 'empty'))
+    expect(problemOf(() => configOf(join(folder, 'empty')))).toContain('config.json: the file is missing')
+    written('empty/config.json', '{')
+    expect(problemOf(() => configOf(join(folder, 'empty')))).toContain('is not JSON')
+    written('empty/config.json', JSON.stringify(valid))
+    expect(problemOf(() => openHuggingFaceSource(join(folder, 'empty')))).toContain('neither model.safetensors')
+  })
+})
+
+describe('adapter', () => {
+  const model = tinyConfig('llama')
+  const zeros = (dims: number[]) => ({ dims, data: new Float32Array(dims[0] * dims[1]) })
+  const matrices = (layers: number, inputs = 8) =>
+    new Map(
+      Array.from({ length: layers }, (_, l) => [
+        [`l${l}.q.A`, zeros([inputs, 2])] as const,
+        [`l${l}.q.B`, zeros([2, 16])] as const,
+      ]).flat(),
+    )
+  const save = (tensors = matrices(2), changes: object = {}) => {
+    const where = join(folder, 'adapter')
+    const config = { rank: 2, alpha: 4, targets: ['q' as const], rsLora: false }
+    saveAdapter(where, { config, tensors, baseModel: 'x' })
+    const path = join(where, 'adapter_config.json')
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...changes }))
+    return where
+  }
+
+  test('the well-formed adapter of these cases is read', () => {
+    expect(loadAdapter(save(), model).tensors.size).toBe(4)
+  })
+
+  test.each<[string, object, string]>([
+    ['another kind', { peft_type: 'IA3' }, '"peft_type"'],
+    ['rank zero', { r: 0 }, '"r"'],
+    ['a fractional rank', { r: 1.5 }, '"r"'],
+    ['an absurd rank', { r: 1e9 }, '"r"'],
+    ['no alpha', { lora_alpha: null }, '"lora_alpha"'],
+    ['no targets', { target_modules: [] }, '"target_modules"'],
+    ['an expression for targets', { target_modules: '.*_proj' }, '"target_modules"'],
+    ['an unknown target', { target_modules: ['c_attn'] }, 'c_attn'],
+    ['biases', { bias: 'all' }, '"bias"'],
+    ['DoRA', { use_dora: true }, '"use_dora"'],
+    ['ranks by module', { rank_pattern: { q_proj: 4 } }, '"rank_pattern"'],
+    ['fully trained modules', { modules_to_save: ['lm_head'] }, '"modules_to_save"'],
+    ['a rank other than that of its tensors', { r: 3 }, 'another model or rank'],
+    ['a target without tensors', { target_modules: ['q_proj', 'v_proj'] }, 'v_proj.lora_A.weight is missing'],
+    ['tensors that are no target', { target_modules: ['v_proj'] }, 'v_proj.lora_A.weight is missing'],
+  ])('with %s', (_, changes, message) => {
+    expect(problemOf(() => loadAdapter(save(matrices(2), changes), model))).toContain(message)
+  })
+
+  test('of another model, damaged, or incomplete', () => {
+    expect(problemOf(() => loadAdapter(save(matrices(1)), model))).toContain('layers.1.self_attn.q_proj')
+    expect(problemOf(() => loadAdapter(save(matrices(3)), model))).toContain('unexpected tensor')
+    expect(problemOf(() => loadAdapter(save(matrices(2, 9)), model))).toContain('asks for [2, 8]')
+    const where = save()
+    writeFileSync(join(where, 'adapter_model.safetensors'), 'cut')
+    expect(problemOf(() => loadAdapter(where, model))).toContain('truncated')
+    rmSync(join(where, 'adapter_model.safetensors'))
+    expect(problemOf(() => loadAdapter(where, model))).toContain('adapter_model.safetensors')
+    rmSync(join(where, 'adapter_config.json'))
+    expect(problemOf(() => loadAdapter(where, model))).toContain('adapter_config.json: the file is missing')
+  })
+})
