@@ -79,6 +79,21 @@ describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-qwen3'])('%s', (name) => {
       }
   })
 
+  it('scores more than one run holds, with unequal numbers of continuations', async () => {
+    const jobs = [40, 25, 50].map((count, j) => ({
+      prefix: tokens(core, 4 + j, j),
+      continuations: Array.from({ length: count }, (_, k) => tokens(core, 1 + ((7 * k) % 45), 100 * j + k)),
+    }))
+    const together = await score(core, jobs, 'base', never)
+    for (const [j, { prefix, continuations }] of jobs.entries())
+      for (const k of [0, 13, continuations.length - 1]) {
+        const [[alone]] = await score(core, [{ prefix, continuations: [continuations[k]] }], 'base', never)
+        alone.forEach((value, t) => {
+          expect(Math.abs(value - together[j][k][t])).toBeLessThan(1e-4)
+        })
+      }
+  })
+
   it('decodes with a cache what a full forward pass predicts', async () => {
     // More tokens than a cache bucket, unequal prompts and unequal numbers of sequences.
     const jobs = [12, 3, 1].map((length, j) => ({ prompt: tokens(core, length, j), seeds: [1, 2, 3, 4].slice(j) }))

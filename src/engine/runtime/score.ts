@@ -95,11 +95,11 @@ function rectangles(
   users: readonly Suffix[][],
 ): { users: { from: number; to: number }; first: number; last: number }[] {
   const out: { users: { from: number; to: number }; first: number; last: number }[] = []
-  const columns = Math.max(...users.map((s) => s.length))
   const perUser = Math.max(...users.map((s) => s.length * longest(s)))
   const usersPerRun = Math.max(1, Math.min(users.length, Math.floor(SUFFIX_ROWS / perUser)))
   for (let from = 0; from < users.length; from += usersPerRun) {
     const to = Math.min(users.length, from + usersPerRun)
+    const columns = Math.max(...users.slice(from, to).map((s) => s.length))
     const rows = (first: number, last: number) =>
       (to - from) * (last - first) * Math.max(...users.slice(from, to).map((s) => longest(s.slice(first, last))))
     for (let first = 0; first < columns; ) {
