@@ -34,7 +34,7 @@ export function profileCommand(): Command {
 
 async function runProfile(flags: ProfileFlags): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  if (flags.model !== undefined && flags.logs === undefined)
+  if (flags.model !== undefined && flags.run === undefined && flags.logs === undefined)
     throw new BumpError('--logs is required with --model: name the interaction logs', { exitCode: 2 })
   await interruptible(
     () => say('stopping; the profiles written so far are kept, the same command goes on. Ctrl-C again stops at once'),

@@ -9,7 +9,7 @@ import { advantages, varies } from './advantages.ts'
 import type { TrainConfig } from './config.ts'
 
 /** One sampled profile with all that the update and the log need. */
-export interface Rollout {
+interface Rollout {
   profile: string
   completion: Completion
   reward: RolloutReward

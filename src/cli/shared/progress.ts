@@ -13,7 +13,10 @@ export interface Progress {
 
 /** The view that fits `stream`: live on a terminal, lines elsewhere. `steps`: all steps of the run. */
 export function trainProgress(steps: number, stream: NodeJS.WriteStream = process.stderr): Progress {
-  return stream.isTTY ? liveView(steps, stream) : plainLines(steps, (line) => void stream.write(`${line}\n`))
+  // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
+  return stream.isTTY && stream.columns > 0 && stream.rows > 0
+    ? liveView(steps, stream)
+    : plainLines(steps, (line) => void stream.write(`${line}\n`))
 }
 
 const number = (value: unknown, digits = 3): string => (typeof value === 'number' ? value.toFixed(digits) : '-')

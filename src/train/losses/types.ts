@@ -1,7 +1,7 @@
 // What a GRPO loss is: the token loss that the language model differentiates, and the weight of each token in it.
 import type { TokenLoss } from '../../llm/contract.ts'
 
-export interface LossOptions {
+interface LossOptions {
   /** A probability ratio below 1 − clipLow gives no further gradient. */
   clipLow: number
   /** A probability ratio above 1 + clipHigh gives no further gradient. */
@@ -11,7 +11,7 @@ export interface LossOptions {
 }
 
 /** Sizes of the global batch of one optimiser step. Masked completions and dropped groups do not count. */
-export interface BatchSize {
+interface BatchSize {
   /** Completions that give a gradient. */
   sequences: number
   /** Their tokens. */

@@ -23,7 +23,7 @@ import { CancelledError } from '../../util/errors.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
 import { referenceLoss } from '../losses/reference.ts'
 
-export const TOPICS = [
+const TOPICS = [
   ['coffee', 'espresso', 'beans'],
   ['trains', 'stations', 'rails'],
   ['gardens', 'roses', 'soil'],
