@@ -13,7 +13,7 @@ export interface Database {
 
 /** Opens a database; `folder` holds its spill files and, where `onDisk`, its tables. */
 export async function openDatabase(folder: string, onDisk: boolean): Promise<Database> {
-  const megabytes = Math.round(Math.min(2048, Math.max(512, totalmem() / 4 / 2 ** 20)))
+  const megabytes = Math.round(Math.min(1024, Math.max(256, totalmem() / 4 / 2 ** 20)))
   const instance = await DuckDBInstance.create(onDisk ? join(folder, 'staging.duckdb') : ':memory:', {
     threads: '2',
     memory_limit: `${megabytes}MB`,

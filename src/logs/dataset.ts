@@ -105,11 +105,16 @@ async function canonicalise(
       `no usable user in these logs: none of ${staged.records} records has both a user and a text (${user})`,
     )
   }
-  // A record without a time goes right after the record of the same user that stands before it in the file.
+  // A record without a time goes right after the record of the same user that stands before it in the file. The
+  // window for it costs memory, so only logs with some such records pay for it.
+  const [{ timed }] = await query(database.connection, 'SELECT count(time)::INTEGER AS timed FROM canonical')
+  const ordered =
+    Number(timed) === interactions || Number(timed) === 0
+      ? 'SELECT *, time AS place FROM canonical'
+      : 'SELECT *, last_value(time IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY position) AS place FROM canonical'
   await database.connection.run(
-    `COPY (SELECT user_id, time, position, text, metadata FROM (
-       SELECT *, last_value(time IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY position) AS place FROM canonical)
-     ORDER BY user_id, place NULLS FIRST, position) TO ${sqlString(parquet)} (FORMAT parquet, COMPRESSION zstd)`,
+    `COPY (SELECT user_id, time, position, text, metadata FROM (${ordered})
+     ORDER BY user_id, place NULLS FIRST, position) TO ${sqlString(parquet)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10240)`,
   )
   const [{ users }] = await query(
     database.connection,

@@ -40,7 +40,8 @@ export async function inspectLogs(source: LogSource, options: UserSplitOptions):
     const [span] = await dataset.query('SELECT min(time) AS low, max(time) AS high FROM interactions')
     const samples = await dataset.query(
       `SELECT user_id, time, text, metadata FROM (
-         SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY md5(text), position) AS nth FROM interactions)
+         SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY md5(text), position) AS nth FROM interactions
+         WHERE user_id IN (SELECT user_id FROM (SELECT DISTINCT user_id FROM interactions) ORDER BY md5(user_id) LIMIT 5))
        ORDER BY nth, md5(user_id), user_id LIMIT 5`,
     )
     const skips = new SkipCounter()
