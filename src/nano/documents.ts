@@ -42,7 +42,7 @@ export interface DocumentOptions {
 
 /** Groups of one kind in a batch, and completions in each of them. */
 const RECIPE: Record<DocumentKind, { groups: number; completions: number }> = {
-  profile: { groups: 8, completions: 6 },
+  profile: { groups: 10, completions: 6 },
   whole: { groups: 3, completions: 1 },
   likelihood: { groups: 12, completions: 6 },
   history: { groups: 3, completions: 4 },

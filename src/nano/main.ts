@@ -16,9 +16,9 @@ const ASSETS = fileURLToPath(new URL('../../assets', import.meta.url))
 
 const USAGE = `npm run nano -- [options]: trains the nano model from scratch and writes assets/nano and assets/example/log.jsonl
 
-  --steps N            optimiser steps (default 3000)
-  --minutes N          end earlier, after N minutes of training (default 50)
-  --learning-rate X    peak of the cosine schedule (default 2e-3)
+  --steps N            optimiser steps (default 2200)
+  --minutes N          end earlier, after N minutes of training (default 40)
+  --learning-rate X    peak of the cosine schedule (default 3e-3)
   --seed N             weights and training text (default 1)
   --work FOLDER        checkpoints (default runs/nano)
   --resume             go on from the last checkpoint in the work folder
@@ -39,9 +39,9 @@ function readFlags() {
   try {
     const { values } = parseArgs({
       options: {
-        steps: { type: 'string', default: '3000' },
-        minutes: { type: 'string', default: '50' },
-        'learning-rate': { type: 'string', default: '2e-3' },
+        steps: { type: 'string', default: '2200' },
+        minutes: { type: 'string', default: '40' },
+        'learning-rate': { type: 'string', default: '3e-3' },
         seed: { type: 'string', default: '1' },
         work: { type: 'string', default: join('runs', 'nano') },
         resume: { type: 'boolean', default: false },

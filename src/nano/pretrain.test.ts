@@ -12,7 +12,7 @@ describe('pre-training', () => {
   })
 
   it('teaches short histories and true profiles first', () => {
-    expect(curriculum(0.1).historyLength).toEqual([3, 8])
+    expect(curriculum(0.1).historyLength).toEqual([2, 8])
     expect(curriculum(0.1).mixture.true).toBeGreaterThan(0.5)
     expect(curriculum(0.9).mixture.true).toBeLessThan(0.5)
   })

@@ -44,7 +44,7 @@ export function learningRateShare(step: number, done: number): number {
 
 /** What is taught at a point of the training, 0 to 1: short histories and true profiles first. */
 export function curriculum(done: number): Pick<DocumentOptions, 'mixture' | 'historyLength'> {
-  return { mixture: done < 0.6 ? MOSTLY_TRUE : MEDIOCRE, historyLength: done < 0.2 ? [3, 8] : [4, 17] }
+  return { mixture: done < 0.7 ? MOSTLY_TRUE : MEDIOCRE, historyLength: done < 0.5 ? [2, 8] : [4, 17] }
 }
 
 function readProgress(path: string, seed: number): Progress {
