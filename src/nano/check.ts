@@ -11,12 +11,12 @@ const NEGATIVES = 8
 const HISTORY = 12
 
 /** Mean NDCG in both directions. */
-export interface Ndcg {
+interface Ndcg {
   forward: number
   backward: number
 }
 
-export interface SelfCheck {
+interface SelfCheck {
   /** Value of a random order of one positive among NEGATIVES others. */
   chance: number
   /** What the likelihood judge makes of profiles whose truth is known, and of the history itself. */

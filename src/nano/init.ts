@@ -52,7 +52,7 @@ export function initialWeights(config: ModelConfig, seed: number): Map<string, F
 }
 
 /** Trains the tokenizer and writes all of a model folder but its weights and shape. */
-export function writeTokenizer(folder: string): void {
+function writeTokenizer(folder: string): void {
   const vocabulary = trainBpe(tokenizerTexts(1), NANO_CONFIG.vocab)
   const ids = { bos_token_id: SPECIAL_TOKENS.indexOf('<|bos|>'), eos_token_id: SPECIAL_TOKENS.indexOf('<|eos|>') }
   const files = {

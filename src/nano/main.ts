@@ -16,8 +16,8 @@ const ASSETS = fileURLToPath(new URL('../../assets', import.meta.url))
 
 const USAGE = `npm run nano -- [options]: trains the nano model from scratch and writes assets/nano and assets/example/log.jsonl
 
-  --steps N            optimiser steps (default 2200)
-  --minutes N          end earlier, after N minutes of training (default 40)
+  --steps N            optimiser steps (default 1500)
+  --minutes N          end earlier, after N minutes of training (default 90)
   --learning-rate X    peak of the cosine schedule (default 3e-3)
   --seed N             weights and training text (default 1)
   --work FOLDER        checkpoints (default runs/nano)
@@ -39,8 +39,8 @@ function readFlags() {
   try {
     const { values } = parseArgs({
       options: {
-        steps: { type: 'string', default: '2200' },
-        minutes: { type: 'string', default: '40' },
+        steps: { type: 'string', default: '1500' },
+        minutes: { type: 'string', default: '90' },
         'learning-rate': { type: 'string', default: '3e-3' },
         seed: { type: 'string', default: '1' },
         work: { type: 'string', default: join('runs', 'nano') },

@@ -9,7 +9,7 @@ import { seedFrom } from '../util/random.ts'
 import { heldOutLoss } from './check.ts'
 import { type DocumentOptions, MEDIOCRE, MOSTLY_TRUE, makeBatch } from './documents.ts'
 
-export interface PretrainOptions {
+interface PretrainOptions {
   steps: number
   /** Upper bound of the training time; the learning rate then falls with the time. */
   minutes: number
