@@ -53,6 +53,7 @@ describe("the demo's report", () => {
       before: all(0.5),
       after: all(0.8),
       difference: all(0.3),
+      controls: { history: all(0.9), mismatched: all(0.47) },
       chance: { forward: 0.473, backward: 0.473 },
       users: 3,
       steps: 20,

@@ -13,6 +13,10 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-main-'))
   mkdirSync(join(folder, 'damaged'))
   writeFileSync(join(folder, 'damaged', 'config.json'), '{"config":')
+  const records = ['u1', 'u2', 'u3'].flatMap((user) =>
+    [1, 2, 3, 4, 5].map((n) => ({ user, text: `${user} wrote ${n}` })),
+  )
+  writeFileSync(join(folder, 'log.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''))
   mkdirSync(join(folder, 'empty'))
   writeFileSync(join(folder, 'empty', 'config.json'), JSON.stringify({ config: { name: 'x' } }))
 })
@@ -51,6 +55,11 @@ describe('mistakes', () => {
     [['train', '--logs', 'a.csv', '--model', 'm', '--format', 'xml'], 2, /Allowed choices are jsonl/],
     [['train', '--logs', 'none.csv', '--model', 'm'], 1, /none\.csv: no such file/],
     [['train', '--logs', 'a.csv', '--model', 'm', '--set', 'optim.lr=1'], 2, /unknown key optim\.lr/],
+    [
+      ['train', '--logs', 'DIR/log.jsonl', '--test-logs', 'DIR/log.jsonl', '--model', 'm'],
+      1,
+      /3 users stand in the logs of training and in those of the test \(u\d/,
+    ],
     [['profile'], 2, /give either --run .* or --model/],
     [['profile', '--run', 'a', '--model', 'b'], 2, /give either --run .* or --model/],
     [['profile', '--model', 'b'], 2, /--logs is required with --model/],

@@ -14,7 +14,7 @@ import { trainCommand } from './train.ts'
 const HELP = `
 Examples:
   bump demo
-  bump logs inspect --logs posts.jsonl
+  bump logs inspect posts.jsonl
   bump judge check --logs posts.jsonl --model ./SmolLM2-135M-Instruct
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --name posts
   bump profile --run runs/posts --out profiles.jsonl

@@ -5,8 +5,10 @@ import { stringify } from 'yaml'
 import type { LanguageModel } from '../llm/contract.ts'
 import { openModel } from '../llm/onnx/open.ts'
 import { loadUsers } from '../logs/load.ts'
+import type { UserSplit } from '../logs/types.ts'
+import type { TrainConfig } from '../train/config.ts'
 import { train } from '../train/grpo.ts'
-import { CancelledError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import { seedFrom } from '../util/random.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
@@ -25,6 +27,7 @@ Examples:
   bump train --logs reviews.parquet --user user_id --time ts --text "title || ': ' || body" --model ./SmolLM2-135M-Instruct
   bump train --logs posts.jsonl --model HuggingFaceTB/SmolLM2-135M-Instruct --name posts --steps 100
   bump train --config train.yaml --set optim.loss=gspo --set rollout.groupSize=16 --dry-run
+  bump train --logs train.json --test-logs dev.json --text title --model ./SmolLM2-135M-Instruct
   bump train --resume --name posts
 `
 
@@ -34,6 +37,7 @@ export function trainCommand(): Command {
     'train a profile generator on interaction logs with GRPO under the bidirectional reward',
   )
   addLogFlags(command)
+    .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'the policy: a Hugging Face folder, a .gguf file or a hub name')
     .option('--judge-model <where>', 'another model as the judge (default: the frozen base of the policy)')
     .option('--name <name>', 'name of the run (default: from log and model)')
@@ -55,6 +59,23 @@ function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }
 
+/** The users of a run: from one log, or with the test's users from logs of their own. */
+async function loadSplit(config: TrainConfig, say: (line: string) => void): Promise<UserSplit> {
+  const { testPaths, ...source } = config.logs
+  const { split, report } = await loadUsers(source, testPaths ? { ...config.split, test: 0 } : config.split)
+  for (const line of reportLines(report)) say(line)
+  if (!testPaths) return split
+  const tested = await loadUsers({ ...source, paths: testPaths }, { ...config.split, validation: 0, test: 0 })
+  for (const line of reportLines(tested.report)) say(`test: ${line}`)
+  const known = new Set([...split.train, ...split.validation].map(({ id }) => id))
+  const both = tested.split.train.filter(({ id }) => known.has(id)).map(({ id }) => id)
+  if (both.length > 0)
+    throw new BumpError(
+      `${both.length} users stand in the logs of training and in those of the test (${both.slice(0, 5).join(', ')}): the test would not measure unseen people. Take them out of one.`,
+    )
+  return { ...split, test: tested.split.train }
+}
+
 async function runTrain(flags: TrainFlags & { dryRun?: boolean; threads?: number }): Promise<void> {
   const config = resolveTrainConfig(flags)
   if (flags.dryRun) return void process.stdout.write(stringify(config))
@@ -66,8 +87,7 @@ async function runTrain(flags: TrainFlags & { dryRun?: boolean; threads?: number
     await interruptible(
       () => say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
       async (signal) => {
-        const { split, report } = await loadUsers(config.logs, config.split)
-        for (const line of reportLines(report)) say(line)
+        const split = await loadSplit(config, say)
         say(
           `${split.train.length} users to train on, ${split.validation.length} for validation, ${split.test.length} for the test`,
         )

@@ -33,6 +33,8 @@ const trainableSchema = z.discriminatedUnion('type', [
 const logsSchema = z.strictObject({
   /** Files, globs or addresses. */
   paths: z.array(z.string().min(1)).min(1),
+  /** Logs of the users of the final test; then no user of `paths` is tested. None may stand in both. */
+  testPaths: z.array(z.string().min(1)).min(1).optional(),
   /** Default: told from name and content. */
   format: z.enum(LOG_FORMATS).optional(),
   /** Column or SQL expression of the user; default: a column of a usual name. */

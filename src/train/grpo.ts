@@ -10,7 +10,14 @@ import { BumpError, CancelledError } from '../util/errors.ts'
 import { batchUsers, collectBatch } from './batch.ts'
 import type { TrainConfig } from './config.ts'
 import { dataDigest } from './digest.ts'
-import { compareMeasurements, measure, measuredUsers, validationMetrics, validationScore } from './measure.ts'
+import {
+  compareMeasurements,
+  measure,
+  measureControls,
+  measuredUsers,
+  validationMetrics,
+  validationScore,
+} from './measure.ts'
 import { batchMetrics, batchTokens, rolloutRecords } from './metrics.ts'
 import { checkpointPath, type LoopState, RunFolder, type RunHeader } from './run-folder.ts'
 import { peakMemoryBytes, profileRecords, type Summary } from './summary.ts'
@@ -193,9 +200,11 @@ class Loop {
     const bestStep = this.state.best?.step ?? this.state.step
     await model.loadState(checkpointPath(this.folder.path, bestStep))
     const after = await measure(model, this.judge, testUsers, config, 'policy', signal)
+    const controls = await measureControls(model.tokenizer, this.judge, testUsers, after.profiles, config, signal)
     this.spend('test', (performance.now() - started) / 1000)
     const summary: Summary = {
       ...compareMeasurements(before, after, config.split.seed),
+      controls,
       chance: before.chance,
       users: testUsers.length,
       steps: this.state.step,

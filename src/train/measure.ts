@@ -1,10 +1,11 @@
 // Measures the generator on users never trained on: one profile each, NDCG both ways. Validation and the final test.
 import type { Judge } from '../judge/types.ts'
-import type { LanguageModel, WeightSet } from '../llm/contract.ts'
+import type { LanguageModel, Tokenizer, WeightSet } from '../llm/contract.ts'
 import type { User } from '../logs/types.ts'
 import { generateProfiles } from '../profiler/generate.ts'
 import { profileSeeds } from '../profiler/profile-users.ts'
 import { evaluateProfiles, type ProfileEvaluation } from '../reward/evaluate-profiles.ts'
+import { historyText } from '../reward/judge-check.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { bootstrapInterval, type Interval, mean } from '../util/stats.ts'
 import type { TrainConfig } from './config.ts'
@@ -39,17 +40,7 @@ export async function measure(
     signal,
   })
   const profiles = generated.map((user) => user.profiles[0])
-  const evaluation = await evaluateProfiles(
-    users.map(({ id, heldOut }) => ({ id, heldOut: heldOut.map(({ text }) => text) })),
-    profiles,
-    judge,
-    {
-      positives: config.reward.positives,
-      negatives: config.reward.negatives,
-      seed: seedFrom(config.split.seed, 'pools'),
-      signal,
-    },
-  )
+  const evaluation = await evaluateProfiles(poolUsers(users), profiles, judge, { ...poolOptions(config), signal })
   return { ...evaluation, profiles, lengths: generated.map(({ completions }) => completions[0].tokens.length) }
 }
 
@@ -79,28 +70,78 @@ export interface DirectionIntervals {
   both: Interval
 }
 
-/** Before, after and their paired difference, over the same users in the same pools. */
-export function compareMeasurements(
-  before: Measurement,
-  after: Measurement,
-  seed: number,
-): Record<'before' | 'after' | 'difference', DirectionIntervals> {
-  const intervals = (value: (user: number, direction: 'forward' | 'backward') => number): DirectionIntervals => {
-    const forward = before.users.map((_, u) => value(u, 'forward'))
-    const backward = before.users.map((_, u) => value(u, 'backward'))
-    const options = { seed: seedFrom('bootstrap', seed) }
-    return {
-      forward: bootstrapInterval(forward, options),
-      backward: bootstrapInterval(backward, options),
-      both: bootstrapInterval(
-        forward.map((score, u) => (score + backward[u]) / 2),
-        options,
-      ),
-    }
-  }
+type PerUser = (user: number, direction: 'forward' | 'backward') => number
+
+function intervalsOver(users: number, value: PerUser, seed: number): DirectionIntervals {
+  const all = [...Array(users).keys()]
+  const forward = all.map((u) => value(u, 'forward'))
+  const backward = all.map((u) => value(u, 'backward'))
+  const options = { seed: seedFrom('bootstrap', seed) }
   return {
-    before: intervals((u, direction) => before.users[u][direction]),
-    after: intervals((u, direction) => after.users[u][direction]),
-    difference: intervals((u, direction) => after.users[u][direction] - before.users[u][direction]),
+    forward: bootstrapInterval(forward, options),
+    backward: bootstrapInterval(backward, options),
+    both: bootstrapInterval(
+      forward.map((score, u) => (score + backward[u]) / 2),
+      options,
+    ),
   }
 }
+
+/** Intervals of one evaluation. */
+export function directionIntervals(evaluation: ProfileEvaluation, seed: number): DirectionIntervals {
+  return intervalsOver(evaluation.users.length, (u, direction) => evaluation.users[u][direction], seed)
+}
+
+/** Before, after and their paired difference, over the same users in the same pools. */
+export function compareMeasurements(
+  before: ProfileEvaluation,
+  after: ProfileEvaluation,
+  seed: number,
+): Record<'before' | 'after' | 'difference', DirectionIntervals> {
+  return {
+    before: directionIntervals(before, seed),
+    after: directionIntervals(after, seed),
+    difference: intervalsOver(
+      before.users.length,
+      (u, direction) => after.users[u][direction] - before.users[u][direction],
+      seed,
+    ),
+  }
+}
+
+/**
+ * What a profile is measured against: the raw history in its place (as many tokens as the generator saw), and the
+ * control in which every user has another user's profile, which must be at chance. Fewer than 3 users have no control.
+ */
+export async function measureControls(
+  tokenizer: Tokenizer,
+  judge: Judge,
+  users: readonly User[],
+  profiles: readonly string[],
+  config: TrainConfig,
+  signal?: AbortSignal,
+): Promise<{ history: DirectionIntervals; mismatched: DirectionIntervals | null }> {
+  const evaluate = (texts: readonly string[], mismatched: boolean) =>
+    evaluateProfiles(poolUsers(users), texts, judge, { ...poolOptions(config), mismatched, signal })
+  const histories = users.map(({ history }) =>
+    historyText(
+      history.map(({ text }) => text),
+      tokenizer,
+      config.prompt.historyTokens,
+    ),
+  )
+  return {
+    history: directionIntervals(await evaluate(histories, false), config.split.seed),
+    mismatched: users.length < 3 ? null : directionIntervals(await evaluate(profiles, true), config.split.seed),
+  }
+}
+
+const poolUsers = (users: readonly User[]) =>
+  users.map(({ id, heldOut }) => ({ id, heldOut: heldOut.map(({ text }) => text) }))
+
+/** Equal users get equal pools, whatever the profiles: evaluations are paired. */
+const poolOptions = (config: TrainConfig) => ({
+  positives: config.reward.positives,
+  negatives: config.reward.negatives,
+  seed: seedFrom(config.split.seed, 'pools'),
+})

@@ -11,6 +11,12 @@ export interface Summary {
   after: DirectionIntervals
   /** after − before, paired by user. */
   difference: DirectionIntervals
+  controls: {
+    /** The raw history in the profile's place. */
+    history: DirectionIntervals
+    /** After, with every user given another user's profile: must be at chance. */
+    mismatched: DirectionIntervals | null
+  }
   /** NDCG of a random order in the same pools. */
   chance: { forward: number; backward: number }
   /** Test users measured. */

@@ -39,6 +39,7 @@ it('ends with a table of the test users', () => {
     before: directions,
     after: directions,
     difference: directions,
+    controls: { history: directions, mismatched: null },
     chance: { forward: 0.47, backward: 0.49 },
     users: 12,
     steps: 1,
@@ -51,6 +52,6 @@ it('ends with a table of the test users', () => {
     data: {},
   })
   expect(table).toContain('NDCG of 12 users never trained on')
-  expect(table).toMatch(/ {2}difference {2}0\.500 \[0\.400, 0\.600\]/)
-  expect(table).toMatch(/ {2}chance {6}0\.470 +0\.490 +0\.480/)
+  expect(table).toMatch(/ {2}difference {3}0\.500 \[0\.400, 0\.600\]/)
+  expect(table).toMatch(/ {2}chance {7}0\.470 +0\.490 +0\.480/)
 })

@@ -1,26 +1,32 @@
 // The end of a training run on the terminal: NDCG of users never trained on, before and after, beside chance.
 import { formatInterval } from '../../reward/judge-check.ts'
+import type { DirectionIntervals } from '../../train/measure.ts'
 import type { Summary } from '../../train/summary.ts'
 
 /** summary.json as a table. */
 export function summaryTable(summary: Summary): string {
   const row = (name: string, forward: string, backward: string, both: string) =>
-    `  ${name.padEnd(12)}${forward.padEnd(26)}${backward.padEnd(26)}${both}`.trimEnd()
+    `  ${name.padEnd(13)}${forward.padEnd(26)}${backward.padEnd(26)}${both}`.trimEnd()
   const { chance } = summary
-  const lines = (['before', 'after', 'difference'] as const).map((name) => {
-    const { forward, backward, both } = summary[name]
-    return row(name, formatInterval(forward), formatInterval(backward), formatInterval(both))
-  })
+  const intervals = (name: string, { forward, backward, both }: DirectionIntervals) =>
+    row(name, formatInterval(forward), formatInterval(backward), formatInterval(both))
+  const { history, mismatched } = summary.controls
   return [
     `NDCG of ${summary.users} users never trained on, with bootstrap 95 % intervals`,
     row('', 'forward', 'backward', 'both'),
-    ...lines,
+    intervals('before', summary.before),
+    intervals('after', summary.after),
+    intervals('difference', summary.difference),
     row(
       'chance',
       chance.forward.toFixed(3),
       chance.backward.toFixed(3),
       ((chance.forward + chance.backward) / 2).toFixed(3),
     ),
+    ...(mismatched ? [intervals('mismatched', mismatched)] : []),
+    intervals('raw history', history),
+    '',
+    "mismatched: every user with another user's profile, must be near chance; raw history: the history in the profile's place",
     '',
   ].join('\n')
 }

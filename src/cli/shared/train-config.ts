@@ -19,6 +19,7 @@ export interface TrainFlags extends LogFlags {
   preset?: string
   model?: string
   judgeModel?: string
+  testLogs?: string[]
   name?: string
   steps?: string
   seed?: string
@@ -32,6 +33,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['preset', 'preset', 'text'],
   ['name', 'name', 'text'],
   ['logs', 'logs.paths', 'text'],
+  ['testLogs', 'logs.testPaths', 'text'],
   ['format', 'logs.format', 'text'],
   ['user', 'logs.user', 'text'],
   ['time', 'logs.time', 'text'],
