@@ -2,14 +2,16 @@
 // Needs Node and npm only; run by `npm run demo` and `npm test`, safe to run any number of times.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
-  console.error(`bump needs Node 20.19 or newer; this is ${process.version}. Install a newer Node and run the command again.`)
+  console.error(
+    `bump needs Node 20.19 or newer; this is ${process.version}. Install a newer Node and run the command again.`,
+  )
   process.exit(1)
 }
 
@@ -56,5 +58,9 @@ step('install', digest(['package.json', 'package-lock.json']), 'node_modules', (
 )
 step('build', digest(['tsconfig.json', 'tsconfig.build.json', ...sources('src')]), 'dist', () => {
   rmSync(join(root, 'dist'), { recursive: true, force: true })
-  run('building dist/', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'])
+  run('building dist/', process.execPath, [
+    join('node_modules', 'typescript', 'bin', 'tsc'),
+    '-p',
+    'tsconfig.build.json',
+  ])
 })

@@ -34,7 +34,7 @@ export function benchModel(): string {
 }
 
 /** Parameters of all linear layers (no embedding), of the adapter at a rank, and of the head. */
-export function sizes(rank: number) {
+function sizes(rank: number) {
   const c = SMOLLM2_135M
   const pairs = [
     [c.hidden, c.heads * c.headDim],

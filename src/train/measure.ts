@@ -88,7 +88,7 @@ function intervalsOver(users: number, value: PerUser, seed: number): DirectionIn
 }
 
 /** Intervals of one evaluation. */
-export function directionIntervals(evaluation: ProfileEvaluation, seed: number): DirectionIntervals {
+function directionIntervals(evaluation: ProfileEvaluation, seed: number): DirectionIntervals {
   return intervalsOver(evaluation.users.length, (u, direction) => evaluation.users[u][direction], seed)
 }
 

@@ -11,7 +11,7 @@ import type { Attend } from './layer.ts'
 const MASKED = -1e9
 
 /** [L,L] additive causal mask: 0 where column ≤ row. */
-export function causalMask(g: Graph, length: Value): Value {
+function causalMask(g: Graph, length: Value): Value {
   const index = g.op('Range', [g.ints(0), g.op('Squeeze', [length]), g.ints(1)])
   const allowed = g.op('LessOrEqual', [
     g.op('Unsqueeze', [index, g.ints([0])]),

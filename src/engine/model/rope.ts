@@ -4,7 +4,7 @@ import type { Graph } from '../graph/graph.ts'
 import type { Rotary } from '../graph/operators.ts'
 
 /** [headDim/2] angle per position of every pair of dimensions (radians). */
-export function inverseFrequencies(c: ModelConfig): Float64Array {
+function inverseFrequencies(c: ModelConfig): Float64Array {
   const half = c.headDim / 2
   const out = new Float64Array(half)
   for (let d = 0; d < half; d++) {

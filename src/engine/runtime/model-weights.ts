@@ -22,13 +22,13 @@ export interface OwnedTensor {
 
 export type LoraSettings = Extract<Trainable, { type: 'lora' }>
 
-export function loraShape(settings: LoraSettings): LoraShape {
+function loraShape(settings: LoraSettings): LoraShape {
   const { rank, alpha, rsLora, targets } = settings
   return { rank, scale: alpha / (rsLora ? Math.sqrt(rank) : rank), targets }
 }
 
 /** A new adapter: A uniform in ±1/√inputs (PEFT's initialisation), B zero, so that the policy begins as the base. */
-export function newAdapter(c: ModelConfig, settings: LoraSettings): Map<string, OwnedTensor> {
+function newAdapter(c: ModelConfig, settings: LoraSettings): Map<string, OwnedTensor> {
   const out = new Map<string, OwnedTensor>()
   for (const [name, dims] of loraShapes(c, loraShape(settings))) {
     const data = new Float32Array(dims[0] * dims[1])

@@ -5,7 +5,7 @@ import { HEAD_CHUNKS, type LossKind } from '../model/loss-head.ts'
 import { rotaryRows } from '../model/rope.ts'
 import { type Feeds, floats, longs } from './tensors.ts'
 
-export interface PackCompletion {
+interface PackCompletion {
   tokens: ArrayLike<number>
   advantage: number
   weights: ArrayLike<number>
