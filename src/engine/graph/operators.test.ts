@@ -1,0 +1,119 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { describe, expect, it } from 'vitest'
+import { normals, seedFrom } from '../../util/random.ts'
+import { Graph, type Value } from './graph.ts'
+import * as o from './operators.ts'
+
+type Shapes = Record<string, number[]>
+/** Builds the operator on differentiable inputs; returns its output and that output's size. */
+type Build = (g: Graph, v: Record<string, Value>) => Value
+
+const longs = (g: Graph, values: number[]) => g.ints(values)
+
+const CASES: Record<string, { inputs: Shapes; output: number[]; build: Build }> = {
+  matmul: { inputs: { a: [3, 4], b: [4, 5] }, output: [3, 5], build: (g, v) => o.matmul(g, v.a, v.b) },
+  'matmul with transposed b and a factor': {
+    inputs: { a: [3, 4], b: [5, 4] },
+    output: [3, 5],
+    build: (g, v) => o.matmul(g, v.a, v.b, { transposeB: true, alpha: 0.7 }),
+  },
+  'matmul of batches': {
+    inputs: { a: [2, 3, 4], b: [2, 4, 2] },
+    output: [2, 3, 2],
+    build: (g, v) => o.matmul(g, v.a, v.b, { rank: 3, alpha: -1.5 }),
+  },
+  'matmul with itself': { inputs: { a: [3, 3] }, output: [3, 3], build: (g, v) => o.matmul(g, v.a, v.a) },
+  add: { inputs: { a: [2, 3], b: [2, 3] }, output: [2, 3], build: (g, v) => o.add(g, v.a, v.b) },
+  'a value used twice': { inputs: { a: [2, 3] }, output: [2, 3], build: (g, v) => o.add(g, v.a, o.add(g, v.a, v.a)) },
+  addBias: { inputs: { x: [4, 3], bias: [3] }, output: [4, 3], build: (g, v) => o.addBias(g, v.x, v.bias) },
+  reshape: {
+    inputs: { x: [2, 6] },
+    output: [3, 4],
+    build: (g, v) => o.reshape(g, v.x, longs(g, [3, 4]), longs(g, [2, 6])),
+  },
+  transpose: { inputs: { x: [2, 3, 4] }, output: [4, 2, 3], build: (g, v) => o.transpose(g, v.x, [2, 0, 1]) },
+  'splitRows, both parts used': {
+    inputs: { x: [5, 2] },
+    output: [5, 2],
+    build: (g, v) => {
+      const sizes = longs(g, [2, 3])
+      const [a, b] = o.splitRows(g, v.x, sizes)
+      return o.concatRows(g, b, o.gatedSilu(g, a, a), longs(g, [3, 2]))
+    },
+  },
+  'splitRows, one part used': {
+    inputs: { x: [5, 2] },
+    output: [3, 2],
+    build: (g, v) => o.splitRows(g, v.x, longs(g, [2, 3]))[1],
+  },
+  'gatherRows with repeated ids': {
+    inputs: { table: [4, 3] },
+    output: [5, 3],
+    build: (g, v) => o.gatherRows(g, v.table, longs(g, [1, 3, 1, 1, 0])),
+  },
+  rmsNorm: {
+    inputs: { x: [4, 6], w: [6] },
+    output: [4, 6],
+    build: (g, v) => o.rmsNorm(g, v.x, v.w, 1e-5, 6),
+  },
+  gatedSilu: { inputs: { a: [3, 4], b: [3, 4] }, output: [3, 4], build: (g, v) => o.gatedSilu(g, v.a, v.b) },
+  rotary: {
+    inputs: { x: [3, 8] },
+    output: [3, 8],
+    build: (g, v) => {
+      const angles = Float64Array.from({ length: 12 }, (_, i) => (Math.floor(i / 4) + 1) * (i % 2 ? 0.3 : 1.1))
+      const constant = (name: string, f: (x: number) => number) =>
+        g.initializer(name, [3, 1, 4], new Uint8Array(angles.map(f).buffer))
+      return o.rotary(g, v.x, 2, 4, { cos: constant('cos', Math.cos), sin: constant('sin', Math.sin) })
+    },
+  },
+}
+
+const size = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1)
+
+describe('f64 gradients against central differences', () => {
+  it.each(Object.keys(CASES))('%s', async (name) => {
+    const { inputs, output, build } = CASES[name]
+    const g = new Graph('f64')
+    const values = Object.fromEntries(
+      Object.entries(inputs).map(([key, dims]) => [key, g.input(key, dims, 'f64', true)]),
+    )
+    const y = build(g, values)
+    const seed = g.input('seed', output)
+    g.output(g.op('ReduceSum', [g.op('Mul', [y, seed])], { keepdims: 0 }), 'loss', [])
+    const gradients = g.backward([[y, seed]])
+    for (const [key, dims] of Object.entries(inputs)) g.output(gradients.get(key)!, `d.${key}`, dims)
+    const session = await InferenceSession.create(g.encode(), { intraOpNumThreads: 1, logSeverityLevel: 3 })
+    const arrays = Object.fromEntries(
+      Object.entries({ ...inputs, seed: output }).map(([key, dims]) => [
+        key,
+        normals(new Float64Array(size(dims)), 1, seedFrom('operator', name, key)),
+      ]),
+    )
+    const run = () =>
+      session.run(
+        Object.fromEntries(
+          Object.entries(arrays).map(([key, data]) => [
+            key,
+            new Tensor('float64', data, { ...inputs, seed: output }[key]),
+          ]),
+        ),
+      )
+    const exact = await run()
+    const step = 1e-5
+    for (const key of Object.keys(inputs)) {
+      const gradient = exact[`d.${key}`].data as Float64Array
+      for (let i = 0; i < gradient.length; i++) {
+        const kept = arrays[key][i]
+        arrays[key][i] = kept + step
+        const above = Number((await run()).loss.data[0])
+        arrays[key][i] = kept - step
+        const below = Number((await run()).loss.data[0])
+        arrays[key][i] = kept
+        expect(Math.abs((above - below) / (2 * step) - gradient[i])).toBeLessThan(
+          1e-6 * Math.max(1, Math.abs(gradient[i])),
+        )
+      }
+    }
+  })
+})
