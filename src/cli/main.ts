@@ -80,13 +80,15 @@ const SYSTEM: Record<string, string> = {
 
 function report(error: unknown): number {
   const say = (message: string): void => void process.stderr.write(`${message}\n`)
+  // A message quotes input, whose control characters could steer the terminal.
+  const plain = (message: string): string => message.replace(/[^\P{Cc}\n\t]/gu, ' ')
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (error instanceof CancelledError) {
     say(error.message)
     return INTERRUPTED
   }
   if (error instanceof BumpError) {
-    say(`${pc.red('error:')} ${error.message}`)
+    say(`${pc.red('error:')} ${plain(error.message)}`)
     return error.exitCode
   }
   const { code, path, message, stack } = error as NodeJS.ErrnoException

@@ -66,7 +66,10 @@ async function firstBytes(path: string): Promise<Buffer> {
 
 const isGzip = (start: Buffer) => start[0] === 0x1f && start[1] === 0x8b
 
-/** The encoding that the first bytes show: by mark, or by where the zero bytes stand. */
+/** Control characters that no text has: neither white space nor escape. */
+const isControl = (byte: number) => byte < 0x20 && !(byte >= 0x08 && byte <= 0x0d) && byte !== 0x1b
+
+/** The encoding that the first bytes show: by mark, or by where the zero bytes stand. Text has few control characters. */
 export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | 'binary' {
   if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le'
   if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be'
@@ -76,7 +79,8 @@ export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | '
   for (let i = 0; i < sample.length; i++) if (sample[i] === 0) i % 2 === 0 ? even++ : odd++
   if (odd > sample.length * 0.3 && even < sample.length * 0.05) return 'utf-16le'
   if (even > sample.length * 0.3 && odd < sample.length * 0.05) return 'utf-16be'
-  return even + odd > sample.length * 0.02 ? 'binary' : 'utf-8'
+  const controls = sample.reduce((count, byte) => count + (isControl(byte) ? 1 : 0), 0)
+  return even + odd > sample.length * 0.02 || controls > sample.length * 0.05 ? 'binary' : 'utf-8'
 }
 
 /** Streams the text of a file without its byte-order mark; issues go to `issues` with the line they were seen in. */

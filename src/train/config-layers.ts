@@ -22,7 +22,8 @@ export function yamlLayer(text: string, file: string): Layer {
   if (document.errors.length > 0) {
     const [problem] = document.errors
     const { line } = lines.linePos(problem.pos[0])
-    throw configError(`${file}:${line}: not valid YAML: ${problem.message.split('\n')[0]}`)
+    const what = problem.code === 'MULTIPLE_DOCS' ? 'one document is expected' : problem.message.split('\n')[0]
+    throw configError(`${file}:${line}: not valid YAML: ${what}`)
   }
   const root = document.contents
   if (root === null) return { values: {}, where: () => file }

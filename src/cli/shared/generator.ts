@@ -63,7 +63,8 @@ export async function openGenerator(flags: GeneratorFlags, onProgress: (line: st
   const run = flags.run!
   const header = readRunHeader(run)
   const parsed = trainConfigSchema.safeParse(header.config)
-  if (!parsed.success) throw new BumpError(`${join(run, 'config.json')} was written by another version of bump.`)
+  if (!parsed.success || typeof header.model?.digest !== 'string')
+    throw new BumpError(`${join(run, 'config.json')} was written by another version of bump.`)
   const config = parsed.data
   const step = bestCheckpoint(run)
   const model = await openModel(config.model, { ...options, trainable: config.trainable })

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BumpError } from '../../util/errors.ts'
-import { asRecord, checkTokenizerJson } from './tokenizer-json.ts'
+import { asRecord, checkRows, checkTokenizerJson } from './tokenizer-json.ts'
 import type { Component, TokenizerJson, TokenizerSource } from './types.ts'
 
 /**
@@ -22,6 +22,7 @@ export function tokenizerFromFolder(folder: string): TokenizerSource {
   const map = readSettings(join(folder, 'special_tokens_map.json'))
   const generation = readSettings(join(folder, 'generation_config.json'))
   const config = readSettings(join(folder, 'config.json'))
+  if (typeof config.vocab_size === 'number') checkRows(json, config.vocab_size, file)
 
   const texts = idToText(json)
   const bos = tokenText(settings.bos_token) ?? tokenText(map.bos_token) ?? texts.get(ids(config.bos_token_id)[0])

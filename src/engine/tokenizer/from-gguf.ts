@@ -2,7 +2,7 @@
 // Byte-level BPE ("gpt2") has its merges in the file; SentencePiece ("llama") has scores, from which merges follow.
 import { BumpError } from '../../util/errors.ts'
 import { type GgufValue, readGguf } from '../weights/gguf.ts'
-import { checkTokenizerJson, GPT2_PATTERN, isolate } from './tokenizer-json.ts'
+import { checkRows, checkTokenizerJson, GPT2_PATTERN, isolate } from './tokenizer-json.ts'
 import type { AddedToken, Component, TokenizerSource } from './types.ts'
 
 const LLAMA3_PATTERN =
@@ -38,8 +38,13 @@ const USER_DEFINED = 4
  * @throws BumpError for a file without a tokenizer, a kind of tokenizer that is not supported, or damaged metadata.
  */
 export function tokenizerFromGguf(file: string): TokenizerSource {
-  const metadata = new GgufTokens(file, readGguf(file).metadata)
+  const gguf = readGguf(file)
+  const metadata = new GgufTokens(file, gguf.metadata)
   const kind = metadata.text('tokenizer.ggml.model')
+  if (kind === undefined)
+    throw new BumpError(
+      `${file}: has no tokenizer (tokenizer.ggml.model). Convert the model again, with its tokenizer.`,
+    )
   if (kind !== 'gpt2' && kind !== 'llama')
     throw new BumpError(
       `${file}: the tokenizer is of the kind ${JSON.stringify(kind)}; "gpt2" (BPE) and "llama" (SentencePiece) are ` +
@@ -56,11 +61,14 @@ export function tokenizerFromGguf(file: string): TokenizerSource {
   const added = addedTokens(tokens, types, vocab)
   const { content, addBos } =
     kind === 'gpt2' ? byteLevel(metadata, vocab) : sentencePiece(metadata, tokens, types, vocab)
+  const json = checkTokenizerJson({ ...content, added_tokens: added }, file)
+  const rows = gguf.tensors.get('token_embd.weight')?.dims[1]
+  if (rows !== undefined) checkRows(json, rows, file)
   const bos = metadata.tokenText('tokenizer.ggml.bos_token_id', tokens)
   const ends = ['eos', 'eot', 'eom'].map((name) => metadata.get(`tokenizer.ggml.${name}_token_id`))
   return {
     file,
-    json: checkTokenizerJson({ ...content, added_tokens: added }, file),
+    json,
     bos,
     eos: metadata.tokenText('tokenizer.ggml.eos_token_id', tokens),
     addBos: bos !== undefined && (metadata.flag('tokenizer.ggml.add_bos_token') ?? addBos),

@@ -104,11 +104,32 @@ function checkMerges(merges: unknown, vocab: Record<string, number>, file: strin
   })
 }
 
+/**
+ * Checks that every token that a text can become is below `rows`, the number of tokens that the model has weights for. A
+ * special token may lie beyond: some folders add one for padding that is never used.
+ * @throws BumpError naming `file` and the token.
+ */
+export function checkRows(json: TokenizerJson, rows: number, file: string): void {
+  const special = new Set(json.added_tokens.filter((token) => token.special).map(({ content }) => content))
+  const added = json.added_tokens.map(({ content, id }): [string, number] => [content, id])
+  for (const [text, id] of [...Object.entries(json.model.vocab), ...added])
+    if (id >= rows && !special.has(text))
+      throw new BumpError(
+        `${file}: token ${JSON.stringify(text)} has the id ${id}, but the model has weights for ${rows} tokens only ` +
+          '(its vocabulary size). Take the tokenizer that belongs to the model.',
+      )
+}
+
 function component(value: unknown, name: string, file: string): Component | null {
   if (value === undefined || value === null) return null
   const record = asRecord(value)
   if (!record || typeof record.type !== 'string') throw damaged(file, `"${name}" is not an object with a "type"`)
   return { ...record, type: record.type }
+}
+
+function isPattern(value: unknown): boolean {
+  const pattern = asRecord(value)
+  return typeof (pattern?.Regex ?? pattern?.String) === 'string'
 }
 
 /**
@@ -128,6 +149,8 @@ function adapt(part: Component | null, file: string): Component | null {
       if (part.use_regex === false || part.add_prefix_space === true) return part
       return { type: 'Sequence', pretokenizers: [isolate(GPT2_PATTERN), { ...part, use_regex: false }] }
     case 'Split':
+      if (!isPattern(part.pattern))
+        throw damaged(file, 'a pre-tokenizer of type "Split" has no "pattern" with a "Regex" or a "String"')
       if (part.behavior === 'Isolated' || part.behavior === 'Removed') return part
       throw new BumpError(
         `${file}: the pre-tokenizer splits with the behaviour ${JSON.stringify(part.behavior)}, which is not supported. ` +

@@ -104,8 +104,15 @@ function removeStale(folder: string): void {
   }
 }
 
+/** NaN and infinite values minus themselves are NaN. */
+function allFinite(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (values[i] - values[i] !== 0) return false
+  return true
+}
+
 /** Writes the flat file and gives the SHA-256 of configuration and content. One tensor is in memory at a time. */
 function convert(
+  where: string,
   source: WeightSource,
   path: string,
   tensors: Map<string, TensorPlace>,
@@ -124,6 +131,10 @@ function convert(
       hash.update(`${name}[${place.dims}]`)
       for (let from = 0; from < elements; from += slab) {
         const values = read(from, Math.min(elements, from + slab))
+        if (!allFinite(values))
+          throw new BumpError(
+            `${where}: the weight ${name} holds values that are not finite numbers. Download or write the model again.`,
+          )
         const turned = isProjection(name) ? transpose(values, dims[0], dims[1]) : values
         const content = new Uint8Array(turned.buffer)
         hash.update(content)
@@ -159,7 +170,7 @@ export async function openWeights(where: string, options: OpenWeightsOptions = {
       mkdirSync(folder, { recursive: true })
       removeStale(folder)
       options.onProgress?.(`preparing weights of ${where} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
-      digest = convert(source, converting, tensors, bytes, options.onProgress)
+      digest = convert(where, source, converting, tensors, bytes, options.onProgress)
       mkdirSync(join(folder, digest), { recursive: true })
       const index = { layout: LAYOUT, config, tensors: Object.fromEntries(tensors) }
       writeFileAtomic(join(folder, digest, 'index.json'), JSON.stringify(index))
