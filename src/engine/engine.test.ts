@@ -83,6 +83,15 @@ it('puts a saved adapter on a model opened for inference', async () => {
   expect(() => reader.optimStep(adam)).toThrow(/opened for inference/)
 })
 
+it('refuses tokens that the vocabulary does not have', async () => {
+  const engine = await Engine.open(model, { threads: 1 })
+  const sampling = { maxTokens: 2, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+  expect(() => engine.sample([{ prompt: [64], seeds: [1] }], sampling, 'base', never, () => {})).toThrow(
+    /token 64 is not/,
+  )
+  expect(() => engine.score([{ prefix: [1], continuations: [[-1]] }], 'base', never)).toThrow(/token -1 is not/)
+})
+
 it('refuses states of other models, other adapters and incomplete checkpoints', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bump-refuse-'))
   const engine = await Engine.open(model, lora)

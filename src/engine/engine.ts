@@ -95,6 +95,7 @@ export class Engine {
     cancelled: Cancelled,
     onTokens: (sampled: number) => void,
   ): Promise<Generated[][]> {
+    for (const { prompt } of jobs) this.checkIds(prompt)
     return generate(this.core, jobs, options, set, cancelled, onTokens)
   }
 
@@ -110,10 +111,13 @@ export class Engine {
     cancelled: Cancelled,
   ): Promise<Float32Array[]> {
     this.checkScoreJobs(prompts.map((prefix) => ({ prefix, continuations: [] })))
+    this.checkIds(labels)
     return labelLogits(this.core, prompts, labels, set, cancelled)
   }
 
   forwardBackward(groups: readonly PackGroup[], loss: TokenLossSpec, cancelled: Cancelled) {
+    for (const { prompt, completions } of groups)
+      for (const ids of [prompt, ...completions.map((c) => c.tokens)]) this.checkIds(ids)
     return this.needTrainer().forwardBackward(groups, loss, cancelled)
   }
 
@@ -183,9 +187,18 @@ export class Engine {
     return this.trainer
   }
 
+  private checkIds(ids: ArrayLike<number>): void {
+    for (let i = 0; i < ids.length; i++)
+      if (!(ids[i] >= 0 && ids[i] < this.config.vocab))
+        throw new BumpError(
+          `token ${ids[i]} is not in the model's vocabulary of ${this.config.vocab}: tokenizer and weights of ${this.where} do not belong together`,
+        )
+  }
+
   private checkScoreJobs(jobs: readonly ScoreJob[]): void {
     const limit = this.core.sessions.maxPositions
     for (const { prefix, continuations } of jobs) {
+      for (const ids of [prefix, ...continuations]) this.checkIds(ids)
       if (prefix.length === 0) throw new BumpError('a prefix to score after is empty; give at least one token')
       const longest = Math.max(0, ...continuations.map((c) => c.length))
       if (prefix.length + longest > limit)
