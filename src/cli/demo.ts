@@ -34,9 +34,11 @@ interface DemoFlags {
 /** `bump demo`. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('train the bundled nano model on the bundled example log, and show what it learned (about 3 minutes)')
+    .description(
+      'train the bundled nano model on the bundled example log, and show what it learned (2 minutes on 2 cores)',
+    )
     .option('--seed <number>', 'seed of the whole run', naturalNumber, 1)
-    .option('--steps <count>', 'training steps', positiveInteger, 60)
+    .option('--steps <count>', 'training steps', positiveInteger, 40)
     .option('--name <name>', "name of the run's folder under runs/", 'demo')
     .addHelpText('after', HELP)
     .action(demo)
@@ -60,11 +62,11 @@ export function demoConfig({ seed, steps, name }: DemoFlags): TrainConfig {
     logs: { paths: [asset('example', 'log.jsonl')], format: 'jsonl', user: 'user', time: 'time', text: 'text' },
     model: asset('nano'),
     trainable: { type: 'full' },
-    split: { validation: 0.1, test: 0.4 },
+    split: { validation: 0.15, test: 0.4 },
     reward: { lengthBudget: 48 },
     rollout: { users: 8, groupSize: 8, maxTokens: 56 },
-    optim: { learningRate: 2e-4, schedule: 'linear', warmup: 3 },
-    validation: { every: 20, users: 16 },
+    optim: { learningRate: 3e-4, schedule: 'linear', warmup: 3 },
+    validation: { every: 20, users: 24 },
     checkpoint: { every: 20 },
   }
   const flags = [
