@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Two cores: one file at a time keeps the engine's own threads from fighting each other.
+    // Most engine tests ask for one thread, so two files at a time suit two cores.
     pool: 'forks',
     maxWorkers: 2,
     minWorkers: 1,
