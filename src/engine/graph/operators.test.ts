@@ -117,3 +117,27 @@ describe('f64 gradients against central differences', () => {
     }
   })
 })
+
+it('scatterAddRows adds repeated rows in order, on any number of threads', async () => {
+  const [V, H, M] = [2400, 576, 512]
+  const g = new Graph('f32')
+  g.output(o.scatterAddRows(g, g.input('like', [V, H]), g.input('ids', [M], 'i64'), g.input('rows', [M, H])), 'y', [
+    V,
+    H,
+  ])
+  const session = await InferenceSession.create(g.encode(), { intraOpNumThreads: 2, logSeverityLevel: 3 })
+  const ids = Array.from({ length: M }, (_, i) => Math.floor(i / 8))
+  const rows = normals(new Float32Array(M * H), 1, seedFrom('scatter'))
+  const expected = new Float32Array(V * H)
+  ids.forEach((id, i) => {
+    for (let h = 0; h < H; h++) expected[id * H + h] += rows[i * H + h]
+  })
+  for (let run = 0; run < 20; run++) {
+    const { y } = await session.run({
+      like: new Tensor('float32', new Float32Array(V * H), [V, H]),
+      ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), [M]),
+      rows: new Tensor('float32', rows, [M, H]),
+    })
+    expect(Buffer.compare(Buffer.from((y.data as Float32Array).buffer), Buffer.from(expected.buffer))).toBe(0)
+  }
+})

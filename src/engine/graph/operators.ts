@@ -85,10 +85,14 @@ export function gatherRows(g: Graph, table: Value, ids: Value): Value {
   return g.record(g.op('Gather', [table, ids], { axis: 0 }), [table], (dy) => [scatterAddRows(g, table, ids, dy!)])
 }
 
-/** Zeros like `like` [V,H], plus rows [N,H] added at ids [N]. Without `reduction: add` repeated ids would lose rows. */
+/**
+ * Zeros like `like` [V,H], plus rows [N,H] added at ids [N], repeated ids in order. ScatterElements runs on one thread;
+ * the runtime's ScatterND adds from several at once and loses updates of repeated ids (operators.test.ts shows the need).
+ */
 export function scatterAddRows(g: Graph, like: Value, ids: Value, rows: Value): Value {
   const zeros = g.op('Mul', [like, g.scalar(0)])
-  return g.op('ScatterND', [zeros, g.op('Unsqueeze', [ids, g.ints([1])]), rows], { reduction: 'add' })
+  const indices = g.op('Expand', [g.op('Unsqueeze', [ids, g.ints([1])]), g.op('Shape', [rows])])
+  return g.op('ScatterElements', [zeros, indices, rows], { axis: 0, reduction: 'add' })
 }
 
 /**
