@@ -50,11 +50,12 @@ function step(name, wanted, product, work) {
   writeFileSync(stamp, wanted)
 }
 
-// The runtime's own install script fetches GPU libraries from outside the npm registry: skipped, the CPU needs none.
+// `npm install` rather than `npm ci`: it takes the locked versions too, and adds the platform's own binaries where the
+// lock file was written on another platform. The runtime's own install script fetches GPU libraries from outside the
+// npm registry: skipped, the CPU needs none.
+const install = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
 step('install', digest(['package.json', 'package-lock.json']), 'node_modules', () =>
-  run('installing packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    ONNXRUNTIME_NODE_INSTALL: 'skip',
-  }),
+  run('installing packages', 'npm', install, { ONNXRUNTIME_NODE_INSTALL: 'skip' }),
 )
 step('build', digest(['tsconfig.json', 'tsconfig.build.json', ...sources('src')]), 'dist', () => {
   rmSync(join(root, 'dist'), { recursive: true, force: true })
