@@ -9,9 +9,11 @@ const rooms = {
   judge: ['util', 'llm', 'logs'],
   reward: ['util', 'llm', 'logs', 'judge'],
   train: ['util', 'llm', 'logs', 'profiler', 'judge', 'reward'],
+  evaluate: ['util', 'llm', 'logs', 'profiler', 'judge', 'reward', 'train'],
+  report: ['util', 'train', 'evaluate'],
   nano: ['util', 'llm', 'engine', 'logs', 'profiler', 'judge', 'train'],
   bench: ['util', 'llm', 'engine', 'profiler', 'judge', 'reward', 'train'],
-  cli: ['util', 'llm', 'logs', 'profiler', 'judge', 'reward', 'train'],
+  cli: ['util', 'llm', 'logs', 'profiler', 'judge', 'reward', 'train', 'evaluate', 'report'],
 }
 
 module.exports = {
@@ -32,8 +34,8 @@ module.exports = {
     {
       name: 'contract-only',
       severity: 'error',
-      from: { path: '^src/(profiler|judge|reward|train)/', pathNot: '\\.test\\.ts$|/testing/' },
-      to: { path: '^src/llm/(?!contract\\.ts)' },
+      from: { path: '^src/(profiler|judge|reward|train|evaluate)/', pathNot: '\\.test\\.ts$|/testing/' },
+      to: { path: '^src/llm/(?!contract\\.ts|text-model\\.ts)' },
     },
   ],
   options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' } },

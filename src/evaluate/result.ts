@@ -1,0 +1,59 @@
+// What every evaluation writes as result.json and the report draws: conditions side by side, each metric with its
+// bootstrap 95% interval, and paired differences between conditions.
+import { z } from 'zod'
+
+const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() })
+
+const metricSchema = z.object({
+  /** Key in `values`. */
+  key: z.string(),
+  /** As shown: 'NDCG forward', 'ROUGE-L', 'MAE'. */
+  label: z.string(),
+  higherIsBetter: z.boolean(),
+  /** What guessing scores, where that is known. */
+  chance: z.number().nullable(),
+})
+
+const rowSchema = z.object({
+  /** Key of the condition, unique in a table. */
+  condition: z.string(),
+  /** As shown: 'BUMP profile', 'raw history'. */
+  label: z.string(),
+  n: z.number(),
+  values: z.record(z.string(), intervalSchema),
+})
+
+const differenceSchema = z.object({
+  /** Keys of conditions: `a` minus `b`, paired by user or question. */
+  a: z.string(),
+  b: z.string(),
+  values: z.record(z.string(), intervalSchema),
+})
+
+export const resultTableSchema = z.object({
+  /** 'LaMP-5: paper titles', 'K = 32'. */
+  title: z.string(),
+  /** What must be known to read the numbers; shown under the table. */
+  notes: z.array(z.string()),
+  metrics: z.array(metricSchema),
+  rows: z.array(rowSchema),
+  differences: z.array(differenceSchema),
+})
+
+export const evaluationResultSchema = z.object({
+  kind: z.enum(['profiles', 'lamp', 'ablation', 'sft']),
+  /** ISO time. */
+  createdAt: z.string(),
+  /** The command line that made it, as the user would type it. */
+  command: z.string(),
+  seconds: z.number(),
+  tables: z.array(resultTableSchema),
+  /** Everything that decided the numbers: models with digests, seeds, sizes. */
+  settings: z.record(z.string(), z.unknown()),
+})
+
+export type ResultMetric = z.infer<typeof metricSchema>
+export type ResultRow = z.infer<typeof rowSchema>
+export type ResultDifference = z.infer<typeof differenceSchema>
+export type ResultTable = z.infer<typeof resultTableSchema>
+export type EvaluationResult = z.infer<typeof evaluationResultSchema>

@@ -1,0 +1,39 @@
+// A language model as a task backbone sees it: text in, text out. Any model of the contract is one (text-from-tokens.ts),
+// and so is any OpenAI-compatible server (openai/).
+import type { ChatMessage } from './contract.ts'
+
+export interface AnswerOptions {
+  /** Upper bound of an answer's tokens. */
+  maxTokens: number
+  /** 0 (the default) is greedy. */
+  temperature?: number
+  /** Determines the answers at a temperature above 0, where the model supports it. Default 1. */
+  seed?: number
+  signal?: AbortSignal
+  /** Called after each part of the work with the prompts answered so far. */
+  onProgress?: (answered: number) => void
+}
+
+export interface TextModel {
+  /** What the user named. */
+  readonly name: string
+  /** Equal identities give equal answers: part of the key of every cached answer. */
+  readonly identity: string
+  /** Tokens that prompt and answer may have together. */
+  readonly contextLength: number
+  /** Number of tokens of a text; an estimate where the server does not tell. */
+  countTokens(text: string): number
+  /** The first `limit` tokens of a text. */
+  cut(text: string, limit: number): string
+  /** [prompt] one answer each, trimmed, without chat markup or thinking. */
+  answer(prompts: readonly ChatMessage[][], options: AnswerOptions): Promise<string[]>
+  /**
+   * [prompt][label] log probability that the answer is exactly this label: constrained choice. Absent where the model
+   * gives no probabilities.
+   */
+  chooseLogprobs?(
+    prompts: readonly ChatMessage[][],
+    labels: readonly string[],
+    options?: { signal?: AbortSignal; onProgress?: (answered: number) => void },
+  ): Promise<number[][]>
+}
