@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { seedFrom, uniform } from '../util/random.ts'
 import { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './config.ts'
 import { type TrainOptions, type TrainResult, train } from './grpo.ts'
-import { checkpointSteps } from './run-folder.ts'
+import { checkpointSteps, readRunUsers } from './run-folder.ts'
 import { toyPolicy, toySplit } from './testing/toy-policy.ts'
 
 let root: string
@@ -189,6 +189,21 @@ describe('resuming', () => {
     const again = await run({ folder, config, resume: true })
     expect(again.status).toBe('finished')
     expect(read(folder, 'summary.json')).toBe(summary)
+  })
+
+  it('says who was trained on, also after a resume of a folder without the list', async () => {
+    const folder = join(root, 'users')
+    const config = toyConfig({ optim: { steps: 1 } })
+    expect(readRunUsers(folder)).toBeUndefined()
+    await run({ folder, config })
+    const { train, validation, test } = toySplit()
+    const ids = [train, validation, test].map((part) => part.map(({ id }) => id))
+    expect(readRunUsers(folder)).toEqual({ train: ids[0], validation: ids[1], test: ids[2] })
+    rmSync(join(folder, 'users.json'))
+    await run({ folder, config, resume: true })
+    expect(readRunUsers(folder)?.train).toEqual(ids[0])
+    writeFileSync(join(folder, 'users.json'), '{"train": 3}')
+    expect(() => readRunUsers(folder)).toThrow(/users\.json is damaged/)
   })
 
   it('refuses another config, model or log, and names what differs', async () => {

@@ -19,7 +19,7 @@ import {
   validationScore,
 } from './measure.ts'
 import { batchMetrics, batchTokens, rolloutRecords } from './metrics.ts'
-import { checkpointPath, type LoopState, RunFolder, type RunHeader } from './run-folder.ts'
+import { checkpointPath, type LoopState, RunFolder, type RunHeader, type RunUsers } from './run-folder.ts'
 import { peakMemoryBytes, profileRecords, type Summary } from './summary.ts'
 import { updatePolicy } from './update.ts'
 
@@ -62,6 +62,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const header = runHeader(options)
   const folder = RunFolder.open(options.folder, header, options.resume ?? false)
   try {
+    folder.writeUsers(userIds(options.users))
     return await new Loop(options, header, folder).run()
   } finally {
     folder.close()
@@ -264,6 +265,11 @@ function runHeader({ config, model, judgeModel, users, package: program }: Train
       test: users.test.length,
     },
   }
+}
+
+function userIds({ train, validation, test }: UserSplit): RunUsers {
+  const ids = (users: readonly User[]) => users.map(({ id }) => id)
+  return { train: ids(train), validation: ids(validation), test: ids(test) }
 }
 
 function rounded(seconds: number): number {

@@ -1,5 +1,5 @@
-// The folder of a run: config.json, metrics.jsonl, rollouts.jsonl, checkpoints/step-N and summary.json. Whatever moment
-// the process is killed at, what is there is whole, and a resumed run goes on from the last complete checkpoint.
+// The folder of a run: config.json, users.json, metrics.jsonl, rollouts.jsonl, checkpoints/step-N and summary.json.
+// Whatever moment the process is killed at, what is there is whole, and a resumed run goes on from the last checkpoint.
 import {
   appendFileSync,
   existsSync,
@@ -17,6 +17,7 @@ import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { takeLock } from './lock.ts'
 
+const USERS = 'users.json'
 const LOGS = ['metrics.jsonl', 'rollouts.jsonl'] as const
 
 const loopStateSchema = z.object({
@@ -46,6 +47,15 @@ export interface RunHeader {
   judge: Record<string, unknown>
   data: Record<string, unknown>
 }
+
+const runUsersSchema = z.object({
+  train: z.array(z.string()),
+  validation: z.array(z.string()),
+  test: z.array(z.string()),
+})
+
+/** users.json: ids of the users of each part, in the run's order. */
+export type RunUsers = z.infer<typeof runUsersSchema>
 
 /** A run folder held by this process. */
 export class RunFolder {
@@ -132,6 +142,12 @@ export class RunFolder {
     writeFileAtomic(join(this.path, name), content)
   }
 
+  /** Writes users.json, unless it is there: a resumed run has the same users. */
+  writeUsers(users: RunUsers): void {
+    const path = join(this.path, USERS)
+    if (!existsSync(path)) writeFileAtomic(path, `${JSON.stringify(users)}\n`)
+  }
+
   /** Gives the folder free for other processes. */
   close(): void {
     this.release()
@@ -182,6 +198,25 @@ export function readRunHeader(run: string): RunHeader {
     if (typeof header.config === 'object' && header.config !== null) return header
   } catch {}
   throw new BumpError(`${path} is damaged: it is not what bump train writes. Start the run anew.`)
+}
+
+/**
+ * Who the run trained on, chose its checkpoint by and was tested on. Undefined where the folder says nothing of it.
+ * Throws BumpError where users.json is damaged.
+ */
+export function readRunUsers(run: string): RunUsers | undefined {
+  const path = join(run, USERS)
+  if (!existsSync(path)) return undefined
+  try {
+    return runUsersSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+  } catch (cause) {
+    throw new BumpError(
+      `${path} is damaged: it is not what bump train writes. bump train --resume writes it anew once it is removed.`,
+      {
+        cause,
+      },
+    )
+  }
 }
 
 function readLoopState(run: string, step: number): LoopState {
