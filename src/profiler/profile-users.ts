@@ -1,9 +1,9 @@
-// One cached profile for every user: the work of `bump profile`.
-import type { LanguageModel } from '../llm/contract.ts'
+// One cached profile for every user: the work of `bump profile`, and of evaluations that need many users' profiles.
+import type { LanguageModel, WeightSet } from '../llm/contract.ts'
 import type { Interaction } from '../logs/types.ts'
 import { sha256 } from '../util/files.ts'
 import { seedFrom } from '../util/random.ts'
-import { historyDigest, ProfileCache } from './cache.ts'
+import { type CachedProfile, historyDigest, ProfileCache } from './cache.ts'
 import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
 
@@ -22,22 +22,27 @@ export interface ProfiledUser {
   history: readonly Interaction[]
 }
 
-export interface ProfileUsersOptions {
+export interface FillOptions {
   settings: GeneratorSettings
   /** Digest of the weights in use: the base model's, and the trained adapter's where there is one. */
   weights: string
-  /** Path of the JSONL file. */
-  out: string
+  /** Which weights of the model write the profiles; default 'policy'. */
+  weightSet?: WeightSet
   signal?: AbortSignal
   /** Called after each batch with the users done so far, and how many of them the file already had. */
   onProgress?: (done: number, cached: number) => void
+}
+
+export interface ProfileUsersOptions extends FillOptions {
+  /** Path of the JSONL file. */
+  out: string
 }
 
 /** Users whose profiles are sampled in one call. */
 const USERS_AT_ONCE = 16
 
 /** Digest of a generator: same weights and settings, same digest. */
-function generatorDigest(weights: string, settings: GeneratorSettings): string {
+export function generatorDigest(weights: string, settings: GeneratorSettings): string {
   const { prompt, maxTokens, temperature, seed } = settings
   const decides = [weights, prompt.historyTokens, prompt.interactionTokens, maxTokens, temperature, seed]
   return sha256(JSON.stringify(decides)).slice(0, 16)
@@ -49,18 +54,17 @@ export function profileSeeds(seed: number): (userId: string) => number[] {
 }
 
 /**
- * Writes one profile per user to `out` and returns their number. Profiles that the file already holds for this generator
- * and history are kept; the rest are sampled and appended batch by batch. When all are there, the file is put in the
- * order of `users`, and profiles of other generators, histories and users leave it.
+ * Profiles that the cache lacks for this generator and history are sampled and appended batch by batch. Returns each
+ * user's entry, in the order of `users`, and how many were there before.
  */
-export async function profileUsers(
+export async function fillProfileCache(
   model: LanguageModel,
   users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
-  options: ProfileUsersOptions,
-): Promise<{ users: number; cached: number }> {
+  cache: ProfileCache,
+  options: FillOptions,
+): Promise<{ entries: CachedProfile[]; cached: number }> {
   const { settings, signal } = options
   const generator = generatorDigest(options.weights, settings)
-  const cache = new ProfileCache(options.out)
   const order: { user: string; history: string }[] = []
   let cached = 0
   let done = 0
@@ -71,6 +75,7 @@ export async function profileUsers(
       maxTokens: settings.maxTokens,
       temperature: settings.temperature,
       seeds: profileSeeds(settings.seed),
+      weights: options.weightSet,
       signal,
     })
     for (const [i, { user, profiles, completions }] of generated.entries())
@@ -94,6 +99,21 @@ export async function profileUsers(
     if (missing.length === USERS_AT_ONCE) await flush()
   }
   if (missing.length > 0) await flush()
-  cache.replace(order.map(({ user, history }) => cache.get(user, generator, history)!))
-  return { users: order.length, cached }
+  return { entries: order.map(({ user, history }) => cache.get(user, generator, history)!), cached }
+}
+
+/**
+ * Writes one profile per user to `out` and returns their number. Profiles that the file already holds for this generator
+ * and history are kept; the rest are sampled and appended batch by batch. When all are there, the file is put in the
+ * order of `users`, and profiles of other generators, histories and users leave it.
+ */
+export async function profileUsers(
+  model: LanguageModel,
+  users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
+  options: ProfileUsersOptions,
+): Promise<{ users: number; cached: number }> {
+  const cache = new ProfileCache(options.out)
+  const { entries, cached } = await fillProfileCache(model, users, cache, options)
+  cache.replace(entries)
+  return { users: entries.length, cached }
 }
