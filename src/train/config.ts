@@ -14,19 +14,41 @@ const part = z
 
 const PROJECTIONS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const
 
+/** A LoRA adapter's shape. */
+export const loraFields = {
+  rank: z.int().min(1).max(1024).default(16),
+  alpha: z.number().positive().default(32),
+  /** Linear layers that get an adapter. */
+  targets: z
+    .array(z.enum(PROJECTIONS))
+    .min(1)
+    .default([...PROJECTIONS]),
+  /** Scales by alpha/sqrt(rank) instead of alpha/rank. */
+  rsLora: z.boolean().default(false),
+}
+
+/** AdamW but for its learning rate. */
+export const adamFields = {
+  beta1: z.number().min(0).max(0.9999).default(0.9),
+  beta2: z.number().min(0).max(0.99999).default(0.999),
+  eps: z.number().positive().max(1).default(1e-8),
+  weightDecay: z.number().min(0).max(1).default(0),
+  /** Gradients are scaled down to this norm; 0 never clips. */
+  maxGradNorm: z.number().min(0).default(1),
+}
+
+/** Name and seed of a run. */
+export const runFields = {
+  /** Name of the run's folder. */
+  name: z
+    .string()
+    .regex(/^\w[\w.-]*$/, 'letters, digits, dots, dashes and underscores only, not a dot first')
+    .max(100),
+  seed: z.int().min(0).max(0xffffffff).default(1),
+}
+
 const trainableSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('lora'),
-    rank: z.int().min(1).max(1024).default(16),
-    alpha: z.number().positive().default(32),
-    /** Linear layers that get an adapter. */
-    targets: z
-      .array(z.enum(PROJECTIONS))
-      .min(1)
-      .default([...PROJECTIONS]),
-    /** Scales by alpha/sqrt(rank) instead of alpha/rank. */
-    rsLora: z.boolean().default(false),
-  }),
+  z.strictObject({ type: z.literal('lora'), ...loraFields }),
   z.strictObject({ type: z.literal('full') }),
 ])
 
@@ -74,12 +96,7 @@ const promptSchema = z
 export const trainConfigSchema = z.strictObject({
   /** Settings under all others; what they resolve to stands beside. */
   preset: z.enum(['paper']).optional(),
-  /** Name of the run's folder. */
-  name: z
-    .string()
-    .regex(/^\w[\w.-]*$/, 'letters, digits, dots, dashes and underscores only, not a dot first')
-    .max(100),
-  seed: z.int().min(0).max(0xffffffff).default(1),
+  ...runFields,
   logs: logsSchema,
   split: splitSchema,
   /** The policy: a Hugging Face folder, a .gguf file or a hub name. */
@@ -123,12 +140,7 @@ export const trainConfigSchema = z.strictObject({
       importanceSampling: z
         .strictObject({ enabled: z.boolean().default(false), cap: z.number().min(1).default(2) })
         .prefault({}),
-      beta1: z.number().min(0).max(0.9999).default(0.9),
-      beta2: z.number().min(0).max(0.99999).default(0.999),
-      eps: z.number().positive().max(1).default(1e-8),
-      weightDecay: z.number().min(0).max(1).default(0),
-      /** Gradients are scaled down to this norm; 0 never clips. */
-      maxGradNorm: z.number().min(0).default(1),
+      ...adamFields,
     })
     .prefault({}),
   /** How the one profile per user is sampled that validation, the final test and `bump profile` use. */

@@ -18,7 +18,9 @@ import { writeFileAtomic } from '../util/files.ts'
 import { takeLock } from './lock.ts'
 
 const USERS = 'users.json'
-const LOGS = ['metrics.jsonl', 'rollouts.jsonl'] as const
+/** Logs that grow with the run; a checkpoint knows how long each of them was. */
+const LOGS = { grpo: ['metrics.jsonl', 'rollouts.jsonl'], sft: ['metrics.jsonl'] } as const
+type LogName = (typeof LOGS)[keyof typeof LOGS][number]
 
 const loopStateSchema = z.object({
   /** Complete training steps. */
@@ -32,8 +34,8 @@ const loopStateSchema = z.object({
   tokens: z.number(),
   /** Wall-clock seconds by phase, over all processes of the run. */
   seconds: z.record(z.string(), z.number()),
-  /** Bytes of metrics.jsonl and rollouts.jsonl at this state. */
-  bytes: z.object({ 'metrics.jsonl': z.number(), 'rollouts.jsonl': z.number() }),
+  /** Bytes of each log at this state. */
+  bytes: z.record(z.string(), z.number()),
 })
 
 /** Where the loop stands. Random numbers need no state: they derive from (seed, step, user, rollout). */
@@ -41,10 +43,13 @@ export type LoopState = z.infer<typeof loopStateSchema>
 
 /** What config.json records; a resumed run must agree with all of it but `package`. */
 export interface RunHeader {
+  /** `sft`: a task backbone adapted by bump sft; absent: a profile generator trained by bump train. */
+  kind?: 'sft'
   config: Record<string, unknown>
   package: { name: string; version: string }
   model: Record<string, unknown>
-  judge: Record<string, unknown>
+  /** The judge of a profile generator's run. */
+  judge?: Record<string, unknown>
   data: Record<string, unknown>
 }
 
@@ -61,6 +66,7 @@ export type RunUsers = z.infer<typeof runUsersSchema>
 export class RunFolder {
   private constructor(
     readonly path: string,
+    private readonly logs: readonly LogName[],
     private readonly release: () => void,
   ) {}
 
@@ -79,7 +85,7 @@ export class RunFolder {
     }
     const release = takeLock(join(path, 'lock'), path)
     try {
-      const folder = new RunFolder(path, release)
+      const folder = new RunFolder(path, LOGS[header.kind ?? 'grpo'], release)
       if (existsSync(configPath)) refuseChanges(path, readRunHeader(path), header)
       else writeFileAtomic(configPath, `${JSON.stringify(header, undefined, 2)}\n`)
       folder.removeRemains()
@@ -94,7 +100,7 @@ export class RunFolder {
   restore(): LoopState | undefined {
     const step = checkpointSteps(this.path).at(-1)
     const state = step === undefined ? undefined : readLoopState(this.path, step)
-    for (const log of LOGS) {
+    for (const log of this.logs) {
       const file = join(this.path, log)
       const bytes = state?.bytes[log] ?? 0
       if (!existsSync(file)) writeFileAtomic(file, '')
@@ -108,14 +114,13 @@ export class RunFolder {
   }
 
   /** Appends whole lines to a log. */
-  append(log: (typeof LOGS)[number], records: readonly object[]): void {
+  append(log: LogName, records: readonly object[]): void {
     appendFileSync(join(this.path, log), records.map((record) => `${JSON.stringify(record)}\n`).join(''))
   }
 
   /** Sizes of the logs now, as a checkpoint records them. */
   bytes(): LoopState['bytes'] {
-    const size = (log: string) => statSync(join(this.path, log)).size
-    return { 'metrics.jsonl': size('metrics.jsonl'), 'rollouts.jsonl': size('rollouts.jsonl') }
+    return Object.fromEntries(this.logs.map((log) => [log, statSync(join(this.path, log)).size]))
   }
 
   /**
@@ -185,7 +190,9 @@ export function checkpointSteps(run: string): number[] {
 export function bestCheckpoint(run: string): number {
   const last = checkpointSteps(run).at(-1)
   if (last === undefined)
-    throw new BumpError(`${run} has no checkpoint yet. Train it (again) with: bump train --resume`)
+    throw new BumpError(
+      `${run} has no checkpoint yet. Train it (again) with: ${commandOf(readRunHeader(run))} --resume`,
+    )
   return readLoopState(run, last).best?.step ?? last
 }
 
@@ -236,6 +243,8 @@ function writeLoopState(folder: string, state: LoopState): void {
 }
 
 function refuseChanges(path: string, stored: RunHeader, now: RunHeader): void {
+  if (stored.kind !== now.kind)
+    throw new BumpError(`${path} is a run of ${commandOf(stored)}. Give this one another --name.`, { exitCode: 2 })
   const changed = (['config', 'model', 'judge', 'data'] as const).flatMap((part) =>
     differences(part === 'config' ? [] : [part], stored[part], now[part]),
   )
@@ -244,6 +253,11 @@ function refuseChanges(path: string, stored: RunHeader, now: RunHeader): void {
     `${path} was started with other settings than these, so it cannot go on:\n${changed.join('\n')}\nResume with what it was started with, or start another run with --name.`,
     { exitCode: 2 },
   )
+}
+
+/** The command that writes runs of this kind. */
+function commandOf({ kind }: RunHeader): string {
+  return kind === 'sft' ? 'bump sft' : 'bump train'
 }
 
 /** Lines for every leaf in which two JSON values differ. */
