@@ -1,0 +1,173 @@
+// Profiles of the users of a LaMP split, for the conditions that show one: from a file, or written by a run's generator
+// (its best checkpoint, or its frozen base for zero-shot profiles) and cached. Used by `bump sft` and `bump evaluate lamp`.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { cachedProfiles } from '../../evaluate/generated-profiles.ts'
+import { TASKS } from '../../evaluate/lamp/tasks.ts'
+import type { LampItem, LampQuestion, LampSplit } from '../../evaluate/lamp/types.ts'
+import type { LogSource } from '../../logs/types.ts'
+import type { ProfiledUser } from '../../profiler/profile-users.ts'
+import { BumpError } from '../../util/errors.ts'
+import { cacheFolder } from '../../util/files.ts'
+import { openGenerator } from './generator.ts'
+
+/** `bump`: of a trained generator; `zero-shot`: of the untrained one. */
+export type ProfileKind = 'bump' | 'zero-shot'
+
+/** Where profiles come from. A file wins over a generator. */
+export interface ProfileSource {
+  /** Run folder of bump train: its best checkpoint writes `bump` profiles, its frozen base `zero-shot` ones. */
+  run?: string
+  /** Untrained model for `zero-shot` profiles where there is no run: a folder, a .gguf file or a hub name. */
+  model?: string
+  /** JSONL files with {user, profile} on each line. */
+  files?: Partial<Record<ProfileKind, string>>
+}
+
+export interface LampProfilesOptions {
+  threads?: number
+  /** Folder of the cache; default: `profiles` in the run's folder, else in bump's cache. */
+  folder?: string
+  signal?: AbortSignal
+  onProgress: (line: string) => void
+}
+
+/** User -> profile, for each kind that was asked for. */
+export type LampProfiles = Partial<Record<ProfileKind, Map<string, string>>>
+
+/** The kind of profile that a condition of the evaluation shows, if any. */
+export function profileKindOf(condition: string): ProfileKind | undefined {
+  if (condition === 'zero-shot') return 'zero-shot'
+  return ['bump', 'bump+bm25', 'mismatched'].includes(condition) ? 'bump' : undefined
+}
+
+/**
+ * Profiles of all users of `split`. A generator reads what stands in all questions of its user: an item that only a later
+ * question lists may be the answer of an earlier one. A user without such items gets an empty profile, which is said.
+ * Throws BumpError where no source is named for a kind, and where a file lacks users of the split.
+ */
+export async function lampProfiles(
+  split: LampSplit,
+  kinds: readonly ProfileKind[],
+  source: ProfileSource,
+  options: LampProfilesOptions,
+): Promise<LampProfiles> {
+  const profiles: LampProfiles = {}
+  for (const kind of kinds) {
+    const file = source.files?.[kind]
+    if (file !== undefined) profiles[kind] = profilesFromFile(file, split)
+  }
+  const missing = kinds.filter((kind) => profiles[kind] === undefined)
+  if (missing.length > 0) Object.assign(profiles, await generated(split, missing, source, options))
+  return profiles
+}
+
+async function generated(
+  split: LampSplit,
+  kinds: readonly ProfileKind[],
+  source: ProfileSource,
+  { threads, folder, signal, onProgress }: LampProfilesOptions,
+): Promise<LampProfiles> {
+  const { run } = source
+  const model = run === undefined ? source.model : undefined
+  if ((run ?? model) === undefined || (run === undefined && kinds.includes('bump')))
+    throw new BumpError(
+      kinds.includes('bump')
+        ? 'BUMP profiles need a generator: name its run by --run (a folder of bump train), or give a file of profiles'
+        : 'zero-shot profiles need a generator: name a run by --run (its untrained base writes them), or give a file of profiles',
+      { exitCode: 2 },
+    )
+  const generator = await openGenerator({ run, model, threads }, onProgress)
+  try {
+    const { empty, users } = profiledUsers(split, generator.logs)
+    if (empty.length > 0) onProgress(`${empty.length} users have no items to write a profile from: theirs is empty`)
+    const profiles: LampProfiles = {}
+    for (const kind of kinds) {
+      const weights = kind === 'bump' ? 'policy' : 'base'
+      const found = await cachedProfiles(generator.model, users, {
+        settings: generator.settings,
+        weights,
+        digest: weights === 'policy' ? await generator.model.policyDigest() : generator.model.info.digest,
+        folder: folder ?? (run === undefined ? cacheFolder('profiles') : join(run, 'profiles')),
+        signal,
+        onProgress: (done, total) => onProgress(`${kind} profiles: ${done}/${total} users`),
+      })
+      for (const user of empty) found.set(user, '')
+      profiles[kind] = found
+    }
+    return profiles
+  } finally {
+    await generator.model.close()
+  }
+}
+
+/** The users of a split with the records that their profile is written from, in order of their first question. */
+export function profiledUsers(split: LampSplit, logs?: LogSource): { users: ProfiledUser[]; empty: string[] } {
+  const byUser = new Map<string, LampQuestion[]>()
+  for (const question of split.questions) byUser.set(question.user, [...(byUser.get(question.user) ?? []), question])
+  const all = [...byUser].map(([id, questions]) => ({
+    id,
+    history: commonItems(questions).map((item) => ({
+      text: recordText(item, split, logs),
+      time: undefined,
+      metadata: {},
+    })),
+  }))
+  return {
+    users: all.filter(({ history }) => history.length > 0),
+    empty: all.filter(({ history }) => history.length === 0).map(({ id }) => id),
+  }
+}
+
+/** Items that stand in every question of a user, in the order of the first. */
+function commonItems([first, ...others]: readonly LampQuestion[]): LampItem[] {
+  const key = ({ fields }: LampItem) => JSON.stringify(fields)
+  const sets = others.map(({ items }) => new Set(items.map(key)))
+  return first.items.filter((item) => sets.every((set) => set.has(key(item))))
+}
+
+/** A record as the generator met it in training where that was one field of the items, else as the task has it. */
+function recordText(item: LampItem, { task }: LampSplit, logs?: LogSource): string {
+  const trained = logs?.text === undefined ? undefined : item.fields[logs.text]
+  return trained?.trim() ? trained : TASKS[task].interactionText(item)
+}
+
+const lineSchema = z.object({ user: z.string(), profile: z.string() })
+
+function profilesFromFile(file: string, split: LampSplit): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const [i, line] of readText(file).split('\n').entries()) {
+    if (line.trim() === '') continue
+    const entry = lineSchema.safeParse(parsed(line))
+    if (!entry.success)
+      throw new BumpError(
+        `${file}:${i + 1} is no profile: each line is a JSON object with user and profile, as bump profile writes them.`,
+      )
+    found.set(entry.data.user, entry.data.profile)
+  }
+  const users = [...new Set(split.questions.map(({ user }) => user))]
+  const lacking = users.filter((user) => !found.has(user))
+  if (lacking.length > 0)
+    throw new BumpError(
+      `${file} has no profile for ${lacking.length} of the ${users.length} users of ${split.file} (${lacking.slice(0, 5).join(', ')}): it was written for other data. Write them with: bump profile --run <run> --logs ${split.file} --out ${file}`,
+    )
+  return new Map(users.map((user) => [user, found.get(user)!]))
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new BumpError(`${file}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`, { cause })
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
