@@ -1,9 +1,15 @@
-// Scores by content: what was judged once need not be judged again. Bounded; the oldest entries go first.
+// Scores by content: what was judged once need not be judged again.
 import { sha256 } from '../util/files.ts'
 
 /** Key of a score: every part that it depends on, hashed so that long texts cost no memory. */
 export function scoreKey(...parts: readonly (string | number)[]): string {
   return sha256(JSON.stringify(parts))
+}
+
+/** Where a judge keeps the scores of a pair (one number) or of a pool (one number a candidate), by `scoreKey`. */
+export interface ScoreStore {
+  get(key: string): readonly number[] | undefined
+  set(key: string, scores: readonly number[]): void
 }
 
 /** At most `entries` values; least recently used ones are dropped. With 0 entries it keeps nothing. */

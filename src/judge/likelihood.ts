@@ -2,6 +2,7 @@
 // no instruction following, so any causal language model can judge, also a tiny one.
 import type { LanguageModel, ScoreRequest, TokenIds } from '../llm/contract.ts'
 import { checkFits, truncateText } from './budget.ts'
+import type { ScoreStore } from './cache.ts'
 import type { JudgeConfig } from './config.ts'
 import { matrixJudge, type Pair } from './matrix.ts'
 import { likelihoodPrefix, UNCONDITIONAL_PREFIX } from './prompts.ts'
@@ -14,7 +15,7 @@ import type { Judge } from './types.ts'
 export function likelihoodJudge(
   model: LanguageModel,
   config: Extract<JudgeConfig, { type: 'likelihood' }>,
-  cacheEntries: number,
+  cache: ScoreStore,
 ): Judge {
   const { tokenizer } = model
   const prefixTokens = (text: string): TokenIds => [
@@ -72,7 +73,7 @@ export function likelihoodJudge(
     const scores = pairs.map(({ profile, interaction }) => rows.get(profile)?.get(interaction) ?? Number.NaN)
     return { scores, tokens }
   }
-  return matrixJudge(model, config, score, cacheEntries)
+  return matrixJudge(model, config, score, cache)
 }
 
 function sum(values: Float32Array): number {

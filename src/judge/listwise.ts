@@ -4,7 +4,7 @@ import type { LanguageModel, TokenIds } from '../llm/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { checkFits, truncateText } from './budget.ts'
-import { ScoreCache, scoreKey } from './cache.ts'
+import { type ScoreStore, scoreKey } from './cache.ts'
 import type { JudgeConfig } from './config.ts'
 import { LISTWISE_LABELS, listwisePrompt } from './prompts.ts'
 import type { Judge, Pool, RankRequest, RankResult } from './types.ts'
@@ -20,11 +20,10 @@ interface Look {
 export function listwiseJudge(
   model: LanguageModel,
   config: Extract<JudgeConfig, { type: 'listwise' }>,
-  cacheEntries: number,
+  cache: ScoreStore,
 ): Judge {
   const { tokenizer } = model
   const labels = labelTokens(model)
-  const cache = new ScoreCache<readonly number[]>(cacheEntries)
 
   function looksAt(direction: 'forward' | 'backward', pool: Pool): Look[] {
     const n = pool.candidates.length

@@ -1,7 +1,7 @@
 // Judges that score one (profile, interaction) pair at a time: likelihood and pointwise. One sparse matrix of pairs
 // serves both directions, read row-wise forward and column-wise backward.
 import type { LanguageModel } from '../llm/contract.ts'
-import { ScoreCache, scoreKey } from './cache.ts'
+import { type ScoreStore, scoreKey } from './cache.ts'
 import type { JudgeConfig } from './config.ts'
 import type { Judge, Pool, RankRequest, RankResult } from './types.ts'
 
@@ -14,9 +14,8 @@ export interface Pair {
 /** [pair] scores and the tokens they cost; all pairs in one model call. */
 export type PairScorer = (pairs: readonly Pair[], signal?: AbortSignal) => Promise<{ scores: number[]; tokens: number }>
 
-/** A judge over a pair scorer: equal pairs are scored once, and kept for later calls where `cacheEntries` allows. */
-export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: PairScorer, cacheEntries: number): Judge {
-  const cache = new ScoreCache<number>(cacheEntries)
+/** A judge over a pair scorer: equal pairs are scored once, and kept for later calls as far as `cache` keeps them. */
+export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: PairScorer, cache: ScoreStore): Judge {
   const keyOf = ({ profile, interaction }: Pair) =>
     scoreKey(config.type, model.info.digest, config.maxProfileTokens, config.maxInteractionTokens, profile, interaction)
   return {
@@ -31,7 +30,7 @@ export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: Pa
           if (known.has(key) || missing.has(key)) return key
           const cached = cache.get(key)
           if (cached === undefined) missing.set(key, cell)
-          else known.set(key, cached)
+          else known.set(key, cached[0])
           return key
         })
       const forward = request.forward.map((pool) => keysOf(pool, (c) => ({ profile: pool.query, interaction: c })))
@@ -43,7 +42,7 @@ export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: Pa
         let i = 0
         for (const key of missing.keys()) {
           known.set(key, fresh.scores[i])
-          cache.set(key, fresh.scores[i++])
+          cache.set(key, [fresh.scores[i++]])
         }
       }
       const scoresOf = (keys: readonly string[]) => [keys.map((key) => known.get(key) ?? Number.NaN)]

@@ -2,6 +2,7 @@
 import type { LanguageModel } from '../llm/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { checkFits, truncateText } from './budget.ts'
+import type { ScoreStore } from './cache.ts'
 import type { JudgeConfig } from './config.ts'
 import { matrixJudge, type Pair } from './matrix.ts'
 import { POINTWISE_ANSWERS, pointwisePrompt } from './prompts.ts'
@@ -11,7 +12,7 @@ import type { Judge } from './types.ts'
 export function pointwiseJudge(
   model: LanguageModel,
   config: Extract<JudgeConfig, { type: 'pointwise' }>,
-  cacheEntries: number,
+  cache: ScoreStore,
 ): Judge {
   const { tokenizer } = model
   const answers = POINTWISE_ANSWERS.map((answer) => tokenizer.encode(answer)[0])
@@ -44,5 +45,5 @@ export function pointwiseJudge(
     const logits = await model.labelLogits(prompts, answers, { weights: 'base', signal })
     return { scores: logits.map(([yes, no]) => yes - no), tokens }
   }
-  return matrixJudge(model, config, score, cacheEntries)
+  return matrixJudge(model, config, score, cache)
 }

@@ -1,4 +1,4 @@
-// From pools to NDCG: asks the judge once for a whole batch, both directions together (METHOD.md §3-5).
+// From pools to scores and NDCG: asks the judge once for a whole batch, both directions together (METHOD.md §3-5).
 import type { Judge, JudgeUsage, Pool } from '../judge/types.ts'
 import { mean } from '../util/stats.ts'
 import { isEmptyProfile } from './guards.ts'
@@ -20,12 +20,20 @@ export interface Entrant {
   rivals: readonly string[]
 }
 
-/** [entrant][profile] NDCG forward and backward, and what the judge's call cost. */
-export async function scoreDirections(
+/** What the judge made of one profile's pools: scores, the higher the better. */
+export interface DirectionViews {
+  /** [view][candidate], candidates as `pool.interactions`. */
+  forward: number[][]
+  /** [positive][view][candidate], the own profile first, then the rivals'. */
+  backward: number[][][]
+}
+
+/** [entrant][profile] the judge's scores, undefined for an empty profile, and what the judge's call cost. */
+export async function rankDirections(
   entrants: readonly Entrant[],
   judge: Judge,
   signal?: AbortSignal,
-): Promise<{ scores: DirectionScores[][]; usage: JudgeUsage }> {
+): Promise<{ views: (DirectionViews | undefined)[][]; usage: JudgeUsage }> {
   const forward: Pool[] = []
   const backward: Pool[] = []
   for (const { pool, profiles, rivals } of entrants) {
@@ -42,20 +50,53 @@ export async function scoreDirections(
       : await judge.rank({ forward, backward }, { signal })
   let nextForward = 0
   let nextBackward = 0
-  const scores = entrants.map(({ pool, profiles, rivals }) =>
-    profiles.map((profile) => {
-      if (isEmptyProfile(profile)) return { forward: 0, backward: 0 }
-      const ownFirst = [true, ...rivals.map(() => false)]
-      return {
-        forward: viewMean(ranked.forward[nextForward++], pool.relevant),
-        backward: mean(pool.positives.map(() => viewMean(ranked.backward[nextBackward++], ownFirst))),
-      }
-    }),
+  const views = entrants.map(({ pool, profiles }) =>
+    profiles.map((profile) =>
+      isEmptyProfile(profile)
+        ? undefined
+        : {
+            forward: ranked.forward[nextForward++],
+            backward: pool.positives.map(() => ranked.backward[nextBackward++]),
+          },
+    ),
   )
-  return { scores, usage: ranked.usage }
+  return { views, usage: ranked.usage }
 }
 
-/** NDCG averaged over the views of one pool; ranks are never averaged. */
-function viewMean(views: readonly number[][], relevant: readonly boolean[]): number {
-  return mean(views.map((scores) => ndcgFromScores(scores, relevant)))
+/** [entrant][profile] NDCG forward and backward, and what the judge's call cost. */
+export async function scoreDirections(
+  entrants: readonly Entrant[],
+  judge: Judge,
+  signal?: AbortSignal,
+): Promise<{ scores: DirectionScores[][]; usage: JudgeUsage }> {
+  const { views, usage } = await rankDirections(entrants, judge, signal)
+  const scores = entrants.map(({ pool }, e) =>
+    views[e].map((profile) => directionScores(profile, pool, ndcgFromScores)),
+  )
+  return { scores, usage }
+}
+
+/**
+ * One number a direction from the judge's scores: `metric` of each view and query, averaged; ranks are never averaged.
+ * 0 for an empty profile (no views).
+ */
+export function directionScores(
+  views: DirectionViews | undefined,
+  pool: UserPool,
+  metric: (scores: readonly number[], relevant: readonly boolean[]) => number,
+): DirectionScores {
+  if (!views) return { forward: 0, backward: 0 }
+  const over = (looks: readonly number[][], relevant: readonly boolean[]) =>
+    mean(looks.map((scores) => metric(scores, relevant)))
+  return {
+    forward: over(views.forward, pool.relevant),
+    backward: mean(
+      views.backward.map((looks) =>
+        over(
+          looks,
+          looks[0].map((_, candidate) => candidate === 0),
+        ),
+      ),
+    ),
+  }
 }

@@ -90,7 +90,7 @@ export function compareEvaluations(
 }
 
 /** [user] another user for each, every one exactly once: a single cycle through all users. */
-function drawDonors(users: number, seed: number): number[] {
+export function drawDonors(users: number, seed: number): number[] {
   const cycle = shuffled([...Array(users).keys()], seed)
   const donors = new Array<number>(users)
   cycle.forEach((user, place) => {
