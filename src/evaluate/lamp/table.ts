@@ -97,8 +97,10 @@ function differencesOf(split: LampSplit, rows: readonly AnsweredRow[], seed: num
 function unparsableShare(split: LampSplit, predictions: readonly string[]): number | undefined {
   const labels = labelsOf(split)
   if (labels === undefined || predictions.length === 0) return undefined
-  // A rating is any number: 4.5 counts as written.
+  // A rating is any decimal number, as written: see ratingOf in metrics.ts.
   const valid = (answer: string): boolean =>
-    split.task === 3 ? answer !== '' && Number.isFinite(Number(answer)) : labels.includes(answer)
+    split.task === 3
+      ? /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(answer) && Number.isFinite(Number(answer))
+      : labels.includes(answer)
   return predictions.filter((prediction) => !valid(prediction.trim())).length / predictions.length
 }
