@@ -1,5 +1,5 @@
 // Guards of the reward (METHOD.md §6): what a profile loses for length, for copied text, and for saying nothing.
-import type { RewardConfig } from './config.ts'
+import type { GuardConfig } from './config.ts'
 
 /** True where a profile holds no letter and no digit. */
 export function isEmptyProfile(text: string): boolean {
@@ -9,7 +9,7 @@ export function isEmptyProfile(text: string): boolean {
 /** R_len: 0 up to T tokens, then λ·(tokens − T)/T, at most the cap. */
 export function lengthPenalty(
   tokens: number,
-  config: Pick<RewardConfig, 'lengthBudget' | 'lengthPenalty' | 'lengthCap'>,
+  config: Pick<GuardConfig, 'lengthBudget' | 'lengthPenalty' | 'lengthCap'>,
 ): number {
   const excess = Math.max(0, tokens - config.lengthBudget) / config.lengthBudget
   return Math.min(config.lengthCap, config.lengthPenalty * excess)
@@ -48,7 +48,7 @@ export function longestCopiedNgram(profile: string, history: readonly string[]):
 export function copiedPenalty(
   profile: string,
   history: readonly string[],
-  config: Pick<RewardConfig, 'maxCopiedNgram' | 'copyPenalty' | 'copyCap'>,
+  config: Pick<GuardConfig, 'maxCopiedNgram' | 'copyPenalty' | 'copyCap'>,
 ): number {
   const excess = Math.max(0, longestCopiedNgram(profile, history) - config.maxCopiedNgram) / config.maxCopiedNgram
   return Math.min(config.copyCap, config.copyPenalty * excess)

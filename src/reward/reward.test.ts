@@ -5,11 +5,12 @@ import { toyModel } from '../judge/testing/toy-model.ts'
 import { toyUsers } from '../judge/testing/toy-world.ts'
 import type { Judge, Pool } from '../judge/types.ts'
 import { mean } from '../util/stats.ts'
-import { rewardConfigSchema } from './config.ts'
+import { bidirectionalRewardSchema } from './config.ts'
+import type { RewardUser } from './function.ts'
 import { chanceNdcg } from './ndcg.ts'
-import { combineReward, computeRewards, type RewardUser } from './reward.ts'
+import { combineReward, computeRewards } from './reward.ts'
 
-const config = rewardConfigSchema.parse({})
+const config = bidirectionalRewardSchema.parse({})
 const world = toyUsers(12)
 
 /** Two rollouts a user: the user's own profile, and that of the next user. */
@@ -29,11 +30,13 @@ describe('computeRewards', () => {
       expect(chance.forward).toBeCloseTo(0.473, 3)
       expect(chance.backward).toBeCloseTo(0.473, 3)
       expect(negatives).toEqual({ forward: 8, backward: 8 })
-      expect(mean(rewards.map(([truth]) => truth.forward))).toBe(1)
+      expect(mean(rewards.map(([truth]) => truth.terms.forward))).toBe(1)
       // A rival's lie may be this very user's profile, so not all truths can win.
-      expect(mean(rewards.map(([truth]) => truth.backward))).toBeGreaterThan(0.8)
-      for (const direction of ['forward', 'backward', 'raw', 'total'] as const)
-        expect(mean(rewards.map(([truth, lie]) => truth[direction] - lie[direction]))).toBeGreaterThan(0.25)
+      expect(mean(rewards.map(([truth]) => truth.terms.backward))).toBeGreaterThan(0.8)
+      for (const term of ['forward', 'backward'])
+        expect(mean(rewards.map(([truth, lie]) => truth.terms[term] - lie.terms[term]))).toBeGreaterThan(0.25)
+      for (const sum of ['raw', 'total'] as const)
+        expect(mean(rewards.map(([truth, lie]) => truth[sum] - lie[sum]))).toBeGreaterThan(0.25)
     },
   )
 
@@ -41,10 +44,8 @@ describe('computeRewards', () => {
     const judge = createJudge(toyModel({ blind: true }), judgeConfigSchema.parse({ type: 'likelihood' }))
     const batch = truthAndLie().map((user) => ({ ...user, heldOut: [user.heldOut[0]] }))
     const { rewards } = await computeRewards(batch, judge, config, [1])
-    for (const { forward, backward } of rewards.flat()) {
-      expect(forward).toBe(chanceNdcg(1, 8))
-      expect(backward).toBe(chanceNdcg(1, 8))
-    }
+    for (const { terms } of rewards.flat())
+      expect(terms).toEqual({ forward: chanceNdcg(1, 8), backward: chanceNdcg(1, 8) })
   })
 
   it('asks one call for the batch, shares the pools among rollouts, and is determined by its seed', async () => {
@@ -57,7 +58,7 @@ describe('computeRewards', () => {
         return inner.rank(request, options)
       },
     }
-    const two = rewardConfigSchema.parse({ positives: 2, negatives: 3 })
+    const two = bidirectionalRewardSchema.parse({ positives: 2, negatives: 3 })
     const first = await computeRewards(truthAndLie(), judge, two, [1])
     expect(asked).toHaveLength(1)
     expect(asked[0].forward).toHaveLength(24)
@@ -83,7 +84,7 @@ describe('computeRewards', () => {
     }))
     const { rewards } = await computeRewards(batch, judge, config, [1])
     for (const [, , empty] of rewards)
-      expect(empty).toEqual({ forward: 0, backward: 0, raw: 0, length: 0, copied: 0, total: 0, empty: true })
+      expect(empty).toEqual({ terms: { forward: 0, backward: 0 }, raw: 0, length: 0, copied: 0, total: 0, empty: true })
     const silent = batch.map((user) => ({ ...user, rollouts: [{ text: '', tokens: 0 }] }))
     const nothing = await computeRewards(silent, judge, config, [1])
     expect(nothing.rewards.flat().every((reward) => reward.total === 0)).toBe(true)
@@ -110,7 +111,7 @@ describe('computeRewards', () => {
 
 describe('combineReward', () => {
   it('adds the weighted directions and subtracts the penalties', () => {
-    const custom = rewardConfigSchema.parse({
+    const custom = bidirectionalRewardSchema.parse({
       forwardWeight: 2,
       backwardWeight: 0.5,
       lengthBudget: 10,
@@ -120,8 +121,7 @@ describe('combineReward', () => {
     })
     const rollout = { text: 'one two three here', tokens: 15 }
     expect(combineReward({ forward: 0.6, backward: 0.8 }, rollout, ['one two three'], custom)).toEqual({
-      forward: 0.6,
-      backward: 0.8,
+      terms: { forward: 0.6, backward: 0.8 },
       raw: 0.6 * 2 + 0.8 * 0.5,
       length: 0.4 * 0.5,
       copied: 0.5 * 0.5,

@@ -4,47 +4,13 @@ import type { Judge, JudgeUsage } from '../judge/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 import { mean } from '../util/stats.ts'
-import type { RewardConfig } from './config.ts'
+import type { BidirectionalConfig } from './config.ts'
 import { type DirectionScores, scoreDirections } from './directions.ts'
-import { copiedPenalty, isEmptyProfile, lengthPenalty } from './guards.ts'
+import { type RewardUser, type Rollout, type RolloutReward, totalReward } from './function.ts'
+import { isEmptyProfile } from './guards.ts'
 import { drawPools } from './pools.ts'
 
-/** One sampled profile. */
-export interface Rollout {
-  text: string
-  /** Length of the completion in the generator's tokens. */
-  tokens: number
-}
-
-/** One user of a batch with the group of rollouts. */
-export interface RewardUser {
-  id: string
-  /** Texts of the held-out interactions; where there are more than P, P are drawn. */
-  heldOut: readonly string[]
-  /** Texts that the generator saw: what a profile must not copy. */
-  history: readonly string[]
-  /** [G]. */
-  rollouts: readonly Rollout[]
-}
-
-/** Every term of one rollout's reward. */
-export interface RolloutReward {
-  /** NDCG forward, 0 for an empty profile. */
-  forward: number
-  /** NDCG backward, mean over the P queries; 0 for an empty profile. */
-  backward: number
-  /** w_fwd·forward + w_bwd·backward, before any penalty. */
-  raw: number
-  /** Length penalty, subtracted. */
-  length: number
-  /** Penalty for copied text, subtracted. */
-  copied: number
-  /** raw − length − copied; 0 for an empty profile. */
-  total: number
-  empty: boolean
-}
-
-export interface BatchRewards {
+interface BatchRewards {
   /** [user][rollout]. */
   rewards: RolloutReward[][]
   /** NDCG of a random order in these pools, mean over users. */
@@ -54,30 +20,26 @@ export interface BatchRewards {
   usage: JudgeUsage
 }
 
-/** The total and its terms, from the NDCG of both directions. Pure. */
+/** The total, w_fwd·forward + w_bwd·backward less the penalties, with its parts. Pure. */
 export function combineReward(
   scores: DirectionScores,
   rollout: Rollout,
   history: readonly string[],
-  config: RewardConfig,
+  config: BidirectionalConfig,
 ): RolloutReward {
-  const empty = isEmptyProfile(rollout.text)
-  if (empty) return { forward: 0, backward: 0, raw: 0, length: 0, copied: 0, total: 0, empty }
   const raw = config.forwardWeight * scores.forward + config.backwardWeight * scores.backward
-  const length = lengthPenalty(rollout.tokens, config)
-  const copied = copiedPenalty(rollout.text, history, config)
-  return { ...scores, raw, length, copied, total: raw - length - copied, empty }
+  return totalReward({ ...scores }, raw, rollout, history, config)
 }
 
 /**
- * Rewards of all rollouts of a batch, with one call to the judge. `seedParts` (run seed, step) determine pools and
+ * Rewards of all rollouts of a batch, with one call to the judge. Of more than P held-out interactions P are drawn. `seedParts` (run seed, step) determine pools and
  * orders; all rollouts of a user share both. Throws BumpError for a batch of one user or a user without held-out
  * interactions or rollouts.
  */
 export async function computeRewards(
   batch: readonly RewardUser[],
   judge: Judge,
-  config: RewardConfig,
+  config: BidirectionalConfig,
   seedParts: readonly (string | number)[],
   options: { signal?: AbortSignal } = {},
 ): Promise<BatchRewards> {

@@ -28,7 +28,7 @@ export function advantages(rewards: readonly (readonly number[])[], scale: Scale
 }
 
 /**
- * Whether a group's raw NDCG (before penalties) varies by more than 1e-6. A group where it does not would only learn
+ * Whether a group's raw reward (before penalties) varies by more than 1e-6. A group where it does not would only learn
  * from its length penalties, so it is dropped.
  */
 export function varies(raw: readonly number[]): boolean {

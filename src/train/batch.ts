@@ -1,9 +1,8 @@
 // One batch of experience: users chosen, profiles sampled, rewards judged, advantages computed (METHOD.md §3-8).
-import type { Judge } from '../judge/types.ts'
 import type { Completion, LanguageModel } from '../llm/contract.ts'
 import type { User } from '../logs/types.ts'
 import { generateProfiles } from '../profiler/generate.ts'
-import { type BatchRewards, computeRewards, type RolloutReward } from '../reward/reward.ts'
+import type { RewardFunction, RolloutReward, ScoredBatch } from '../reward/function.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { advantages, varies } from './advantages.ts'
 import type { TrainConfig } from './config.ts'
@@ -21,14 +20,14 @@ export interface RolloutGroup {
   user: string
   prompt: number[]
   rollouts: Rollout[]
-  /** False where the raw NDCG does not vary: the group gives no gradient. */
+  /** False where the raw reward does not vary: the group gives no gradient. */
   kept: boolean
 }
 
 export interface Batch {
   groups: RolloutGroup[]
-  chance: BatchRewards['chance']
-  usage: BatchRewards['usage']
+  chance: ScoredBatch['chance']
+  usage: ScoredBatch['usage']
   seconds: { rollout: number; judge: number }
 }
 
@@ -43,10 +42,10 @@ export function batchUsers(users: readonly User[], size: number, step: number, s
   return order.slice(start, start + size)
 }
 
-/** Samples and judges G profiles of each user of the step. */
+/** Samples and rewards G profiles of each user of the step. */
 export async function collectBatch(
   model: LanguageModel,
-  judge: Judge,
+  reward: RewardFunction,
   users: readonly User[],
   config: TrainConfig,
   step: number,
@@ -65,15 +64,13 @@ export async function collectBatch(
   })
   const sampled = performance.now()
   options.onPhase('judge')
-  const { rewards, chance, usage } = await computeRewards(
+  const { rewards, chance, usage } = await reward.score(
     users.map((user, u) => ({
       id: user.id,
       heldOut: user.heldOut.map(({ text }) => text),
       history: generated[u].shown,
       rollouts: generated[u].profiles.map((text, g) => ({ text, tokens: generated[u].completions[g].tokens.length })),
     })),
-    judge,
-    config.reward,
     [config.seed, step],
     { signal },
   )

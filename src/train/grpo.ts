@@ -1,26 +1,31 @@
-// The GRPO loop: sample, judge, update, validate, keep the best, and measure it at the end (METHOD.md §8). It knows the
-// contract of a language model only, so the same loop trains on the embedded engine and on a cluster.
+// The GRPO loop: sample, reward, update, validate, keep the best, and measure it at the end (METHOD.md §8). It knows the
+// contract of a language model only, so the same loop trains on the embedded engine and on a cluster; and of the reward
+// only its interface.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
 import type { LanguageModel } from '../llm/contract.ts'
 import type { User, UserSplit } from '../logs/types.ts'
+import { bidirectionalReward } from '../reward/bidirectional.ts'
+import type { RewardFunction } from '../reward/function.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
+import { mean } from '../util/stats.ts'
 import { batchUsers, collectBatch } from './batch.ts'
-import type { TrainConfig } from './config.ts'
+import { type TrainConfig, trainConfigSchema } from './config.ts'
 import { dataDigest } from './digest.ts'
 import {
   compareMeasurements,
   measure,
   measureControls,
+  measuredProfiles,
   measuredUsers,
-  validationMetrics,
-  validationScore,
+  poolSeed,
+  poolUsers,
 } from './measure.ts'
-import { batchMetrics, batchTokens, rolloutRecords } from './metrics.ts'
+import { batchMetrics, batchTokens, prefixed, rolloutRecords } from './metrics.ts'
 import { checkpointPath, type LoopState, RunFolder, type RunHeader, type RunUsers } from './run-folder.ts'
-import { peakMemoryBytes, profileRecords, type Summary } from './summary.ts'
+import { type Baseline, peakMemoryBytes, profileRecords, type Summary } from './summary.ts'
 import { updatePolicy } from './update.ts'
 
 export type Phase = 'rollout' | 'judge' | 'train' | 'validation' | 'test'
@@ -38,6 +43,10 @@ export interface TrainOptions {
   model: LanguageModel
   /** The judge's model; default: the frozen base of `model`. */
   judgeModel?: LanguageModel
+  /** What profiles are rewarded by; default: the bidirectional reward that the config describes. */
+  reward?: RewardFunction
+  /** What an earlier run of the same model, judge, users and budgets measured before training: taken, not measured anew. */
+  baseline?: Baseline
   users: UserSplit
   /** The run's folder. */
   folder: string
@@ -60,7 +69,7 @@ export type TrainResult = { status: 'finished'; summary: Summary } | { status: '
 export async function train(options: TrainOptions): Promise<TrainResult> {
   checkUsers(options)
   const header = runHeader(options)
-  const folder = RunFolder.open(options.folder, header, options.resume ?? false)
+  const folder = RunFolder.open(options.folder, header, options.resume ?? false, completeConfig)
   try {
     folder.writeUsers(userIds(options.users))
     return await new Loop(options, header, folder).run()
@@ -71,6 +80,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
 class Loop {
   private readonly judge: Judge
+  private readonly reward: RewardFunction
   private readonly validationUsers: User[]
   private state: LoopState = {
     step: 0,
@@ -89,6 +99,7 @@ class Loop {
   ) {
     const { config, users, model, judgeModel } = options
     this.judge = createJudge(judgeModel ?? model, config.judge)
+    this.reward = options.reward ?? defaultReward(this.judge, config)
     this.validationUsers = measuredUsers(users.validation, config.validation.users, config)
   }
 
@@ -138,7 +149,7 @@ class Loop {
     const started = performance.now()
     const chosen = batchUsers(users.train, config.rollout.users, step, config.seed)
     const onPhase = (phase: Phase) => this.options.onEvent?.({ type: 'phase', phase, step: step + 1 })
-    const batch = await collectBatch(model, this.judge, chosen, config, step, { signal, onPhase })
+    const batch = await collectBatch(model, this.reward, chosen, config, step, { signal, onPhase })
     onPhase('train')
     const updating = performance.now()
     const update = await updatePolicy(model, batch.groups, config, step, signal)
@@ -170,9 +181,10 @@ class Loop {
     const { step, best, worse } = this.state
     this.options.onEvent?.({ type: 'phase', phase: 'validation', step })
     const started = performance.now()
-    const measurement = await measure(model, this.judge, this.validationUsers, config, 'policy', signal)
+    const { profiles, lengths } = await measuredProfiles(model, this.validationUsers, config, 'policy', signal)
+    const measured = await this.reward.evaluate(poolUsers(this.validationUsers), profiles, { signal })
     const seconds = (performance.now() - started) / 1000
-    const score = validationScore(measurement, config)
+    const { score } = measured
     const better = best === null || score > best.score
     this.state = {
       ...this.state,
@@ -181,7 +193,11 @@ class Loop {
       worse: better ? 0 : worse + 1,
     }
     this.spend('validation', seconds)
-    const metrics = validationMetrics(measurement, config)
+    const metrics = prefixed('eval', {
+      ...measured.metrics,
+      mean_length: mean(lengths),
+      users: this.validationUsers.length,
+    })
     this.folder.append('metrics.jsonl', [{ step, ...metrics, 'time/validation': rounded(seconds) }])
     this.options.onEvent?.({ type: 'validation', step, metrics, best: better })
   }
@@ -193,19 +209,25 @@ class Loop {
 
   /** Zero-shot against the best checkpoint, on users that no choice of the run has seen. */
   private async finish(): Promise<Summary> {
-    const { config, model, users, signal } = this.options
+    const { config, model, users, signal, baseline } = this.options
     const testUsers = measuredUsers(users.test, config.test.users, config)
     this.options.onEvent?.({ type: 'phase', phase: 'test', step: this.state.step })
     const started = performance.now()
-    const before = await measure(model, this.judge, testUsers, config, 'base', signal)
+    const before = baseline?.before ?? (await measure(model, this.judge, testUsers, config, 'base', signal))
     const bestStep = this.state.best?.step ?? this.state.step
     await model.loadState(checkpointPath(this.folder.path, bestStep))
     const after = await measure(model, this.judge, testUsers, config, 'policy', signal)
-    const controls = await measureControls(model.tokenizer, this.judge, testUsers, after.profiles, config, signal)
+    const controls = await measureControls(model.tokenizer, this.judge, testUsers, after.profiles, config, {
+      signal,
+      known: baseline?.history,
+    })
+    const profiles = { before: before.profiles, after: after.profiles }
+    const task = await this.reward.compareTask?.(poolUsers(testUsers), profiles, { signal })
     this.spend('test', (performance.now() - started) / 1000)
     const summary: Summary = {
       ...compareMeasurements(before, after, config.split.seed),
       controls,
+      ...(task ? { task } : {}),
       chance: before.chance,
       users: testUsers.length,
       steps: this.state.step,
@@ -232,6 +254,20 @@ class Loop {
   }
 }
 
+function defaultReward(judge: Judge, config: TrainConfig): RewardFunction {
+  if (config.reward.type !== 'bidirectional')
+    throw new BumpError(
+      `The reward ${config.reward.type} is not made from the configuration alone: give train() its reward.`,
+    )
+  return bidirectionalReward(judge, config.reward, poolSeed(config))
+}
+
+/** A stored configuration with the defaults of settings that are newer than its run. */
+function completeConfig(stored: Record<string, unknown>): Record<string, unknown> {
+  const parsed = trainConfigSchema.safeParse(stored)
+  return parsed.success ? parsed.data : stored
+}
+
 function checkUsers({ config, users }: TrainOptions): void {
   const needed = { train: config.rollout.users, validation: 2, test: 2 }
   const cure = {
@@ -246,7 +282,7 @@ function checkUsers({ config, users }: TrainOptions): void {
       )
 }
 
-function runHeader({ config, model, judgeModel, users, package: program }: TrainOptions): RunHeader {
+function runHeader({ config, model, judgeModel, reward, users, package: program }: TrainOptions): RunHeader {
   const describe = ({ info }: LanguageModel) => ({
     name: info.name,
     digest: info.digest,
@@ -258,6 +294,7 @@ function runHeader({ config, model, judgeModel, users, package: program }: Train
     package: program,
     model: describe(model),
     judge: { ...config.judge, ...describe(judgeModel ?? model) },
+    ...(reward?.origin ? { reward: reward.origin } : {}),
     data: {
       digest: dataDigest(users),
       train: users.train.length,

@@ -7,7 +7,7 @@ import { profileSeeds } from '../profiler/profile-users.ts'
 import { evaluateProfiles, type ProfileEvaluation } from '../reward/evaluate-profiles.ts'
 import { historyText } from '../reward/judge-check.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
-import { bootstrapInterval, type Interval, mean } from '../util/stats.ts'
+import { bootstrapInterval, type Interval } from '../util/stats.ts'
 import type { TrainConfig } from './config.ts'
 
 export interface Measurement extends ProfileEvaluation {
@@ -22,6 +22,28 @@ export function measuredUsers(users: readonly User[], limit: number, config: Tra
   return shuffled(users, seedFrom(config.split.seed, 'measured')).slice(0, limit)
 }
 
+/** One profile of each user under the given weights, as validation and the final test sample it. */
+export async function measuredProfiles(
+  model: LanguageModel,
+  users: readonly User[],
+  config: TrainConfig,
+  weights: WeightSet,
+  signal?: AbortSignal,
+): Promise<Pick<Measurement, 'profiles' | 'lengths'>> {
+  const generated = await generateProfiles(model, users, {
+    prompt: config.prompt,
+    maxTokens: config.rollout.maxTokens,
+    temperature: config.profile.temperature,
+    seeds: profileSeeds(config.seed),
+    weights,
+    signal,
+  })
+  return {
+    profiles: generated.map((user) => user.profiles[0]),
+    lengths: generated.map(({ completions }) => completions[0].tokens.length),
+  }
+}
+
 /** Profiles of the users under the given weights, and how well they identify them. Equal users get equal pools. */
 export async function measure(
   model: LanguageModel,
@@ -31,36 +53,9 @@ export async function measure(
   weights: WeightSet,
   signal?: AbortSignal,
 ): Promise<Measurement> {
-  const generated = await generateProfiles(model, users, {
-    prompt: config.prompt,
-    maxTokens: config.rollout.maxTokens,
-    temperature: config.profile.temperature,
-    seeds: profileSeeds(config.seed),
-    weights,
-    signal,
-  })
-  const profiles = generated.map((user) => user.profiles[0])
+  const { profiles, lengths } = await measuredProfiles(model, users, config, weights, signal)
   const evaluation = await evaluateProfiles(poolUsers(users), profiles, judge, { ...poolOptions(config), signal })
-  return { ...evaluation, profiles, lengths: generated.map(({ completions }) => completions[0].tokens.length) }
-}
-
-/** What the best checkpoint is chosen by: the NDCG of both directions in the reward's proportions. */
-export function validationScore({ forward, backward }: ProfileEvaluation, config: TrainConfig): number {
-  const { forwardWeight, backwardWeight } = config.reward
-  return forwardWeight * forward.mean + backwardWeight * backward.mean
-}
-
-/** A validation as a line of metrics.jsonl. */
-export function validationMetrics(measurement: Measurement, config: TrainConfig): Record<string, number> {
-  return {
-    'eval/forward': measurement.forward.mean,
-    'eval/backward': measurement.backward.mean,
-    'eval/score': validationScore(measurement, config),
-    'eval/chance/forward': measurement.chance.forward,
-    'eval/chance/backward': measurement.chance.backward,
-    'eval/mean_length': mean(measurement.lengths),
-    'eval/users': measurement.users.length,
-  }
+  return { ...evaluation, profiles, lengths }
 }
 
 /** NDCG with 95% bootstrap intervals over users; `both` is the mean of the two directions. */
@@ -88,14 +83,14 @@ function intervalsOver(users: number, value: PerUser, seed: number): DirectionIn
 }
 
 /** Intervals of one evaluation. */
-function directionIntervals(evaluation: ProfileEvaluation, seed: number): DirectionIntervals {
+function directionIntervals(evaluation: Pick<ProfileEvaluation, 'users'>, seed: number): DirectionIntervals {
   return intervalsOver(evaluation.users.length, (u, direction) => evaluation.users[u][direction], seed)
 }
 
 /** Before, after and their paired difference, over the same users in the same pools. */
 export function compareMeasurements(
-  before: ProfileEvaluation,
-  after: ProfileEvaluation,
+  before: Pick<ProfileEvaluation, 'users'>,
+  after: Pick<ProfileEvaluation, 'users'>,
   seed: number,
 ): Record<'before' | 'after' | 'difference', DirectionIntervals> {
   return {
@@ -112,6 +107,7 @@ export function compareMeasurements(
 /**
  * What a profile is measured against: the raw history in its place (as many tokens as the generator saw), and the
  * control in which every user has another user's profile, which must be at chance. Fewer than 3 users have no control.
+ * `known`: the raw history's intervals, where they were measured before.
  */
 export async function measureControls(
   tokenizer: Tokenizer,
@@ -119,29 +115,36 @@ export async function measureControls(
   users: readonly User[],
   profiles: readonly string[],
   config: TrainConfig,
-  signal?: AbortSignal,
+  options: { signal?: AbortSignal; known?: DirectionIntervals } = {},
 ): Promise<{ history: DirectionIntervals; mismatched: DirectionIntervals | null }> {
+  const { signal, known } = options
   const evaluate = (texts: readonly string[], mismatched: boolean) =>
     evaluateProfiles(poolUsers(users), texts, judge, { ...poolOptions(config), mismatched, signal })
-  const histories = users.map(({ history }) =>
-    historyText(
-      history.map(({ text }) => text),
-      tokenizer,
-      config.prompt.historyTokens,
-    ),
-  )
+  const measureHistories = async () => {
+    const raw = users.map(({ history }) => {
+      const texts = history.map(({ text }) => text)
+      return historyText(texts, tokenizer, config.prompt.historyTokens)
+    })
+    return directionIntervals(await evaluate(raw, false), config.split.seed)
+  }
   return {
-    history: directionIntervals(await evaluate(histories, false), config.split.seed),
+    history: known ?? (await measureHistories()),
     mismatched: users.length < 3 ? null : directionIntervals(await evaluate(profiles, true), config.split.seed),
   }
 }
 
-const poolUsers = (users: readonly User[]) =>
+/** What rewards and pools see of users. */
+export const poolUsers = (users: readonly User[]) =>
   users.map(({ id, heldOut }) => ({ id, heldOut: heldOut.map(({ text }) => text) }))
 
 /** Equal users get equal pools, whatever the profiles: evaluations are paired. */
 const poolOptions = (config: TrainConfig) => ({
   positives: config.reward.positives,
   negatives: config.reward.negatives,
-  seed: seedFrom(config.split.seed, 'pools'),
+  seed: poolSeed(config),
 })
+
+/** Seed of the pools of validation and the final test. */
+export function poolSeed(config: TrainConfig): number {
+  return seedFrom(config.split.seed, 'pools')
+}

@@ -9,20 +9,21 @@ export function batchMetrics({ groups, chance, usage }: Batch): Record<string, n
   const totals = groups.map((group) => group.rollouts.map(({ reward }) => reward.total))
   const lengths = rollouts.map(({ completion }) => completion.tokens.length)
   const ended = rollouts.filter(({ completion }) => completion.stopReason === 'stop')
-  const forward = rollouts.map(({ reward }) => reward.forward)
-  const backward = rollouts.map(({ reward }) => reward.backward)
+  const terms = Object.keys(rollouts[0].reward.terms).flatMap((term) => {
+    const values = rollouts.map(({ reward }) => reward.terms[term])
+    return [
+      [`rewards/${term}/mean`, mean(values)],
+      [`rewards/${term}/std`, deviation(values)],
+    ]
+  })
   const dropped = groups.filter(({ kept }) => !kept).length
   return {
     reward: mean(totals.flat()),
     reward_std: mean(totals.map(deviation)),
-    'rewards/forward/mean': mean(forward),
-    'rewards/forward/std': deviation(forward),
-    'rewards/backward/mean': mean(backward),
-    'rewards/backward/std': deviation(backward),
+    ...Object.fromEntries(terms),
     'rewards/length/mean': 0 - mean(rollouts.map(({ reward }) => reward.length)),
     'rewards/copied/mean': 0 - mean(rollouts.map(({ reward }) => reward.copied)),
-    'chance/forward': chance.forward,
-    'chance/backward': chance.backward,
+    ...prefixed('chance', chance),
     frac_reward_zero_std: dropped / groups.length,
     dropped_groups: dropped,
     'completions/mean_length': mean(lengths),
@@ -30,9 +31,13 @@ export function batchMetrics({ groups, chance, usage }: Batch): Record<string, n
     'completions/max_length': lengths.reduce((a, b) => Math.max(a, b)),
     'completions/clipped_ratio': 1 - ended.length / rollouts.length,
     'completions/empty_ratio': rollouts.filter(({ reward }) => reward.empty).length / rollouts.length,
-    'judge/pairs': usage.pairs,
-    'judge/tokens': usage.tokens,
+    ...prefixed('judge', usage),
   }
+}
+
+/** The values under `<prefix>/<name>`. */
+export function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]))
 }
 
 /** Tokens of a batch as TRL counts them: the prompt with every completion. */
@@ -53,8 +58,7 @@ export function rolloutRecords({ groups }: Batch, step: number): object[] {
       rollout,
       profile,
       reward: reward.total,
-      forward: reward.forward,
-      backward: reward.backward,
+      ...reward.terms,
       length: reward.length,
       copied: reward.copied,
       tokens: completion.tokens.length,

@@ -50,6 +50,8 @@ export interface RunHeader {
   model: Record<string, unknown>
   /** The judge of a profile generator's run. */
   judge?: Record<string, unknown>
+  /** What decides the reward besides config and judge, where it is not the bidirectional one. */
+  reward?: Record<string, unknown>
   data: Record<string, unknown>
 }
 
@@ -72,9 +74,15 @@ export class RunFolder {
 
   /**
    * Starts a run in `path`, or with `resume` goes on with the one there, if any. Throws BumpError where a run is there
-   * and `resume` is not set, where its config, model or data differ, and where another process has it.
+   * and `resume` is not set, where its config, model or data differ, and where another process has it. `complete` gives
+   * a stored config the defaults of settings that are newer than it.
    */
-  static open(path: string, header: RunHeader, resume: boolean): RunFolder {
+  static open(
+    path: string,
+    header: RunHeader,
+    resume: boolean,
+    complete: (config: Record<string, unknown>) => Record<string, unknown> = (config) => config,
+  ): RunFolder {
     const configPath = join(path, 'config.json')
     if (!resume && existsSync(configPath))
       throw new BumpError(`${path} already holds a run. Go on with it by --resume, or give this one another --name.`)
@@ -86,8 +94,10 @@ export class RunFolder {
     const release = takeLock(join(path, 'lock'), path)
     try {
       const folder = new RunFolder(path, LOGS[header.kind ?? 'grpo'], release)
-      if (existsSync(configPath)) refuseChanges(path, readRunHeader(path), header)
-      else writeFileAtomic(configPath, `${JSON.stringify(header, undefined, 2)}\n`)
+      if (existsSync(configPath)) {
+        const stored = readRunHeader(path)
+        refuseChanges(path, { ...stored, config: complete(stored.config) }, header)
+      } else writeFileAtomic(configPath, `${JSON.stringify(header, undefined, 2)}\n`)
       folder.removeRemains()
       return folder
     } catch (error) {
@@ -151,6 +161,15 @@ export class RunFolder {
   writeUsers(users: RunUsers): void {
     const path = join(this.path, USERS)
     if (!existsSync(path)) writeFileAtomic(path, `${JSON.stringify(users)}\n`)
+  }
+
+  /** Makes a folder of the run's results complete at once, in place of one that is there. */
+  async writeFolder(name: 'adapter', save: (folder: string) => Promise<void>): Promise<void> {
+    const folder = join(this.path, name)
+    const beside = `${folder}.tmp`
+    await save(beside)
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(beside, folder)
   }
 
   /** Gives the folder free for other processes. */
@@ -245,7 +264,7 @@ function writeLoopState(folder: string, state: LoopState): void {
 function refuseChanges(path: string, stored: RunHeader, now: RunHeader): void {
   if (stored.kind !== now.kind)
     throw new BumpError(`${path} is a run of ${commandOf(stored)}. Give this one another --name.`, { exitCode: 2 })
-  const changed = (['config', 'model', 'judge', 'data'] as const).flatMap((part) =>
+  const changed = (['config', 'model', 'judge', 'reward', 'data'] as const).flatMap((part) =>
     differences(part === 'config' ? [] : [part], stored[part], now[part]),
   )
   if (changed.length === 0) return
