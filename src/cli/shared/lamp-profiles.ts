@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { cachedProfiles } from '../../evaluate/generated-profiles.ts'
-import { TASKS } from '../../evaluate/lamp/tasks.ts'
+import { taskOf } from '../../evaluate/lamp/tasks.ts'
 import type { LampItem, LampQuestion, LampSplit } from '../../evaluate/lamp/types.ts'
 import type { LogSource } from '../../logs/types.ts'
 import type { ProfiledUser } from '../../profiler/profile-users.ts'
@@ -128,9 +128,9 @@ function commonItems([first, ...others]: readonly LampQuestion[]): LampItem[] {
 }
 
 /** A record as the generator met it in training where that was one field of the items, else as the task has it. */
-function recordText(item: LampItem, { task }: LampSplit, logs?: LogSource): string {
+function recordText(item: LampItem, split: LampSplit, logs?: LogSource): string {
   const trained = logs?.text === undefined ? undefined : item.fields[logs.text]
-  return trained?.trim() ? trained : TASKS[task].interactionText(item)
+  return trained?.trim() ? trained : taskOf(split).interactionText(item)
 }
 
 const lineSchema = z.object({ user: z.string(), profile: z.string() })
