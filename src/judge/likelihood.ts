@@ -2,7 +2,7 @@
 // no instruction following, so any causal language model can judge, also a tiny one.
 import type { LanguageModel, ScoreRequest, TokenIds } from '../llm/contract.ts'
 import { checkFits, truncateText } from './budget.ts'
-import type { ScoreStore } from './cache.ts'
+import { type ScoreStore, scoreKey } from './cache.ts'
 import type { JudgeConfig } from './config.ts'
 import { matrixJudge, type Pair } from './matrix.ts'
 import { likelihoodPrefix, UNCONDITIONAL_PREFIX } from './prompts.ts'
@@ -33,6 +33,9 @@ export function likelihoodJudge(
     return own.slice(0, config.maxInteractionTokens)
   }
 
+  const baselineKey = (interaction: string) =>
+    scoreKey('likelihood baseline', model.info.digest, config.maxInteractionTokens, interaction)
+
   const score = async (pairs: readonly Pair[], signal?: AbortSignal) => {
     const interactions = [...new Set(pairs.map((pair) => pair.interaction))]
     const continuations = new Map(interactions.map((interaction) => [interaction, interactionTokens(interaction)]))
@@ -46,8 +49,14 @@ export function likelihoodJudge(
       prefix,
       continuations: texts.map((text) => continuations.get(text) ?? []),
     })
+    const baseline = new Map<string, number>()
+    for (const interaction of interactions) {
+      const known = cache.get(baselineKey(interaction))
+      if (known) baseline.set(interaction, known[0])
+    }
+    const unknown = interactions.filter((interaction) => !baseline.has(interaction))
     const requests = [
-      requestOf(prefixTokens(UNCONDITIONAL_PREFIX), interactions),
+      ...(unknown.length > 0 ? [requestOf(prefixTokens(UNCONDITIONAL_PREFIX), unknown)] : []),
       ...[...byProfile].map(([profile, texts]) => requestOf(profilePrefix(profile), texts)),
     ]
     let tokens = 0
@@ -56,13 +65,16 @@ export function likelihoodJudge(
       checkFits(model, request.prefix.length + Math.max(...lengths))
       tokens += request.prefix.length + lengths.reduce((sum, length) => sum + length, 0)
     }
-    const [unconditional, ...conditional] = await model.score(requests, { weights: 'base', signal })
-
-    const baseline = new Map(interactions.map((interaction, i) => [interaction, sum(unconditional[i])]))
+    const answers = await model.score(requests, { weights: 'base', signal })
+    for (const [i, interaction] of unknown.entries()) {
+      const total = sum(answers[0][i])
+      baseline.set(interaction, total)
+      cache.set(baselineKey(interaction), [total])
+    }
     const rows = new Map<string, Map<string, number>>()
-    let row = 0
+    let row = requests.length - byProfile.size
     for (const [profile, texts] of byProfile) {
-      const logprobs = conditional[row++]
+      const logprobs = answers[row++]
       rows.set(
         profile,
         new Map(

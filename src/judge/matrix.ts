@@ -11,13 +11,16 @@ export interface Pair {
   interaction: string
 }
 
+/** Key of a pair's score in a `ScoreStore`: `digest` is that of the judge's model. */
+export function pairKey(config: JudgeConfig, digest: string, { profile, interaction }: Pair): string {
+  return scoreKey(config.type, digest, config.maxProfileTokens, config.maxInteractionTokens, profile, interaction)
+}
+
 /** [pair] scores and the tokens they cost; all pairs in one model call. */
 export type PairScorer = (pairs: readonly Pair[], signal?: AbortSignal) => Promise<{ scores: number[]; tokens: number }>
 
 /** A judge over a pair scorer: equal pairs are scored once, and kept for later calls as far as `cache` keeps them. */
 export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: PairScorer, cache: ScoreStore): Judge {
-  const keyOf = ({ profile, interaction }: Pair) =>
-    scoreKey(config.type, model.info.digest, config.maxProfileTokens, config.maxInteractionTokens, profile, interaction)
   return {
     config,
     async rank(request: RankRequest, options = {}): Promise<RankResult> {
@@ -26,7 +29,7 @@ export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: Pa
       const keysOf = (pool: Pool, pair: (candidate: string) => Pair): string[] =>
         pool.candidates.map((candidate) => {
           const cell = pair(candidate)
-          const key = keyOf(cell)
+          const key = pairKey(config, model.info.digest, cell)
           if (known.has(key) || missing.has(key)) return key
           const cached = cache.get(key)
           if (cached === undefined) missing.set(key, cell)

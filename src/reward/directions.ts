@@ -1,5 +1,5 @@
 // From pools to scores and NDCG: asks the judge once for a whole batch, both directions together (METHOD.md §3-5).
-import type { Judge, JudgeUsage, Pool } from '../judge/types.ts'
+import type { Judge, JudgeUsage, Pool, RankRequest } from '../judge/types.ts'
 import { mean } from '../util/stats.ts'
 import { isEmptyProfile } from './guards.ts'
 import { ndcgFromScores } from './ndcg.ts'
@@ -28,12 +28,8 @@ export interface DirectionViews {
   backward: number[][][]
 }
 
-/** [entrant][profile] the judge's scores, undefined for an empty profile, and what the judge's call cost. */
-export async function rankDirections(
-  entrants: readonly Entrant[],
-  judge: Judge,
-  signal?: AbortSignal,
-): Promise<{ views: (DirectionViews | undefined)[][]; usage: JudgeUsage }> {
+/** The pools of all profiles that are not empty, in the order of entrants, profiles and positives. */
+export function entrantPools(entrants: readonly Entrant[]): RankRequest {
   const forward: Pool[] = []
   const backward: Pool[] = []
   for (const { pool, profiles, rivals } of entrants) {
@@ -44,10 +40,20 @@ export async function rankDirections(
         backward.push({ query: positive, candidates: [profile, ...rivals], seed: pool.seed })
     }
   }
+  return { forward, backward }
+}
+
+/** [entrant][profile] the judge's scores, undefined for an empty profile, and what the judge's call cost. */
+export async function rankDirections(
+  entrants: readonly Entrant[],
+  judge: Judge,
+  signal?: AbortSignal,
+): Promise<{ views: (DirectionViews | undefined)[][]; usage: JudgeUsage }> {
+  const request = entrantPools(entrants)
   const ranked =
-    forward.length === 0
+    request.forward.length === 0
       ? { forward: [], backward: [], usage: { pairs: 0, tokens: 0 } }
-      : await judge.rank({ forward, backward }, { signal })
+      : await judge.rank(request, { signal })
   let nextForward = 0
   let nextBackward = 0
   const views = entrants.map(({ pool, profiles }) =>
