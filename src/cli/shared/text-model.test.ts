@@ -1,0 +1,116 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openModel } from '../../llm/onnx/open.ts'
+import { BumpError } from '../../util/errors.ts'
+import { addTextModelFlags, openTextModel, type TextModelFlags } from './text-model.ts'
+
+process.env.BUMP_CACHE = mkdtempSync(join(tmpdir(), 'bump-test-'))
+const nano = fileURLToPath(new URL('../../../assets/nano', import.meta.url))
+const server = 'http://127.0.0.1:9/v1'
+const prompts = ['Name a topic.', 'What do you like?'].map((content) => [{ role: 'user' as const, content }])
+const open = (flags: TextModelFlags) => openTextModel({ threads: 1, ...flags }, () => {})
+
+let folder: string
+let digest: string
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-text-model-'))
+  const model = await openModel(nano, { threads: 1, trainable: { type: 'lora', rank: 4, alpha: 64 } })
+  digest = model.info.digest
+  const prompt = model.tokenizer.chat(prompts[0])
+  const tokens = model.tokenizer.encode('sailing')
+  const weights = new Float32Array(tokens.length).fill(1)
+  for (let step = 0; step < 5; step++) {
+    await model.forwardBackward([{ prompt, completions: [{ tokens, advantage: 0, weights }] }], {
+      type: 'cross_entropy',
+    })
+    const adam = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, maxGradNorm: 0 }
+    await model.optimStep({ learningRate: 0.02, ...adam })
+  }
+  await model.savePolicy(join(folder, 'peft'))
+  await model.close()
+  for (const [run, base] of [
+    ['run', digest],
+    ['other-run', 'another digest'],
+  ]) {
+    cpSync(join(folder, 'peft'), join(folder, run, 'adapter'), { recursive: true })
+    writeFileSync(join(folder, run, 'config.json'), JSON.stringify({ config: {}, model: { digest: base } }))
+  }
+  mkdirSync(join(folder, 'unfinished', 'checkpoints'), { recursive: true })
+  writeFileSync(join(folder, 'unfinished', 'config.json'), '{"config":{}}')
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('a backbone', () => {
+  it('is an embedded model, answering with its base weights', async () => {
+    const { model, language, close } = await open({ backbone: nano })
+    expect(model).toMatchObject({ name: nano, identity: digest, contextLength: 1024 })
+    expect(language?.info.digest).toBe(digest)
+    expect(await model.answer(prompts, { maxTokens: 6 })).toHaveLength(2)
+    await close()
+  })
+
+  it('answers with an adapter, from its folder as from its run, and has another identity', async () => {
+    const plain = await open({ backbone: nano })
+    const before = await plain.model.chooseLogprobs!(prompts, ['sailing'])
+    await plain.close()
+    const seen: string[] = []
+    for (const adapter of ['peft', 'run']) {
+      const { model, close } = await open({ backbone: nano, adapter: join(folder, adapter) })
+      const after = await model.chooseLogprobs!(prompts, ['sailing'])
+      expect(after[0][0]).toBeGreaterThan(before[0][0] + 0.5)
+      expect(model.name).toContain(adapter)
+      seen.push(model.identity)
+      await close()
+    }
+    expect(seen[0]).toBe(seen[1])
+    expect(seen[0]).not.toBe(digest)
+  })
+
+  it('is a server’s model', async () => {
+    const { model, language, close } = await open({ backbone: server, backboneModel: 'm', backboneContext: 100 })
+    expect(model).toMatchObject({ name: `m at ${server}`, contextLength: 100 })
+    expect(language).toBeUndefined()
+    await close()
+  })
+
+  it.each<[string, () => Partial<TextModelFlags>, RegExp]>([
+    ['a server without a model', () => ({ backbone: server }), /--backbone-model is required/],
+    [
+      'a server with an adapter',
+      () => ({ backbone: server, backboneModel: 'm', adapter: 'a' }),
+      /--adapter does not go/,
+    ],
+    ['a folder with a server’s model', () => ({ backboneModel: 'm' }), /--backbone-model belongs to a server/],
+    ['a folder with a concurrency', () => ({ backboneConcurrency: 2 }), /--backbone-concurrency belongs to a server/],
+    ['an adapter that is none', () => ({ adapter: folder }), /neither a run folder of bump sft .* nor a PEFT adapter/],
+    [
+      'an unfinished run',
+      () => ({ adapter: join(folder, 'unfinished') }),
+      /no adapter: only a finished run .* --resume/,
+    ],
+    [
+      'a run on another model',
+      () => ({ adapter: join(folder, 'other-run') }),
+      /trained on another model than --backbone/,
+    ],
+  ])('%s is refused', async (_, flags, message) => {
+    const run = open({ backbone: nano, ...flags() })
+    await expect(run).rejects.toThrow(message)
+    await expect(run).rejects.toThrow(BumpError)
+  })
+
+  it('is named by flags', () => {
+    const command = addTextModelFlags(new Command('x')).exitOverride()
+    const args = ['--backbone', server, '--backbone-model', 'm', '--backbone-context', '512', '--adapter', 'a']
+    expect(command.parse(args, { from: 'user' }).opts()).toEqual({
+      backbone: server,
+      backboneModel: 'm',
+      backboneContext: 512,
+      adapter: 'a',
+    })
+  })
+})
