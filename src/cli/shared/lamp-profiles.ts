@@ -29,8 +29,12 @@ export interface LampProfilesOptions {
   threads?: number
   /** Folder of the cache; default: `profiles` in the run's folder, else in bump's cache. */
   folder?: string
+  /** What the generator reads of an item; default: the field that its run was trained on, else the task's text. */
+  text?: (item: LampItem) => string
   signal?: AbortSignal
   onProgress: (line: string) => void
+  /** Called with the profiles done so far, in the place of a line. */
+  onWork?: (what: string, done: number, total: number) => void
 }
 
 /** User -> profile, for each kind that was asked for. */
@@ -67,7 +71,7 @@ async function generated(
   split: LampSplit,
   kinds: readonly ProfileKind[],
   source: ProfileSource,
-  { threads, folder, signal, onProgress }: LampProfilesOptions,
+  { threads, folder, text, signal, onProgress, onWork }: LampProfilesOptions,
 ): Promise<LampProfiles> {
   const { run } = source
   const model = run === undefined ? source.model : undefined
@@ -80,7 +84,7 @@ async function generated(
     )
   const generator = await openGenerator({ run, model, threads }, onProgress)
   try {
-    const { empty, users } = profiledUsers(split, generator.logs)
+    const { empty, users } = profiledUsers(split, generator.logs, text)
     if (empty.length > 0) onProgress(`${empty.length} users have no items to write a profile from: theirs is empty`)
     const profiles: LampProfiles = {}
     for (const kind of kinds) {
@@ -91,7 +95,8 @@ async function generated(
         digest: weights === 'policy' ? await generator.model.policyDigest() : generator.model.info.digest,
         folder: folder ?? (run === undefined ? cacheFolder('profiles') : join(run, 'profiles')),
         signal,
-        onProgress: (done, total) => onProgress(`${kind} profiles: ${done}/${total} users`),
+        onProgress: (done, total) =>
+          onWork ? onWork(`${kind} profiles`, done, total) : onProgress(`${kind} profiles: ${done}/${total} users`),
       })
       for (const user of empty) found.set(user, '')
       profiles[kind] = found
@@ -103,13 +108,17 @@ async function generated(
 }
 
 /** The users of a split with the records that their profile is written from, in order of their first question. */
-export function profiledUsers(split: LampSplit, logs?: LogSource): { users: ProfiledUser[]; empty: string[] } {
+export function profiledUsers(
+  split: LampSplit,
+  logs?: LogSource,
+  text: (item: LampItem) => string = (item) => recordText(item, split, logs),
+): { users: ProfiledUser[]; empty: string[] } {
   const byUser = new Map<string, LampQuestion[]>()
   for (const question of split.questions) byUser.set(question.user, [...(byUser.get(question.user) ?? []), question])
   const all = [...byUser].map(([id, questions]) => ({
     id,
     history: commonItems(questions).map((item) => ({
-      text: recordText(item, split, logs),
+      text: text(item),
       time: undefined,
       metadata: {},
     })),
