@@ -1,22 +1,49 @@
 // Progress of a training run: a live view on a terminal, one plain line a step elsewhere. All of it goes to stderr.
 import { createLogUpdate } from 'log-update'
 import pc from 'picocolors'
-import type { Phase, TrainEvent } from '../../train/grpo.ts'
+import type { Phase } from '../../train/grpo.ts'
+
+type Metrics = Readonly<Record<string, number | null>>
+
+/** What a training loop tells while it runs. */
+export type ProgressEvent =
+  | { type: 'phase'; phase: string; step: number }
+  | { type: 'step'; step: number; metrics: Metrics }
+  | { type: 'validation'; step: number; metrics: Metrics; best: boolean }
+  | { type: 'note'; text: string }
+
+/** How a loop's numbers are said. */
+export interface ProgressWords {
+  /** A step's results, and then what is said more quietly: where its time went. */
+  step(metrics: Metrics): [result: string, time: string]
+  validation(step: number, metrics: Metrics): string
+  /** What is done in a phase. */
+  doing: Readonly<Record<string, string>>
+}
 
 export interface Progress {
-  onEvent(event: TrainEvent): void
+  onEvent(event: ProgressEvent): void
   /** A line of its own, above the live view. */
   say(line: string): void
   /** Leaves the terminal as it should be; no event may follow. */
   done(): void
 }
 
-/** The view that fits `stream`: live on a terminal, lines elsewhere. `steps`: all steps of the run. */
+/** The view of a run of `bump train`; `steps`: all steps of the run. */
 export function trainProgress(steps: number, stream: NodeJS.WriteStream = process.stderr): Progress {
+  return progressView(steps, TRAIN_WORDS, stream)
+}
+
+/** The view that fits `stream`: live on a terminal, lines elsewhere. */
+export function progressView(
+  steps: number,
+  words: ProgressWords,
+  stream: NodeJS.WriteStream = process.stderr,
+): Progress {
   // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
   return stream.isTTY && stream.columns > 0 && stream.rows > 0
-    ? liveView(steps, stream)
-    : plainLines(steps, (line) => void stream.write(`${line}\n`))
+    ? liveView(steps, words, stream)
+    : plainLines(steps, (line) => void stream.write(`${line}\n`), words)
 }
 
 const number = (value: unknown, digits = 3): string => (typeof value === 'number' ? value.toFixed(digits) : '-')
@@ -47,34 +74,28 @@ class Pace {
 }
 
 /** One line for each step, validation and note. */
-export function plainLines(steps: number, write: (line: string) => void): Progress {
+export function plainLines(steps: number, write: (line: string) => void, words: ProgressWords = TRAIN_WORDS): Progress {
   const pace = new Pace()
   return {
     onEvent(event) {
       if (event.type === 'note') write(event.text)
-      if (event.type === 'validation') write(validationLine(event))
-      if (event.type === 'phase' && event.phase === 'test') write('measuring the test users, before and after')
+      if (event.type === 'validation') write(validationLine(words, event))
+      if (event.type === 'phase' && event.phase === 'test') write(words.doing.test)
       if (event.type !== 'step') return
       const { step, metrics } = event
       pace.add(metrics.step_time)
-      write(`step ${step}/${steps} ${rewardText(metrics)} ${timeText(metrics)} ETA ${pace.left(steps - step)}`)
+      write(`step ${step}/${steps} ${words.step(metrics).join(' ')} ETA ${pace.left(steps - step)}`)
     },
     say: write,
     done() {},
   }
 }
 
-function validationLine({ step, metrics, best }: Extract<TrainEvent, { type: 'validation' }>): string {
-  return `unseen users after step ${step}: forward ${number(metrics['eval/forward'])} backward ${number(metrics['eval/backward'])}${best ? ' (best)' : ''}`
-}
-
-function rewardText(metrics: Record<string, number | null>): string {
-  return `reward ${number(metrics.reward)} forward ${number(metrics['rewards/forward/mean'])} backward ${number(metrics['rewards/backward/mean'])} length ${number(metrics['completions/mean_length'], 1)}`
-}
-
-function timeText(metrics: Record<string, number | null>): string {
-  const seconds = (phase: string) => number(metrics[`time/${phase}`], 1)
-  return `rollout ${seconds('rollout')}s judge ${seconds('judge')}s train ${seconds('train')}s`
+function validationLine(
+  words: ProgressWords,
+  { step, metrics, best }: Extract<ProgressEvent, { type: 'validation' }>,
+): string {
+  return `${words.validation(step, metrics)}${best ? ' (best)' : ''}`
 }
 
 const DOING: Record<Phase, string> = {
@@ -82,10 +103,23 @@ const DOING: Record<Phase, string> = {
   judge: 'judging',
   train: 'training',
   validation: 'validating',
-  test: 'measuring test users',
+  test: 'measuring the test users, before and after',
 }
 
-function liveView(steps: number, stream: NodeJS.WriteStream): Progress {
+const TRAIN_WORDS: ProgressWords = {
+  step(metrics) {
+    const seconds = (phase: string) => number(metrics[`time/${phase}`], 1)
+    return [
+      `reward ${number(metrics.reward)} forward ${number(metrics['rewards/forward/mean'])} backward ${number(metrics['rewards/backward/mean'])} length ${number(metrics['completions/mean_length'], 1)}`,
+      `rollout ${seconds('rollout')}s judge ${seconds('judge')}s train ${seconds('train')}s`,
+    ]
+  },
+  validation: (step, metrics) =>
+    `unseen users after step ${step}: forward ${number(metrics['eval/forward'])} backward ${number(metrics['eval/backward'])}`,
+  doing: DOING,
+}
+
+function liveView(steps: number, words: ProgressWords, stream: NodeJS.WriteStream): Progress {
   const draw = createLogUpdate(stream)
   const pace = new Pace()
   let done = 0
@@ -114,16 +148,17 @@ function liveView(steps: number, stream: NodeJS.WriteStream): Progress {
   return {
     onEvent(event) {
       if (event.type === 'note') return say(event.text)
-      if (event.type === 'validation') unseen = validationLine(event)
+      if (event.type === 'validation') unseen = validationLine(words, event)
       if (event.type === 'phase') {
-        doing = DOING[event.phase]
+        doing = words.doing[event.phase]
         since = Date.now()
         done = event.phase === 'validation' || event.phase === 'test' ? event.step : event.step - 1
       }
       if (event.type === 'step') {
         done = event.step
         pace.add(event.metrics.step_time)
-        last = [rewardText(event.metrics), pc.dim(timeText(event.metrics))]
+        const [result, time] = words.step(event.metrics)
+        last = [result, pc.dim(time)]
       }
       show()
     },
