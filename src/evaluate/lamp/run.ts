@@ -106,6 +106,7 @@ export async function answerRows(options: AnswerRowsOptions): Promise<AnsweredRo
   return {
     rows: rows.map((row) => ({ ...row, ...predictions.get(row)! })),
     backbone,
+    items: options.items,
     budget,
     decoding: ask.type === 'choose' ? 'choice' : 'greedy',
   }
@@ -128,7 +129,7 @@ function planOf(model: TextModel, options: AnswerRowsOptions): Plan {
   const { maxTokens } = taskOf(split)
   const labels = labelsOf(split)
   const choose = labels !== undefined && model.chooseLogprobs !== undefined && !options.freeAnswers
-  const budget = budgetOf(model, maxTokens, options.budget)
+  const budget = promptBudget(model, maxTokens, options.budget)
   const inputs = { items, budget, seed, model, zeroShot, bump }
   const conditions = [...new Set(rows.map(({ condition }) => condition))]
   const prompts = new Map(conditions.map((condition) => [condition, conditionPrompts(split, condition, inputs)]))
@@ -142,7 +143,8 @@ function planOf(model: TextModel, options: AnswerRowsOptions): Plan {
   }
 }
 
-function budgetOf(model: TextModel, maxTokens: number, wanted: number | undefined): number {
+/** Tokens of a prompt: what is wanted, else 512 or what the context leaves beside the answer. Throws BumpError (exit code 2). */
+export function promptBudget(model: TextModel, maxTokens: number, wanted: number | undefined): number {
   const most = model.contextLength - maxTokens - MARKUP_TOKENS
   const budget = wanted ?? Math.min(DEFAULT_BUDGET, most)
   if (budget > most || budget < 1)
@@ -193,6 +195,7 @@ export function writeLampResult(
       users: new Set(split.questions.map(({ user }) => user)).size,
       seed: record.seed,
       backbone: answered.backbone,
+      items: answered.items,
       budget: answered.budget,
       decoding: answered.decoding,
       rows: Object.fromEntries(answered.rows.map(({ key, model, adapter }) => [key, { model, adapter }])),
