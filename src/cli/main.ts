@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import pc from 'picocolors'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { demoCommand } from './demo.ts'
+import { evaluateCommand } from './evaluate.ts'
 import { generateCommand } from './generate.ts'
 import { judgeCommand } from './judge.ts'
 import { logsCommand } from './logs.ts'
@@ -51,6 +52,7 @@ function program(): Command {
     trainCommand(),
     profileCommand(),
     generateCommand(),
+    evaluateCommand(),
   ])
     bump.addCommand(command)
   settle(bump)

@@ -22,6 +22,9 @@ export interface AnsweredRows {
   rows: AnsweredRow[]
   /** Name of the backbone. */
   backbone: string
+  /** Items that a prompt with items showed, at most. */
+  items: number
+  /** Tokens of a prompt, at most. */
   budget: number
   /** 'choice': the likeliest label; 'greedy': free text. */
   decoding: 'choice' | 'greedy'

@@ -65,6 +65,7 @@ function ownNotes(
     notes.push("Rebuilt in LaMP's shape from other sources: not comparable with published LaMP scores.")
   notes.push(
     `${n} questions of ${users} users${split.golds ? '; means with 95 % intervals, bootstrap over users; differences are paired' : ''}.`,
+    `Backbone: ${answered.backbone}; prompts of at most ${answered.budget} tokens, with ${answered.items} items where the condition shows items.`,
     answered.decoding === 'choice'
       ? 'The answer is the likeliest of the valid labels (constrained choice).'
       : 'Answers are decoded greedily.',

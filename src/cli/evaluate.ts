@@ -1,0 +1,8 @@
+// `bump evaluate`: what profiles are worth, on users never trained on.
+import { Command } from 'commander'
+import { evaluateLampCommand } from './evaluate-lamp.ts'
+
+/** `bump evaluate` with its subcommands. */
+export function evaluateCommand(): Command {
+  return new Command('evaluate').description('measure what profiles are worth').addCommand(evaluateLampCommand())
+}
