@@ -1,5 +1,5 @@
 // BM25 Okapi as the Python package rank_bm25 0.2.2 computes it, which is what LaMP retrieves profile items with.
-// Words are split on whitespace, without lowercasing; the golden figures of golden/lamp-metrics.json hold it to that.
+// Words are split on whitespace, without lowercasing; the golden figures of golden/lamp-metrics.jsonl hold it to that.
 
 const K1 = 1.5
 const B = 0.75

@@ -8,15 +8,16 @@ import type { LampTaskNumber } from './types.ts'
 
 /**
  * [question] the gold outputs of a file, in the order of `ids`. Throws a BumpError for golds of another task, ids that
- * differ from the questions', and outputs that the task does not know.
+ * differ from the questions', and outputs that the task does not know. Ratings like '4.0' become '4'.
  */
 export function readGolds(file: string, task: LampTask, ids: readonly string[]): string[] {
-  const golds = readAnswers(file, task.number, ids, 'gold').map((gold) => gold.trim())
+  const written = readAnswers(file, task.number, ids, 'gold')
+  const golds = written.map((gold) => (task.number === 3 ? String(Number(gold)) : gold.trim()))
   const { labels } = task
   const wrong = labels === undefined ? -1 : golds.findIndex((gold) => !labels.includes(gold))
   if (wrong >= 0)
     throw new BumpError(
-      `${file}: the gold of '${ids[wrong]}' is '${golds[wrong].slice(0, 60)}', which is no answer of ${task.variant} ` +
+      `${file}: the gold of '${ids[wrong]}' is '${written[wrong].slice(0, 60)}', which is no answer of ${task.variant} ` +
         `(${labels?.join(', ')})`,
     )
   return golds
