@@ -7,6 +7,7 @@ import { Command } from 'commander'
 import { openModel } from '../llm/onnx/open.ts'
 import { loadUsers } from '../logs/load.ts'
 import type { User, UserSplit } from '../logs/types.ts'
+import { NANO_WORDING } from '../profiler/prompt.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { flagLayer, resolveLayers } from '../train/config-layers.ts'
 import { train } from '../train/grpo.ts'
@@ -62,6 +63,7 @@ export function demoConfig({ seed, steps, name }: DemoFlags): TrainConfig {
     logs: { paths: [asset('example', 'log.jsonl')], format: 'jsonl', user: 'user', time: 'time', text: 'text' },
     model: asset('nano'),
     trainable: { type: 'full' },
+    prompt: NANO_WORDING,
     split: { validation: 0.15, test: 0.4 },
     reward: { lengthBudget: 48 },
     rollout: { users: 8, groupSize: 8, maxTokens: 56 },

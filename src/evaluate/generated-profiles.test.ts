@@ -2,10 +2,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { NANO_WORDING } from '../profiler/prompt.ts'
 import { toyPolicy, toyUsers } from '../train/testing/toy-policy.ts'
 import { cachedProfiles } from './generated-profiles.ts'
 
-const settings = { prompt: { historyTokens: 200, interactionTokens: 40 }, maxTokens: 5, temperature: 0, seed: 1 }
+const settings = {
+  prompt: { ...NANO_WORDING, historyTokens: 200, interactionTokens: 40 },
+  maxTokens: 5,
+  temperature: 0,
+  seed: 1,
+}
 
 describe('cachedProfiles', () => {
   let folder: string

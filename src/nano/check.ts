@@ -2,7 +2,7 @@
 // are sampled profiles worth? Run by main.ts after pre-training, on a model opened from the finished folder.
 import { createJudge } from '../judge/judge.ts'
 import type { LanguageModel } from '../llm/contract.ts'
-import { profilePrompt } from '../profiler/prompt.ts'
+import { NANO_WORDING, profilePrompt } from '../profiler/prompt.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { MOSTLY_TRUE, makeBatch } from './documents.ts'
 import { makePerson, makeRecords, type Truth, writeProfile } from './world.ts'
@@ -91,7 +91,7 @@ export async function selfCheck(model: LanguageModel, count = 96, draws = 4, see
   }
   const completions = await model.sample(
     people.map(({ history }, i) => ({
-      prompt: model.tokenizer.chat(profilePrompt(history)),
+      prompt: model.tokenizer.chat(profilePrompt(history, NANO_WORDING)),
       seeds: Array.from({ length: draws }, (_, d) => seedFrom('check sample', seed, i, d)),
     })),
     { maxTokens: 48 },

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openTokenizer } from '../engine/tokenizer/open-tokenizer.ts'
-import { profilePrompt } from '../profiler/prompt.ts'
+import { NANO_WORDING, profilePrompt } from '../profiler/prompt.ts'
 import { DOCUMENT_KINDS, drawTruth, MEDIOCRE, makeBatch, makeGroup } from './documents.ts'
 
 const tokenizer = await openTokenizer(fileURLToPath(new URL('../../assets/nano', import.meta.url)))
@@ -16,7 +16,7 @@ describe('training documents', () => {
       .split('\n')
       .filter((line) => line.startsWith('- '))
       .map((line) => line.slice(2))
-    expect(prompt).toEqual(tokenizer.chat(profilePrompt(lines)))
+    expect(prompt).toEqual(tokenizer.chat(profilePrompt(lines, NANO_WORDING)))
     expect(completions).toHaveLength(4)
     for (const { tokens } of completions) {
       expect(tokens[tokens.length - 1]).toBe(tokenizer.stopTokens[0])

@@ -2,7 +2,7 @@
 // interactions after the judge's prefixes. Flow: world.ts -> documents.ts -> pretrain.ts.
 import { likelihoodPrefix, UNCONDITIONAL_PREFIX } from '../judge/prompts.ts'
 import type { Tokenizer, TrainGroup } from '../llm/contract.ts'
-import { profilePrompt } from '../profiler/prompt.ts'
+import { NANO_WORDING, profilePrompt } from '../profiler/prompt.ts'
 import { seedFrom, shuffled, uniform } from '../util/random.ts'
 import {
   drawByWeight,
@@ -107,7 +107,7 @@ export function makeGroup(
   switch (kind) {
     case 'profile':
     case 'whole': {
-      const prompt = tokenizer.chat(profilePrompt(makeRecords(person, historyLength, draw())))
+      const prompt = tokenizer.chat(profilePrompt(makeRecords(person, historyLength, draw()), NANO_WORDING))
       if (kind === 'profile')
         return group(
           prompt,
@@ -161,7 +161,7 @@ export function* tokenizerTexts(seed: number): Generator<string> {
   for (let i = 0; i < 1500; i++) {
     const person = makePerson('training', seed, i)
     const records = makeRecords(person, 8, seedFrom('tokenizer', seed, i))
-    for (const { content } of profilePrompt(records)) yield content
+    for (const { content } of profilePrompt(records, NANO_WORDING)) yield content
     for (const truth of shuffled(['true', 'partial', 'vague'] as const, i)) {
       const profile = writeProfile(person, truth, seedFrom('tokenizer', seed, i, truth))
       yield profile

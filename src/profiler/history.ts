@@ -1,10 +1,10 @@
 // The generator's input: as much of a user's recent history as the token budget allows, in the prompt's form.
 import type { Tokenizer } from '../llm/contract.ts'
 import type { Interaction } from '../logs/types.ts'
-import { profilePrompt } from './prompt.ts'
+import { type PromptWording, profilePrompt } from './prompt.ts'
 
-/** Token budgets of the generator's prompt. */
-export interface PromptBudget {
+/** How the generator's prompt is made: its words and its token budgets. */
+export interface PromptBudget extends PromptWording {
   /** Upper bound of the tokens of all listed interactions together. */
   historyTokens: number
   /** Longer interactions are cut to this many tokens. */
@@ -46,7 +46,7 @@ export function buildProfilePrompt(
     left -= tokens
   }
   texts.reverse()
-  return { tokens: tokenizer.chat(profilePrompt(texts)), texts }
+  return { tokens: tokenizer.chat(profilePrompt(texts, budget)), texts }
 }
 
 /** The first `limit` tokens of a text on one line. */

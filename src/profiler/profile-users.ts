@@ -44,7 +44,8 @@ const USERS_AT_ONCE = 16
 /** Digest of a generator: same weights and settings, same digest. */
 export function generatorDigest(weights: string, settings: GeneratorSettings): string {
   const { prompt, maxTokens, temperature, seed } = settings
-  const decides = [weights, prompt.historyTokens, prompt.interactionTokens, maxTokens, temperature, seed]
+  const { system, instruction, historyTokens, interactionTokens } = prompt
+  const decides = [weights, system, instruction, historyTokens, interactionTokens, maxTokens, temperature, seed]
   return sha256(JSON.stringify(decides)).slice(0, 16)
 }
 

@@ -10,6 +10,7 @@ import { cleanProfile } from './clean.ts'
 import { generateProfiles } from './generate.ts'
 import { buildProfilePrompt } from './history.ts'
 import { profileUsers } from './profile-users.ts'
+import { DEFAULT_WORDING, profilePrompt } from './prompt.ts'
 
 const interaction = (text: string) => ({ text, time: undefined, metadata: {} })
 
@@ -19,7 +20,7 @@ describe('buildProfilePrompt', () => {
 
   it('shows the most recent interactions that fit, oldest first', () => {
     const fits = (historyTokens: number) =>
-      buildProfilePrompt(history, toyTokenizer, { historyTokens, interactionTokens: 50 }).texts
+      buildProfilePrompt(history, toyTokenizer, { ...DEFAULT_WORDING, historyTokens, interactionTokens: 50 }).texts
     expect(fits(100)).toEqual(['first', 'second', 'third'])
     expect(fits(17)).toEqual(['second', 'third'])
     expect(fits(16)).toEqual(['third'])
@@ -28,13 +29,18 @@ describe('buildProfilePrompt', () => {
 
   it('cuts long interactions at a token and never inside a character', () => {
     const cut = (text: string, interactionTokens: number) =>
-      buildProfilePrompt([interaction(text)], toyTokenizer, { historyTokens: 100, interactionTokens }).texts
+      buildProfilePrompt([interaction(text)], toyTokenizer, {
+        ...DEFAULT_WORDING,
+        historyTokens: 100,
+        interactionTokens,
+      }).texts
     expect(cut('on coffee and tea', 4)).toEqual(['on coffee'])
     expect(cut('né', 2)).toEqual(['n'])
   })
 
   it('keeps each interaction on one line and skips empty ones', () => {
     const texts = buildProfilePrompt([interaction('a\n\n b'), interaction(' \n')], toyTokenizer, {
+      ...DEFAULT_WORDING,
       historyTokens: 100,
       interactionTokens: 50,
     }).texts
@@ -48,12 +54,27 @@ describe('buildProfilePrompt', () => {
         fc.integer({ min: 4, max: 80 }),
         fc.integer({ min: 1, max: 30 }),
         (texts, historyTokens, interactionTokens) => {
-          const shown = buildProfilePrompt(texts.map(interaction), toyTokenizer, { historyTokens, interactionTokens })
+          const shown = buildProfilePrompt(texts.map(interaction), toyTokenizer, {
+            ...DEFAULT_WORDING,
+            historyTokens,
+            interactionTokens,
+          })
           const cost = shown.texts.reduce((sum, text) => sum + toyTokenizer.encode(`- ${text}\n`).length, 0)
           expect(cost).toBeLessThanOrEqual(historyTokens)
         },
       ),
     )
+  })
+})
+
+describe('profilePrompt', () => {
+  it('sends a system message only where the wording has one, and the instruction last', () => {
+    const wording = { system: 'be brief', instruction: 'Who is this?' }
+    expect(profilePrompt(['a', 'b'], wording)).toEqual([
+      { role: 'system', content: 'be brief' },
+      { role: 'user', content: 'Records of one person, oldest first:\n- a\n- b\n\nWho is this?' },
+    ])
+    expect(profilePrompt(['a'], { ...wording, system: '' }).map(({ role }) => role)).toEqual(['user'])
   })
 })
 
@@ -72,7 +93,7 @@ describe('cleanProfile', () => {
 describe('generateProfiles', () => {
   it('says what to lower where prompt and profile do not fit the context', async () => {
     const options = {
-      prompt: { historyTokens: 100, interactionTokens: 20 },
+      prompt: { ...DEFAULT_WORDING, historyTokens: 100, interactionTokens: 20 },
       maxTokens: 5000,
       temperature: 1,
       seeds: () => [1],
@@ -89,7 +110,12 @@ describe('the profile cache', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
   const options = () => ({
-    settings: { prompt: { historyTokens: 400, interactionTokens: 60 }, maxTokens: 6, temperature: 0, seed: 1 },
+    settings: {
+      prompt: { ...DEFAULT_WORDING, historyTokens: 400, interactionTokens: 60 },
+      maxTokens: 6,
+      temperature: 0,
+      seed: 1,
+    },
     weights: 'weights-1',
     out: join(folder, 'profiles.jsonl'),
   })

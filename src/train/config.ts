@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { judgeConfigSchema } from '../judge/config.ts'
 import { LOG_FORMATS } from '../logs/types.ts'
+import { DEFAULT_WORDING } from '../profiler/prompt.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses/index.ts'
 import { SCHEDULES } from './schedule.ts'
@@ -86,6 +87,10 @@ const splitSchema = z
 
 const promptSchema = z
   .strictObject({
+    /** System message of the generator; '' sends none. */
+    system: z.string().default(DEFAULT_WORDING.system),
+    /** What stands after the records and asks for the profile. */
+    instruction: z.string().min(1).default(DEFAULT_WORDING.instruction),
     /** Tokens of all interactions that the generator sees. */
     historyTokens: z.int().min(8).default(300),
     /** Longer interactions are cut to this many tokens. */

@@ -12,6 +12,8 @@ import { naturalNumber, positiveInteger, temperatureValue } from './flag-values.
 export interface GeneratorFlags {
   run?: string
   model?: string
+  system?: string
+  instruction?: string
   historyTokens?: number
   interactionTokens?: number
   maxTokens?: number
@@ -32,6 +34,8 @@ export function addGeneratorFlags(command: Command): Command {
   return command
     .option('--run <folder>', 'run folder of bump train: its best checkpoint writes the profiles')
     .option('--model <where>', 'untrained model instead: a Hugging Face folder, a .gguf file or a hub name')
+    .option('--system <text>', "system message of the prompt (default: as the run, else bump's)")
+    .option('--instruction <text>', "what asks for the profile (default: as the run, else bump's)")
     .option('--history-tokens <count>', 'tokens of history shown (default: as the run, else 300)', atLeast(8))
     .option('--interaction-tokens <count>', 'tokens of one interaction (default: as the run, else 48)', atLeast(2))
     .option('--max-tokens <count>', 'tokens of a profile (default: as the run, else 96)', positiveInteger)
@@ -83,6 +87,8 @@ export async function openGenerator(flags: GeneratorFlags, onProgress: (line: st
 function settingsOf(config: ReturnType<typeof trainConfigSchema.parse>, flags: GeneratorFlags): GeneratorSettings {
   return {
     prompt: {
+      system: flags.system ?? config.prompt.system,
+      instruction: flags.instruction ?? config.prompt.instruction,
       historyTokens: flags.historyTokens ?? config.prompt.historyTokens,
       interactionTokens: flags.interactionTokens ?? config.prompt.interactionTokens,
     },
