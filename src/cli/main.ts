@@ -8,6 +8,7 @@ import { generateCommand } from './generate.ts'
 import { judgeCommand } from './judge.ts'
 import { logsCommand } from './logs.ts'
 import { profileCommand } from './profile.ts'
+import { reportCommand } from './report.ts'
 import { INTERRUPTED } from './shared/interrupt.ts'
 import { packageInfo } from './shared/package-info.ts'
 import { trainCommand } from './train.ts'
@@ -52,6 +53,7 @@ function program(): Command {
     trainCommand(),
     profileCommand(),
     generateCommand(),
+    reportCommand(),
     evaluateCommand(),
   ])
     bump.addCommand(command)

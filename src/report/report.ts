@@ -1,0 +1,49 @@
+// `bump report`: run folders and results of evaluations in, one self-contained HTML file out. The last room of the flow.
+import { basename, join, resolve } from 'node:path'
+import { BumpError } from '../util/errors.ts'
+import { writeFileAtomic } from '../util/files.ts'
+import { MAX_RUNS } from './charts.ts'
+import { page } from './page.ts'
+import { readEvaluation } from './read-evaluation.ts'
+import { readRun } from './read-run.ts'
+
+export interface ReportOptions {
+  /** Run folders, compared side by side; the first is drawn in the accent colour. */
+  runs: readonly string[]
+  /** result.json files of evaluations, or their folders. */
+  evaluations?: readonly string[]
+  /** Default: report.html in the first run's folder. */
+  out?: string
+}
+
+/**
+ * Writes the report of one run or several. Files that a run does not have yet, and damaged lines, become notes in it.
+ * Throws BumpError where a folder is no run, an evaluation is none, or there are more runs than a chart can tell apart.
+ */
+export async function writeReport({
+  runs,
+  evaluations = [],
+  out,
+}: ReportOptions): Promise<{ path: string; bytes: number; notes: string[] }> {
+  const folders = [...new Set(runs.map((path) => resolve(path)))]
+  if (folders.length === 0) throw new BumpError('Name at least one run folder.', { exitCode: 2 })
+  if (folders.length > MAX_RUNS)
+    throw new BumpError(`${folders.length} runs are more than one report can tell apart. Name at most ${MAX_RUNS}.`, {
+      exitCode: 2,
+    })
+  const results = evaluations.map(readEvaluation)
+  const names = folders.map((path) => basename(path))
+  const data = []
+  for (const [i, path] of folders.entries()) {
+    const unique = names.filter((name) => name === names[i]).length === 1
+    data.push(await readRun(path, unique ? names[i] : `${names[i]} (${i + 1})`))
+  }
+  const content = page(data, results)
+  const path = out ?? join(runs[0], 'report.html')
+  writeFileAtomic(path, content)
+  return {
+    path,
+    bytes: Buffer.byteLength(content),
+    notes: data.flatMap(({ name, notes }) => notes.map((note) => `${name}: ${note}`)),
+  }
+}

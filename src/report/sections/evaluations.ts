@@ -1,0 +1,89 @@
+// Tables of evaluations: one forest for each metric, the paired differences beside it with a line at zero, the notes.
+import type { EvaluationResult, ResultMetric, ResultTable } from '../../evaluate/result.ts'
+import { type ForestRow, forestTable } from '../forest.ts'
+import { formatCount, formatDuration, shortened } from '../format.ts'
+import { type Html, html, within } from '../html.ts'
+
+/** Characters of markup for all evaluations together. */
+const SECTION_LIMIT = 450_000
+/** Rows of a forest, notes of a table, and characters of a label and of a note. */
+const ROWS = 40
+const NOTES = 12
+const LABEL_LIMIT = 80
+const NOTE_LIMIT = 600
+
+const KINDS: Record<EvaluationResult['kind'], string> = {
+  profiles: 'Ranking quality of profiles',
+  lamp: 'LaMP',
+  ablation: 'Ablation',
+  sft: 'LoRA-SFT',
+}
+
+/** Undefined where there are no evaluations. */
+export function evaluations(results: readonly EvaluationResult[]): Html | undefined {
+  if (results.length === 0) return undefined
+  const pieces = results.flatMap((result) => [head(result), ...result.tables.map(tableSection)])
+  return html`<section id="evaluations" aria-labelledby="evaluations-title">
+<h2 id="evaluations-title">Evaluations</h2>
+<p class="lead">Each mean stands with its 95 % bootstrap interval, drawn beside it on a scale that its table shares. Differences are paired: where the interval includes zero (a hollow dot), the order of the two could be luck.</p>
+${within(SECTION_LIMIT, pieces, (left) => html`<p class="notes">${left} further parts are left out to keep this file small; see the result.json files.</p>`)}
+</section>
+`
+}
+
+function head({ kind, createdAt, command, seconds, settings }: EvaluationResult): Html {
+  return html`<h3>${KINDS[kind]}</h3>
+<p class="count">${createdAt.slice(0, 10)}, ${formatDuration(seconds)}</p>
+<pre tabindex="0" aria-label="Command">${shortened(command, NOTE_LIMIT)}</pre>
+<details><summary>Settings</summary><pre tabindex="0" aria-label="Settings">${shortened(JSON.stringify(settings, undefined, 2), 8000)}</pre></details>
+`
+}
+
+function tableSection(table: ResultTable): Html {
+  const { title, notes, metrics } = table
+  return html`<article class="card">
+<h4>${shortened(title, 200)}</h4>
+${metrics.map((metric) => metricPair(table, metric))}
+${notes.length > 0 && html`<ul class="notes">${notes.slice(0, NOTES).map((note) => html`<li>${shortened(note, NOTE_LIMIT)}</li>`)}</ul>`}
+</article>
+`
+}
+
+function metricPair({ rows, differences }: ResultTable, { key, label, higherIsBetter, chance }: ResultMetric): Html {
+  const names = new Map(rows.map((row) => [row.condition, row.label]))
+  const nameOf = (condition: string) => names.get(condition) ?? condition
+  const scores: ForestRow[] = rows.flatMap(({ label: name, n, values }) =>
+    values[key] ? [{ label: shortened(name, LABEL_LIMIT), interval: values[key], note: `n ${formatCount(n)}` }] : [],
+  )
+  const paired: ForestRow[] = differences.flatMap(({ a, b, values }) =>
+    values[key] ? [{ label: shortened(`${nameOf(a)} − ${nameOf(b)}`, 2 * LABEL_LIMIT), interval: values[key] }] : [],
+  )
+  const better = higherIsBetter ? 'higher is better' : 'lower is better'
+  const shownScores = forest(
+    `${label} (${better})`,
+    'Condition',
+    scores,
+    chance === null ? undefined : { label: 'chance', value: chance },
+  )
+  const shownDifferences = forest(
+    `${label}: paired differences`,
+    'Difference',
+    paired,
+    { label: 'no difference', value: 0 },
+    true,
+  )
+  return html`<div class="pair">${shownScores}${shownDifferences}</div>
+`
+}
+
+function forest(
+  caption: string,
+  heading: string,
+  rows: readonly ForestRow[],
+  reference: { label: string; value: number } | undefined,
+  difference = false,
+): Html | undefined {
+  if (rows.length === 0) return undefined
+  const left = rows.length - ROWS
+  return html`<div>${forestTable({ caption, heading, rows: rows.slice(0, ROWS), reference, difference })}${left > 0 && html`<p class="notes">${left} further rows are left out; see result.json.</p>`}</div>`
+}

@@ -1,0 +1,117 @@
+// Profiles to read: test users before and after, and rollouts of training. Which ones are shown is a rule that stands on
+// the page, never a choice. All of it is text that a model wrote: it is escaped like everything else.
+import { formatCount, formatNumber, shortened } from '../format.ts'
+import { type Html, html, within } from '../html.ts'
+import type { ProfilePair, Rollout, RolloutStep, RunData } from '../read-run.ts'
+
+/** Characters of a profile and of a user's name. */
+const TEXT_LIMIT = 1200
+const NAME_LIMIT = 80
+/** Characters of markup for all runs' profiles together, in each of the two sections. */
+const SECTION_LIMIT = 250_000
+
+/** Test users before and after; undefined where no run has any. */
+export function beforeAndAfter(runs: readonly RunData[]): Html | undefined {
+  const shown = runs.filter(({ pairs }) => pairs.length > 0)
+  if (shown.length === 0) return undefined
+  return html`<section id="profiles" aria-labelledby="profiles-title">
+<h2 id="profiles-title">Profiles of unseen people, before and after</h2>
+<p class="lead">Not picked: all test users are ordered by the change of their NDCG (mean of both directions). Shown are the largest gain, the upper quartile, the median, the lower quartile and the largest loss.</p>
+${within(
+  SECTION_LIMIT,
+  shown.map((run) => runPairs(run, runs.length > 1)),
+  leftOut,
+)}
+</section>
+`
+}
+
+const PLACES = [
+  { label: 'largest gain', at: 0 },
+  { label: 'upper quartile', at: 0.25 },
+  { label: 'median', at: 0.5 },
+  { label: 'lower quartile', at: 0.75 },
+  { label: 'largest loss', at: 1 },
+]
+
+function runPairs({ name, pairs }: RunData, named: boolean): Html {
+  const change = ({ before, after }: ProfilePair) => after.forward + after.backward - before.forward - before.backward
+  const ordered = [...pairs].sort((a, b) => change(b) - change(a))
+  const places = new Map<number, string[]>()
+  for (const { label, at } of PLACES) {
+    const place = Math.round(at * (ordered.length - 1))
+    places.set(place, [...(places.get(place) ?? []), label])
+  }
+  const users = [...places].map(([place, labels]) =>
+    pairCard(ordered[place], labels.join(', '), change(ordered[place]) / 2),
+  )
+  return html`${named && html`<h3>${name}</h3>`}
+<p class="count">${users.length} of ${formatCount(pairs.length)} test users</p>
+${users}`
+}
+
+function pairCard({ user, before, after }: ProfilePair, label: string, change: number): Html {
+  const side = (title: string, { profile, tokens, forward, backward }: ProfilePair['before']) => html`<div>
+<h5>${title}</h5>
+${profileText(profile)}
+<p class="scores">forward <b>${formatNumber(forward)}</b> · backward <b>${formatNumber(backward)}</b> · ${formatCount(tokens)} tokens</p>
+</div>
+`
+  return html`<article class="card">
+<h4>${shortened(user, NAME_LIMIT)} <span class="tag">${label}: ${change > 0 ? '+' : ''}${formatNumber(change)}</span></h4>
+<div class="pair">${side('Before', before)}${side('After', after)}</div>
+</article>
+`
+}
+
+/** Rollouts of training with every term of their reward; undefined where no run has any. */
+export function sampledProfiles(runs: readonly RunData[]): Html | undefined {
+  const shown = runs.filter(({ rollouts }) => rollouts.length > 0)
+  if (shown.length === 0) return undefined
+  return html`<section id="rollouts" aria-labelledby="rollouts-title">
+<h2 id="rollouts-title">Sampled profiles, oldest to newest</h2>
+<p class="lead">Not picked: of the first step, the last, and up to three at even distances between them, the rollouts with the highest, the median and the lowest reward (of equal ones the first in rollouts.jsonl). Terms are before weighting; penalties are negative. Advantage is the reward against the user’s other rollouts; a dropped group gives no gradient.</p>
+${within(
+  SECTION_LIMIT,
+  shown.map((run) => runRollouts(run, runs.length > 1)),
+  leftOut,
+)}
+</section>
+`
+}
+
+function runRollouts({ name, rollouts }: RunData, named: boolean): Html {
+  return html`${named && html`<h3>${name}</h3>`}
+${rollouts.map(stepTable)}`
+}
+
+function stepTable({ step, count, best, median, worst }: RolloutStep): Html {
+  const terms = Object.keys(best.terms)
+  const row = (
+    label: string,
+    { profile, user, reward, advantage, terms: values, tokens, stop, kept }: Rollout,
+  ) => html`<tr>
+<th scope="row">${label}<span class="note">${shortened(user, NAME_LIMIT)}</span></th>
+<td class="text">${profileText(profile)}<span class="note">${formatCount(tokens)} tokens${stop === 'length' && ', cut at the limit'}${!kept && ', group dropped'}</span></td>
+<td data-label="reward"><b>${formatNumber(reward)}</b></td>
+${terms.map((term) => html`<td data-label="${term}">${term in values ? formatNumber(values[term]) : '–'}</td>`)}
+<td data-label="advantage">${formatNumber(advantage)}</td>
+</tr>
+`
+  return html`<table class="rollouts">
+<caption>Step ${step}<span class="note"> of ${formatCount(count)} rollouts</span></caption>
+<thead><tr><th scope="col">rank</th><th scope="col">profile</th>${['reward', ...terms, 'advantage'].map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>
+${row('highest', best)}${row('median', median)}${row('lowest', worst)}</tbody>
+</table>
+`
+}
+
+function profileText(profile: string): Html {
+  if (profile.trim() === '') return html`<p class="profile empty">(empty)</p>`
+  return html`<p class="profile" dir="auto">${shortened(profile, TEXT_LIMIT)}</p>`
+}
+
+function leftOut(runs: number): Html {
+  return html`<p class="notes">The profiles of ${runs} further runs are left out to keep this file small; see their folders.</p>`
+}
