@@ -4,7 +4,7 @@ import type { ResultMetric } from '../result.ts'
 import type { LampItem, LampQuestion, LampSplit, LampTaskNumber } from './types.ts'
 
 /** A profile item as words for a prompt; only `text` may be cut to fit a budget. */
-export interface Phrase {
+interface Phrase {
   before: string
   text: string
   after: string
