@@ -1,22 +1,15 @@
 // `bump train`: logs in, a trained profile generator and its run folder out.
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { stringify } from 'yaml'
-import type { LanguageModel } from '../llm/contract.ts'
-import { openModel } from '../llm/onnx/open.ts'
-import { loadUsers } from '../logs/load.ts'
-import type { UserSplit } from '../logs/types.ts'
-import type { TrainConfig } from '../train/config.ts'
-import { train } from '../train/grpo.ts'
-import { BumpError, CancelledError } from '../util/errors.ts'
-import { seedFrom } from '../util/random.ts'
+import { CancelledError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
-import { addLogFlags, reportLines } from './shared/log-flags.ts'
-import { packageInfo } from './shared/package-info.ts'
+import { addLogFlags } from './shared/log-flags.ts'
 import { type Progress, trainProgress } from './shared/progress.ts'
 import { summaryTable } from './shared/summary-table.ts'
 import { resolveTrainConfig, type TrainFlags } from './shared/train-config.ts'
+import { loadSplit, splitLine, trainRun } from './shared/training.ts'
 
 const HELP = `
 Everything that flags do not name is set in the YAML file or by --set; --dry-run shows all of it with its defaults.
@@ -28,6 +21,7 @@ Examples:
   bump train --logs posts.jsonl --model HuggingFaceTB/SmolLM2-135M-Instruct --name posts --steps 100
   bump train --config train.yaml --set optim.loss=gspo --set rollout.groupSize=16 --dry-run
   bump train --logs train.json --test-logs dev.json --text title --model ./SmolLM2-135M-Instruct
+  bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
   bump train --resume --name posts
 `
 
@@ -40,6 +34,14 @@ export function trainCommand(): Command {
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'the policy: a Hugging Face folder, a .gguf file or a hub name')
     .option('--judge-model <where>', 'another model as the judge (default: the frozen base of the policy)')
+    .addOption(
+      new Option(
+        '--reward <type>',
+        'bidirectional: label-free, by the judge; labels: the metric of a LaMP task',
+      ).choices(['bidirectional', 'labels']),
+    )
+    .option('--task <number>', 'with --reward labels: the LaMP task, 1 to 7')
+    .option('--data <folder>', 'with --reward labels: its folder; without --logs its profiles are the logs')
     .option('--name <name>', 'name of the run (default: from log and model)')
     .option('--config <file>', 'YAML file with any part of the configuration')
     .option('--preset <name>', "start from a preset: paper (the paper's own choices)")
@@ -59,28 +61,10 @@ function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }
 
-/** The users of a run: from one log, or with the test's users from logs of their own. */
-async function loadSplit(config: TrainConfig, say: (line: string) => void): Promise<UserSplit> {
-  const { testPaths, ...source } = config.logs
-  const { split, report } = await loadUsers(source, testPaths ? { ...config.split, test: 0 } : config.split)
-  for (const line of reportLines(report)) say(line)
-  if (!testPaths) return split
-  const tested = await loadUsers({ ...source, paths: testPaths }, { ...config.split, validation: 0, test: 0 })
-  for (const line of reportLines(tested.report)) say(`test: ${line}`)
-  const known = new Set([...split.train, ...split.validation].map(({ id }) => id))
-  const both = tested.split.train.filter(({ id }) => known.has(id)).map(({ id }) => id)
-  if (both.length > 0)
-    throw new BumpError(
-      `${both.length} users stand in the logs of training and in those of the test (${both.slice(0, 5).join(', ')}): the test would not measure unseen people. Take them out of one.`,
-    )
-  return { ...split, test: tested.split.train }
-}
-
 async function runTrain(flags: TrainFlags & { dryRun?: boolean; threads?: number }): Promise<void> {
   const config = resolveTrainConfig(flags)
   if (flags.dryRun) return void process.stdout.write(stringify(config))
   const folder = join(flags.runs, config.name)
-  const opened: LanguageModel[] = []
   let progress: Progress | undefined
   const say = (line: string): void => (progress ? progress.say(line) : void process.stderr.write(`${line}\n`))
   try {
@@ -88,32 +72,19 @@ async function runTrain(flags: TrainFlags & { dryRun?: boolean; threads?: number
       () => say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
       async (signal) => {
         const split = await loadSplit(config, say)
-        say(
-          `${split.train.length} users to train on, ${split.validation.length} for validation, ${split.test.length} for the test`,
-        )
-        const options = { threads: flags.threads, onProgress: say }
-        const seed = seedFrom(config.seed, 'trainable')
-        const trainable = config.trainable.type === 'lora' ? { ...config.trainable, seed } : config.trainable
-        const open = async (where: string, more: Parameters<typeof openModel>[1]): Promise<LanguageModel> => {
-          const model = await openModel(where, { ...options, ...more })
-          opened.push(model)
-          return model
-        }
-        const model = await open(config.model, { trainable })
-        const judgeModel = config.judgeModel === undefined ? undefined : await open(config.judgeModel, {})
-        progress = trainProgress(config.optim.steps)
-        const result = await train({
-          config,
-          model,
-          judgeModel,
-          users: split,
+        say(splitLine(split))
+        const result = await trainRun(config, split, {
           folder,
-          package: packageInfo(),
           resume: flags.resume,
+          threads: flags.threads,
           signal,
-          onEvent: progress.onEvent,
+          say,
+          onOpened: () => {
+            progress = trainProgress(config.optim.steps)
+          },
+          onEvent: (event) => progress?.onEvent(event),
         })
-        progress.done()
+        progress?.done()
         progress = undefined
         if (result.status === 'interrupted')
           throw new CancelledError(
@@ -126,6 +97,5 @@ async function runTrain(flags: TrainFlags & { dryRun?: boolean; threads?: number
     )
   } finally {
     progress?.done()
-    for (const model of opened) await model.close()
   }
 }

@@ -82,7 +82,7 @@ export interface RewardFunction {
   ): Promise<ProfileScore>
   /** Before against after on the test users' own questions; null where they have none. */
   compareTask?(
-    users: readonly PoolUser[],
+    users: readonly Pick<PoolUser, 'id'>[],
     profiles: Record<'before' | 'after', readonly string[]>,
     options: { signal?: AbortSignal },
   ): Promise<TaskComparison | null>

@@ -12,7 +12,7 @@ import type { RewardFunction } from '../reward/function.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { mean } from '../util/stats.ts'
 import { batchUsers, collectBatch } from './batch.ts'
-import { type TrainConfig, trainConfigSchema } from './config.ts'
+import type { TrainConfig } from './config.ts'
 import { dataDigest } from './digest.ts'
 import {
   compareMeasurements,
@@ -262,10 +262,9 @@ function defaultReward(judge: Judge, config: TrainConfig): RewardFunction {
   return bidirectionalReward(judge, config.reward, poolSeed(config))
 }
 
-/** A stored configuration with the defaults of settings that are newer than its run. */
+/** A stored configuration in today's form: runs from before there were several rewards do not name theirs. */
 function completeConfig(stored: Record<string, unknown>): Record<string, unknown> {
-  const parsed = trainConfigSchema.safeParse(stored)
-  return parsed.success ? parsed.data : stored
+  return { ...stored, reward: { type: 'bidirectional', ...(stored.reward as object) } }
 }
 
 function checkUsers({ config, users }: TrainOptions): void {

@@ -74,8 +74,8 @@ export class RunFolder {
 
   /**
    * Starts a run in `path`, or with `resume` goes on with the one there, if any. Throws BumpError where a run is there
-   * and `resume` is not set, where its config, model or data differ, and where another process has it. `complete` gives
-   * a stored config the defaults of settings that are newer than it.
+   * and `resume` is not set, where its config, model or data differ, and where another process has it. `complete` puts
+   * a stored config into today's form.
    */
   static open(
     path: string,

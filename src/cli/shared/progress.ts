@@ -106,16 +106,21 @@ const DOING: Record<Phase, string> = {
   test: 'measuring the test users, before and after',
 }
 
+/** The terms of the run's own reward. */
+function termText(metrics: Metrics, key: (term: string) => string): string {
+  const terms = ['forward', 'backward', 'labels'].filter((term) => key(term) in metrics)
+  return terms.map((term) => `${term} ${number(metrics[key(term)])}`).join(' ')
+}
+
 const TRAIN_WORDS: ProgressWords = {
   step(metrics) {
     const seconds = (phase: string) => number(metrics[`time/${phase}`], 1)
     return [
-      `reward ${number(metrics.reward)} forward ${number(metrics['rewards/forward/mean'])} backward ${number(metrics['rewards/backward/mean'])} length ${number(metrics['completions/mean_length'], 1)}`,
+      `reward ${number(metrics.reward)} ${termText(metrics, (term) => `rewards/${term}/mean`)} length ${number(metrics['completions/mean_length'], 1)}`,
       `rollout ${seconds('rollout')}s judge ${seconds('judge')}s train ${seconds('train')}s`,
     ]
   },
-  validation: (step, metrics) =>
-    `unseen users after step ${step}: forward ${number(metrics['eval/forward'])} backward ${number(metrics['eval/backward'])}`,
+  validation: (step, metrics) => `unseen users after step ${step}: ${termText(metrics, (term) => `eval/${term}`)}`,
   doing: DOING,
 }
 

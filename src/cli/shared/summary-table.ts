@@ -26,7 +26,26 @@ export function summaryTable(summary: Summary): string {
     ...(mismatched ? [intervals('mismatched', mismatched)] : []),
     intervals('raw history', history),
     '',
+    ...taskLines(summary.task),
     "mismatched: every user with another user's profile, must be near chance; raw history: the history in the profile's place",
     '',
   ].join('\n')
+}
+
+/** The task's own metrics before and after, where the reward was one. */
+function taskLines(task: Summary['task']): string[] {
+  if (!task) return []
+  const row = (name: string, [before, after, difference]: string[]) =>
+    `  ${name.padEnd(13)}${before.padEnd(26)}${after.padEnd(26)}${difference}`.trimEnd()
+  return [
+    `${task.task}, ${task.questions} questions of ${task.users} of these users`,
+    row('', ['before', 'after', 'difference']),
+    ...Object.keys(task.after).map((metric) =>
+      row(
+        metric,
+        [task.before, task.after, task.difference].map((values) => formatInterval(values[metric])),
+      ),
+    ),
+    '',
+  ]
 }

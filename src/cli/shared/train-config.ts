@@ -1,6 +1,9 @@
 // Flags, YAML file, preset and (on --resume) the run's own record -> one resolved configuration.
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { z } from 'zod'
+import { readLamp } from '../../evaluate/lamp/read.ts'
+import { LAMP_TASKS } from '../../evaluate/lamp/types.ts'
 import { PRESETS, type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import {
   assignmentLayer,
@@ -20,6 +23,9 @@ export interface TrainFlags extends LogFlags {
   model?: string
   judgeModel?: string
   testLogs?: string[]
+  reward?: string
+  task?: string
+  data?: string
   name?: string
   steps?: string
   seed?: string
@@ -40,12 +46,15 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['text', 'logs.text', 'text'],
   ['model', 'model', 'text'],
   ['judgeModel', 'judgeModel', 'text'],
+  ['reward', 'reward.type', 'text'],
+  ['task', 'reward.task', 'number'],
+  ['data', 'reward.data', 'text'],
   ['steps', 'optim.steps', 'number'],
   ['seed', 'seed', 'number'],
 ]
 
-/** The configuration that the flags name. Throws BumpError (exit code 2) with every problem and its place. */
-export function resolveTrainConfig(flags: TrainFlags): TrainConfig {
+/** The configuration that the flags of `command` name. Throws BumpError (exit code 2) with every problem and its place. */
+export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): TrainConfig {
   const given = FLAGS.flatMap(([name, path, kind]) => {
     const value = flags[name]
     if (value === undefined) return []
@@ -57,6 +66,7 @@ export function resolveTrainConfig(flags: TrainFlags): TrainConfig {
   const wanted = mergeLayers(own)
   const preset = typeof wanted.preset === 'string' && Object.hasOwn(PRESETS, wanted.preset) ? wanted.preset : undefined
   const under = preset ? [fixed(PRESETS[preset], `preset ${preset}`)] : []
+  under.unshift(...labelLayers(mergeLayers([...under, ...own])))
   const named = mergeLayers([...under, ...own])
   const name = typeof named.name === 'string' ? named.name : defaultName(named)
   if (flags.resume && name === undefined)
@@ -72,7 +82,7 @@ export function resolveTrainConfig(flags: TrainFlags): TrainConfig {
   const whole = mergeLayers([...under, ...own])
   if (whole.logs === undefined || whole.model === undefined)
     throw new BumpError(
-      'bump train needs logs and a model: --logs <file> --model <folder, .gguf file or hub name>, or logs.paths and model in a --config file',
+      `${command} needs logs and a model: --logs <file> --model <folder, .gguf file or hub name>, or logs.paths and model in a --config file`,
       { exitCode: 2 },
     )
   return resolveLayers(trainConfigSchema, [defaultTypes(), ...under, ...own])
@@ -80,15 +90,28 @@ export function resolveTrainConfig(flags: TrainFlags): TrainConfig {
 
 /** The variants that hold where only a key of theirs is set: `--set trainable.rank=8` is about LoRA. */
 function defaultTypes(): Layer {
-  const { trainable, judge } = trainConfigSchema.parse({ name: 'any', logs: { paths: ['any'] }, model: 'any' })
-  return fixed({ trainable: { type: trainable.type }, judge: { type: judge.type } }, 'defaults')
+  const any = trainConfigSchema.parse({ name: 'any', logs: { paths: ['any'] }, model: 'any' })
+  const types = (['trainable', 'judge', 'reward'] as const).map((section) => [section, { type: any[section].type }])
+  return fixed(Object.fromEntries(types), 'defaults')
 }
 
-function fixed(values: Record<string, unknown>, place: string): Layer {
+/** Under the reward of labels, the logs are the profiles of the task's questions where no others are named. */
+function labelLayers({ reward, logs }: Record<string, unknown>): Layer[] {
+  const { success, data: labels } = labelsSchema.safeParse(reward)
+  if (!success || logs !== undefined) return []
+  const { file } = readLamp(labels.data, { task: labels.task, split: 'train' })
+  return [fixed({ logs: { paths: [file], format: 'lamp' } }, '--data')]
+}
+
+const labelsSchema = z.object({ type: z.literal('labels'), task: z.literal(LAMP_TASKS), data: z.string().min(1) })
+
+/** Values that no flag or file wrote, with the place that messages name. */
+export function fixed(values: Record<string, unknown>, place: string): Layer {
   return { values, where: () => place }
 }
 
-function fileLayer(path: string): Layer {
+/** Layer of a YAML file. Throws BumpError (exit code 2). */
+export function fileLayer(path: string): Layer {
   try {
     return yamlLayer(readFileSync(path, 'utf8'), path)
   } catch (cause) {
@@ -101,12 +124,12 @@ function fileLayer(path: string): Layer {
 }
 
 /** Numbers as numbers; anything else stays text, for the schema to refuse. */
-function numberOr(value: unknown): unknown {
+export function numberOr(value: unknown): unknown {
   return typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value
 }
 
-/** `<log>-<model>`, so that the same command finds its own run again. */
-function defaultName({ logs, model }: Record<string, unknown>): string | undefined {
+/** `<log>-<model>` (`<task>-labels-<model>`), so that the same command finds its own run again. */
+function defaultName({ logs, model, reward }: Record<string, unknown>): string | undefined {
   const paths = typeof logs === 'object' && logs !== null && 'paths' in logs ? logs.paths : undefined
   const first = Array.isArray(paths) ? paths[0] : undefined
   if (typeof first !== 'string' || typeof model !== 'string') return undefined
@@ -116,5 +139,9 @@ function defaultName({ logs, model }: Record<string, unknown>): string | undefin
       .replace(/[^\w.-]+/g, '-')
       .replace(/^[^\w]+|-+$/g, '')
       .toLowerCase()
-  return `${stem(first)}-${stem(model)}`.replace(/^-+|-+$/g, '').slice(0, 100) || undefined
+  const labels = labelsSchema.safeParse(reward).data
+  return (
+    `${labels ? `lamp-${labels.task}-labels` : stem(first)}-${stem(model)}`.replace(/^-+|-+$/g, '').slice(0, 100) ||
+    undefined
+  )
 }
