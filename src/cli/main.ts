@@ -9,6 +9,7 @@ import { judgeCommand } from './judge.ts'
 import { logsCommand } from './logs.ts'
 import { profileCommand } from './profile.ts'
 import { reportCommand } from './report.ts'
+import { sftCommand } from './sft.ts'
 import { INTERRUPTED } from './shared/interrupt.ts'
 import { packageInfo } from './shared/package-info.ts'
 import { trainCommand } from './train.ts'
@@ -54,6 +55,7 @@ function program(): Command {
     profileCommand(),
     generateCommand(),
     reportCommand(),
+    sftCommand(),
     evaluateCommand(),
   ])
     bump.addCommand(command)

@@ -1,0 +1,130 @@
+// Flags, YAML file and (on --resume) the run's own record -> one resolved configuration of `bump sft`.
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { z } from 'zod'
+import { CONDITIONS } from '../../evaluate/lamp/conditions.ts'
+import { LAMP_TASKS } from '../../evaluate/lamp/types.ts'
+import { assignmentLayer, flagLayer, type Layer, mergeLayers, resolveLayers } from '../../train/config-layers.ts'
+import { readRunHeader } from '../../train/run-folder.ts'
+import { sftConfigSchema } from '../../train/sft/config.ts'
+import { BumpError } from '../../util/errors.ts'
+import { fileLayer, fixed, numberOr } from './train-config.ts'
+
+/** What a backbone can be adapted to: all conditions of the evaluation but its control. */
+export const SFT_CONDITIONS = CONDITIONS.filter((condition) => condition !== 'mismatched')
+
+const sftRunSchema = sftConfigSchema.extend({
+  /** The LaMP task whose training questions are the examples. */
+  task: z.literal(LAMP_TASKS),
+  /** Its folder. */
+  data: z.string().min(1),
+  /** The model that is adapted: a Hugging Face folder, a .gguf file or a hub name. */
+  backbone: z.string().min(1),
+  /** How the user stands in the prompt. */
+  condition: z.enum(SFT_CONDITIONS),
+  /** Run of bump train whose generator writes the profiles. */
+  run: z.string().min(1).optional(),
+  /** File of profiles instead. */
+  profiles: z.string().min(1).optional(),
+  /** What a generator reads of an item; default: as its run was trained, else the task's text. */
+  text: z.string().min(1).optional(),
+  /** About so many questions, whole users drawn by the seed; default: all. */
+  examples: z.int().min(2).optional(),
+  /** Items that a prompt with items shows. */
+  items: z.int().min(1).default(4),
+  /** Tokens of a prompt, the chat's own words not counted; default: 512, or less where the context is shorter. */
+  budget: z.int().min(1).optional(),
+})
+
+/** A resolved configuration. */
+export type SftRunConfig = z.infer<typeof sftRunSchema>
+
+export interface SftFlags {
+  task?: string
+  data?: string
+  backbone?: string
+  condition?: string
+  run?: string
+  profiles?: string
+  text?: string
+  name?: string
+  epochs?: string
+  steps?: string
+  examples?: string
+  items?: string
+  budget?: string
+  seed?: string
+  config?: string
+  set: string[]
+  runs: string
+  resume?: boolean
+}
+
+/** Each flag with the place of its value in the configuration. */
+const FLAGS: [flag: keyof SftFlags & string, path: string, kind: 'text' | 'number'][] = [
+  ['name', 'name', 'text'],
+  ['task', 'task', 'number'],
+  ['data', 'data', 'text'],
+  ['backbone', 'backbone', 'text'],
+  ['condition', 'condition', 'text'],
+  ['run', 'run', 'text'],
+  ['profiles', 'profiles', 'text'],
+  ['text', 'text', 'text'],
+  ['epochs', 'optim.epochs', 'number'],
+  ['steps', 'optim.steps', 'number'],
+  ['examples', 'examples', 'number'],
+  ['items', 'items', 'number'],
+  ['budget', 'budget', 'number'],
+  ['seed', 'seed', 'number'],
+]
+
+/** The configuration that the flags name. Throws BumpError (exit code 2) with every problem and its place. */
+export function resolveSftConfig(flags: SftFlags): SftRunConfig {
+  const given = FLAGS.flatMap(([name, path, kind]) => {
+    const value = flags[name]
+    return value === undefined ? [] : [{ flag: `--${name}`, path, value: kind === 'number' ? numberOr(value) : value }]
+  })
+  const own: Layer[] = [
+    ...(flags.config === undefined ? [] : [fileLayer(flags.config)]),
+    flagLayer(given),
+    assignmentLayer(flags.set),
+  ]
+  const wanted = mergeLayers(own)
+  const name = typeof wanted.name === 'string' ? wanted.name : defaultName(wanted)
+  if (flags.resume && name === undefined)
+    throw new BumpError(
+      '--resume: say which run by --name (a folder of runs/), or repeat the flags it was started with',
+      { exitCode: 2 },
+    )
+  const under = [...(name === undefined ? [] : [fixed({ name }, 'name')]), ...storedLayer(flags, name)]
+  const whole = mergeLayers([...under, ...own])
+  const missing = (['task', 'data', 'backbone', 'condition'] as const).filter((key) => whole[key] === undefined)
+  if (missing.length > 0)
+    throw new BumpError(
+      `bump sft needs a task, its data, a backbone and a condition: ${missing.map((key) => `--${key}`).join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`,
+      { exitCode: 2 },
+    )
+  return resolveLayers(sftRunSchema, [...under, ...own])
+}
+
+/** What the run to go on with was started with. */
+function storedLayer({ resume, runs }: SftFlags, name: string | undefined): Layer[] {
+  const folder = join(runs, name ?? '')
+  if (!resume || !existsSync(join(folder, 'config.json'))) return []
+  const { kind, config } = readRunHeader(folder)
+  if (kind !== 'sft')
+    throw new BumpError(`${folder} is a run of bump train. Resume it with: bump train --resume --name ${name}`, {
+      exitCode: 2,
+    })
+  return [fixed(config, join(folder, 'config.json'))]
+}
+
+/** `sft-<task>-<condition>-<backbone>`, so that the same command finds its own run again. */
+function defaultName({ task, condition, backbone }: Record<string, unknown>): string | undefined {
+  if (task === undefined || condition === undefined || typeof backbone !== 'string') return undefined
+  const stem = basename(backbone).replace(/\.gguf$/i, '')
+  return `sft-${task}-${condition}-${stem}`
+    .replace(/[^\w.-]+/g, '-')
+    .toLowerCase()
+    .slice(0, 100)
+}
