@@ -1,0 +1,51 @@
+// Which judge evaluates, and how it stands to the judges of the trainings: a profile that only the judge it was trained
+// with can read is a hack of the reward, and the numbers of that judge cannot show it.
+import type { JudgeConfig } from '../../judge/config.ts'
+import type { ModelInfo } from '../../llm/contract.ts'
+import type { RunRecord } from './users.ts'
+
+/** What decides a judge's scores. */
+export interface JudgeRecord {
+  model: string
+  digest: string
+  config: JudgeConfig
+}
+
+/** The judge of an evaluation as the result records it. */
+export function judgeRecord({ name, digest }: ModelInfo, config: JudgeConfig): JudgeRecord {
+  return { model: name, digest, config }
+}
+
+/** 'likelihood', 'listwise (permutation, 2 orders)'. */
+export function scorerName(config: JudgeConfig): string {
+  if (config.type !== 'listwise') return config.type
+  return `${config.type} (${config.decoder}, ${config.orders} orders)`
+}
+
+/** The judge of a run's training. */
+export function trainingJudge({ header, config }: RunRecord): JudgeRecord {
+  const { name, digest } = header.judge ?? header.model
+  return { model: String(name), digest: String(digest), config: config.judge }
+}
+
+/** For every run, plainly: is the judge of the evaluation the one that the run was trained with? */
+export function judgeNotes(judge: JudgeRecord, runs: readonly RunRecord[]): string[] {
+  const mine = `the ${scorerName(judge.config)} scorer on ${judge.model}`
+  if (runs.length === 0) return [`Judge: ${mine}.`]
+  return runs.map((run) => {
+    if (run.config.reward.type === 'labels')
+      return `Judge: ${mine}. ${run.folder} was trained on the labels of a task, without a judge.`
+    const training = trainingJudge(run)
+    const sameModel = training.digest === judge.digest
+    const sameScorer = scorerName(training.config) === scorerName(judge.config)
+    if (sameModel && sameScorer)
+      return `Judge: ${mine}, the same that ${run.folder} was trained with. Profiles that only this judge can read would score just as high here: see also another --judge-model.`
+    const theirs = `the ${scorerName(training.config)} scorer on ${training.model}`
+    const how = sameModel
+      ? 'the same model with another scorer'
+      : sameScorer
+        ? 'another model'
+        : 'model and scorer differ'
+    return `Judge: ${mine}. ${run.folder} was trained with another judge, ${theirs} (${how}): what its profiles gain here, they do not owe to one judge.`
+  })
+}

@@ -1,0 +1,96 @@
+// Scores of the conditions as tables, one for each pool size: every metric with its bootstrap interval over users, and
+// the paired differences of all conditions. Between judging.ts and result.json.
+import { seedFrom } from '../../util/random.ts'
+import { bootstrapInterval, type Interval, pairedDifference } from '../../util/stats.ts'
+import type { ResultMetric, ResultTable } from '../result.ts'
+import type { ProfileCondition } from './conditions.ts'
+import type { PoolSizeScores, RankScores, UserScores } from './judging.ts'
+
+const MEASURES: [key: keyof RankScores, label: string][] = [
+  ['ndcg', 'NDCG'],
+  ['mrr', 'MRR'],
+  ['recall1', 'recall@1'],
+  ['gain', 'gain over chance'],
+]
+
+/** `both` is the mean of the two directions. */
+const SIDES = ['forward', 'backward', 'both'] as const
+type Side = (typeof SIDES)[number]
+
+/** One number of a user's scores. */
+function scoreOf(user: UserScores, measure: keyof RankScores, side: Side): number {
+  if (side !== 'both') return user[side][measure]
+  return (user.forward[measure] + user.backward[measure]) / 2
+}
+
+const COLUMNS = MEASURES.flatMap(([measure, label]) =>
+  SIDES.map((side) => ({ key: `${measure}_${side}`, label: `${label} ${side}`, measure, side })),
+)
+
+/** The table of one pool size. Differences are of all pairs, the later condition minus the earlier one. */
+export function profileTable(
+  sized: PoolSizeScores,
+  conditions: readonly ProfileCondition[],
+  notes: readonly string[],
+  seed: number,
+): ResultTable {
+  const options = { seed: seedFrom('bootstrap', seed) }
+  const intervals = (of: (column: (typeof COLUMNS)[number]) => Interval): Record<string, Interval> =>
+    Object.fromEntries(COLUMNS.map((column) => [column.key, of(column)]))
+  const values = sized.scores.map((users) =>
+    Object.fromEntries(COLUMNS.map(({ key, measure, side }) => [key, users.map((u) => scoreOf(u, measure, side))])),
+  )
+  return {
+    title: `K = ${sized.negatives}: each profile among those of ${sized.negatives} other users`,
+    notes: [...notes],
+    metrics: COLUMNS.map(
+      ({ key, label, measure, side }): ResultMetric => ({
+        key,
+        label,
+        higherIsBetter: true,
+        chance: scoreOf(sized.chance, measure, side),
+      }),
+    ),
+    rows: conditions.map(({ key, label }, c) => ({
+      condition: key,
+      label,
+      n: sized.scores[c].length,
+      values: intervals((column) => bootstrapInterval(values[c][column.key], options)),
+    })),
+    differences: conditions.flatMap((a, later) =>
+      conditions.slice(0, later).map((b, earlier) => ({
+        a: a.key,
+        b: b.key,
+        values: intervals((column) =>
+          pairedDifference(values[earlier][column.key], values[later][column.key], options),
+        ),
+      })),
+    ),
+  }
+}
+
+/** What a terminal shows of a table. */
+const SHOWN = ['ndcg_forward', 'ndcg_backward', 'mrr_both', 'recall1_both', 'gain_both']
+
+/**
+ * The table with fewer columns, and of the differences only what each condition adds to the zero-shot profile and to the
+ * raw history.
+ */
+export function shownTable(table: ResultTable): ResultTable {
+  const references = ['zero-shot', 'history']
+  const negated = ({ mean, low, high }: Interval): Interval => ({ mean: -mean, low: -high, high: -low })
+  return {
+    ...table,
+    metrics: table.metrics.filter(({ key }) => SHOWN.includes(key)),
+    differences: references.flatMap((b) =>
+      table.rows.flatMap(({ condition: a }) => {
+        const found = table.differences.find((difference) => difference.a === a && difference.b === b)
+        if (found) return [found]
+        const turned = table.differences.find((difference) => difference.a === b && difference.b === a)
+        if (!turned || references.includes(a)) return []
+        const values = Object.entries(turned.values).map(([key, value]) => [key, negated(value)] as const)
+        return [{ a, b, values: Object.fromEntries(values) }]
+      }),
+    ),
+  }
+}
