@@ -66,6 +66,10 @@ export async function openGenerator(flags: GeneratorFlags, onProgress: (line: st
   }
   const run = flags.run!
   const header = readRunHeader(run)
+  if (header.kind === 'sft')
+    throw new BumpError(
+      `${run} is a run of bump sft: a task backbone, which writes no profiles. Name a run of bump train.`,
+    )
   const parsed = trainConfigSchema.safeParse(header.config)
   if (!parsed.success || typeof header.model?.digest !== 'string')
     throw new BumpError(`${join(run, 'config.json')} was written by another version of bump.`)
