@@ -125,6 +125,23 @@ const mistakes: [string, () => Partial<TrainFlags>, string][] = [
   ['a key of another variant', set('judge.type=likelihood', 'judge.orders=2'), 'orders does not belong to this type'],
   ['lora settings of a full run', set('trainable.type=full', 'trainable.rank=8'), 'rank does not belong to this type'],
   ['an unknown variant', set('judge.type=oracle'), "--set judge.type: judge.type: Expected 'likelihood'"],
+  ['an unknown reward', set('reward.type=oracle'), "reward.type: Expected 'bidirectional' | 'labels'"],
+  [
+    'a key of the other reward',
+    set('reward.type=labels', 'reward.task=3', 'reward.data=x', 'reward.forwardWeight=2'),
+    'reward: forwardWeight does not belong to this type',
+  ],
+  ['labels without a folder', set('reward.type=labels', 'reward.task=3'), 'reward.data: expected string'],
+  [
+    'a task that is none',
+    () => ({ ...basic, reward: 'labels', task: '8', data: 'x' }),
+    '--task: reward.task: expected',
+  ],
+  [
+    'a misspelt key of labels',
+    set('reward.maxQuestion=3'),
+    'unknown key reward.maxQuestion; did you mean maxQuestions?',
+  ],
   ['an unknown loss', set('optim.loss=ppo'), '--set optim.loss: optim.loss: expected one of "grpo"'],
   ['an unknown projection', set('trainable.targets=[q, x]'), 'trainable.targets.1: expected one of "q"'],
   [

@@ -98,7 +98,7 @@ function defaultTypes(): Layer {
 /** Under the reward of labels, the logs are the profiles of the task's questions where no others are named. */
 function labelLayers({ reward, logs }: Record<string, unknown>): Layer[] {
   const { success, data: labels } = labelsSchema.safeParse(reward)
-  if (!success || logs !== undefined) return []
+  if (!success || (logs as Record<string, unknown> | undefined)?.paths !== undefined) return []
   const { file } = readLamp(labels.data, { task: labels.task, split: 'train' })
   return [fixed({ logs: { paths: [file], format: 'lamp' } }, '--data')]
 }

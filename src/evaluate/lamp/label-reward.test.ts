@@ -164,7 +164,7 @@ describe('labelReward', () => {
     expect(compared?.before.rouge1.mean).toBe(0.5)
     expect(compared?.after.rouge1.mean).toBe(1)
     expect(compared?.difference.rougeL.mean).toBe(0.5)
-    expect(await reward.compareTask?.([{ id: 'nobody', heldOut: [] }], { before: ['x'], after: ['y'] }, {})).toBeNull()
+    expect(await reward.compareTask?.([{ id: 'nobody' }], { before: ['x'], after: ['y'] }, {})).toBeNull()
   })
 
   it('refuses withheld golds and users without a question, naming them', () => {
