@@ -23,8 +23,10 @@ export function readRun(folder: string): RunRecord {
   if (header.kind === 'sft')
     throw new BumpError(`${folder} is a run of bump sft, which writes no profiles: name one of bump train.`)
   const config = trainConfigSchema.safeParse(header.config)
-  if (!config.success || typeof header.model?.digest !== 'string')
-    throw new BumpError(`${where} was written by another version of bump.`)
+  const { prompt } = header.config as { prompt?: { instruction?: unknown } }
+  // Without its own wording the generator would be asked something else than in training.
+  if (!config.success || typeof header.model?.digest !== 'string' || prompt?.instruction === undefined)
+    throw new BumpError(`${where} was written by another version of bump: train the run anew to evaluate it.`)
   return { folder, name: basename(normalize(folder)), header, config: config.data }
 }
 
