@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import pc from 'picocolors'
 import { BumpError, CancelledError } from '../util/errors.ts'
+import { ablateCommand } from './ablate.ts'
 import { demoCommand } from './demo.ts'
 import { evaluateCommand } from './evaluate.ts'
 import { generateCommand } from './generate.ts'
@@ -52,6 +53,7 @@ function program(): Command {
     logsCommand(),
     judgeCommand(),
     trainCommand(),
+    ablateCommand(),
     profileCommand(),
     generateCommand(),
     reportCommand(),

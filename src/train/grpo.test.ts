@@ -8,6 +8,7 @@ import { seedFrom, uniform } from '../util/random.ts'
 import { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './config.ts'
 import { type TrainOptions, type TrainResult, train } from './grpo.ts'
 import { checkpointSteps, readRunUsers } from './run-folder.ts'
+import { readBaseline } from './summary.ts'
 import { toyPolicy, toySplit } from './testing/toy-policy.ts'
 
 let root: string
@@ -127,6 +128,28 @@ describe('training', () => {
   })
 })
 
+describe('a baseline', () => {
+  it('of another run takes the place of measuring it anew, and changes no number', async () => {
+    const config = (backwardWeight: number) =>
+      toyConfig({ optim: { steps: 3, learningRate: 0.3 }, reward: { positives: 2, negatives: 4, backwardWeight } })
+    const first = join(root, 'first')
+    const result = await run({ folder: first, config: config(1) })
+    if (result.status !== 'finished') throw new Error('not finished')
+    const calls = { alone: 0, given: 0 }
+    const count = (which: keyof typeof calls) => toyPolicy({ onCall: () => void calls[which]++ })
+    await run({ folder: join(root, 'alone'), config: config(0), model: count('alone') })
+    const baseline = readBaseline(first, result.summary)
+    await run({ folder: join(root, 'given'), config: config(0), model: count('given'), baseline })
+    expect(calls.given).toBeLessThan(calls.alone)
+    expect(read(join(root, 'given'), 'profiles.jsonl')).toBe(read(join(root, 'alone'), 'profiles.jsonl'))
+    const numbers = (folder: string) => {
+      const { before, after, difference, controls, chance } = JSON.parse(read(folder, 'summary.json'))
+      return { before, after, difference, controls, chance }
+    }
+    expect(numbers(join(root, 'given'))).toEqual(numbers(join(root, 'alone')))
+  })
+})
+
 describe('resuming', () => {
   it('gives the same bytes wherever the run was ended, 25 times', async () => {
     const config = toyConfig({ optim: { steps: 12, learningRate: 0.3, numUpdates: 2, klCoef: 0.01 } })
@@ -159,6 +182,16 @@ describe('resuming', () => {
       expect(read(folder, 'profiles.jsonl')).toBe(read(whole, 'profiles.jsonl'))
       expect(existsSync(join(folder, 'lock'))).toBe(false)
     }
+  })
+
+  it('goes on with runs from before rewards had a type', async () => {
+    const folder = join(root, 'old')
+    const config = toyConfig({ optim: { steps: 2 } })
+    await run({ folder, config })
+    const header = JSON.parse(read(folder, 'config.json'))
+    delete header.config.reward.type
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(header))
+    expect((await run({ folder, config, resume: true })).status).toBe('finished')
   })
 
   it('goes back to the checkpoint before where one is half written or half removed', async () => {

@@ -261,6 +261,12 @@ function writeLoopState(folder: string, state: LoopState): void {
   writeFileAtomic(join(folder, 'loop.json'), `${JSON.stringify(state, undefined, 2)}\n`)
 }
 
+/** Throws BumpError where the run at `path` was started with another config or other data (by their digest). */
+export function checkSameRun(path: string, config: Record<string, unknown>, data: string): void {
+  const stored = readRunHeader(path)
+  refuseChanges(path, stored, { ...stored, config, data: { ...stored.data, digest: data } })
+}
+
 function refuseChanges(path: string, stored: RunHeader, now: RunHeader): void {
   if (stored.kind !== now.kind)
     throw new BumpError(`${path} is a run of ${commandOf(stored)}. Give this one another --name.`, { exitCode: 2 })

@@ -131,7 +131,7 @@ const mistakes: [string, () => Partial<TrainFlags>, string][] = [
     set('reward.type=labels', 'reward.task=3', 'reward.data=x', 'reward.forwardWeight=2'),
     'reward: forwardWeight does not belong to this type',
   ],
-  ['labels without a folder', set('reward.type=labels', 'reward.task=3'), 'reward.data: expected string'],
+  ['labels without a folder', set('reward.type=labels', 'reward.task=3'), 'reward.data: is required'],
   [
     'a task that is none',
     () => ({ ...basic, reward: 'labels', task: '8', data: 'x' }),

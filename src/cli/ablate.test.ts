@@ -1,0 +1,92 @@
+// `bump ablate` end to end with the nano model: stopped after some runs it goes on, and prints one table.
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { evaluationResultSchema } from '../evaluate/result.ts'
+import { main } from './main.ts'
+
+let folder: string
+let output = ''
+let errors = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-ablate-'))
+  vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
+})
+afterAll(() => {
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true, force: true })
+})
+beforeEach(() => {
+  output = ''
+  errors = ''
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    output += text
+    return true
+  })
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    errors += text
+    return true
+  })
+})
+afterEach(() => vi.restoreAllMocks())
+
+const SETTINGS = [
+  ...[
+    'trainable.type=full',
+    'optim.learningRate=1e-3',
+    'rollout.users=3',
+    'rollout.groupSize=3',
+    'rollout.maxTokens=8',
+  ],
+  ...['prompt.historyTokens=64', 'split.validation=3', 'split.test=5', 'reward.negatives=2', 'reward.lengthBudget=4'],
+]
+const ablate = (...flags: string[]) => {
+  const where = ['--logs', join('assets', 'example', 'log.jsonl'), '--model', join('assets', 'nano'), '--threads', '1']
+  const set = SETTINGS.flatMap((setting) => ['--set', setting])
+  return main(['ablate', ...where, '--runs', folder, '--name', 'abl', '--steps', '2', ...set, ...flags])
+}
+const json = (...parts: string[]) => JSON.parse(readFileSync(join(folder, ...parts), 'utf8'))
+
+describe('bump ablate', { timeout: 90_000 }, () => {
+  it('trains what is missing, keeps what is there, and compares all on the same users', async () => {
+    expect(await ablate('--variants', 'both'), errors).toBe(0)
+    const kept = statSync(join(folder, 'abl-both-s1', 'summary.json')).mtimeMs
+    errors = ''
+    expect(await ablate('--variants', 'forward,both', '--seeds', '1,2'), errors).toBe(0)
+    expect(errors).toContain('1/4 abl-both-s1: finished before')
+    expect(statSync(join(folder, 'abl-both-s1', 'summary.json')).mtimeMs).toBe(kept)
+    const result = evaluationResultSchema.parse(json('abl', 'result.json'))
+    expect(result.kind).toBe('ablation')
+    expect(result.settings.runs).toEqual(['abl-both-s1', 'abl-forward-s1', 'abl-both-s2', 'abl-forward-s2'])
+    const [table] = result.tables
+    expect(table.rows.map(({ condition, n }) => [condition, n])).toEqual([
+      ['zero-shot', 5],
+      ['both', 5],
+      ['forward', 5],
+      ['history', 5],
+    ])
+    expect(json('abl-forward-s2', 'config.json').config).toMatchObject({ seed: 2, reward: { backwardWeight: 0 } })
+    const zeroShot = ['abl-both-s1', 'abl-forward-s2'].map((run) => json(run, 'summary.json').before)
+    expect(zeroShot[1]).toEqual(zeroShot[0])
+    expect(table.rows[0].values.forward).toEqual(zeroShot[0].forward)
+    expect(output).toMatch(/forward only − both directions/)
+
+    errors = ''
+    expect(await ablate('--variants', 'both', '--set', 'optim.learningRate=1e-4')).toBe(2)
+    expect(errors).toMatch(
+      /abl-both-s1 was started with other settings[\s\S]*optim\.learningRate: 0\.001 then, 0\.0001 now/,
+    )
+  })
+
+  it.each<[string[], RegExp]>([
+    [['--variants', 'both,sideways'], /not sideways/],
+    [['--variants', ''], /Expected a list of both/],
+    [['--seeds', '1,x'], /whole numbers separated by commas/],
+    [['--set', 'reward.forwardWeight=0'], /reward\.forwardWeight is 0 in all variants/],
+    [['--set', 'optim.lr=1'], /unknown key optim\.lr/],
+  ])('refuses %j', async (flags, message) => {
+    expect(await ablate(...flags)).toBe(2)
+    expect(errors).toMatch(message)
+  })
+})
