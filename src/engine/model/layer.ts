@@ -108,7 +108,8 @@ function headNorm(g: Graph, c: ModelConfig, x: Value, w: Value, heads: number): 
   return g.record(g.op('Reshape', [normed, flat]), [normed], (dy) => [g.op('Reshape', [dy, perHead])])
 }
 
-function decoderLayer(g: Graph, w: Weights, x: Value, l: number, rope: Rotary, attend: Attend): Value {
+/** One layer: x [N,H] → [N,H]. */
+export function decoderLayer(g: Graph, w: Weights, x: Value, l: number, rope: Rotary, attend: Attend): Value {
   const c = w.config
   const normed = rmsNorm(g, x, w.get(`l${l}.attn_norm`), c.normEps, c.hidden)
   let q = project(g, w, normed, `l${l}.q`, c.attentionBias)

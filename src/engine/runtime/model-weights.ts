@@ -112,7 +112,7 @@ export class ModelWeights {
     return set === 'policy' ? this.policyFeeds : this.baseFeeds
   }
 
-  readBase(name: string): Float32Array {
-    return this.store.read(name)
+  readBaseInto(name: string, into: Float32Array): void {
+    this.store.readInto(name, into)
   }
 }

@@ -9,6 +9,7 @@ import type { ModelConfig } from '../config.ts'
 import { buildDecodeGraph, type DecodeHead } from '../model/decode-graph.ts'
 import { buildExtendGraph, type ExtendHead } from '../model/extend-graph.ts'
 import type { WeightBinding } from '../model/layer.ts'
+import { buildEmbedGraph, buildHeadGraph, buildLayerGraph, type LayerPass } from '../model/layer-graphs.ts'
 import type { LossKind } from '../model/loss-head.ts'
 import { buildTrainGraph } from '../model/train-graph.ts'
 import type { WeightStore } from '../weights/types.ts'
@@ -17,6 +18,9 @@ export type GraphKind =
   | { graph: 'extend'; head: ExtendHead }
   | { graph: 'decode'; head: DecodeHead }
   | { graph: 'train'; loss: LossKind }
+  | { graph: 'embed' }
+  | { graph: 'layer'; pass: LayerPass }
+  | { graph: 'head'; loss: LossKind }
 
 export class Sessions {
   private readonly open = new Map<string, Promise<InferenceSession>>()
@@ -26,6 +30,8 @@ export class Sessions {
     private readonly store: WeightStore,
     private readonly threads: number,
     readonly maxPositions: number,
+    /** Decoding keeps a private copy of the weights, laid out for speed. */
+    private readonly prepackDecoding: boolean,
   ) {}
 
   /** Base weights mapped from the store's file. */
@@ -49,7 +55,7 @@ export class Sessions {
   }
 
   private create(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
-    const prepack = kind.graph === 'decode' && kind.head === 'sample'
+    const prepack = this.prepackDecoding && kind.graph === 'decode' && kind.head === 'sample'
     const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: this.threads,
       // Patterns are planned for the largest shapes seen and kept: 7.8 against 4.9 GB at 8×256 training tokens.
@@ -74,6 +80,12 @@ export class Sessions {
         return buildDecodeGraph(this.config, binding, kind.head, options)
       case 'train':
         return buildTrainGraph(this.config, binding, kind.loss, options).bytes
+      case 'embed':
+        return buildEmbedGraph(this.config, binding, options)
+      case 'layer':
+        return buildLayerGraph(this.config, binding.lora!, kind.pass, options)
+      case 'head':
+        return buildHeadGraph(this.config, binding, kind.loss, options)
     }
   }
 }

@@ -3,6 +3,7 @@ import { BumpError } from '../../util/errors.ts'
 import type { LossKind } from '../model/loss-head.ts'
 import { type AdamSettings, adamwUpdate } from './adamw.ts'
 import { type Cancelled, type Core, throwIfCancelled } from './core.ts'
+import type { LayerWise, MicroBatchResult } from './layer-wise.ts'
 import type { OwnedTensor } from './model-weights.ts'
 import { makePacks, type PackGroup, packFeeds } from './pack.ts'
 import { type Feeds, f32, floats } from './tensors.ts'
@@ -27,7 +28,14 @@ export class Trainer {
     private readonly core: Core,
     /** Rows of a micro-batch: prompts and completions together. */
     private readonly tokenBudget: number,
+    /** Takes the place of the one training graph where memory is short. */
+    private readonly layerWise?: LayerWise,
   ) {}
+
+  /** What was accumulated since the last step, by tensor name. */
+  get gradients(): ReadonlyMap<string, Float32Array> {
+    return this.accumulated
+  }
 
   /**
    * Adds the gradient of the loss; returns the loss and, per completion token, log probability and entropy.
@@ -57,7 +65,6 @@ export class Trainer {
       sequenceRatio: loss.type === 'ppo' && loss.sequenceRatio === true,
       kl: loss.type !== 'cross_entropy' && (loss.klCoef ?? 0) > 0,
     }
-    const session = await core.sessions.get({ graph: 'train', loss: kind }, core.weights.trainBinding())
     const completions = groups.map((group) =>
       group.completions.map((c) => ({
         logprobs: new Float32Array(c.tokens.length),
@@ -68,22 +75,33 @@ export class Trainer {
     for (const pack of makePacks(groups, this.tokenBudget)) {
       throwIfCancelled(cancelled)
       const { feeds, order } = packFeeds(core.config, pack, kind, 'f32')
-      const result = await session.run({ ...core.weights.feeds('policy'), ...feeds, ...lossNumbers(loss, kind) })
-      total += f32(result.loss)[0]
-      const logprobs = f32(result.logprobs)
-      const entropy = f32(result.entropy)
+      const inputs = { ...feeds, ...lossNumbers(loss, kind) }
+      const { loss: part, logprobs, entropy, gradients } = await this.microBatch(inputs, kind)
+      total += part
       order.forEach(({ group, completion, token }, i) => {
         completions[group][completion].logprobs[token] = logprobs[i]
         completions[group][completion].entropy[token] = entropy[i]
       })
-      for (const name of core.weights.trained.keys()) {
-        const gradient = f32(result[`d.${name}`])
+      for (const [name, gradient] of gradients) {
         const sum = this.accumulated.get(name)
         if (!sum) this.accumulated.set(name, gradient.slice())
         else for (let i = 0; i < sum.length; i++) sum[i] += gradient[i]
       }
     }
     return { loss: total, completions }
+  }
+
+  private async microBatch(inputs: Feeds, kind: LossKind): Promise<MicroBatchResult> {
+    if (this.layerWise) return this.layerWise.run(inputs, kind)
+    const { sessions, weights } = this.core
+    const session = await sessions.get({ graph: 'train', loss: kind }, weights.trainBinding())
+    const result = await session.run({ ...weights.feeds('policy'), ...inputs })
+    return {
+      loss: f32(result.loss)[0],
+      logprobs: f32(result.logprobs),
+      entropy: f32(result.entropy),
+      gradients: new Map([...weights.trained.keys()].map((name) => [name, f32(result[`d.${name}`])])),
+    }
   }
 
   /**

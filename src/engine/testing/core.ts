@@ -14,6 +14,6 @@ export function useTemporaryCache(): void {
 
 export async function openCore(folder: string, trainable?: Trainable): Promise<Core> {
   const store = await openWeights(folder)
-  const sessions = new Sessions(store.config, store, 1, Math.min(store.config.contextLength, 512))
+  const sessions = new Sessions(store.config, store, 1, Math.min(store.config.contextLength, 512), true)
   return { config: store.config, sessions, weights: new ModelWeights(store.config, store, sessions, trainable) }
 }

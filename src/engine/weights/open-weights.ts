@@ -196,20 +196,26 @@ function cacheProblem(folder: string, error: unknown): unknown {
 }
 
 function store(config: ModelConfig, file: string, tensors: Map<string, TensorPlace>, digest: string): WeightStore {
+  const readInto = (name: string, into: Float32Array): void => {
+    const place = tensors.get(name)
+    if (place === undefined) throw new Error(`there is no weight "${name}"`)
+    const flat = new BinaryFile(file)
+    try {
+      flat.readInto(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), place.offset)
+    } finally {
+      flat.close()
+    }
+  }
   return {
     config,
     file,
     tensors,
     digest,
+    readInto,
     read(name) {
-      const place = tensors.get(name)
-      if (place === undefined) throw new Error(`there is no weight "${name}"`)
-      const flat = new BinaryFile(file)
-      try {
-        return new Float32Array(flat.read(place.offset, place.length).buffer)
-      } finally {
-        flat.close()
-      }
+      const values = new Float32Array((tensors.get(name)?.length ?? 0) / 4)
+      readInto(name, values)
+      return values
     },
   }
 }

@@ -20,4 +20,6 @@ export interface WeightStore {
   digest: string
   /** A private copy of one tensor. */
   read(name: string): Float32Array
+  /** Fills `into`, of the tensor's size, with its values. */
+  readInto(name: string, into: Float32Array): void
 }

@@ -1,0 +1,67 @@
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { normals, seedFrom, uniform } from '../../util/random.ts'
+import { openCore, useTemporaryCache } from '../testing/core.ts'
+import { LayerWise } from './layer-wise.ts'
+import type { PackGroup } from './pack.ts'
+import { type TokenLossSpec, Trainer } from './train.ts'
+
+useTemporaryCache()
+
+const never = () => false
+const LOSSES: TokenLossSpec[] = [
+  { type: 'cross_entropy' },
+  { type: 'ppo', clipLow: 0.2, clipHigh: 0.2, klCoef: 0.1, sequenceRatio: true },
+]
+
+function someGroups(vocab: number): PackGroup[] {
+  const next = uniform(seedFrom('layer-wise'))
+  const tokens = (n: number) => Array.from({ length: n }, () => Math.floor(next() * vocab))
+  return [7, 4].map((length) => ({
+    prompt: tokens(length),
+    completions: [5, 3].map((size) => ({
+      tokens: tokens(size),
+      advantage: next() - 0.5,
+      weights: Array.from({ length: size }, () => next()),
+      oldLogprobs: Array.from({ length: size }, () => -4 + next()),
+      refLogprobs: Array.from({ length: size }, () => -4 + next()),
+    })),
+  }))
+}
+
+describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-qwen3'])('layer-wise training of %s', (name) => {
+  it.each(LOSSES)('gives what the whole graph gives: $type', async (loss) => {
+    const core = await openCore(fileURLToPath(new URL(`../golden/${name}`, import.meta.url)), {
+      type: 'lora',
+      rank: 4,
+      alpha: 8,
+      targets: ['q', 'v', 'o', 'gate', 'down'],
+      rsLora: false,
+      seed: 1,
+    })
+    for (const [key, { data }] of core.weights.trained) if (key.endsWith('.B')) normals(data, 0.05, seedFrom(key))
+    const groups = someGroups(core.config.vocab)
+    const trainers = [new Trainer(core, 16), new Trainer(core, 16, new LayerWise(core))]
+    const [whole, pieces] = [
+      await trainers[0].forwardBackward(groups, loss, never),
+      await trainers[1].forwardBackward(groups, loss, never),
+    ]
+    expect(pieces.loss).toBeCloseTo(whole.loss, 5)
+    pieces.completions.flat().forEach((completion, i) => {
+      const expected = whole.completions.flat()[i]
+      completion.logprobs.forEach((value, t) => {
+        expect(value).toBeCloseTo(expected.logprobs[t], 5)
+      })
+    })
+    let difference = 0
+    let size = 0
+    for (const [key, gradient] of trainers[0].gradients)
+      gradient.forEach((value, i) => {
+        difference += (value - trainers[1].gradients.get(key)![i]) ** 2
+        size += value ** 2
+      })
+    expect(size).toBeGreaterThan(0)
+    expect(Math.sqrt(difference / size)).toBeLessThan(1e-5)
+    await core.sessions.release()
+  })
+})
