@@ -1,7 +1,8 @@
 // `bump evaluate lamp`: a LaMP task answered by one backbone under several conditions, as one table.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { z } from 'zod'
 import { AnswerCache } from '../evaluate/lamp/answers.ts'
 import { CONDITIONS, type Condition } from '../evaluate/lamp/conditions.ts'
 import { itemText } from '../evaluate/lamp/item-text.ts'
@@ -140,11 +141,23 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
   const whole = readLamp(flags.data, { task: flags.task, split: flags.split })
   const split = flags.questions === undefined ? whole : sampleQuestions(whole, flags.questions, flags.seed)
   const users = [...new Set(split.questions.map(({ user }) => user))]
+  if (isRemote(flags.backbone) && flags.sft.length > 0)
+    throw new BumpError(
+      '--sft needs a backbone on this machine: load the adapter on the server, and name it by --backbone-model',
+      {
+        exitCode: 2,
+      },
+    )
   const trained = [flags.run, flags.adapter, ...flags.sft.map(({ adapter }) => adapter)].flatMap((run) => run ?? [])
   const seen = checkSeenUsers(users, trained, flags.seenUsers ?? false)
   const kinds = [...new Set(rows.flatMap((row) => profileKindOf(row.condition) ?? []))]
   const out = flags.out ?? join(flags.run ?? 'runs', 'evaluate', `lamp-${flags.task}-${flags.split}`)
-  const notes = [...sampleNotes(split, whole, flags), ...profileNotes(kinds, split, flags), ...seen]
+  const notes = [
+    ...sampleNotes(split, whole, flags),
+    ...profileNotes(kinds, split, flags),
+    ...flags.sft.flatMap((row) => adapterNotes(row, flags)),
+    ...seen,
+  ]
   const progress = workProgress()
   try {
     await interruptible(
@@ -276,6 +289,25 @@ function profileNotes(kinds: readonly ProfileKind[], split: LampSplit, flags: Ev
         `${run} was trained on the text ${trained}, which is no field of these items: its generator reads them as the task has them. Set it by --text.`,
       )
   return notes
+}
+
+const sftRunSchema = z.object({ task: z.number(), condition: z.string(), items: z.number() })
+
+/** In what an adapter was trained otherwise than its row asks, where its folder is a run of bump sft. */
+function adapterNotes({ condition, adapter }: EvaluateLampFlags['sft'][number], flags: EvaluateLampFlags): string[] {
+  if (!existsSync(join(adapter, 'config.json'))) return []
+  const trained = sftRunSchema.safeParse(readRunHeader(adapter).config).data
+  if (trained === undefined) return []
+  const differs = [
+    trained.task === flags.task ? '' : `on task ${trained.task}`,
+    trained.condition === condition ? '' : `under the condition ${trained.condition}`,
+    trained.items === flags.items || !showsItems(condition) ? '' : `with ${trained.items} items`,
+  ].filter((part) => part !== '')
+  return differs.length === 0 ? [] : [`${condition} after SFT: ${adapter} was trained ${differs.join(', ')}.`]
+}
+
+function showsItems(condition: Condition): boolean {
+  return ['recent', 'random', 'bm25', 'bump+bm25'].includes(condition)
 }
 
 /** Where the profiles of each kind came from, for the record. */

@@ -1,8 +1,12 @@
 // `bump evaluate`: what profiles are worth, on users never trained on.
 import { Command } from 'commander'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
+import { evaluateProfilesCommand } from './evaluate-profiles.ts'
 
 /** `bump evaluate` with its subcommands. */
 export function evaluateCommand(): Command {
-  return new Command('evaluate').description('measure what profiles are worth').addCommand(evaluateLampCommand())
+  return new Command('evaluate')
+    .description('measure what profiles are worth: by themselves, or for the tasks of LaMP')
+    .addCommand(evaluateProfilesCommand())
+    .addCommand(evaluateLampCommand())
 }

@@ -36,13 +36,19 @@ beforeEach(() => {
 afterEach(() => vi.restoreAllMocks())
 
 describe('help', () => {
-  it.each([[], ['demo'], ['logs', 'inspect'], ['judge', 'check'], ['train'], ['profile'], ['generate']])(
-    'of bump %s %s shows examples',
-    async (...command) => {
-      expect(await main([...command.filter(Boolean), '--help'])).toBe(0)
-      expect(output).toMatch(/Examples:\n {2}.*\bbump /)
-    },
-  )
+  it.each([
+    [],
+    ['demo'],
+    ['logs', 'inspect'],
+    ['judge', 'check'],
+    ['train'],
+    ['profile'],
+    ['generate'],
+    ['evaluate', 'lamp'],
+  ])('of bump %s %s shows examples', async (...command) => {
+    expect(await main([...command.filter(Boolean), '--help'])).toBe(0)
+    expect(output).toMatch(/Examples:\n {2}.*\bbump /)
+  })
 })
 
 describe('mistakes', () => {
