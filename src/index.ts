@@ -1,5 +1,6 @@
 // The library: what the commands do, for programs. Open logs and a model, train, profile users.
 
+export { type LabelRewardInputs, labelReward } from './evaluate/lamp/label-reward.ts'
 export { type JudgeConfig, judgeConfigSchema } from './judge/config.ts'
 export { createJudge } from './judge/judge.ts'
 export type { Judge } from './judge/types.ts'
@@ -21,5 +22,6 @@ export { judgeCheck } from './reward/judge-check.ts'
 export { computeRewards } from './reward/reward.ts'
 export { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './train/config.ts'
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from './train/grpo.ts'
+export { type RunUsers, readRunUsers } from './train/run-folder.ts'
 export type { Summary } from './train/summary.ts'
 export { BumpError, CancelledError } from './util/errors.ts'
