@@ -39,13 +39,13 @@ export function judgeNotes(judge: JudgeRecord, runs: readonly RunRecord[]): stri
     const sameModel = training.digest === judge.digest
     const sameScorer = scorerName(training.config) === scorerName(judge.config)
     if (sameModel && sameScorer)
-      return `Judge: ${mine}, the same that ${run.folder} was trained with. Profiles that only this judge can read would score just as high here: see also another --judge-model.`
+      return `Judge: ${mine}, the same that ${run.folder} was trained with. Profiles that only this judge can read would score just as high here: evaluate with another --judge-model as well.`
     const theirs = `the ${scorerName(training.config)} scorer on ${training.model}`
     const how = sameModel
       ? 'the same model with another scorer'
       : sameScorer
         ? 'another model'
         : 'model and scorer differ'
-    return `Judge: ${mine}. ${run.folder} was trained with another judge, ${theirs} (${how}): what its profiles gain here, they do not owe to one judge.`
+    return `Judge: ${mine}. ${run.folder} was trained with another judge, ${theirs} (${how}): what its profiles gain here does not hang on that judge.`
   })
 }

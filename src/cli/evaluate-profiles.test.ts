@@ -1,0 +1,245 @@
+// `bump evaluate profiles` end to end: a short run of the bundled model, evaluated on its test users in several ways.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { evaluationResultSchema } from '../evaluate/result.ts'
+import { BumpError } from '../util/errors.ts'
+import { evaluateProfilesCommand } from './evaluate-profiles.ts'
+import { trainCommand } from './train.ts'
+
+const asset = (...parts: string[]): string => fileURLToPath(new URL(`../../assets/${parts.join('/')}`, import.meta.url))
+const NANO = asset('nano')
+const LOG = asset('example', 'log.jsonl')
+
+let folder: string
+let run: string
+let output = ''
+let errors = ''
+
+function silenced(): void {
+  output = ''
+  errors = ''
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    output += text
+    return true
+  })
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    errors += text
+    return true
+  })
+}
+
+/** The command as the command line runs it. */
+async function bump(...argv: string[]): Promise<void> {
+  const root = new Command('bump').addCommand(trainCommand())
+  root.addCommand(new Command('evaluate').addCommand(evaluateProfilesCommand()))
+  for (const command of [root, ...root.commands, ...root.commands[1].commands])
+    command.exitOverride().configureOutput({ writeErr: () => {} })
+  await root.parseAsync(argv, { from: 'user' })
+}
+const evaluate = (...flags: string[]) => bump('evaluate', 'profiles', '--threads', '1', ...flags)
+
+const result = (out: string) => evaluationResultSchema.parse(JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')))
+const userLines = (out: string) =>
+  readFileSync(join(out, 'users.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-evaluate-'))
+  run = join(folder, 'example')
+  silenced()
+  const small = ['trainable.type=full', 'rollout.users=2', 'rollout.groupSize=2', 'rollout.maxTokens=12']
+  const less = ['split.validation=2', 'split.test=14', 'test.users=2', 'validation.users=2', 'prompt.historyTokens=48']
+  const settings = [...small, ...less, 'optim.steps=1', 'reward.negatives=1', 'checkpoint.every=1']
+  const where = ['--name', 'example', '--runs', folder, '--threads', '1']
+  await bump('train', '--logs', LOG, '--model', NANO, ...where, ...settings.flatMap((each) => ['--set', each]))
+  vi.restoreAllMocks()
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+beforeEach(silenced)
+afterEach(() => vi.restoreAllMocks())
+
+describe('bump evaluate profiles', () => {
+  it('compares all conditions on the test users of a run, and asks nothing twice', async () => {
+    const out = join(run, 'evaluate', 'profiles')
+    await evaluate('--run', run, '--checkpoint', 'step-1', '--checkpoint', 'step-0', '--pool-sizes', '4,8')
+    const first = result(out)
+    expect(first.kind).toBe('profiles')
+    expect(first.command).toMatch(/^bump evaluate profiles .*--run .*--pool-sizes 4,8$/)
+    expect(first.tables.map(({ title }) => title.slice(0, 5))).toEqual(['K = 4', 'K = 8'])
+    for (const table of first.tables) {
+      const keys = table.rows.map(({ condition }) => condition)
+      expect(keys.slice(0, 5)).toEqual(['none', 'generic', 'history', 'zero-shot', 'run'])
+      expect(keys.slice(5)).toEqual([expect.stringMatching(/^run@step-[01]$/), 'mismatched'])
+      expect(table.rows.every(({ n }) => n === 14)).toBe(true)
+      expect(table.differences).toHaveLength((7 * 6) / 2)
+      expect(table.notes.join('\n')).toMatch(/the same that .*example was trained with/)
+      for (const condition of ['none', 'generic'])
+        expect(table.rows.find((row) => row.condition === condition)?.values.gain_backward.mean).toBeCloseTo(0, 10)
+    }
+    expect(first.settings).toMatchObject({ users: 14, poolSizes: [4, 8], judge: { config: { type: 'likelihood' } } })
+
+    const users = userLines(out)
+    const known = JSON.parse(readFileSync(join(run, 'users.json'), 'utf8'))
+    expect(users.map(({ user }) => user).sort()).toEqual([...known.test].sort())
+    for (const { conditions } of users) {
+      expect(conditions.history.profile).toMatch(/^- /)
+      expect(conditions.run.pools['8'].forward.ndcg).toBeGreaterThan(0)
+      expect(conditions.mismatched.profile).toBe(
+        users.find(({ user }) => user === conditions.mismatched.of).conditions.run.profile,
+      )
+    }
+    expect(output).toContain('K = 8')
+    expect(errors).toMatch(/14 users: \d+ pairs .* to judge\n/)
+
+    const scores = readFileSync(join(out, 'scores.jsonl'), 'utf8')
+    await evaluate('--run', run, '--checkpoint', 'step-1', '--checkpoint', 'step-0', '--pool-sizes', '4,8')
+    expect(result(out).tables).toEqual(first.tables)
+    expect(readFileSync(join(out, 'scores.jsonl'), 'utf8')).toBe(scores)
+    expect(errors).toMatch(/(\d+) pairs of a profile and an interaction to judge, \1 of them judged before/)
+  })
+
+  it('compares files, servers and untrained models under another scorer', async () => {
+    const known = JSON.parse(readFileSync(join(run, 'users.json'), 'utf8'))
+    const file = join(folder, 'mine.jsonl')
+    writeFileSync(
+      file,
+      known.test.map((user: string) => `${JSON.stringify({ user, profile: 'Likes tea.' })}\n`).join(''),
+    )
+    const asked: { model: string; messages: { content: string }[] }[] = []
+    const server = await listen((body) => {
+      asked.push(body as (typeof asked)[number])
+      return { choices: [{ message: { content: `Profile: likes ${asked.length} things.` }, finish_reason: 'stop' }] }
+    })
+    const out = join(folder, 'others')
+    const flags = ['--run', run, '--model', NANO, '--profiles', file, '--users', '5', '--out', out]
+    const more = ['--server', address(server), '--server-model', 'large', '--scorer', 'pointwise']
+    const list = ['--conditions', 'history,zero-shot,mismatched']
+    try {
+      await evaluate(...flags, ...more, ...list)
+      await evaluate(...flags, ...more, ...list)
+    } finally {
+      server.close()
+    }
+    expect(asked).toHaveLength(5)
+    expect(asked[0].model).toBe('large')
+    expect(asked[0].messages.at(-1)?.content).toContain('Records of one person')
+    const [table] = result(out).tables
+    expect(table.title).toMatch(/^K = 3:/)
+    expect(table.rows.map(({ condition }) => condition)).toEqual([
+      'history',
+      'zero-shot',
+      'model',
+      'server',
+      'file',
+      'mismatched',
+    ])
+    expect(table.notes.join('\n')).toMatch(/another judge, the likelihood scorer .*the same model with another scorer/)
+    expect(table.notes.join('\n')).toContain('whether its generator was trained on these users is not known')
+    expect(userLines(out)[0].conditions.server.profile).toMatch(/^likes \d things\.$/)
+  })
+
+  it('ends at Ctrl-C with what is done kept', async () => {
+    const out = join(folder, 'stopped')
+    const flags = ['--run', run, '--pool-sizes', '12', '--conditions', 'none,history', '--out', out]
+    vi.mocked(process.stderr.write).mockImplementation((text) => {
+      if (String(text).startsWith('judging: ') && !String(text).startsWith('judging: 0/')) process.emit('SIGINT')
+      return true
+    })
+    // The histories of 14 users give more than the 128 pairs of one call.
+    const listeners = process.listenerCount('SIGINT')
+    await expect(evaluate(...flags)).rejects.toThrow('cancelled')
+    expect(process.listenerCount('SIGINT')).toBe(listeners)
+    expect(existsSync(join(out, 'result.json'))).toBe(false)
+    const kept = readFileSync(join(out, 'scores.jsonl'), 'utf8')
+    silenced()
+    await evaluate(...flags)
+    expect(readFileSync(join(out, 'scores.jsonl'), 'utf8').startsWith(kept)).toBe(true)
+    expect(errors).toMatch(/128 of them judged before/)
+  })
+})
+
+describe('bump evaluate profiles refuses', () => {
+  const mistakes: [what: string, flags: () => string[], message: RegExp][] = [
+    ['nobody to evaluate', () => ['--model', NANO], /needs users: --run .* or --logs/],
+    ['no judge', () => ['--logs', LOG], /there is no judge: name one by --judge-model/],
+    [
+      'users of the training',
+      () => ['--run', run, '--logs', LOG],
+      /146 of the 160 users .* were in the training of .*example/,
+    ],
+    [
+      'too large a pool',
+      () => ['--run', run, '--pool-sizes', '8,32'],
+      /a pool of 32 other users .* largest possible is 12/,
+    ],
+    [
+      'a listwise pool without letters',
+      () => ['--model', NANO, '--logs', LOG, '--scorer', 'listwise', '--pool-sizes', '32'],
+      /a listwise judge ranks at most 26 candidates, so the largest possible pool size is 25/,
+    ],
+    [
+      'a checkpoint that is not there',
+      () => ['--run', run, '--checkpoint', 'step-7'],
+      /no checkpoint step-7: it has step-/,
+    ],
+    ['a checkpoint of no run', () => ['--model', NANO, '--logs', LOG, '--checkpoint', 'step-1'], /belongs to a run/],
+    [
+      'half a server',
+      () => ['--run', run, '--server', 'http://localhost:1'],
+      /--server and --server-model belong together/,
+    ],
+    ['trained profiles of no run', () => ['--model', NANO, '--logs', LOG, '--conditions', 'run'], /name it by --run/],
+    ['a folder that is no run', () => ['--run', folder], /is no run folder/],
+    [
+      'profiles of another data set',
+      () => {
+        const file = join(folder, 'foreign.jsonl')
+        writeFileSync(file, '{"user":"stranger","profile":"x"}\n')
+        return ['--run', run, '--profiles', file]
+      },
+      /foreign\.jsonl has no profile for 14 of the 14 users to evaluate, so it was written for another data set: person-/,
+    ],
+  ]
+  it.each(mistakes)('%s', async (_, flags, message) => {
+    const before = readdirSync(folder)
+    const error = await evaluate(...flags(), '--out', join(folder, 'never')).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(BumpError)
+    expect((error as BumpError).message).toMatch(message)
+    expect(readdirSync(folder).filter((name) => name === 'never')).toEqual([])
+    expect(before).not.toContain('never')
+  })
+
+  it.each([
+    ['--conditions', 'none,all', /No condition "all". Conditions are none, generic/],
+    ['--pool-sizes', '8,x', /whole number above 0/],
+    ['--scorer', 'pairwise', /Allowed choices are likelihood/],
+  ])('%s %s', async (flag, value, message) => {
+    await expect(evaluate('--run', run, flag, value)).rejects.toThrow(message)
+  })
+})
+
+/** A server that answers every chat completion. */
+async function listen(answer: (body: unknown) => unknown): Promise<Server> {
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify(answer(JSON.parse(body))))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return server
+}
+
+const address = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`

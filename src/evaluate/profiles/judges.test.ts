@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { judgeConfigSchema } from '../../judge/config.ts'
+import { trainConfigSchema } from '../../train/config.ts'
+import { judgeNotes, judgeRecord } from './judges.ts'
+import type { RunRecord } from './users.ts'
+
+const run = (more: object = {}): RunRecord => {
+  const config = trainConfigSchema.parse({ name: 'x', logs: { paths: ['a'] }, model: 'base', ...more })
+  const model = { name: 'base', digest: 'base-digest' }
+  const header = { config, package: { name: 'bump', version: '0' }, model, judge: { ...model }, data: {} }
+  return { folder: 'runs/x', name: 'x', header, config }
+}
+const info = (name: string) => ({
+  name,
+  digest: `${name}-digest`,
+  contextLength: 1,
+  parameters: 1,
+  trainableParameters: 0,
+})
+const note = (name: string, type: string, of = run()) =>
+  judgeNotes(judgeRecord(info(name), judgeConfigSchema.parse({ type })), [of]).join('\n')
+
+describe('judgeNotes', () => {
+  it('says whether the judge is that of the training', () => {
+    expect(note('base', 'likelihood')).toMatch(/the same that runs\/x was trained with/)
+    expect(note('base', 'pointwise')).toMatch(/another judge, the likelihood scorer on base \(the same model with/)
+    expect(note('big', 'likelihood')).toMatch(/another judge, the likelihood scorer on base \(another model\)/)
+    expect(note('big', 'listwise')).toMatch(/the listwise \(permutation, 2 orders\) scorer on big.*model and scorer/)
+  })
+
+  it('knows runs that no judge trained', () => {
+    const labels = run({ reward: { type: 'labels', task: 5, data: 'd' } })
+    expect(note('base', 'likelihood', labels)).toMatch(/trained on the labels of a task, without a judge/)
+    expect(judgeNotes(judgeRecord(info('big'), judgeConfigSchema.parse(undefined)), [])).toHaveLength(1)
+  })
+})

@@ -1,0 +1,102 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { loadUsers } from '../../logs/load.ts'
+import { trainConfigSchema } from '../../train/config.ts'
+import { evaluationUsers, readRun } from './users.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-users-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A log of `count` users p0, p1, …, or of other names, six records each. */
+function writeLog(name: string, count: number, prefix = 'p'): string {
+  const records = Array.from({ length: count }, (_, u) =>
+    Array.from({ length: 6 }, (_, i) => ({ user: `${prefix}${u}`, text: `${prefix}${u} wrote record ${i}` })),
+  )
+  const path = join(folder, name)
+  writeFileSync(
+    path,
+    records
+      .flat()
+      .map((record) => `${JSON.stringify(record)}\n`)
+      .join(''),
+  )
+  return path
+}
+
+function writeRun(name: string, logs: object, users?: object, more: object = {}): string {
+  const run = join(folder, name)
+  mkdirSync(run)
+  const config = trainConfigSchema.parse({ name, logs, model: 'm', split: { validation: 3, test: 4 } })
+  writeFileSync(join(run, 'config.json'), JSON.stringify({ config, model: { digest: 'd' }, ...more }))
+  if (users) writeFileSync(join(run, 'users.json'), JSON.stringify(users))
+  return run
+}
+
+const heldOut = { heldOut: 1, minInteractions: 4, seed: 0 }
+const ids = (users: readonly { id: string }[]) => users.map(({ id }) => id)
+
+describe('evaluationUsers', () => {
+  it("are the run's own test users, whether users.json names them or not", async () => {
+    const log = writeLog('log.jsonl', 20)
+    const config = { heldOut: 1, minInteractions: 4, validation: 3, test: 4, seed: 0 }
+    const { split } = await loadUsers({ paths: [log] }, config)
+    const parts = { train: ids(split.train), validation: ids(split.validation), test: ids(split.test) }
+    for (const known of [undefined, parts]) {
+      const run = readRun(writeRun(known ? 'listed' : 'derived', { paths: [log] }, known))
+      const { users, notes } = await evaluationUsers([run], undefined, heldOut)
+      expect(ids(users)).toEqual(parts.test)
+      expect(notes).toEqual([])
+    }
+  })
+
+  it('are those of the test logs where the run has such', async () => {
+    const paths = [writeLog('train.jsonl', 8)]
+    const run = readRun(writeRun('run', { paths, testPaths: [writeLog('test.jsonl', 5, 'q')] }))
+    const { users, source } = await evaluationUsers([run], undefined, heldOut)
+    expect(ids(users).sort()).toEqual(['q0', 'q1', 'q2', 'q3', 'q4'])
+    expect(source.paths[0]).toMatch(/test\.jsonl$/)
+  })
+
+  it('were in no training: others are refused, with ids', async () => {
+    const log = writeLog('log.jsonl', 20)
+    const run = readRun(writeRun('run', { paths: [log] }))
+    await expect(evaluationUsers([run], { paths: [log] }, heldOut)).rejects.toThrow(
+      /16 of the 20 users to evaluate were in the training of .*run, 13 in its train part and 3 in its validation part: p\d/,
+    )
+    const other = readRun(writeRun('other', { paths: [log] }, { train: ['p0'], validation: ['p1'], test: ['p2'] }))
+    await expect(
+      evaluationUsers([other], { paths: [writeLog('few.jsonl', 1), writeLog('q.jsonl', 3, 'q')] }, heldOut),
+    ).rejects.toThrow(/1 of the 4 users to evaluate were in the training of .*other, 1 in its train part: p0\./)
+    const fine = await evaluationUsers([run, other], { paths: [join(folder, 'q.jsonl')] }, heldOut)
+    expect(fine.users).toHaveLength(3)
+  })
+
+  it('of a run whose training is not known are said to be so', async () => {
+    const run = readRun(writeRun('run', { paths: [join(folder, 'gone.jsonl')] }))
+    const { notes } = await evaluationUsers([run], { paths: [writeLog('log.jsonl', 4)] }, heldOut)
+    expect(notes.join()).toMatch(/Which users .*run was trained on is not known/)
+    await expect(evaluationUsers([run], undefined, heldOut)).rejects.toThrow(/gone\.jsonl: no such file/)
+  })
+
+  it('must still be in the logs', async () => {
+    const parts = { train: ['p0'], validation: ['p1'], test: ['p2', 'gone'] }
+    const run = readRun(writeRun('run', { paths: [writeLog('log.jsonl', 4)] }, parts))
+    await expect(evaluationUsers([run], undefined, heldOut)).rejects.toThrow(/1 of the 2 test users .*\(gone\)/)
+    await expect(evaluationUsers([], undefined, heldOut)).rejects.toThrow('name the interaction logs by --logs')
+  })
+})
+
+describe('readRun', () => {
+  it('refuses runs of bump sft, and of versions whose prompt is not known', () => {
+    const paths = ['a.jsonl']
+    expect(() => readRun(writeRun('sft', { paths }, undefined, { kind: 'sft' }))).toThrow(/bump sft/)
+    const old = { config: { ...trainConfigSchema.parse({ name: 'x', logs: { paths }, model: 'm' }), prompt: {} } }
+    expect(() => readRun(writeRun('old', { paths }, undefined, old))).toThrow(/another version of bump/)
+    expect(readRun(`${writeRun('fine', { paths })}/`).name).toBe('fine')
+  })
+})
