@@ -1,6 +1,18 @@
 // The library: what the commands do, for programs. Open logs and a model, train, profile users.
 
+export { AnswerCache } from './evaluate/lamp/answers.ts'
 export { type LabelRewardInputs, labelReward } from './evaluate/lamp/label-reward.ts'
+export { readLamp } from './evaluate/lamp/read.ts'
+export { type AnsweredRows, type LampRow, lampRows } from './evaluate/lamp/rows.ts'
+export {
+  type AnswerRowsOptions,
+  answerRows,
+  type LampRecord,
+  sampleQuestions,
+  writeLampResult,
+} from './evaluate/lamp/run.ts'
+export type { LampItem, LampQuestion, LampSplit, LampTaskNumber } from './evaluate/lamp/types.ts'
+export type { EvaluationResult, ResultTable } from './evaluate/result.ts'
 export { type JudgeConfig, judgeConfigSchema } from './judge/config.ts'
 export { createJudge } from './judge/judge.ts'
 export type { Judge } from './judge/types.ts'
@@ -23,5 +35,8 @@ export { computeRewards } from './reward/reward.ts'
 export { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './train/config.ts'
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from './train/grpo.ts'
 export { type RunUsers, readRunUsers } from './train/run-folder.ts'
+export { type SftConfig, sftConfigSchema } from './train/sft/config.ts'
+export { type SftExample, targetEncoder } from './train/sft/examples.ts'
+export { type SftEvent, type SftOptions, type SftResult, type SftSummary, sft } from './train/sft/sft.ts'
 export type { Summary } from './train/summary.ts'
 export { BumpError, CancelledError } from './util/errors.ts'

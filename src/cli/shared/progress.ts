@@ -6,7 +6,7 @@ import type { Phase } from '../../train/grpo.ts'
 type Metrics = Readonly<Record<string, number | null>>
 
 /** What a training loop tells while it runs. */
-export type ProgressEvent =
+type ProgressEvent =
   | { type: 'phase'; phase: string; step: number }
   | { type: 'step'; step: number; metrics: Metrics }
   | { type: 'validation'; step: number; metrics: Metrics; best: boolean }
