@@ -3,7 +3,12 @@
 ;(() => {
   const charts = JSON.parse(document.getElementById('charts').textContent)
   const HEIGHT = 250
-  const number = (value) => {
+  const MARGIN = { top: 28, bottom: 38, left: 48 }
+  const LABEL_HEIGHT = 14
+  // Narrower than this a chart is not laid out yet, or hidden.
+  const NARROWEST = 160
+
+  function number(value) {
     const size = Math.abs(value)
     if (value === 0) return '0'
     if (size < 0.0005 || size >= 1e7) return value.toExponential(1)
@@ -13,76 +18,115 @@
   // Every step with its values, as the tip shows them.
   function readings({ lines, band, stacks }) {
     const bySteps = new Map()
-    const add = (x, text) => bySteps.set(x, [...(bySteps.get(x) ?? []), text])
-    for (const { label, points } of lines)
-      if (!label.startsWith('chance') || points.length > 2)
-        for (const [x, y] of points) add(x, `${label}: ${number(y)}`)
-    for (const [x, low, high] of band?.points ?? []) add(x, `${band.label}: ${number(low)} to ${number(high)}`)
+    const add = (step, text) => bySteps.set(step, [...(bySteps.get(step) ?? []), text])
+    for (const { label, points, reference } of lines)
+      if (!reference) for (const [step, value] of points) add(step, `${label}: ${number(value)}`)
+    for (const [step, low, high] of band?.points ?? []) add(step, `${band.label}: ${number(low)} to ${number(high)}`)
     for (const { label, bars } of stacks ?? [])
-      for (const [from, to, low, high] of bars) if (high > low) add((from + to) / 2, `${label}: ${number(high - low)} s`)
-    return [...bySteps].map(([x, texts]) => ({ x, title: [`step ${number(Math.round(x))}`, ...texts].join('\n') }))
+      for (const [from, to, low, high] of bars)
+        if (high > low) add((from + to) / 2, `${label}: ${number(high - low)} s`)
+    return [...bySteps].map(([step, texts]) => ({ step, title: [`step ${number(Math.round(step))}`, ...texts].join('\n') }))
   }
 
-  // Where the labels at the lines' ends go: near their lines, never on each other.
+  // Labels at the lines' ends: near their lines, never on each other.
   function endLabels(lines, y) {
     const labels = lines
       .map(({ label, style, points }) => ({ label, color: style.color, at: y.apply(points.at(-1)[1]) }))
       .sort((a, b) => a.at - b.at)
-    for (let i = 1; i < labels.length; i++) labels[i].at = Math.max(labels[i].at, labels[i - 1].at + 14)
+    for (let i = 1; i < labels.length; i++) labels[i].at = Math.max(labels[i].at, labels[i - 1].at + LABEL_HEIGHT)
+    const floor = HEIGHT - MARGIN.bottom
     for (let i = labels.length - 1; i >= 0; i--)
-      labels[i].at = Math.min(labels[i].at, HEIGHT - 38 - 14 * (labels.length - 1 - i))
-    return labels.map((label) => ({ ...label, y: y.invert(label.at) }))
+      labels[i].at = Math.min(labels[i].at, floor - LABEL_HEIGHT * (labels.length - 1 - i))
+    return labels.map((label) => ({ ...label, value: y.invert(label.at) }))
+  }
+
+  function lineMarks({ points, style: { color, dash, width, marker } }) {
+    const at = { x: (point) => point[0], y: (point) => point[1] }
+    const alone = points.length === 1 ? 'circle' : undefined
+    const symbol = marker ?? alone
+    return [
+      Plot.line(points, { ...at, stroke: color, strokeWidth: width, strokeDasharray: dash || undefined }),
+      symbol && Plot.dot(points, { ...at, symbol, r: 3.5, fill: color, stroke: color }),
+    ]
   }
 
   function draw(chart, width) {
     const { lines, band, stacks, unit } = chart
-    const wide = width >= 480 && lines.length > 1
-    const marginRight = wide ? Math.min(150, 22 + 6.4 * Math.max(...lines.map(({ label }) => label.length))) : 16
-    const marginLeft = 48
+    const labelled = width >= 480 && lines.length > 1
+    const longest = Math.max(0, ...lines.map(({ label }) => label.length))
     const values = [
-      ...lines.flatMap(({ points }) => points.map(([, y]) => y)),
+      ...lines.flatMap(({ points }) => points.map(([, value]) => value)),
       ...(band?.points.flatMap(([, low, high]) => [low, high]) ?? []),
       ...(stacks ? [0, ...stacks.flatMap(({ bars }) => bars.map(([, , , high]) => high))] : []),
     ]
-    const domain = chart.domain ?? [Math.min(...values), Math.max(...values)]
-    const nice = chart.domain === undefined
-    const y = Plot.scale({ y: { domain, nice, range: [HEIGHT - 36, 26] } })
+    const y = Plot.scale({
+      y: {
+        domain: chart.domain ?? [Math.min(...values), Math.max(...values)],
+        nice: chart.domain === undefined,
+        range: [HEIGHT - MARGIN.bottom, MARGIN.top],
+      },
+    })
     const rows = readings(chart)
+    const axis = { tickSize: 0, labelArrow: 'none' }
+    const steps = (step) => (Number.isInteger(step) ? number(step) : '')
+    const marks = [
+      Plot.gridY({ stroke: 'var(--rule)', strokeOpacity: 1, ticks: 5 }),
+      Plot.axisX({ ...axis, label: 'step', labelAnchor: 'center', ticks: Math.max(2, Math.floor(width / 90)), tickPadding: 8, tickFormat: steps }),
+      Plot.axisY({ ...axis, label: unit, ticks: 5, tickFormat: number }),
+      band && Plot.areaY(band.points, { x: (p) => p[0], y1: (p) => p[1], y2: (p) => p[2], fill: 'var(--accent-soft)' }),
+      ...(stacks ?? []).map(({ fill, bars }) =>
+        Plot.rect(bars, {
+          x1: (bar) => bar[0],
+          x2: (bar) => bar[1],
+          y1: (bar) => bar[2],
+          y2: (bar) => bar[3],
+          fill,
+          stroke: 'var(--surface)',
+          strokeWidth: 0.5,
+        }),
+      ),
+      ...lines.flatMap(lineMarks),
+      labelled &&
+        Plot.text(endLabels(lines, y), {
+          text: 'label',
+          y: 'value',
+          fill: 'color',
+          frameAnchor: 'right',
+          textAnchor: 'start',
+          dx: 8,
+        }),
+      Plot.ruleX(rows, Plot.pointerX({ x: 'step', stroke: 'var(--muted)', maxRadius: Number.POSITIVE_INFINITY })),
+      Plot.tip(
+        rows,
+        Plot.pointerX({
+          x: 'step',
+          maxRadius: Number.POSITIVE_INFINITY,
+          title: 'title',
+          frameAnchor: 'top',
+          fill: 'var(--surface)',
+          stroke: 'var(--muted)',
+          lineWidth: 24,
+        }),
+      ),
+    ]
     return Plot.plot({
       width,
       height: HEIGHT,
-      marginLeft,
-      marginRight,
-      marginTop: 26,
-      marginBottom: 36,
+      marginTop: MARGIN.top,
+      marginBottom: MARGIN.bottom,
+      marginLeft: MARGIN.left,
+      marginRight: labelled ? Math.min(170, 20 + 6.6 * longest) : 16,
       style: { fontSize: '12px', fontFamily: 'inherit', overflow: 'visible' },
-      x: { label: 'step', ticks: Math.max(2, Math.floor(width / 90)), tickFormat: (step) => (Number.isInteger(step) ? number(step) : ''), labelArrow: 'none' },
-      y: { label: unit, domain: y.domain, ticks: 5, labelArrow: 'none', tickFormat: number },
-      marks: [
-        Plot.gridY({ stroke: 'var(--rule)', strokeOpacity: 1, ticks: 5 }),
-        Plot.axisX({ tickSize: 0, tickPadding: 8, ticks: Math.max(2, Math.floor(width / 90)), label: 'step', labelArrow: 'none', tickFormat: (step) => (Number.isInteger(step) ? number(step) : '') }),
-        Plot.axisY({ tickSize: 0, ticks: 5, label: unit, labelArrow: 'none', tickFormat: number }),
-        band && Plot.areaY(band.points, { x: (p) => p[0], y1: (p) => p[1], y2: (p) => p[2], fill: 'var(--accent-soft)' }),
-        (stacks ?? []).map(({ fill, bars }) =>
-          Plot.rect(bars, { x1: (b) => b[0], x2: (b) => b[1], y1: (b) => b[2], y2: (b) => b[3], fill, stroke: 'var(--surface)', strokeWidth: 0.5 }),
-        ),
-        lines.map(({ points, style }) => [
-          Plot.line(points, { x: (p) => p[0], y: (p) => p[1], stroke: style.color, strokeWidth: style.width, strokeDasharray: style.dash || undefined, strokeLinejoin: 'round' }),
-          style.marker && Plot.dot(points, { x: (p) => p[0], y: (p) => p[1], symbol: style.marker, r: 3.5, fill: style.color, stroke: style.color }),
-          !style.marker && points.length === 1 && Plot.dot(points, { x: (p) => p[0], y: (p) => p[1], r: 3, fill: style.color }),
-        ]),
-        wide &&
-          Plot.text(endLabels(lines, y), { text: 'label', y: 'y', fill: 'color', frameAnchor: 'right', textAnchor: 'start', dx: 8, className: 'end' }),
-        Plot.ruleX(rows, Plot.pointerX({ x: 'x', stroke: 'var(--muted)' })),
-        Plot.tip(rows, Plot.pointerX({ x: 'x', title: 'title', frameAnchor: 'top', fill: 'var(--surface)', stroke: 'var(--muted)', lineWidth: 24 })),
-      ],
+      x: { type: 'linear' },
+      y: { domain: y.domain },
+      marks: marks.filter(Boolean),
     })
   }
 
   const observer = new ResizeObserver((entries) => {
     for (const { target, contentRect } of entries) {
       const width = Math.floor(contentRect.width)
-      if (width === 0 || target.dataset.width === String(width)) continue
+      if (width < NARROWEST || target.dataset.width === String(width)) continue
       target.dataset.width = String(width)
       target.replaceChildren(draw(charts[Number(target.dataset.chart)], width))
     }

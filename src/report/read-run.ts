@@ -12,11 +12,21 @@ const SHOWN_STEPS = 5
 
 const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() })
 const directionsSchema = z.object({ forward: intervalSchema, backward: intervalSchema, both: intervalSchema })
+const valuesSchema = z.record(z.string(), intervalSchema)
+const taskSchema = z.object({
+  task: z.string(),
+  users: z.number(),
+  questions: z.number(),
+  before: valuesSchema,
+  after: valuesSchema,
+  difference: valuesSchema,
+})
 const summarySchema = z.object({
   before: directionsSchema,
   after: directionsSchema,
   difference: directionsSchema,
   controls: z.object({ history: directionsSchema, mismatched: directionsSchema.nullable() }),
+  task: taskSchema.optional(),
   chance: z.object({ forward: z.number(), backward: z.number() }),
   users: z.number(),
   steps: z.number(),
@@ -41,6 +51,8 @@ const rolloutSchema = z.object({
 
 /** The final measurement of a profile generator's run. */
 export type RunSummary = z.infer<typeof summarySchema>
+/** A task's own metrics by name, before and after. */
+export type TaskComparison = z.infer<typeof taskSchema>
 /** NDCG in both directions and their mean. */
 export type Directions = z.infer<typeof directionsSchema>
 /** One test user's profile before and after. */
@@ -154,13 +166,15 @@ async function readRollouts(path: string, wanted: readonly number[]): Promise<{ 
   return { steps, note }
 }
 
+/** The numbers of a record that are no term of the reward. */
+const NO_TERMS = new Set(['step', 'rollout', 'reward', 'tokens', 'advantage'])
+const PENALTIES = new Set(['length', 'copied'])
+
 /** The terms of a rollout's reward, as they add up: penalties are below zero. */
 function rewardTerms(record: Record<string, unknown>): Record<string, number> {
   const terms: Record<string, number> = {}
-  for (const name of ['forward', 'backward', 'labels', 'length', 'copied']) {
-    const value = record[name]
-    if (typeof value === 'number') terms[name] = name === 'length' || name === 'copied' ? 0 - value : value
-  }
+  for (const [name, value] of Object.entries(record))
+    if (typeof value === 'number' && !NO_TERMS.has(name)) terms[name] = PENALTIES.has(name) ? 0 - value : value
   return terms
 }
 

@@ -2,7 +2,7 @@
 import { basename, join, resolve } from 'node:path'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
-import { MAX_RUNS } from './charts.ts'
+import { MAX_RUNS } from './charts/chart.ts'
 import { page } from './page.ts'
 import { readEvaluation } from './read-evaluation.ts'
 import { readRun } from './read-run.ts'

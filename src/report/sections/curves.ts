@@ -1,5 +1,7 @@
 // The curves: a figure for each chart, with a legend that needs no colour and the values as a table.
-import { type Chart, type LineStyle, rankingCharts, secondsChart, spoken, trainingCharts } from '../charts.ts'
+import { type Chart, type LineStyle, spoken } from '../charts/chart.ts'
+import { rankingCharts } from '../charts/ranking.ts'
+import { secondsChart, trainingCharts } from '../charts/training.ts'
 import { formatNumber } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import type { RunData } from '../read-run.ts'
@@ -19,11 +21,11 @@ export function curves(runs: readonly RunData[]): { section: Html; charts: Chart
   if (charts.length === 0) return undefined
   const section = html`<section id="curves" aria-labelledby="curves-title">
 <h2 id="curves-title">Training</h2>
-<p class="lead">One point a step; in long runs a point is the mean of neighbouring steps (for the gradient norm, their maximum). Pools of rollouts may hold fewer negatives than those of validation, so their chance can differ. Point at a chart, or touch it, to read its values.</p>
+<p class="lead">One point a step; in long runs a point is the mean of neighbouring steps. Pools of rollouts may hold fewer negatives than those of validation, so their chance can differ. Point at a chart, or touch it, to read its values.</p>
 <noscript><p class="notes">The charts need scripting; the values stand under each of them.</p></noscript>
 <div class="figures">
 ${charts.map(figure)}</div>
-${constant.length > 0 && html`<p class="constant">Not drawn, since they never change: ${constant.join('; ')}.</p>`}
+${constant.length > 0 && html`<p class="constant">Not drawn, since they never changed: ${constant.join('; ')}.</p>`}
 </section>
 `
   return { section, charts }
@@ -45,7 +47,8 @@ function legend({ lines, band, stacks }: Chart): Html {
     ...(band ? [html`<li>${block('var(--accent-soft)')}${band.label}</li>`] : []),
     ...(stacks ?? []).map(({ label, fill }) => html`<li>${block(fill)}${label}</li>`),
   ]
-  return html`<ul class="legend" aria-hidden="true">${items}</ul>`
+  // A single line is named by the title. The empty list keeps the figure's rows aligned with its neighbour's.
+  return html`<ul class="legend" aria-hidden="true">${items.length > 1 && items}</ul>`
 }
 
 function swatch({ color, dash, width, marker }: LineStyle): Html {

@@ -1,20 +1,21 @@
 // The head of the report: what each run is, and in plain words what came of it.
-import { formatCount, formatDuration, formatNumber, lastPart } from '../format.ts'
+import { formatCount, formatNumber } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import type { RunData, RunSummary } from '../read-run.ts'
+import { facts } from './facts.ts'
 
 /** One card a run: verdict, facts, and notes on its files. */
 export function overview(runs: readonly RunData[]): Html {
   return html`<section id="overview" aria-labelledby="overview-title">
 <h2 id="overview-title">${runs.length === 1 ? 'The run' : 'The runs'}</h2>
-${runs.map(card)}
+${runs.map((run) => card(run, runs.length > 1))}
 </section>
 `
 }
 
-function card(run: RunData): Html {
+function card(run: RunData, named: boolean): Html {
   return html`<article class="card">
-<h3>${run.name}</h3>
+${named && html`<h3>${run.name}</h3>`}
 <p class="verdict">${verdict(run)}</p>
 ${run.summary && html`<p>${control(run.summary)}</p>`}
 <dl class="facts">
@@ -66,86 +67,4 @@ function sftVerdict({ metrics }: RunData): string {
   if (!validation?.length) return 'A task backbone under LoRA-SFT; no validation yet.'
   const best = validation.reduce((least, [, value]) => Math.min(least, value), Number.POSITIVE_INFINITY)
   return `A task backbone adapted by LoRA-SFT: validation loss went from ${formatNumber(validation[0][1])} to ${formatNumber(best)} at its best (nats per token; lower is better).`
-}
-
-type Fact = [term: string, value: string]
-
-function facts({ header, summary, sftSummary, metrics }: RunData): Fact[] {
-  const { config, model, judge, data } = header
-  const steps = metrics.get('learning_rate')?.at(-1)?.[0] ?? metrics.get('loss')?.at(-1)?.[0]
-  const planned = record(config.optim).steps
-  const seconds = Object.entries(summary?.seconds ?? {}).filter(([, value]) => value > 0)
-  const best = summary?.bestStep ?? sftSummary?.bestStep
-  const memory = summary?.peakMemoryBytes ?? sftSummary?.peakMemoryBytes
-  const list: (Fact | undefined)[] = [
-    ['Model', modelText(model)],
-    judge && [
-      'Judge',
-      `${judge.digest === model.digest ? 'the same model, frozen' : modelText(judge)}${typeof judge.type === 'string' ? `; ${judge.type}` : ''}`,
-    ],
-    ['Data', dataText(config)],
-    ['Users', counts(data)],
-    ['Reward', rewardText(config)],
-    ['Seed', String(config.seed ?? 'not set')],
-    [
-      'Steps',
-      `${formatCount(summary?.steps ?? steps ?? 0)}${typeof planned === 'number' ? ` of ${formatCount(planned)}` : ''}${typeof best === 'number' ? `; best: ${formatCount(best)}` : ''}`,
-    ],
-    seconds.length > 0
-      ? [
-          'Time',
-          `${formatDuration(seconds.reduce((sum, [, value]) => sum + value, 0))} (${seconds.map(([phase, value]) => `${phase} ${formatDuration(value)}`).join(', ')})`,
-        ]
-      : undefined,
-    typeof memory === 'number' ? ['Peak memory', `${(memory / 2 ** 30).toFixed(1)} GiB`] : undefined,
-    ['Made by', `${header.package?.name ?? 'bump'} ${header.package?.version ?? ''}`.trim()],
-  ]
-  return list.filter((fact): fact is Fact => fact !== undefined && fact[1] !== '')
-}
-
-function modelText(model: Record<string, unknown>): string {
-  const { name, parameters, trainableParameters, digest } = model ?? {}
-  const size = (count: number) => (count >= 1e9 ? `${(count / 1e9).toFixed(1)} B` : `${(count / 1e6).toFixed(1)} M`)
-  return [
-    typeof name === 'string' ? lastPart(name) : 'unknown',
-    typeof parameters === 'number' && `${size(parameters)} parameters`,
-    typeof trainableParameters === 'number' && trainableParameters > 0 && `${size(trainableParameters)} trained`,
-    typeof digest === 'string' && `digest ${digest.slice(0, 8)}`,
-  ]
-    .filter(Boolean)
-    .join(', ')
-}
-
-function dataText(config: Record<string, unknown>): string {
-  const { paths, testPaths } = record(config.logs)
-  const names = (list: unknown) =>
-    Array.isArray(list)
-      ? list
-          .slice(0, 4)
-          .map((path) => lastPart(String(path)))
-          .join(', ')
-      : ''
-  const test = names(testPaths)
-  return (
-    `${names(paths)}${test && `; tested on ${test}`}` || (typeof config.data === 'string' ? lastPart(config.data) : '')
-  )
-}
-
-/** Every count that the header tells of the data: users or questions by part. */
-function counts(data: Record<string, unknown>): string {
-  return Object.entries(data ?? {})
-    .flatMap(([part, value]) => (typeof value === 'number' ? [`${formatCount(value)} ${part}`] : []))
-    .join(', ')
-}
-
-function rewardText(config: Record<string, unknown>): string {
-  const reward = record(config.reward)
-  if (typeof reward.type === 'string' && reward.type !== 'bidirectional') return reward.type
-  const { forwardWeight, backwardWeight, lengthBudget } = reward
-  if (typeof forwardWeight !== 'number' || typeof backwardWeight !== 'number') return ''
-  return `${forwardWeight} × forward + ${backwardWeight} × backward${typeof lengthBudget === 'number' ? `; free up to ${lengthBudget} tokens` : ''}`
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

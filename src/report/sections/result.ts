@@ -1,8 +1,8 @@
 // The final measurement: users whom no choice of the run has seen, before and after, beside the controls.
 import { type ForestRow, forestTable } from '../forest.ts'
-import { formatNumber } from '../format.ts'
+import { formatCount, formatNumber } from '../format.ts'
 import { type Html, html } from '../html.ts'
-import type { Directions, RunData, RunSummary } from '../read-run.ts'
+import type { Directions, RunData, RunSummary, TaskComparison } from '../read-run.ts'
 
 const DIRECTIONS = [
   { key: 'both', title: 'Both directions, mean' },
@@ -40,9 +40,26 @@ ${forestTable({
 <h2 id="result-title">Before and after, on unseen users</h2>
 <p class="lead">How well profiles tell people apart, for users who took no part in training or in the choice of a checkpoint. Intervals are 95 % bootstrap intervals over users; a hollow dot is a difference whose interval includes zero. “gain” is the share of the way from chance to perfect. Mismatched: every user with another user’s profile, which must be near chance. Raw history: the user’s own records in the profile’s place.</p>
 ${tables}
+${measured.flatMap(({ name, summary }) => (summary.task ? taskTables(summary.task, named(name, summary.task.task)) : []))}
 </section>
 `
 }
+
+/** The task's own metrics, where they were the reward. */
+function taskTables({ users, questions, before, after, difference }: TaskComparison, name: string): Html[] {
+  const asked = `${formatCount(questions)} questions of ${formatCount(users)} users`
+  return Object.keys(before).map((metric) => {
+    const scores = { caption: `${name}: ${metric}, ${asked}`, heading: 'Profile' }
+    const change = { caption: `${name}: ${metric}, after less before`, heading: 'Difference', difference: true }
+    return html`<div class="pair">
+${forestTable({ ...scores, rows: [row('before', before[metric]), row('after', after[metric])] })}
+${forestTable({ ...change, rows: [row('after − before', difference[metric])], reference: { label: 'no change', value: 0 } })}
+</div>
+`
+  })
+}
+
+const row = (label: string, interval: ForestRow['interval']): ForestRow => ({ label, interval })
 
 function rows(
   summary: RunSummary,
