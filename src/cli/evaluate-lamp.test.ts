@@ -144,6 +144,24 @@ describe('bump evaluate lamp', () => {
     expect(json('titles', 'result.json').tables[0]).toEqual(table)
   })
 
+  it('ends by Ctrl-C with what it has, and goes on', async () => {
+    const flags = ['--conditions', 'none,recent']
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      errors += text
+      if (String(text).startsWith('answers: 16/20')) process.emit('SIGINT')
+      return true
+    })
+    expect(await lamp(5, 'cut', ...flags)).toBe(130)
+    expect(errors).toMatch(/stopping; what is answered so far is kept, the same command goes on[\s\S]*cancelled/)
+    expect(existsSync(at('cut', 'result.json'))).toBe(false)
+    const kept = readFileSync(at('cut', 'answers.jsonl'), 'utf8')
+    expect(kept.trim().split('\n')).toHaveLength(16)
+    quiet()
+    expect(await lamp(5, 'cut', ...flags), errors).toBe(0)
+    expect(errors).toContain('answers: 16/20\nanswers: 20/20')
+    expect(readFileSync(at('cut', 'answers.jsonl'), 'utf8').startsWith(kept)).toBe(true)
+  })
+
   it('takes profiles of a file, and says what is not known of them', async () => {
     const users = [0, 1, 2, 3, 4].map((u) => JSON.stringify({ user: `dev-u${u}`, profile: `likes ${u}` }))
     writeFileSync(at('profiles.jsonl'), users.join('\n'))

@@ -11,7 +11,7 @@ import { sha256, writeFileAtomic } from '../../util/files.ts'
 const entrySchema = z.object({ key: z.string(), answer: z.string() })
 
 /** Prompts of one call of the model: what an interruption loses at most. */
-const PROMPTS_AT_ONCE = 32
+const PROMPTS_AT_ONCE = 16
 
 /** How a prompt is answered: greedily in free text, or by the likeliest of some labels. */
 export type Ask = { type: 'generate'; maxTokens: number } | { type: 'choose'; labels: readonly string[] }

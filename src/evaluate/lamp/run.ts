@@ -21,7 +21,7 @@ export const DEFAULT_BUDGET = 512
 const MARKUP_TOKENS = 64
 
 /** A backbone opened for a group of rows. */
-export interface OpenedBackbone {
+interface OpenedBackbone {
   model: TextModel
   close(): Promise<void>
 }
