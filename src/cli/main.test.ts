@@ -42,6 +42,7 @@ describe('help', () => {
     ['logs', 'inspect'],
     ['judge', 'check'],
     ['train'],
+    ['ablate'],
     ['profile'],
     ['generate'],
     ['evaluate', 'lamp'],

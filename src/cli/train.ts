@@ -13,8 +13,8 @@ import { loadSplit, splitLine, trainRun } from './shared/training.ts'
 
 const HELP = `
 Everything that flags do not name is set in the YAML file or by --set; --dry-run shows all of it with its defaults.
-The run is written to runs/<name>: config.json, metrics.jsonl, rollouts.jsonl, checkpoints/, profiles.jsonl (test users
-before and after) and summary.json. Ctrl-C ends at a clean checkpoint; --resume goes on.
+The run is written to runs/<name>: config.json, users.json (who was trained on), metrics.jsonl, rollouts.jsonl,
+checkpoints/, profiles.jsonl (test users before and after) and summary.json. Ctrl-C ends at a clean checkpoint; --resume goes on.
 
 Examples:
   bump train --logs reviews.parquet --user user_id --time ts --text "title || ': ' || body" --model ./SmolLM2-135M-Instruct
