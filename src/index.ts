@@ -12,6 +12,10 @@ export {
   writeLampResult,
 } from './evaluate/lamp/run.ts'
 export type { LampItem, LampQuestion, LampSplit, LampTaskNumber } from './evaluate/lamp/types.ts'
+export type { ProfileCondition } from './evaluate/profiles/conditions.ts'
+export { type JudgingOptions, judgeConditions, type PoolSizeScores } from './evaluate/profiles/judging.ts'
+export { ScoreFile } from './evaluate/profiles/score-file.ts'
+export { profileTable } from './evaluate/profiles/table.ts'
 export type { EvaluationResult, ResultTable } from './evaluate/result.ts'
 export { type JudgeConfig, judgeConfigSchema } from './judge/config.ts'
 export { createJudge } from './judge/judge.ts'

@@ -54,7 +54,7 @@ const DEFAULT_SIZES = [8, 32, 128]
 const DEFAULT_USERS = 200
 const LISTWISE_CANDIDATES = LISTWISE_LABELS.length
 
-export interface EvaluateProfilesFlags extends LogFlags {
+interface EvaluateProfilesFlags extends LogFlags {
   run: string[]
   checkpoint: string[]
   model?: string
@@ -278,6 +278,9 @@ async function judged(
   const all = [
     `${users.length} users, P = ${config.reward.positives} held-out interaction${config.reward.positives > 1 ? 's' : ''} each; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
     ...judgeNotes(record, plan.runs),
+    ...conditions
+      .filter(({ mismatched }) => mismatched)
+      .map(({ label }) => `"${label}" is the mismatched control: it must be at chance.`),
     ...readingNotes(conditions, model, judge),
     ...notes,
   ]

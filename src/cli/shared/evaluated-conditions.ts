@@ -121,8 +121,7 @@ export async function collectConditions(
       for (const step of r === 0 ? [best, ...steps.filter((other) => other !== best)] : [best]) {
         await model.loadState(checkpointPath(run.folder, step))
         const key = r === 0 ? (step === best ? 'run' : `run@step-${step}`) : `run${r + 1}`
-        const which = step === best ? `best, step ${step}` : `step ${step}`
-        trained.push(await write(model, 'policy', run.config, key, `BUMP profile, ${run.name} (${which})`))
+        trained.push(await write(model, 'policy', run.config, key, `BUMP profile (${run.name}, step ${step})`))
       }
     })
   }

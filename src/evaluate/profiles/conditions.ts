@@ -23,7 +23,7 @@ export interface ProfileCondition {
  * Query of the condition without a profile: a sentence, so that every scorer reads a well-formed prompt. It is the same
  * for all users, so forward it can only show which texts the judge finds likely of anybody, and backward all tie.
  */
-export const NO_PROFILE = 'Nothing is known about this person.'
+const NO_PROFILE = 'Nothing is known about this person.'
 
 /** No profile: [user] the neutral sentence. */
 export function noProfile(users: readonly User[]): ProfileCondition {
@@ -47,5 +47,5 @@ export function rawHistory(users: readonly User[], tokenizer: Tokenizer, budget:
 
 /** The control: every user with another user's profile of the condition `of`. It must be at chance. */
 export function mismatchedOf(of: ProfileCondition): ProfileCondition {
-  return { ...of, key: 'mismatched', label: `mismatched: another user's ${of.label}`, mismatched: true }
+  return { ...of, key: 'mismatched', label: `another user's ${of.label}`, mismatched: true }
 }

@@ -17,7 +17,7 @@ export function judgeRecord({ name, digest }: ModelInfo, config: JudgeConfig): J
 }
 
 /** 'likelihood', 'listwise (permutation, 2 orders)'. */
-export function scorerName(config: JudgeConfig): string {
+function scorerName(config: JudgeConfig): string {
   if (config.type !== 'listwise') return config.type
   return `${config.type} (${config.decoder}, ${config.orders} orders)`
 }

@@ -27,7 +27,7 @@ export interface RankScores {
   gain: number
 }
 
-export type Direction = 'forward' | 'backward'
+type Direction = 'forward' | 'backward'
 export type UserScores = Record<Direction, RankScores>
 
 /** All conditions in the pools of one size. */
