@@ -88,7 +88,9 @@ function setUp() {
   if (run(python, ['-c', 'import torch, transformers, peft, trl']) === undefined)
     need(python, ['-m', 'pip', 'install', '-r', 'requirements.txt'])
   if (!existsSync(join(here, 'node_modules', 'node-llama-cpp')))
-    need('npm', ['install', '--no-audit', '--no-fund', '--no-save', '--no-package-lock'], { NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true' })
+    need('npm', ['install', '--no-audit', '--no-fund', '--no-save', '--no-package-lock'], {
+      NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true',
+    })
   makeModel(folder, readWork(size).model)
   return python
 }
