@@ -18,7 +18,7 @@ export function formatCount(value: number): string {
 
 /** `0.512 [0.471, 0.553]`. */
 export function formatInterval({ mean, low, high }: Interval): string {
-  return `${formatNumber(mean)} [${formatNumber(low)}, ${formatNumber(high)}]`
+  return `${fixed(mean)} [${fixed(low)}, ${fixed(high)}]`
 }
 
 /** A difference, with its sign. */
@@ -47,7 +47,12 @@ export function lastPart(path: string): string {
 }
 
 function signed(value: number): string {
-  return value > 0 ? `+${formatNumber(value)}` : formatNumber(value)
+  return value > 0 ? `+${fixed(value)}` : fixed(value)
+}
+
+/** Like formatNumber, but small numbers keep their decimals: an interval's ends are read against each other. */
+function fixed(value: number): string {
+  return Math.abs(value) < 0.0005 ? '0.000' : formatNumber(value)
 }
 
 function minus(text: string): string {

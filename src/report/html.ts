@@ -23,7 +23,7 @@ export function markup(text: string): Html {
  * Text as HTML text or the value of a quoted attribute. Control characters and halves of surrogate pairs, which no
  * HTML file may hold, become the replacement character.
  */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]|\p{Cs}/gu, '\ufffd').replace(/[&<>"']/g, (character) => ENTITIES[character])
 }
 

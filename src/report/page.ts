@@ -66,7 +66,8 @@ const PATTERNS = markup(`<svg width="0" height="0" aria-hidden="true" class="pat
 
 /** Observable Plot with the d3 that it stands on, and our drawing on top. */
 function chartScripts(): string[] {
-  const plot = createRequire(import.meta.url).resolve('@observablehq/plot')
+  const require = createRequire(import.meta.url)
+  const plot = require.resolve('@observablehq/plot')
   const d3 = createRequire(plot).resolve('d3')
   const beside = (entry: string, file: string) => readFileSync(join(dirname(entry), file), 'utf8')
   return [beside(d3, '../dist/d3.min.js'), beside(plot, '../dist/plot.umd.min.js'), asset('charts.js')]

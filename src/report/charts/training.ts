@@ -58,7 +58,7 @@ const METRICS: Metric[] = [
     name: 'entropy',
     title: 'Entropy',
     unit: 'nats per token',
-    caption: 'How undecided the model is at each token. Near 0, all rollouts are alike and nothing is learned.',
+    caption: 'How undecided the model is at each token. Near 0 it always writes the same.',
   },
   {
     name: 'kl',
@@ -118,7 +118,7 @@ function lengthBand(run: RunData): Chart['band'] {
 }
 
 /** Bars of a stacked chart. */
-const BARS = 60
+const BARS = 120
 
 const PHASES = [
   { phase: 'rollout', metric: 'time/rollout', fill: 'var(--accent)' },

@@ -21,7 +21,7 @@ export function curves(runs: readonly RunData[]): { section: Html; charts: Chart
   if (charts.length === 0) return undefined
   const section = html`<section id="curves" aria-labelledby="curves-title">
 <h2 id="curves-title">Training</h2>
-<p class="lead">One point a step; in long runs a point is the mean of neighbouring steps. Pools of rollouts may hold fewer negatives than those of validation, so their chance can differ. Point at a chart, or touch it, to read its values.</p>
+<p class="lead">One point a step; in long runs a point is the mean of neighbouring steps. ${ranking.length > 0 && 'Pools of rollouts may hold fewer negatives than those of validation, so their chance can differ. '}Point at a chart, or touch it, to read its values.</p>
 <noscript><p class="notes">The charts need scripting; the values stand under each of them.</p></noscript>
 <div class="figures">
 ${charts.map(figure)}</div>

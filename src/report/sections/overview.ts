@@ -18,15 +18,20 @@ function card(run: RunData, named: boolean): Html {
 ${named && html`<h3>${run.name}</h3>`}
 <p class="verdict">${verdict(run)}</p>
 ${run.summary && html`<p>${control(run.summary)}</p>`}
-<dl class="facts">
-${facts(run).map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>\n`)}</dl>
+${named ? html`<details><summary>About this run</summary>${factList(run)}</details>` : factList(run)}
 ${run.notes.length > 0 && html`<ul class="notes">${run.notes.map((note) => html`<li>${note}</li>`)}</ul>`}
 </article>
 `
 }
 
+function factList(run: RunData): Html {
+  const list = facts(run).map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>\n`)
+  return html`<dl class="facts">
+${list}</dl>`
+}
+
 /** What came of the run, for someone who has not read the paper. */
-export function verdict(run: RunData): string {
+function verdict(run: RunData): string {
   if (run.kind === 'sft') return sftVerdict(run)
   const { summary } = run
   if (summary === undefined) return underWay(run)

@@ -1,7 +1,7 @@
 // Profiles to read: test users before and after, and rollouts of training. Which ones are shown is a rule that stands on
 // the page, never a choice. All of it is text that a model wrote: it is escaped like everything else.
 import { formatCount, formatNumber, shortened } from '../format.ts'
-import { type Html, html, within } from '../html.ts'
+import { type Html, html, markup, within } from '../html.ts'
 import type { ProfilePair, Rollout, RolloutStep, RunData } from '../read-run.ts'
 
 /** Characters of a profile and of a user's name. */
@@ -19,7 +19,7 @@ export function beforeAndAfter(runs: readonly RunData[]): Html | undefined {
 <p class="lead">Not picked: all test users are ordered by the change of their NDCG (mean of both directions). Shown are the largest gain, the upper quartile, the median, the lower quartile and the largest loss.</p>
 ${within(
   SECTION_LIMIT,
-  shown.map((run) => runPairs(run, runs.length > 1)),
+  shown.map((run, i) => runPairs(run, placeOf(i, runs.length))),
   leftOut,
 )}
 </section>
@@ -34,20 +34,23 @@ const PLACES = [
   { label: 'largest loss', at: 1 },
 ]
 
-function runPairs({ name, pairs }: RunData, named: boolean): Html {
+function runPairs({ name, pairs }: RunData, place: Place): Html {
   const change = ({ before, after }: ProfilePair) => after.forward + after.backward - before.forward - before.backward
   const ordered = [...pairs].sort((a, b) => change(b) - change(a))
   const places = new Map<number, string[]>()
   for (const { label, at } of PLACES) {
-    const place = Math.round(at * (ordered.length - 1))
-    places.set(place, [...(places.get(place) ?? []), label])
+    const index = Math.round(at * (ordered.length - 1))
+    places.set(index, [...(places.get(index) ?? []), label])
   }
   const users = [...places].map(([place, labels]) =>
     pairCard(ordered[place], labels.join(', '), change(ordered[place]) / 2),
   )
-  return html`${named && html`<h3>${name}</h3>`}
-<p class="count">${users.length} of ${formatCount(pairs.length)} test users</p>
-${users}`
+  return block(
+    html`<p class="count">${users.length} of ${formatCount(pairs.length)} test users</p>
+${users}`,
+    name,
+    place,
+  )
 }
 
 function pairCard({ user, before, after }: ProfilePair, label: string, change: number): Html {
@@ -73,16 +76,15 @@ export function sampledProfiles(runs: readonly RunData[]): Html | undefined {
 <p class="lead">Not picked: of the first step, the last, and up to three at even distances between them, the rollouts with the highest, the median and the lowest reward (of equal ones the first in rollouts.jsonl). Terms are before weighting; penalties are negative. Advantage is the reward against the user’s other rollouts; a dropped group gives no gradient.</p>
 ${within(
   SECTION_LIMIT,
-  shown.map((run) => runRollouts(run, runs.length > 1)),
+  shown.map((run, i) => runRollouts(run, placeOf(i, runs.length))),
   leftOut,
 )}
 </section>
 `
 }
 
-function runRollouts({ name, rollouts }: RunData, named: boolean): Html {
-  return html`${named && html`<h3>${name}</h3>`}
-${rollouts.map(stepTable)}`
+function runRollouts({ name, rollouts }: RunData, place: Place): Html {
+  return block(html`${rollouts.map(stepTable)}`, name, place)
 }
 
 function stepTable({ step, count, best, median, worst }: RolloutStep): Html {
@@ -104,6 +106,21 @@ ${terms.map((term) => html`<td data-label="${term}">${term in values ? formatNum
 <tbody>
 ${row('highest', best)}${row('median', median)}${row('lowest', worst)}</tbody>
 </table>
+`
+}
+
+/** A run's part of a section: alone, or one of several, of which only the first is unfolded. */
+type Place = 'alone' | 'first' | 'further'
+
+function placeOf(index: number, runs: number): Place {
+  if (runs === 1) return 'alone'
+  return index === 0 ? 'first' : 'further'
+}
+
+function block(content: Html, name: string, place: Place): Html {
+  if (place === 'alone') return content
+  return html`<details class="run"${place === 'first' && markup(' open')}><summary><h3>${name}</h3></summary>
+${content}</details>
 `
 }
 

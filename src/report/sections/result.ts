@@ -10,16 +10,23 @@ const DIRECTIONS = [
   { key: 'backward', title: 'Backward' },
 ] as const
 
+const CONDITIONS: { label: string; of(summary: RunSummary): Directions | null }[] = [
+  { label: 'before', of: ({ before }) => before },
+  { label: 'after', of: ({ after }) => after },
+  { label: 'mismatched', of: ({ controls }) => controls.mismatched },
+  { label: 'raw history', of: ({ controls }) => controls.history },
+]
+
 /** Tables with intervals; undefined where no run is measured yet. */
 export function result(runs: readonly RunData[]): Html | undefined {
   const measured = runs.flatMap(({ name, summary }) => (summary ? [{ name, summary }] : []))
   if (measured.length === 0) return undefined
-  const named = (run: string, what: string) => (runs.length === 1 ? what : `${run}: ${what}`)
+  const named = (what: string, run: string) => (runs.length === 1 ? what : `${what}, ${run}`)
   const tables = DIRECTIONS.map(({ key, title }) => {
     const levels = measured.map(({ summary }) => level(summary, key))
     const shared = levels.every((value) => Math.abs(value - levels[0]) < 0.002)
-    const scores = measured.flatMap(({ name, summary }, i) =>
-      rows(summary, key, levels[i], (what) => named(name, what)),
+    const scores = CONDITIONS.flatMap(({ label, of }) =>
+      measured.flatMap(({ name, summary }, i) => scoreRow(named(label, name), of(summary)?.[key], levels[i])),
     )
     return html`<div class="pair">
 ${forestTable({ caption: `${title}: NDCG`, heading: 'Profile', rows: scores, reference: shared ? { label: 'chance', value: levels[0] } : undefined })}
@@ -40,7 +47,7 @@ ${forestTable({
 <h2 id="result-title">Before and after, on unseen users</h2>
 <p class="lead">How well profiles tell people apart, for users who took no part in training or in the choice of a checkpoint. Intervals are 95 % bootstrap intervals over users; a hollow dot is a difference whose interval includes zero. “gain” is the share of the way from chance to perfect. Mismatched: every user with another user’s profile, which must be near chance. Raw history: the user’s own records in the profile’s place.</p>
 ${tables}
-${measured.flatMap(({ name, summary }) => (summary.task ? taskTables(summary.task, named(name, summary.task.task)) : []))}
+${measured.flatMap(({ name, summary }) => (summary.task ? taskTables(summary.task, named(summary.task.task, name)) : []))}
 </section>
 `
 }
@@ -61,24 +68,10 @@ ${forestTable({ ...change, rows: [row('after − before', difference[metric])], 
 
 const row = (label: string, interval: ForestRow['interval']): ForestRow => ({ label, interval })
 
-function rows(
-  summary: RunSummary,
-  key: keyof Directions,
-  chance: number,
-  label: (what: string) => string,
-): ForestRow[] {
-  const { before, after, controls } = summary
-  const row = (what: string, { [key]: interval }: Directions): ForestRow => ({
-    label: label(what),
-    interval,
-    note: `gain ${formatNumber((interval.mean - chance) / (1 - chance))}`,
-  })
-  return [
-    row('before', before),
-    row('after', after),
-    ...(controls.mismatched ? [row('mismatched', controls.mismatched)] : []),
-    row('raw history', controls.history),
-  ]
+/** None where the control was not measured. */
+function scoreRow(label: string, interval: ForestRow['interval'] | undefined, chance: number): ForestRow[] {
+  if (interval === undefined) return []
+  return [{ label, interval, note: `gain ${formatNumber((interval.mean - chance) / (1 - chance))}` }]
 }
 
 function level({ chance }: RunSummary, key: keyof Directions): number {
