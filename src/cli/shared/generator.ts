@@ -1,11 +1,11 @@
 // A profile generator opened for use: a run's best checkpoint, or any model zero-shot.
-import { join } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { type OnnxModel, openModel } from '../../llm/onnx/open.ts'
 import type { LogSource } from '../../logs/types.ts'
 import type { GeneratorSettings } from '../../profiler/profile-users.ts'
 import { trainConfigSchema } from '../../train/config.ts'
-import { bestCheckpoint, checkpointPath, readRunHeader } from '../../train/run-folder.ts'
+import { readRun } from '../../train/read-run.ts'
+import { bestCheckpoint, checkpointPath } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
 import { naturalNumber, positiveInteger, temperatureValue } from './flag-values.ts'
 
@@ -65,15 +65,7 @@ export async function openGenerator(flags: GeneratorFlags, onProgress: (line: st
     return { model: await openModel(flags.model, options), settings: settingsOf(defaults, flags) }
   }
   const run = flags.run!
-  const header = readRunHeader(run)
-  if (header.kind === 'sft')
-    throw new BumpError(
-      `${run} is a run of bump sft: a task backbone, which writes no profiles. Name a run of bump train.`,
-    )
-  const parsed = trainConfigSchema.safeParse(header.config)
-  if (!parsed.success || typeof header.model?.digest !== 'string')
-    throw new BumpError(`${join(run, 'config.json')} was written by another version of bump.`)
-  const config = parsed.data
+  const { header, config } = readRun(run)
   const step = bestCheckpoint(run)
   const model = await openModel(config.model, { ...options, trainable: config.trainable })
   try {

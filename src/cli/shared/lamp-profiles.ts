@@ -1,11 +1,10 @@
 // Profiles of the users of a LaMP split, for the conditions that show one: from a file, or written by a run's generator
 // (its best checkpoint, or its frozen base for zero-shot profiles) and cached. Used by `bump sft` and `bump evaluate lamp`.
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { cachedProfiles } from '../../evaluate/generated-profiles.ts'
 import { taskOf } from '../../evaluate/lamp/tasks.ts'
 import type { LampItem, LampQuestion, LampSplit } from '../../evaluate/lamp/types.ts'
+import { readProfileFile } from '../../evaluate/profiles/profile-file.ts'
 import type { LogSource } from '../../logs/types.ts'
 import type { ProfiledUser } from '../../profiler/profile-users.ts'
 import { BumpError } from '../../util/errors.ts'
@@ -142,41 +141,13 @@ function recordText(item: LampItem, split: LampSplit, logs?: LogSource): string 
   return trained?.trim() ? trained : taskOf(split).interactionText(item)
 }
 
-const lineSchema = z.object({ user: z.string(), profile: z.string() })
-
 function profilesFromFile(file: string, split: LampSplit): Map<string, string> {
-  const found = new Map<string, string>()
-  for (const [i, line] of readText(file).split('\n').entries()) {
-    if (line.trim() === '') continue
-    const entry = lineSchema.safeParse(parsed(line))
-    if (!entry.success)
-      throw new BumpError(
-        `${file}:${i + 1} is no profile: each line is a JSON object with user and profile, as bump profile writes them.`,
-      )
-    found.set(entry.data.user, entry.data.profile)
-  }
+  const found = readProfileFile(file)
   const users = [...new Set(split.questions.map(({ user }) => user))]
   const lacking = users.filter((user) => !found.has(user))
   if (lacking.length > 0)
     throw new BumpError(
       `${file} has no profile for ${lacking.length} of the ${users.length} users of ${split.file} (${lacking.slice(0, 5).join(', ')}): it was written for other data. Write them with: bump profile --run <run> --logs ${split.file} --out ${file}`,
     )
-  return new Map(users.map((user) => [user, found.get(user)!]))
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new BumpError(`${file}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`, { cause })
-  }
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
-  }
+  return new Map(users.map((user) => [user, found.get(user)!.profile]))
 }

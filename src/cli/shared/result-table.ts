@@ -11,13 +11,7 @@ export function resultTableText(table: ResultTable): string {
   const lines = [
     table.title,
     ...aligned([
-      [
-        '',
-        'n',
-        ...metrics.map(
-          ({ label, higherIsBetter }) => `${label} ${higherIsBetter ? '(higher is better)' : '(lower is better)'}`,
-        ),
-      ],
+      ['', 'n', ...metrics.map(({ label, higherIsBetter }) => (higherIsBetter ? label : `${label} (lower is better)`))],
       ...table.rows.map(({ label, n, values }) => [label, String(n), ...metrics.map(({ key }) => shown(values[key]))]),
       ...(metrics.some(({ chance }) => chance !== null)
         ? [['chance', '', ...metrics.map(({ chance }) => (chance === null ? '' : chance.toFixed(3)))]]

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { judgeConfigSchema } from '../../judge/config.ts'
 import { trainConfigSchema } from '../../train/config.ts'
+import type { RunRecord } from '../../train/read-run.ts'
 import { judgeNotes, judgeRecord } from './judges.ts'
-import type { RunRecord } from './users.ts'
 
 const run = (more: object = {}): RunRecord => {
   const config = trainConfigSchema.parse({ name: 'x', logs: { paths: ['a'] }, model: 'base', ...more })

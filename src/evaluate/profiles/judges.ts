@@ -2,7 +2,7 @@
 // with can read is a hack of the reward, and the numbers of that judge cannot show it.
 import type { JudgeConfig } from '../../judge/config.ts'
 import type { ModelInfo } from '../../llm/contract.ts'
-import type { RunRecord } from './users.ts'
+import type { RunRecord } from '../../train/read-run.ts'
 
 /** What decides a judge's scores. */
 export interface JudgeRecord {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadUsers } from '../../logs/load.ts'
 import { trainConfigSchema } from '../../train/config.ts'
-import { evaluationUsers, readRun } from './users.ts'
+import { readRun } from '../../train/read-run.ts'
+import { evaluationUsers } from './users.ts'
 
 let folder: string
 beforeEach(() => {

@@ -1,34 +1,11 @@
 // Which users an evaluation of profiles measures: people that no run in it was trained on or chose its checkpoint by.
-import { basename, join, normalize } from 'node:path'
 import { loadUsers } from '../../logs/load.ts'
 import { splitUsers } from '../../logs/split.ts'
 import type { LogSource, User } from '../../logs/types.ts'
-import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
-import { type RunHeader, type RunUsers, readRunHeader, readRunUsers } from '../../train/run-folder.ts'
+import type { TrainConfig } from '../../train/config.ts'
+import type { RunRecord } from '../../train/read-run.ts'
+import { type RunUsers, readRunUsers } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
-
-/** A run folder of bump train, read. */
-export interface RunRecord {
-  folder: string
-  /** Last part of the folder's path. */
-  name: string
-  header: RunHeader
-  config: TrainConfig
-}
-
-/** Reads config.json. Throws BumpError where the folder holds no run of bump train of this version. */
-export function readRun(folder: string): RunRecord {
-  const header = readRunHeader(folder)
-  const where = join(folder, 'config.json')
-  if (header.kind === 'sft')
-    throw new BumpError(`${folder} is a run of bump sft, which writes no profiles: name one of bump train.`)
-  const config = trainConfigSchema.safeParse(header.config)
-  const { prompt } = header.config as { prompt?: { instruction?: unknown } }
-  // Without its own wording the generator would be asked something else than in training.
-  if (!config.success || typeof header.model?.digest !== 'string' || prompt?.instruction === undefined)
-    throw new BumpError(`${where} was written by another version of bump: train the run anew to evaluate it.`)
-  return { folder, name: basename(normalize(folder)), header, config: config.data }
-}
 
 export interface EvaluationUsers {
   users: User[]
