@@ -5,7 +5,7 @@ import { type Html, html } from '../html.ts'
 import type { Directions, RunData, RunSummary, TaskComparison } from '../read-run.ts'
 
 const DIRECTIONS = [
-  { key: 'both', title: 'Both directions, mean' },
+  { key: 'both', title: 'Both directions' },
   { key: 'forward', title: 'Forward' },
   { key: 'backward', title: 'Backward' },
 ] as const
@@ -22,31 +22,32 @@ export function result(runs: readonly RunData[]): Html | undefined {
   const measured = runs.flatMap(({ name, summary }) => (summary ? [{ name, summary }] : []))
   if (measured.length === 0) return undefined
   const named = (what: string, run: string) => (runs.length === 1 ? what : `${what}, ${run}`)
-  const tables = DIRECTIONS.map(({ key, title }) => {
+  const [both, forward, backward] = DIRECTIONS.map(({ key, title }) => {
     const levels = measured.map(({ summary }) => level(summary, key))
     const shared = levels.every((value) => Math.abs(value - levels[0]) < 0.002)
-    const scores = CONDITIONS.flatMap(({ label, of }) =>
-      measured.flatMap(({ name, summary }, i) => scoreRow(named(label, name), of(summary)?.[key], levels[i])),
-    )
-    return html`<div class="pair">
-${forestTable({ caption: `${title}: NDCG`, heading: 'Profile', rows: scores, reference: shared ? { label: 'chance', value: levels[0] } : undefined })}
-${forestTable({
-  caption: `${title}: after less before, by user`,
-  heading: 'Difference',
-  rows: measured.map(({ name, summary }) => ({
-    label: runs.length === 1 ? 'after − before' : name,
-    interval: summary.difference[key],
-  })),
-  reference: { label: 'no change', value: 0 },
-  difference: true,
-})}
-</div>
-`
+    return forestTable({
+      caption: `${title}: NDCG`,
+      heading: 'Profile',
+      rows: CONDITIONS.flatMap(({ label, of }) =>
+        measured.flatMap(({ name, summary }, i) => scoreRow(named(label, name), of(summary)?.[key], levels[i])),
+      ),
+      reference: shared ? { label: 'chance', value: levels[0] } : undefined,
+    })
+  })
+  const differences = forestTable({
+    caption: 'After less before, paired by user',
+    heading: 'Difference',
+    rows: DIRECTIONS.flatMap(({ key, title }) =>
+      measured.map(({ name, summary }) => row(named(title, name), summary.difference[key])),
+    ),
+    reference: { label: 'no change', value: 0 },
+    difference: true,
   })
   return html`<section id="result" aria-labelledby="result-title">
 <h2 id="result-title">Before and after, on unseen users</h2>
 <p class="lead">How well profiles tell people apart, for users who took no part in training or in the choice of a checkpoint. Intervals are 95 % bootstrap intervals over users; a hollow dot is a difference whose interval includes zero. “gain” is the share of the way from chance to perfect. Mismatched: every user with another user’s profile, which must be near chance. Raw history: the user’s own records in the profile’s place.</p>
-${tables}
+<div class="pair">
+${[both, differences, forward, backward]}</div>
 ${measured.flatMap(({ name, summary }) => (summary.task ? taskTables(summary.task, named(summary.task.task, name)) : []))}
 </section>
 `
