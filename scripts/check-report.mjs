@@ -26,7 +26,11 @@ const problems = []
 if (statSync(report).size >= 2_000_000) problems.push(`the file weighs ${statSync(report).size} bytes, 2 MB or more`)
 
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
-await look('desktop', 'report.png', { viewport: { width: 1200, height: 2100 }, colorScheme: 'light' })
+await look('desktop', 'report.png', {
+  viewport: { width: 1200, height: 2080 },
+  deviceScaleFactor: 0.85,
+  colorScheme: 'light',
+})
 await look('phone', 'report-phone.png', {
   viewport: { width: 360, height: 780 },
   colorScheme: 'dark',

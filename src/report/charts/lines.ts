@@ -27,20 +27,36 @@ export function runLines(runs: readonly RunData[], metric: string, label: string
   })
 }
 
-/** A line of chance, drawn by its two ends where it hardly moves. */
-export function chanceLine(series: readonly Point[], label: string): Line[] {
-  if (series.length === 0) return []
-  const values = series.map(([, value]) => value)
-  const flat = Math.max(...values) - Math.min(...values) < SAME
-  return [{ label, reference: true, style: CHANCE, points: flat ? [series[0], series.at(-1)!] : series }]
+/** Chance of one run or part. */
+export interface Chance {
+  name: string
+  points: readonly Point[]
 }
 
-/** Chance lines that lie on each other are drawn as one. */
-export function mergedChance(lines: readonly Line[]): Line[] {
-  const values = lines.flatMap((line) => line.points.map(([, value]) => value))
-  if (lines.length === 0 || Math.max(...values) - Math.min(...values) >= SAME)
-    return lines.map((line, i) => ({ ...line, style: i === 0 ? CHANCE : OTHER_CHANCE }))
-  const steps = lines.flatMap((line) => line.points.map(([step]) => step))
-  const ends: Point[] = [Math.min(...steps), Math.max(...steps)].map((step) => [step, values[0]])
-  return [{ label: 'chance', reference: true, style: CHANCE, points: ends }]
+/** Lines of chance: those that lie on each other are one, and a line that hardly moves is drawn by its two ends. */
+export function chanceLines(chances: readonly Chance[]): Line[] {
+  const groups: Chance[][] = []
+  for (const chance of chances) {
+    if (chance.points.length === 0) continue
+    const group = groups.find((members) => spread([...members, chance]) < SAME)
+    if (group) group.push(chance)
+    else groups.push([chance])
+  }
+  return groups.map((members, i) => ({
+    label: groups.length === 1 ? 'chance' : `chance, ${members.map(({ name }) => name).join(', ')}`,
+    reference: true,
+    style: i === 0 ? CHANCE : OTHER_CHANCE,
+    points: spread(members) < SAME ? ends(members) : members[0].points,
+  }))
+}
+
+/** Distance of the highest from the lowest value. */
+function spread(members: readonly Chance[]): number {
+  const values = members.flatMap((member) => member.points.map(([, value]) => value))
+  return Math.max(...values) - Math.min(...values)
+}
+
+function ends(members: readonly Chance[]): Point[] {
+  const steps = members.flatMap((member) => member.points.map(([step]) => step))
+  return [Math.min(...steps), Math.max(...steps)].map((step) => [step, members[0].points[0][1]])
 }

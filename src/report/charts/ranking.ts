@@ -1,7 +1,7 @@
 // Curves of what training is for: NDCG in both directions, of the rollouts and of the validation users.
 import type { RunData } from '../read-run.ts'
 import type { Chart, Line, LineStyle } from './chart.ts'
-import { chanceLine, mergedChance, points, runLines } from './lines.ts'
+import { chanceLines, points, runLines } from './lines.ts'
 
 const DIRECTIONS = [
   {
@@ -49,9 +49,7 @@ export function rankingCharts(runs: readonly RunData[]): Chart[] {
       title: `${title}, ${label}`,
       lines: [
         ...runLines(runs, metric(direction), label),
-        ...mergedChance(
-          runs.flatMap((run) => chanceLine(points(run, chance(direction), runs.length), `chance, ${run.name}`)),
-        ),
+        ...chanceLines(runs.map((run) => ({ name: run.name, points: points(run, chance(direction), runs.length) }))),
       ],
     }))
   }).filter(({ lines }) => lines.some(({ reference }) => !reference))
@@ -66,8 +64,6 @@ function linesOf(run: RunData, direction: string): Line[] {
     const series = points(run, metric(direction), 1)
     return series.length === 0 ? [] : [{ label, style, points: series }]
   })
-  const chances = PARTS.flatMap(({ label, chance }) =>
-    chanceLine(points(run, chance(direction), 1), `chance, ${label}`),
-  )
-  return [...lines, ...mergedChance(chances)]
+  const chances = PARTS.map(({ label, chance }) => ({ name: label, points: points(run, chance(direction), 1) }))
+  return [...lines, ...chanceLines(chances)]
 }
