@@ -115,6 +115,21 @@ describe('judgeConditions', () => {
     ])
   })
 
+  it('has judged every pair when its progress is at the end, also a last pair on its own', async () => {
+    for (const count of [16, 17, 18, 19]) {
+      const { model, asked } = counted()
+      let atEnd = 0
+      const few = { ...truth, profiles: truth.profiles.slice(0, count) }
+      await judgeConditions(users.slice(0, count), [few], model, config, {
+        ...options({ poolSizes: [4] }),
+        onProgress: (done, total) => {
+          if (done === total) atEnd = asked()
+        },
+      })
+      expect(asked()).toBe(atEnd)
+    }
+  })
+
   it('uses the same users of a pool in every size, and never the donor', () => {
     const donors = donorsOf(users.length, 1)
     const pools = (negatives: number) =>

@@ -99,7 +99,9 @@ export async function judgeConditions(
   const { positives, poolSizes, seed, store, signal } = options
   checkPoolSizes(users.length, poolSizes)
   const donors = donorsOf(users.length, seed)
-  const judge = tiesAmongEquals(createJudge(model, config, { store }))
+  const scorer = createJudge(model, config, { store })
+  // A judge of pairs scores equal pairs equally by itself.
+  const judge = config.type === 'listwise' ? tiesAmongEquals(scorer) : scorer
   const sizes = poolSizes.map((negatives) => {
     const pools = drawPools(users, { positives, negatives, seed: ['evaluate', seed], excluded: (i) => donors[i] })
     return { negatives, pools, entrants: conditions.map((condition) => entrantsOf(condition, pools, donors)) }
@@ -213,7 +215,7 @@ function poolWork(requests: readonly RankRequest[]): Work {
   return work
 }
 
-/** The judge, but candidates that all read alike tie without being shown: their order could only be its label bias. */
+/** A listwise judge, but candidates that all read alike tie without being shown: their order could only be its label bias. */
 function tiesAmongEquals(judge: Judge): Judge {
   const alike = ({ candidates }: Pool): boolean => candidates.every((candidate) => candidate === candidates[0])
   return {
