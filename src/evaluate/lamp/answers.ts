@@ -7,6 +7,7 @@ import type { ChatMessage } from '../../llm/contract.ts'
 import type { TextModel } from '../../llm/text-model.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import { sha256, writeFileAtomic } from '../../util/files.ts'
+import type { LampTask } from './tasks.ts'
 
 const entrySchema = z.object({ key: z.string(), answer: z.string() })
 
@@ -15,6 +16,11 @@ const PROMPTS_AT_ONCE = 16
 
 /** How a prompt is answered: greedily in free text, or by the likeliest of some labels. */
 export type Ask = { type: 'generate'; maxTokens: number } | { type: 'choose'; labels: readonly string[] }
+
+/** How a task is asked: by choice where its answers are labels and the model gives probabilities. */
+export function askOf({ labels, maxTokens }: Pick<LampTask, 'labels' | 'maxTokens'>, model: TextModel): Ask {
+  return labels !== undefined && model.chooseLogprobs ? { type: 'choose', labels } : { type: 'generate', maxTokens }
+}
 
 /** A JSONL file of answers that is read once and appended to. */
 export class AnswerCache {
@@ -122,9 +128,10 @@ function answerKey(model: TextModel, prompt: readonly ChatMessage[], ask: Ask): 
   return sha256(JSON.stringify([model.identity, messages, how]))
 }
 
-async function answersOf(
+/** [prompt] the answers, asked all together and not cached. Throws as `cachedAnswers`. */
+export async function answersOf(
   model: TextModel,
-  prompts: ChatMessage[][],
+  prompts: readonly ChatMessage[][],
   ask: Ask,
   signal?: AbortSignal,
 ): Promise<string[]> {

@@ -11,6 +11,7 @@ import { BumpError } from '../../util/errors.ts'
 import { sha256 } from '../../util/files.ts'
 import { seedFrom, shuffled } from '../../util/random.ts'
 import { mean } from '../../util/stats.ts'
+import { answersOf, askOf } from './answers.ts'
 import { conditionPrompts } from './conditions.ts'
 import { compareScores, scoreAnswer, scoreTable } from './metrics.ts'
 import { taskOf } from './tasks.ts'
@@ -131,11 +132,7 @@ async function answersTo(
   signal?: AbortSignal,
 ): Promise<string[]> {
   if (asked.length === 0) return []
-  const { labels, maxTokens } = taskOf(split)
-  const prompts = promptsOf(split, asked, budget, backbone)
-  if (labels === undefined || !backbone.chooseLogprobs) return await backbone.answer(prompts, { maxTokens, signal })
-  const logprobs = await backbone.chooseLogprobs(prompts, labels, { signal })
-  return logprobs.map((row) => labels[row.indexOf(Math.max(...row))])
+  return await answersOf(backbone, promptsOf(split, asked, budget, backbone), askOf(taskOf(split), backbone), signal)
 }
 
 /** The prompts of the condition 'bump', every question being one of a user of its own with the profile in question. */

@@ -25,7 +25,8 @@ export interface LampScores {
  */
 export function scoreAnswer(task: LampTask, gold: string, prediction: string): QuestionScores {
   if (task.number === 3) {
-    const error = Math.abs(ratingOf(prediction, Number(gold)) - Number(gold))
+    const wanted = Number(gold)
+    const error = Math.abs((ratingOf(prediction) ?? worstRating(wanted)) - wanted)
     return { mae: error, rmse: error }
   }
   if (task.kind === 'classify') return { accuracy: prediction.trim() === gold.trim() ? 1 : 0 }
@@ -62,11 +63,15 @@ export function compareScores(
   return values
 }
 
-/** A number as written, else the label farther from the gold. */
-function ratingOf(prediction: string, gold: number): number {
+/** A rating as written, unclamped; undefined where it is no number (or one whose square is none). */
+export function ratingOf(prediction: string): number | undefined {
   const text = prediction.trim()
   const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN
-  if (Number.isFinite(value * value)) return value
+  return Number.isFinite(value * value) ? value : undefined
+}
+
+/** The label farther from the gold. */
+function worstRating(gold: number): number {
   return Math.abs(1 - gold) > Math.abs(5 - gold) ? 1 : 5
 }
 

@@ -96,11 +96,13 @@ describe('readLamp', () => {
       input: ask('categories', [...news.labels!].reverse(), 'article'),
       profile: [{ id: '3', text: 't', title: 'h', category: 'crime' }],
     }
-    const readTwo = (list: unknown[], golds: unknown[]) =>
+    const readTwo = (list: unknown[], golds: unknown[], oldNews = true) =>
       readLamp(folderOf({ 'dev_questions.json': list, 'dev_outputs.json': { task: 'LaMP_2', golds } }), {
         task: 2,
         split: 'dev',
+        oldNews,
       })
+    expect(() => readTwo([article], [], false)).toThrow(/the old LaMP-2.*--old-news/)
     expect(readTwo([movie], [{ id: '1', output: 'comedy' }]).variant).toBe('LaMP-2M')
     expect(readTwo([article], [{ id: '2', output: 'crime' }]).variant).toBe('LaMP-2N')
     expect(() => readTwo([article], [{ id: '2', output: 'comedy' }])).toThrow(/'comedy', which is no answer of LaMP-2N/)

@@ -13,10 +13,13 @@ export type LampSplitName = (typeof LAMP_SPLITS)[number]
 /**
  * Reads `<split>_questions.json` and `<split>_outputs.json`, plain or gzipped, from a folder: `LaMP_N/<split>`,
  * `LaMP_N`, the folder above, or one that holds the files themselves. Golds may be absent for test only (there they are
- * withheld). Throws a BumpError for a missing folder or file, a file that is no JSON, questions of another task, and
+ * withheld). `oldNews` permits the old task 2, news categories. Throws a BumpError for a missing folder or file, a file that is no JSON, questions of another task, and
  * golds that do not match the questions.
  */
-export function readLamp(folder: string, options: { task: LampTaskNumber; split: LampSplitName }): LampSplit {
+export function readLamp(
+  folder: string,
+  options: { task: LampTaskNumber; split: LampSplitName; oldNews?: boolean },
+): LampSplit {
   const { task, split } = options
   if (!LAMP_TASKS.includes(task))
     throw new BumpError(`there is no LaMP task ${task}: tasks are ${LAMP_TASKS.join(', ')}`, { exitCode: 2 })
@@ -24,6 +27,10 @@ export function readLamp(folder: string, options: { task: LampTaskNumber; split:
   const file = find(folder, task, `${split}_questions`)
   if (file === undefined) throw noQuestions(folder, task, split)
   const { questions, variant, rebuilt } = readQuestions(file, task)
+  if (variant === 'LaMP-2N' && !options.oldNews)
+    throw new BumpError(
+      `${file}: this is the old LaMP-2, news categories (LaMP-2N), not the movie tags that LaMP-2 is today: download LaMP_2 anew, or evaluate the old task by --old-news of bump evaluate lamp`,
+    )
   const outputs = find(folder, task, `${split}_outputs`)
   if (outputs === undefined && split !== 'test')
     throw new BumpError(

@@ -7,12 +7,12 @@ import { BumpError } from '../../util/errors.ts'
 import { writeFileAtomic } from '../../util/files.ts'
 import { seedFrom, shuffled } from '../../util/random.ts'
 import type { EvaluationResult } from '../result.ts'
-import { type AnswerCache, type Ask, cachedAnswers, promptCharacters } from './answers.ts'
+import { type AnswerCache, type Ask, askOf, cachedAnswers, promptCharacters } from './answers.ts'
 import { type Condition, conditionPrompts } from './conditions.ts'
 import { writePredictions } from './predictions.ts'
 import type { AnsweredRow, AnsweredRows, LampRow } from './rows.ts'
 import { type ScoredRow, scoreRows } from './table.ts'
-import { labelsOf, taskOf } from './tasks.ts'
+import { taskOf } from './tasks.ts'
 import type { LampSplit } from './types.ts'
 
 /** Tokens of a prompt by default: what the benchmark's own models read. */
@@ -126,9 +126,8 @@ interface Plan {
 
 function planOf(model: TextModel, options: AnswerRowsOptions): Plan {
   const { split, rows, zeroShot, bump, items, seed } = options
-  const { maxTokens } = taskOf(split)
-  const labels = labelsOf(split)
-  const choose = labels !== undefined && model.chooseLogprobs !== undefined && !options.freeAnswers
+  const task = taskOf(split)
+  const { maxTokens } = task
   const budget = promptBudget(model, maxTokens, options.budget)
   const inputs = { items, budget, seed, model, zeroShot, bump }
   const conditions = [...new Set(rows.map(({ condition }) => condition))]
@@ -136,7 +135,7 @@ function planOf(model: TextModel, options: AnswerRowsOptions): Plan {
   return {
     backbone: model.name,
     budget,
-    ask: choose ? { type: 'choose', labels } : { type: 'generate', maxTokens },
+    ask: options.freeAnswers ? { type: 'generate', maxTokens } : askOf(task, model),
     prompts,
     total: rows.length * split.questions.length,
     characters: rows.reduce((sum, { condition }) => sum + charactersOf(prompts.get(condition)!), 0),

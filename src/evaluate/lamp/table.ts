@@ -2,9 +2,9 @@
 // asks of profiles, and what must be known to read the numbers. Between run.ts and the report.
 import type { ResultDifference, ResultTable } from '../result.ts'
 import type { Condition } from './conditions.ts'
-import { compareScores, scoreTable } from './metrics.ts'
+import { compareScores, ratingOf, scoreTable } from './metrics.ts'
 import type { AnsweredRow, AnsweredRows } from './rows.ts'
-import { labelsOf, taskOf } from './tasks.ts'
+import { taskOf } from './tasks.ts'
 import type { LampSplit, QuestionScores } from './types.ts'
 
 export interface ScoredRow extends AnsweredRow {
@@ -96,12 +96,9 @@ function differencesOf(split: LampSplit, rows: readonly AnsweredRow[], seed: num
 }
 
 function unparsableShare(split: LampSplit, predictions: readonly string[]): number | undefined {
-  const labels = labelsOf(split)
+  const { labels } = taskOf(split)
   if (labels === undefined || predictions.length === 0) return undefined
-  // A rating is any decimal number, as written: see ratingOf in metrics.ts.
   const valid = (answer: string): boolean =>
-    split.task === 3
-      ? /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(answer) && Number.isFinite(Number(answer))
-      : labels.includes(answer)
-  return predictions.filter((prediction) => !valid(prediction.trim())).length / predictions.length
+    split.task === 3 ? ratingOf(answer) !== undefined : labels.includes(answer.trim())
+  return predictions.filter((prediction) => !valid(prediction)).length / predictions.length
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { labelsOf, TASK_2_VARIANTS, TASKS, taskOf } from './tasks.ts'
+import { TASK_2_VARIANTS, TASKS, taskOf } from './tasks.ts'
 import type { LampItem, LampQuestion, LampTaskNumber } from './types.ts'
 
 const fields = {
@@ -79,10 +79,10 @@ describe('tasks', () => {
   })
 
   it('knows the labels of both publications of task 2', () => {
-    expect(labelsOf({ task: 2, variant: 'LaMP-2M' })).toContain('twist ending')
-    expect(labelsOf({ task: 2, variant: 'LaMP-2N' })).toContain('healthy living')
+    expect(taskOf({ task: 2, variant: 'LaMP-2M' }).labels).toContain('twist ending')
+    expect(taskOf({ task: 2, variant: 'LaMP-2N' }).labels).toContain('healthy living')
     expect(TASK_2_VARIANTS.map((task) => task.labels?.length)).toEqual([15, 15])
-    expect(labelsOf({ task: 5, variant: 'LaMP-5' })).toBeUndefined()
+    expect(taskOf({ task: 5, variant: 'LaMP-5' }).labels).toBeUndefined()
     expect(taskOf({ task: 4, variant: 'LaMP-4' })).toBe(TASKS[4])
     for (const [number, task] of Object.entries(TASKS)) expect(task.number).toBe(Number(number))
   })

@@ -259,8 +259,3 @@ export const TASKS: Record<LampTaskNumber, LampTask> = {
 export function taskOf(split: Pick<LampSplit, 'task' | 'variant'>): LampTask {
   return TASK_2_VARIANTS.find((task) => task.variant === split.variant) ?? TASKS[split.task]
 }
-
-/** All valid answers of a split's task; undefined where the answer is free text. */
-export function labelsOf(split: Pick<LampSplit, 'task' | 'variant'>): readonly string[] | undefined {
-  return taskOf(split).labels
-}
