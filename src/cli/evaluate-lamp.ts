@@ -52,6 +52,7 @@ Examples:
 
 interface EvaluateLampFlags extends TextModelFlags {
   task: LampTaskNumber
+  oldNews?: boolean
   data: string
   split: LampSplitName
   run?: string
@@ -100,6 +101,7 @@ export function evaluateLampCommand(): Command {
       positiveInteger,
     )
     .option('--free-answers', 'classification in free text, also where labels could be chosen')
+    .option('--old-news', 'permit the old task 2, news categories (LaMP-2N)')
     .option('--seen-users', "permit users of the training: LaMP's time split has the same users")
     .option('--out <folder>', 'where the results go (default: evaluate/lamp-<task>-<split> in the run or in runs)')
     .option('--seed <number>', 'seed of sampled questions, random items and intervals', naturalNumber, 1)
@@ -138,7 +140,7 @@ function adapted(text: string, before: EvaluateLampFlags['sft']): EvaluateLampFl
 async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promise<void> {
   const started = performance.now()
   const rows = lampRows(flags.conditions ?? possibleConditions(flags), flags.sft)
-  const whole = readLamp(flags.data, { task: flags.task, split: flags.split })
+  const whole = readLamp(flags.data, { task: flags.task, split: flags.split, oldNews: flags.oldNews })
   const split = flags.questions === undefined ? whole : sampleQuestions(whole, flags.questions, flags.seed)
   const users = [...new Set(split.questions.map(({ user }) => user))]
   if (isRemote(flags.backbone) && flags.sft.length > 0)
