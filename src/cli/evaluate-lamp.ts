@@ -1,8 +1,7 @@
 // `bump evaluate lamp`: a LaMP task answered by one backbone under several conditions, as one table.
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { z } from 'zod'
 import { AnswerCache } from '../evaluate/lamp/answers.ts'
 import { CONDITIONS, type Condition } from '../evaluate/lamp/conditions.ts'
 import { itemText } from '../evaluate/lamp/item-text.ts'
@@ -15,6 +14,7 @@ import { trainConfigSchema } from '../train/config.ts'
 import { bestCheckpoint, readRunHeader } from '../train/run-folder.ts'
 import { BumpError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
+import { adapterNotes } from './shared/adapter-notes.ts'
 import { commandLine } from './shared/command-line.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
@@ -26,7 +26,7 @@ import {
   profileKindOf,
 } from './shared/lamp-profiles.ts'
 import { resultTableText } from './shared/result-table.ts'
-import { addTextModelFlags, openTextModel, type TextModelFlags } from './shared/text-model.ts'
+import { addTextModelFlags, isServer, openTextModel, type TextModelFlags } from './shared/text-model.ts'
 import { type WorkProgress, workProgress } from './shared/work-progress.ts'
 
 const HELP = `
@@ -143,7 +143,7 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
   const whole = readLamp(flags.data, { task: flags.task, split: flags.split, oldNews: flags.oldNews })
   const split = flags.questions === undefined ? whole : sampleQuestions(whole, flags.questions, flags.seed)
   const users = [...new Set(split.questions.map(({ user }) => user))]
-  if (isRemote(flags.backbone) && flags.sft.length > 0)
+  if (isServer(flags.backbone) && flags.sft.length > 0)
     throw new BumpError(
       '--sft needs a backbone on this machine: load the adapter on the server, and name it by --backbone-model',
       {
@@ -157,7 +157,7 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
   const notes = [
     ...sampleNotes(split, whole, flags),
     ...profileNotes(kinds, split, flags),
-    ...flags.sft.flatMap((row) => adapterNotes(row, flags)),
+    ...flags.sft.flatMap((row) => notesOfAdapter(row, flags)),
     ...seen,
   ]
   const progress = workProgress()
@@ -201,14 +201,10 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
   }
 }
 
-function isRemote(where: string): boolean {
-  return /^https?:\/\//.test(where)
-}
-
 /** All conditions for which profiles can be had. */
 function possibleConditions(flags: EvaluateLampFlags): Condition[] {
   const { run, profiles, backbone } = flags
-  const zeroShot = (run ?? flags.zeroShotModel) !== undefined || !isRemote(backbone)
+  const zeroShot = (run ?? flags.zeroShotModel) !== undefined || !isServer(backbone)
   return CONDITIONS.filter((condition) => {
     const kind = profileKindOf(condition)
     if (kind === 'zero-shot') return zeroShot
@@ -220,7 +216,7 @@ function possibleConditions(flags: EvaluateLampFlags): Condition[] {
 function zeroShotSource({ run, zeroShotModel, backbone }: EvaluateLampFlags): ProfileSource {
   if (zeroShotModel !== undefined) return { model: zeroShotModel }
   if (run !== undefined) return { run }
-  if (!isRemote(backbone)) return { model: backbone }
+  if (!isServer(backbone)) return { model: backbone }
   throw new BumpError(
     'zero-shot profiles need a generator on this machine: name it by --zero-shot-model, or a run by --run',
     { exitCode: 2 },
@@ -236,6 +232,10 @@ function bumpSource({ run, profiles }: EvaluateLampFlags): ProfileSource {
   )
 }
 
+function sourceOf(kind: ProfileKind, flags: EvaluateLampFlags): ProfileSource {
+  return kind === 'bump' ? bumpSource(flags) : zeroShotSource(flags)
+}
+
 /** The profiles of all kinds; a run that writes both kinds is opened once. */
 async function profilesOf(
   split: LampSplit,
@@ -244,7 +244,7 @@ async function profilesOf(
   { out, signal, progress }: { out: string; signal: AbortSignal; progress: WorkProgress },
 ): Promise<LampProfiles> {
   const text = flags.text === undefined ? undefined : itemText(flags.text, split)
-  const asked = kinds.map((kind) => ({ kind, source: kind === 'bump' ? bumpSource(flags) : zeroShotSource(flags) }))
+  const asked = kinds.map((kind) => ({ kind, source: sourceOf(kind, flags) }))
   const shared = new Map<string, { kinds: ProfileKind[]; source: ProfileSource }>()
   for (const { kind, source } of asked) {
     const key = JSON.stringify(source)
@@ -293,30 +293,19 @@ function profileNotes(kinds: readonly ProfileKind[], split: LampSplit, flags: Ev
   return notes
 }
 
-const sftRunSchema = z.object({ task: z.number(), condition: z.string(), items: z.number() })
-
-/** In what an adapter was trained otherwise than its row asks, where its folder is a run of bump sft. */
-function adapterNotes({ condition, adapter }: EvaluateLampFlags['sft'][number], flags: EvaluateLampFlags): string[] {
-  if (!existsSync(join(adapter, 'config.json'))) return []
-  const trained = sftRunSchema.safeParse(readRunHeader(adapter).config).data
-  if (trained === undefined) return []
-  const differs = [
-    trained.task === flags.task ? '' : `on task ${trained.task}`,
-    trained.condition === condition ? '' : `under the condition ${trained.condition}`,
-    trained.items === flags.items || !showsItems(condition) ? '' : `with ${trained.items} items`,
-  ].filter((part) => part !== '')
-  return differs.length === 0 ? [] : [`${condition} after SFT: ${adapter} was trained ${differs.join(', ')}.`]
-}
-
-function showsItems(condition: Condition): boolean {
-  return ['recent', 'random', 'bm25', 'bump+bm25'].includes(condition)
+/** In what the adapter of a row was trained otherwise than the row asks. */
+function notesOfAdapter({ condition, adapter }: EvaluateLampFlags['sft'][number], flags: EvaluateLampFlags): string[] {
+  const { task, items, budget, text } = flags
+  const kind = profileKindOf(condition)
+  const source = kind && sourceOf(kind, flags)
+  return adapterNotes(adapter, { task, condition, items, budget, text, writer: source?.run ?? source?.model })
 }
 
 /** Where the profiles of each kind came from, for the record. */
 function sources(kinds: readonly ProfileKind[], flags: EvaluateLampFlags): Record<string, unknown> {
   return Object.fromEntries(
     kinds.map((kind) => {
-      const { run, model, files } = kind === 'bump' ? bumpSource(flags) : zeroShotSource(flags)
+      const { run, model, files } = sourceOf(kind, flags)
       if (files?.bump !== undefined) return [kind, { file: files.bump, digest: sha256(readFileSync(files.bump)) }]
       if (run === undefined) return [kind, { model, text: flags.text }]
       const { name, digest } = readRunHeader(run).model

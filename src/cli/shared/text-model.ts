@@ -40,12 +40,17 @@ export function addTextModelFlags(command: Command): Command {
     .option('--backbone-concurrency <count>', 'requests to the server at a time (default: 8)', positiveInteger)
 }
 
+/** True for what --backbone names a server by. */
+export function isServer(backbone: string): boolean {
+  return /^https?:/i.test(backbone)
+}
+
 /**
  * Opens what --backbone names; the caller closes it. Throws BumpError where flags do not belong together, the model or
  * the adapter cannot be opened, or the adapter was trained on another model.
  */
 export async function openTextModel(flags: TextModelFlags, onProgress: (line: string) => void): Promise<OpenTextModel> {
-  if (/^https?:/i.test(flags.backbone)) return { model: openServer(flags), close: async () => {} }
+  if (isServer(flags.backbone)) return { model: openServer(flags), close: async () => {} }
   for (const [flag, value] of [
     ['--backbone-model', flags.backboneModel],
     ['--backbone-context', flags.backboneContext],
