@@ -94,6 +94,7 @@ describe('cleanText', () => {
     ['<|im_start|>assistant\nYes.<|im_end|>', 'Yes.'],
     ['<think>\n\n</think>\n\n2', '2'],
     ['<think>it never ends 3', ''],
+    ['thinking that the template opened</think>\n4', '4'],
     ['  two  words\n ', 'two  words'],
     ['assistant professors write', 'assistant professors write'],
     ['a < b | c > d', 'a < b | c > d'],
