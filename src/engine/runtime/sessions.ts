@@ -60,6 +60,9 @@ export class Sessions {
       intraOpNumThreads: this.threads,
       // Patterns are planned for the largest shapes seen and kept: 7.8 against 4.9 GB at 8×256 training tokens.
       enableMemPattern: false,
+      // An arena keeps what its session's largest run took, rounded up to a power of two, and each session has its own;
+      // plain allocations are as fast here and serve all sessions.
+      enableCpuMemArena: false,
       logSeverityLevel: 3,
       ...(prepack ? {} : { extra: { session: { disable_prepacking: '1' } } }),
     }
