@@ -168,6 +168,25 @@ describe('bump evaluate lamp', () => {
     expect(await lamp(3, 'file', '--profiles', at('profiles.jsonl'), '--conditions', 'bump,none'), errors).toBe(0)
     expect(output).toMatch(/BUMP profiles are those of .*profiles\.jsonl: whether .* is not known/)
     expect(json('file', 'result.json').settings.profiles.bump.digest).toMatch(/^[0-9a-f]{64}$/)
+    expect(output).not.toContain('may hold answers')
+
+    // What only a later question lists may be the answer of an earlier one, and a file may know it.
+    writeSet(at('growing'), 3, 'dev')
+    const questions = json('growing', 'dev_questions.json')
+    questions[1].profile.push({ id: 'new', text: 'roses number 0 were fine', score: '1', date: '2019' })
+    writeFileSync(at('growing', 'dev_questions.json'), JSON.stringify(questions))
+    const flags = [
+      '--data',
+      at('growing'),
+      '--profiles',
+      at('profiles.jsonl'),
+      '--conditions',
+      'bump',
+      '--questions',
+      '9',
+    ]
+    expect(await lamp(3, 'growing-file', ...flags), errors).toBe(0)
+    expect(output).toMatch(/1 users have questions with further records .* may hold answers/)
   })
 
   it('writes predictions where the golds are withheld', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { AnswerCache } from '../evaluate/lamp/answers.ts'
 import { CONDITIONS, type Condition } from '../evaluate/lamp/conditions.ts'
+import { byUser, questionsOfAllItems } from '../evaluate/lamp/histories.ts'
 import { itemText } from '../evaluate/lamp/item-text.ts'
 import { LAMP_SPLITS, type LampSplitName, readLamp } from '../evaluate/lamp/read.ts'
 import { lampRows } from '../evaluate/lamp/rows.ts'
@@ -281,6 +282,11 @@ function profileNotes(kinds: readonly ProfileKind[], split: LampSplit, flags: Ev
   if (kinds.includes('bump') && profiles !== undefined)
     notes.push(
       `BUMP profiles are those of ${profiles}: whether their generator was trained on these users is not known.`,
+    )
+  const growing = [...byUser(split.questions).values()].filter((own) => questionsOfAllItems(own).length < own.length)
+  if (kinds.includes('bump') && profiles !== undefined && growing.length > 0)
+    notes.push(
+      `${growing.length} users have questions with further records than earlier ones: a profile in ${profiles} that was written from all of them may hold answers, and its scores are too high then. Profiles by --run hold none.`,
     )
   if (kinds.includes('zero-shot') && zeroShotModel !== undefined && run !== undefined)
     notes.push(`Zero-shot profiles are written by ${zeroShotModel}, not by the base of ${run}.`)

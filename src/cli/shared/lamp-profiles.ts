@@ -2,8 +2,9 @@
 // (its best checkpoint, or its frozen base for zero-shot profiles) and cached. Used by `bump sft` and `bump evaluate lamp`.
 import { join } from 'node:path'
 import { cachedProfiles } from '../../evaluate/generated-profiles.ts'
+import { byUser, commonItems } from '../../evaluate/lamp/histories.ts'
 import { taskOf } from '../../evaluate/lamp/tasks.ts'
-import type { LampItem, LampQuestion, LampSplit } from '../../evaluate/lamp/types.ts'
+import type { LampItem, LampSplit } from '../../evaluate/lamp/types.ts'
 import { readProfileFile } from '../../evaluate/profiles/profile-file.ts'
 import type { LogSource } from '../../logs/types.ts'
 import type { ProfiledUser } from '../../profiler/profile-users.ts'
@@ -112,9 +113,7 @@ export function profiledUsers(
   logs?: LogSource,
   text: (item: LampItem) => string = (item) => recordText(item, split, logs),
 ): { users: ProfiledUser[]; empty: string[] } {
-  const byUser = new Map<string, LampQuestion[]>()
-  for (const question of split.questions) byUser.set(question.user, [...(byUser.get(question.user) ?? []), question])
-  const all = [...byUser].map(([id, questions]) => ({
+  const all = [...byUser(split.questions)].map(([id, questions]) => ({
     id,
     history: commonItems(questions).map((item) => ({
       text: text(item),
@@ -126,13 +125,6 @@ export function profiledUsers(
     users: all.filter(({ history }) => history.length > 0),
     empty: all.filter(({ history }) => history.length === 0).map(({ id }) => id),
   }
-}
-
-/** Items that stand in every question of a user, in the order of the first. */
-function commonItems([first, ...others]: readonly LampQuestion[]): LampItem[] {
-  const key = ({ fields }: LampItem) => JSON.stringify(fields)
-  const sets = others.map(({ items }) => new Set(items.map(key)))
-  return first.items.filter((item) => sets.every((set) => set.has(key(item))))
 }
 
 /** A record as the generator met it in training where that was one field of the items, else as the task has it. */

@@ -139,6 +139,24 @@ describe('labelReward', () => {
     expect(others.some((asked) => asked.join() !== first.join())).toBe(true)
   })
 
+  it('does not ask what the records of a later question may answer: the generator has read them all', async () => {
+    const item = (title: string) => ({ id: title, fields: { title } })
+    const growing = split(5, [
+      ['a', 'early gold'],
+      ['a', 'late gold'],
+    ])
+    const questions = growing.questions.map((question, i) => ({
+      ...question,
+      items: [item('x'), item('early gold')].slice(0, i + 1),
+    }))
+    const model = backbone()
+    const inputs = { config: config(), backbone: model, users: people(['a']), seed: 1 }
+    const reward = labelReward({ ...inputs, questions: { ...growing, questions } })
+    const { rewards } = await reward.score([group('a', 'early gold', 'late gold')], [1, 0], {})
+    expect(rewards[0].map(({ terms }) => terms.labels)).toEqual([0.5, 1])
+    expect(model.asked).toHaveLength(2)
+  })
+
   it('scores validation users, and test users on all their questions, before against after', async () => {
     const users = people(['b'], ['a'], ['t', 'u', 'nobody'])
     const testQuestions = split(5, [

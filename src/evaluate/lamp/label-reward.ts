@@ -13,9 +13,10 @@ import { seedFrom, shuffled } from '../../util/random.ts'
 import { mean } from '../../util/stats.ts'
 import { answersOf, askOf } from './answers.ts'
 import { conditionPrompts } from './conditions.ts'
+import { byUser, questionsOfAllItems } from './histories.ts'
 import { compareScores, scoreAnswer, scoreTable } from './metrics.ts'
 import { taskOf } from './tasks.ts'
-import type { LampSplit, QuestionScores } from './types.ts'
+import type { LampQuestion, LampSplit, QuestionScores } from './types.ts'
 
 export interface LabelRewardInputs {
   config: LabelRewardConfig
@@ -46,10 +47,13 @@ export function labelValue({ accuracy, mae, rouge1, rougeL }: QuestionScores): n
 
 /**
  * The metric of a LaMP task as the reward: the mean over a user's questions, less the penalties for length and copied
- * text; an empty profile is worth 0. Throws BumpError where golds are withheld, or users have no question.
+ * text; an empty profile is worth 0. Questions whose answer may stand in their user's history are not asked.
+ * Throws BumpError where golds are withheld, or users have no question.
  */
 export function labelReward(inputs: LabelRewardInputs): RewardFunction {
-  const { config, questions, testQuestions, backbone, users, seed } = inputs
+  const { config, backbone, users, seed } = inputs
+  const questions = withoutLeaks(inputs.questions)
+  const testQuestions = inputs.testQuestions && withoutLeaks(inputs.testQuestions)
   const golds = goldsOf(questions)
   const task = taskOf(questions)
   const ofUser = questionsByUser(questions, config.maxQuestions, seed)
@@ -57,7 +61,7 @@ export function labelReward(inputs: LabelRewardInputs): RewardFunction {
   const without = learning.filter((id) => !ofUser.has(id))
   if (without.length > 0)
     throw new BumpError(
-      `${without.length} of ${learning.length} users have no question in ${questions.file} (${without.slice(0, 5).join(', ')}): the reward of labels needs the logs of the very users that are asked. Leave --logs out to take the profiles of that file.`,
+      `${without.length} of ${learning.length} users have no question in ${questions.file} (${without.slice(0, 5).join(', ')}): the reward of labels needs the logs of the very users that are asked, and questions whose answers may stand among their records are not asked. Leave --logs out to take the profiles of that file.`,
     )
 
   /** [profile] mean reward over its user's questions, all asked in one call; undefined for an empty profile. */
@@ -102,7 +106,8 @@ export function labelReward(inputs: LabelRewardInputs): RewardFunction {
       return { score, metrics: { labels: score, score } }
     },
     async compareTask(people, profiles, { signal }) {
-      const split = testQuestions && questionsOf(testQuestions, new Set(people.map(({ id }) => id)))
+      const ids = new Set(people.map(({ id }) => id))
+      const split = testQuestions && part(testQuestions, ({ user }) => ids.has(user))
       if (split === undefined || split.questions.length === 0) return null
       const answers = async (texts: readonly string[]) => {
         const profileOf = new Map(people.map(({ id }, i) => [id, texts[i]]))
@@ -144,17 +149,24 @@ function promptsOf(split: LampSplit, asked: readonly Asked[], budget: number, ba
 
 /** User -> indices of at most `limit` questions, drawn by the seed and the user's id. */
 function questionsByUser({ questions }: LampSplit, limit: number, seed: number): Map<string, number[]> {
-  const ofUser = new Map<string, number[]>()
-  for (const [i, { user }] of questions.entries()) ofUser.set(user, [...(ofUser.get(user) ?? []), i])
+  const place = new Map(questions.map((question, i) => [question, i]))
   return new Map(
-    [...ofUser].map(([user, all]) => [user, shuffled(all, seedFrom(seed, 'label-questions', user)).slice(0, limit)]),
+    [...byUser(questions)].map(([user, own]) => {
+      const all = own.map((question) => place.get(question)!)
+      return [user, shuffled(all, seedFrom(seed, 'label-questions', user)).slice(0, limit)]
+    }),
   )
 }
 
-/** The part of a split that is of these users. */
-function questionsOf(split: LampSplit, users: ReadonlySet<string>): LampSplit {
+/** Without the questions whose answer may stand among the records that the profile of their user is written from. */
+function withoutLeaks(split: LampSplit): LampSplit {
+  const kept = new Set([...byUser(split.questions).values()].flatMap(questionsOfAllItems))
+  return part(split, (question) => kept.has(question))
+}
+
+function part(split: LampSplit, wanted: (question: LampQuestion) => boolean): LampSplit {
   const golds = goldsOf(split)
-  const own = [...split.questions.keys()].filter((i) => users.has(split.questions[i].user))
+  const own = [...split.questions.keys()].filter((i) => wanted(split.questions[i]))
   return { ...split, questions: own.map((i) => split.questions[i]), golds: own.map((i) => golds[i]) }
 }
 
