@@ -253,6 +253,13 @@ describe('mistakes', () => {
     expect(errors).toMatch(/no profile for 4 of the 5 users of .*dev-u0, dev-u2, dev-u3, dev-u4/)
   })
 
+  it('a folder without an adapter, before anything is answered', async () => {
+    const flags = ['--conditions', 'none', '--sft', `none=${at('ratings')}`]
+    expect(await lamp(3, 'no-adapter', ...flags)).toBe(1)
+    expect(errors).toMatch(/ratings is neither a run folder of bump sft .* nor a PEFT adapter/)
+    expect(existsSync(at('no-adapter'))).toBe(false)
+  })
+
   it('a web page in the place of questions', async () => {
     mkdirSync(at('page'))
     writeFileSync(at('page', 'dev_questions.json'), '<!DOCTYPE html><html><body>Not found</body></html>')

@@ -27,7 +27,7 @@ import {
   profileKindOf,
 } from './shared/lamp-profiles.ts'
 import { resultTableText } from './shared/result-table.ts'
-import { addTextModelFlags, isServer, openTextModel, type TextModelFlags } from './shared/text-model.ts'
+import { adapterOf, addTextModelFlags, isServer, openTextModel, type TextModelFlags } from './shared/text-model.ts'
 import { type WorkProgress, workProgress } from './shared/work-progress.ts'
 
 const HELP = `
@@ -151,8 +151,9 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
         exitCode: 2,
       },
     )
-  const trained = [flags.run, flags.adapter, ...flags.sft.map(({ adapter }) => adapter)].flatMap((run) => run ?? [])
-  const seen = checkSeenUsers(users, trained, flags.seenUsers ?? false)
+  const adapters = [flags.adapter, ...flags.sft.map(({ adapter }) => adapter)].flatMap((adapter) => adapter ?? [])
+  for (const adapter of adapters) adapterOf(adapter)
+  const seen = checkSeenUsers(users, [...(flags.run ? [flags.run] : []), ...adapters], flags.seenUsers ?? false)
   const kinds = [...new Set(rows.flatMap((row) => profileKindOf(row.condition) ?? []))]
   const out = flags.out ?? join(flags.run ?? 'runs', 'evaluate', `lamp-${flags.task}-${flags.split}`)
   const notes = [

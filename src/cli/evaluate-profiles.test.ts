@@ -196,6 +196,11 @@ describe('bump evaluate profiles refuses', () => {
       () => ['--run', run, '--server', 'http://localhost:1'],
       /--server and --server-model belong together/,
     ],
+    [
+      'an address that is none, before any profile is written',
+      () => ['--run', run, '--server', 'localhost', '--server-model', 'large'],
+      /"localhost" is not the address of a server/,
+    ],
     ['trained profiles of no run', () => ['--model', NANO, '--logs', LOG, '--conditions', 'run'], /name it by --run/],
     ['a folder that is no run', () => ['--run', folder], /is no run folder/],
     [

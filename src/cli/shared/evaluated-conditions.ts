@@ -66,6 +66,7 @@ export async function collectConditions(
   const wanted = (kind: ConditionKind): boolean => inputs.kinds?.includes(kind) ?? true
   checkSources(inputs, flags)
   const steps = checkpointsOf(runs[0], flags.checkpoint)
+  const text = flags.server === undefined ? undefined : openOpenAi({ baseUrl: flags.server, model: flags.serverModel! })
   const files = flags.profiles.map((file) => ({ file, ...profilesOf(readProfileFile(file), file, users) }))
   const notes: string[] = []
   const digests: Record<string, unknown> = {}
@@ -136,8 +137,7 @@ export async function collectConditions(
   const counting = tokenizer ?? (await opened(inputs.judgeModel, undefined, async (model) => model.tokenizer))
 
   const other: ProfileCondition[] = []
-  if (flags.server !== undefined) {
-    const text = openOpenAi({ baseUrl: flags.server, model: flags.serverModel! })
+  if (text) {
     const label = `profile by ${text.name}`
     const profiles = await serverProfiles(text, users, {
       tokenizer: counting,

@@ -102,8 +102,11 @@ function openServer(flags: TextModelFlags): TextModel {
   })
 }
 
-/** Folder of an adapter, and the digest of the model that it belongs to, where its run says so. */
-function adapterOf(where: string): { folder: string; base?: string } {
+/**
+ * Folder of an adapter, and the digest of the model that it belongs to, where its run says so. Throws BumpError where
+ * there is none.
+ */
+export function adapterOf(where: string): { folder: string; base?: string } {
   if (existsSync(join(where, 'adapter_config.json'))) return { folder: where }
   const folder = join(where, 'adapter')
   if (existsSync(join(folder, 'adapter_config.json'))) {
