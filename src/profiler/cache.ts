@@ -1,10 +1,10 @@
 // The cache of `bump profile`: one profile per user, keyed by user, generator and history (METHOD.md §9), as JSONL. Each
 // profile is appended as soon as it is known, so that an interrupted command goes on where it stopped.
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { Interaction } from '../logs/types.ts'
-import { BumpError } from '../util/errors.ts'
 import { sha256, writeFileAtomic } from '../util/files.ts'
+import { openJsonLines } from '../util/json-lines.ts'
 
 const entrySchema = z.object({
   user: z.string(),
@@ -36,19 +36,10 @@ export class ProfileCache {
    * line that is no cache entry is a BumpError that names it.
    */
   constructor(private readonly path: string) {
-    if (!existsSync(path)) writeFileAtomic(path, '')
-    const content = readFileSync(path, 'utf8')
-    const whole = content.slice(0, content.lastIndexOf('\n') + 1)
-    for (const [i, line] of whole.split('\n').entries()) {
-      if (line.trim() === '') continue
-      const entry = parseLine(line)
-      if (!entry)
-        throw new BumpError(
-          `${path}:${i + 1} is no line of a profile cache. Name another file with --out, or move this one away.`,
-        )
+    const damaged = (where: string) =>
+      `${where} is no line of a profile cache. Name another file with --out, or move this one away.`
+    for (const entry of openJsonLines(path, (value) => entrySchema.safeParse(value).data, damaged))
       this.entries.set(key(entry.user, entry.generator, entry.history), entry)
-    }
-    if (whole !== content) writeFileAtomic(path, whole)
   }
 
   get(user: string, generator: string, history: string): CachedProfile | undefined {
@@ -72,12 +63,4 @@ export class ProfileCache {
 
 function key(user: string, generator: string, history: string): string {
   return JSON.stringify([user, generator, history])
-}
-
-function parseLine(line: string): CachedProfile | undefined {
-  try {
-    return entrySchema.safeParse(JSON.parse(line)).data
-  } catch {
-    return undefined
-  }
 }

@@ -1,12 +1,13 @@
 // Answers of a task backbone, cached by content: the key is the digest of model, prompt and options, and every answer is
 // appended to a JSONL file as soon as it is known. An interrupted evaluation goes on where it stopped, and the same
 // question is never put to the same model twice. Between conditions.ts (prompts) and metrics.ts (scores).
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { ChatMessage } from '../../llm/contract.ts'
 import type { TextModel } from '../../llm/text-model.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
-import { sha256, writeFileAtomic } from '../../util/files.ts'
+import { sha256 } from '../../util/files.ts'
+import { openJsonLines } from '../../util/json-lines.ts'
 import type { LampTask } from './tasks.ts'
 
 const entrySchema = z.object({ key: z.string(), answer: z.string() })
@@ -31,17 +32,9 @@ export class AnswerCache {
    * line that is no cached answer is a BumpError that names it.
    */
   constructor(private readonly path: string) {
-    if (!existsSync(path)) writeFileAtomic(path, '')
-    const content = readFileSync(path, 'utf8')
-    const whole = content.slice(0, content.lastIndexOf('\n') + 1)
-    for (const [i, line] of whole.split('\n').entries()) {
-      if (line === '') continue
-      const entry = parseLine(line)
-      if (!entry)
-        throw new BumpError(`${path}:${i + 1} is no cached answer: the file was changed. Remove it to ask anew.`)
-      this.entries.set(entry.key, entry.answer)
-    }
-    if (whole !== content) writeFileAtomic(path, whole)
+    const damaged = (where: string) => `${where} is no cached answer: the file was changed. Remove it to ask anew.`
+    for (const { key, answer } of openJsonLines(path, (value) => entrySchema.safeParse(value).data, damaged))
+      this.entries.set(key, answer)
   }
 
   get(key: string): string | undefined {
@@ -52,14 +45,6 @@ export class AnswerCache {
   add(entries: readonly { key: string; answer: string }[]): void {
     appendFileSync(this.path, entries.map(({ key, answer }) => `${JSON.stringify({ key, answer })}\n`).join(''))
     for (const { key, answer } of entries) this.entries.set(key, answer)
-  }
-}
-
-function parseLine(line: string): z.infer<typeof entrySchema> | undefined {
-  try {
-    return entrySchema.safeParse(JSON.parse(line)).data
-  } catch {
-    return undefined
   }
 }
 

@@ -1,9 +1,8 @@
 // Judged scores on disk, by content: an interrupted evaluation goes on where it stopped, and a second one with other
 // conditions or pool sizes judges only what is new. The keys hold the judge's model, scorer and budgets (judge/cache.ts).
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import type { ScoreStore } from '../../judge/cache.ts'
-import { BumpError } from '../../util/errors.ts'
-import { writeFileAtomic } from '../../util/files.ts'
+import { openJsonLines } from '../../util/json-lines.ts'
 
 /** A JSONL file of `[key, score, …]` that is read once and appended to. */
 export class ScoreFile implements ScoreStore {
@@ -14,17 +13,8 @@ export class ScoreFile implements ScoreStore {
    * line that holds no scores is a BumpError that names it.
    */
   constructor(private readonly path: string) {
-    if (!existsSync(path)) writeFileAtomic(path, '')
-    const content = readFileSync(path, 'utf8')
-    const whole = content.slice(0, content.lastIndexOf('\n') + 1)
-    for (const [i, line] of whole.split('\n').entries()) {
-      if (line === '') continue
-      const entry = parseLine(line)
-      if (!entry)
-        throw new BumpError(`${path}:${i + 1} holds no scores: the file was changed. Remove it to judge anew.`)
-      this.scores.set(entry.key, entry.scores)
-    }
-    if (whole !== content) writeFileAtomic(path, whole)
+    const damaged = (where: string) => `${where} holds no scores: the file was changed. Remove it to judge anew.`
+    for (const { key, scores } of openJsonLines(path, scoresOf, damaged)) this.scores.set(key, scores)
   }
 
   get(key: string): readonly number[] | undefined {
@@ -38,13 +28,7 @@ export class ScoreFile implements ScoreStore {
   }
 }
 
-function parseLine(line: string): { key: string; scores: number[] } | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch {
-    return undefined
-  }
+function scoresOf(value: unknown): { key: string; scores: number[] } | undefined {
   if (!Array.isArray(value) || value.length < 2) return undefined
   const [key, ...scores] = value as unknown[]
   const valid = typeof key === 'string' && scores.every((score) => typeof score === 'number')
