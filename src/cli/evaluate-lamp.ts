@@ -25,6 +25,7 @@ import {
   type ProfileKind,
   type ProfileSource,
   profileKindOf,
+  trainedField,
 } from './shared/lamp-profiles.ts'
 import { resultTableText } from './shared/result-table.ts'
 import { adapterOf, addTextModelFlags, isServer, openTextModel, type TextModelFlags } from './shared/text-model.ts'
@@ -36,8 +37,8 @@ zero-shot profiles come from the untrained base of --run (else from --zero-shot-
 profiles from --run or --profiles. Answers of classification tasks are chosen among the valid labels where the backbone
 gives probabilities; titles, headlines and paraphrases are decoded greedily.
 
-A generator reads an item as the one field that its run was trained on (--text of bump train), where the items have that
-field, else as all that the task's items hold. --text says it otherwise.
+A generator reads an item as the one field that its run was trained on (--text of bump train, else what that takes from
+LaMP files by itself), where the items have that field, else as all that the task's items hold. --text says it otherwise.
 
 <out> holds result.json (for bump report), predictions/<condition>.json in the benchmark's shape and questions.jsonl.
 Profiles and answers are kept there by content: an interrupted command goes on where it stopped, and nothing is asked
@@ -291,11 +292,15 @@ function profileNotes(kinds: readonly ProfileKind[], split: LampSplit, flags: Ev
     )
   if (kinds.includes('zero-shot') && zeroShotModel !== undefined && run !== undefined)
     notes.push(`Zero-shot profiles are written by ${zeroShotModel}, not by the base of ${run}.`)
-  const trained = run === undefined ? undefined : trainConfigSchema.safeParse(readRunHeader(run).config).data?.logs.text
-  if (kinds.length > 0 && text === undefined && trained !== undefined)
-    if (split.questions.some(({ items }) => items.some(({ fields }) => fields[trained] === undefined)))
+  const logs = run === undefined ? undefined : trainConfigSchema.safeParse(readRunHeader(run).config).data?.logs
+  if (kinds.length > 0 && text === undefined && logs !== undefined)
+    if (
+      split.questions.some(({ items }) =>
+        items.some((item) => item.fields[trainedField(item, logs) ?? ''] === undefined),
+      )
+    )
       notes.push(
-        `${run} was trained on the text ${trained}, which is no field of these items: its generator reads them as the task has them. Set it by --text.`,
+        `${run} was trained on the text ${logs.text ?? 'of its logs'}, which is no field of these items: its generator reads them as the task has them. Set it by --text.`,
       )
   return notes
 }

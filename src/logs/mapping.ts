@@ -42,7 +42,7 @@ const USUAL: Record<Part, string[]> = {
   ],
 }
 /** LaMP's items have no text in some tasks: there the title or the description is what the user wrote or chose. */
-const USUAL_LAMP: Record<Part, string[]> = {
+export const USUAL_LAMP: Readonly<Record<Part, readonly string[]>> = {
   user: ['user_id'],
   time: USUAL.time,
   text: ['text', 'title', 'description', 'abstract'],

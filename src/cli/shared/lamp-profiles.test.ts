@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LampItem, LampQuestion, LampSplit } from '../../evaluate/lamp/types.ts'
+import type { LogSource } from '../../logs/types.ts'
 import { profiledUsers, profileKindOf } from './lamp-profiles.ts'
 
 const item = (id: string): LampItem => ({ id, fields: { title: `On ${id}`, abstract: `About ${id}.` } })
@@ -42,11 +43,14 @@ describe('the records that a profile is written from', () => {
 
   it('read as in the training of the generator where that was one field, else as the task has them', () => {
     const split = splitOf(question('q1', 'ada', 'hills'))
-    const text = (logsText?: string) =>
-      profiledUsers(split, { paths: [], text: logsText }).users[0].history.map((record) => record.text)
-    expect(text('title')).toEqual(['On hills'])
-    expect(text()).toEqual(['On hills: About hills.'])
-    expect(text("title || '!'")).toEqual(['On hills: About hills.'])
+    const text = (logs: Partial<LogSource>) =>
+      profiledUsers(split, { paths: ['posts.jsonl'], ...logs }).users[0].history.map((record) => record.text)
+    expect(text({ text: 'title' })).toEqual(['On hills'])
+    expect(text({})).toEqual(['On hills: About hills.'])
+    expect(text({ text: "title || '!'" })).toEqual(['On hills: About hills.'])
+    // Of LaMP files the logs take the title by themselves where items have no text.
+    expect(text({ format: 'lamp' })).toEqual(['On hills'])
+    expect(text({ paths: ['data/train_questions.json.gz'] })).toEqual(['On hills'])
   })
 })
 

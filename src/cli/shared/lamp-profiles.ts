@@ -6,6 +6,7 @@ import { byUser, commonItems } from '../../evaluate/lamp/histories.ts'
 import { taskOf } from '../../evaluate/lamp/tasks.ts'
 import type { LampItem, LampSplit } from '../../evaluate/lamp/types.ts'
 import { readProfileFile } from '../../evaluate/profiles/profile-file.ts'
+import { USUAL_LAMP } from '../../logs/mapping.ts'
 import type { LogSource } from '../../logs/types.ts'
 import type { ProfiledUser } from '../../profiler/profile-users.ts'
 import { BumpError } from '../../util/errors.ts'
@@ -127,9 +128,20 @@ export function profiledUsers(
   }
 }
 
+/**
+ * What of an item a run's generator read in training: the text that was named, else of LaMP files the field that logs take
+ * it from. Undefined without a run, and where other logs named none.
+ */
+export function trainedField(item: LampItem, logs?: LogSource): string | undefined {
+  if (logs?.text !== undefined) return logs.text
+  const lamp = logs?.format === 'lamp' || logs?.paths.every((path) => /_questions\.json(\.gz)?$/.test(path))
+  return lamp ? USUAL_LAMP.text.find((name) => item.fields[name] !== undefined) : undefined
+}
+
 /** A record as the generator met it in training where that was one field of the items, else as the task has it. */
 function recordText(item: LampItem, split: LampSplit, logs?: LogSource): string {
-  const trained = logs?.text === undefined ? undefined : item.fields[logs.text]
+  const field = trainedField(item, logs)
+  const trained = field === undefined ? undefined : item.fields[field]
   return trained?.trim() ? trained : taskOf(split).interactionText(item)
 }
 
