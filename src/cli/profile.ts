@@ -1,10 +1,12 @@
 // `bump profile`: one cached profile for every user of the logs.
 import { Command } from 'commander'
 import { openLogs } from '../logs/dataset.ts'
+import { loadUsers } from '../logs/load.ts'
 import { chronological } from '../logs/split.ts'
 import type { LogSource } from '../logs/types.ts'
 import { type ProfiledUser, profileUsers } from '../profiler/profile-users.ts'
 import { BumpError } from '../util/errors.ts'
+import { positiveInteger } from './shared/flag-values.ts'
 import { addGeneratorFlags, type GeneratorFlags, openGenerator } from './shared/generator.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
@@ -12,21 +14,23 @@ import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
 const HELP = `
 Each line of the file holds {user, profile, generator, history, tokens, createdAt}. A user is profiled again only when the
 generator or the user's history changed, so an interrupted command goes on where it stopped. Everything in the logs is
-history here: nothing is held out.
+history here, unless --held-out leaves each user's latest records out, as an evaluation of the file needs it.
 
 Examples:
   bump profile --run runs/posts --out profiles.jsonl
   bump profile --run runs/posts --logs new-posts.jsonl --out new-profiles.jsonl
+  bump profile --run runs/posts --logs new-posts.jsonl --held-out 1 --out to-evaluate.jsonl
   bump profile --model ./SmolLM2-135M-Instruct --logs reviews.parquet --user user_id --text body --out zero-shot.jsonl
 `
 
-type ProfileFlags = LogFlags & GeneratorFlags & { out: string }
+type ProfileFlags = LogFlags & GeneratorFlags & { out: string; heldOut?: number }
 
 /** `bump profile`. */
 export function profileCommand(): Command {
   const command = new Command('profile').description('write one cached profile per user with a trained generator')
   addLogFlags(addGeneratorFlags(command))
     .option('--out <file>', 'JSONL file of the profiles', 'profiles.jsonl')
+    .option('--held-out <count>', "leave out so many of each user's latest records, as training does", positiveInteger)
     .addHelpText('after', `\nWithout --logs, the run's own logs are read.\n${HELP}`)
     .action((flags: ProfileFlags) => runProfile(flags))
   return command
@@ -44,11 +48,8 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
         const source: LogSource = flags.logs
           ? { paths: flags.logs, format: flags.format, user: flags.user, time: flags.time, text: flags.text }
           : logs!
-        const dataset = await openLogs(source)
-        try {
-          for (const line of reportLines(dataset.report)) say(line)
-          const total = dataset.report.users
-          const { users, cached } = await profileUsers(model, histories(dataset.users()), {
+        const write = async (histories: AsyncIterable<ProfiledUser> | ProfiledUser[], total: number) => {
+          const { users, cached } = await profileUsers(model, histories, {
             settings,
             weights: await model.policyDigest(),
             out: flags.out,
@@ -56,14 +57,34 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
             onProgress: (done) => say(`${done}/${total} users`),
           })
           process.stdout.write(`${users} profiles in ${flags.out} (${cached} were there already)\n`)
-        } finally {
-          dataset.close()
+        }
+        if (flags.heldOut === undefined) await withWholeLogs(source, say, write)
+        else {
+          const options = { heldOut: flags.heldOut, minInteractions: 2, validation: 0, test: 0, seed: 0 }
+          const { split, report } = await loadUsers(source, options)
+          for (const line of reportLines(report)) say(line)
+          await write(split.train, split.train.length)
         }
       } finally {
         await model.close()
       }
     },
   )
+}
+
+/** Users of logs that need not fit into memory, one after the other. */
+async function withWholeLogs(
+  source: LogSource,
+  say: (line: string) => void,
+  write: (users: AsyncIterable<ProfiledUser>, total: number) => Promise<void>,
+): Promise<void> {
+  const dataset = await openLogs(source)
+  try {
+    for (const line of reportLines(dataset.report)) say(line)
+    await write(histories(dataset.users()), dataset.report.users)
+  } finally {
+    dataset.close()
+  }
 }
 
 async function* histories(

@@ -156,7 +156,7 @@ export async function collectConditions(
     digests[key] = { file: basename(file), digest: sha256(profiles.join('\0')) }
     if (otherHistory > 0)
       notes.push(
-        `${basename(file)}: ${otherHistory} of ${users.length} profiles were written from another history than the one visible here. Where that includes the held-out interactions (bump profile reads whole logs), their scores are too high: no comparison with the others is fair.`,
+        `${basename(file)}: ${otherHistory} of ${users.length} profiles were written from another history than the one visible here. Where that includes the held-out interactions (bump profile reads whole logs unless it gets --held-out), their scores are too high: no comparison with the others is fair.`,
       )
     notes.push(`${basename(file)}: whether its generator was trained on these users is not known.`)
   }
