@@ -10,14 +10,14 @@ import { LAMP_SPLITS, type LampSplitName, readLamp } from '../evaluate/lamp/read
 import { lampRows } from '../evaluate/lamp/rows.ts'
 import { answerRows, DEFAULT_BUDGET, sampleQuestions, writeLampResult } from '../evaluate/lamp/run.ts'
 import { checkSeenUsers } from '../evaluate/lamp/seen-users.ts'
-import { LAMP_TASKS, type LampSplit, type LampTaskNumber } from '../evaluate/lamp/types.ts'
+import type { LampSplit, LampTaskNumber } from '../evaluate/lamp/types.ts'
 import { trainConfigSchema } from '../train/config.ts'
 import { bestCheckpoint, readRunHeader } from '../train/run-folder.ts'
 import { BumpError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
 import { adapterNotes } from './shared/adapter-notes.ts'
 import { commandLine } from './shared/command-line.ts'
-import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { naturalNumber, positiveInteger, taskNumber } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import {
   type LampProfiles,
@@ -111,12 +111,6 @@ export function evaluateLampCommand(): Command {
     .addHelpText('after', HELP)
     .action((flags: EvaluateLampFlags) => runEvaluateLamp(flags, commandLine(command)))
   return command
-}
-
-function taskNumber(text: string): LampTaskNumber {
-  const found = LAMP_TASKS.find((task) => String(task) === text)
-  if (found === undefined) throw new InvalidArgumentError(`Tasks are ${LAMP_TASKS.join(', ')}.`)
-  return found
 }
 
 function condition(name: string): Condition {

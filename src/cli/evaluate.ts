@@ -1,6 +1,7 @@
 // `bump evaluate`: what profiles are worth, on users never trained on.
 import { Command } from 'commander'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
+import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
 
 /** `bump evaluate` with its subcommands. */
@@ -9,4 +10,5 @@ export function evaluateCommand(): Command {
     .description('measure what profiles are worth: by themselves, or for the tasks of LaMP')
     .addCommand(evaluateProfilesCommand())
     .addCommand(evaluateLampCommand())
+    .addCommand(evaluatePredictionsCommand())
 }

@@ -1,5 +1,6 @@
 // Values of flags, checked when they are read.
 import { InvalidArgumentError } from 'commander'
+import { LAMP_TASKS, type LampTaskNumber } from '../../evaluate/lamp/types.ts'
 
 /** A whole number above 0. */
 export function positiveInteger(text: string): number {
@@ -22,4 +23,11 @@ export function temperatureValue(text: string): number {
   if (text.trim() === '' || !(value >= 0 && value <= 5))
     throw new InvalidArgumentError('Expected a number from 0 to 5.')
   return value
+}
+
+/** A task of LaMP. */
+export function taskNumber(text: string): LampTaskNumber {
+  const found = LAMP_TASKS.find((task) => String(task) === text)
+  if (found === undefined) throw new InvalidArgumentError(`Tasks are ${LAMP_TASKS.join(', ')}.`)
+  return found
 }
