@@ -11,7 +11,7 @@ import { type Baseline, readBaseline, readProfileRecords, readSummary } from '..
 import { CancelledError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { commandLine } from './shared/command-line.ts'
-import { positiveInteger } from './shared/flag-values.ts'
+import { memorySize, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { duration, type Progress, trainProgress } from './shared/progress.ts'
@@ -36,6 +36,7 @@ interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'> {
   variants: Variant[]
   seeds: number[]
   threads?: number
+  memory?: number
 }
 
 /** `bump ablate`. */
@@ -55,6 +56,11 @@ export function ablateCommand(): Command {
     .option('--steps <count>', 'optimiser steps of each run')
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])
     .option('--runs <folder>', 'where run folders stand', 'runs')
+    .option(
+      '--memory <size>',
+      "memory that training may take, such as 3GB (default: most of the machine's)",
+      memorySize,
+    )
     .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
     .addHelpText('after', HELP)
     .action((flags: AblateFlags, self: CliCommand) => ablate(flags, commandLine(self)))
@@ -98,7 +104,14 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
     async (signal) => {
       const users = await loadSplit(base, say)
       say(splitLine(users))
-      const runs = await trainAll(plan, users, { folder: flags.runs, threads: flags.threads, signal, say, view })
+      const runs = await trainAll(plan, users, {
+        folder: flags.runs,
+        threads: flags.threads,
+        memory: flags.memory,
+        signal,
+        say,
+        view,
+      })
       const table = ablationTable(runs, base.split.seed)
       const result: EvaluationResult = {
         kind: 'ablation',
@@ -139,9 +152,16 @@ interface PlannedRun {
 async function trainAll(
   plan: readonly PlannedRun[],
   users: UserSplit,
-  options: { folder: string; threads?: number; signal: AbortSignal; say: (line: string) => void; view: View },
+  options: {
+    folder: string
+    threads?: number
+    memory?: number
+    signal: AbortSignal
+    say: (line: string) => void
+    view: View
+  },
 ): Promise<VariantRun[]> {
-  const { threads, signal, say, view } = options
+  const { threads, memory, signal, say, view } = options
   const runs: VariantRun[] = []
   const baselines = new Map<number, Baseline>()
   const spent: number[] = []
@@ -162,6 +182,7 @@ async function trainAll(
           folder,
           resume: true,
           threads,
+          memory,
           signal,
           baseline: baselines.get(measured),
           say,

@@ -15,7 +15,7 @@ import { type SftExample, splitExamples, targetEncoder } from '../train/sft/exam
 import { sft, stepsOf } from '../train/sft/sft.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { seedFrom } from '../util/random.ts'
-import { positiveInteger } from './shared/flag-values.ts'
+import { memorySize, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { type LampProfiles, lampProfiles, type ProfileSource, profileKindOf } from './shared/lamp-profiles.ts'
 import { packageInfo } from './shared/package-info.ts'
@@ -45,6 +45,7 @@ Examples:
 interface RunFlags extends SftFlags {
   dryRun?: boolean
   threads?: number
+  memory?: number
 }
 
 /** `bump sft`. */
@@ -68,6 +69,11 @@ export function sftCommand(): Command {
     .option('--config <file>', 'YAML file with any part of the configuration')
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])
     .option('--runs <folder>', 'where run folders stand', 'runs')
+    .option(
+      '--memory <size>',
+      "memory that training may take, such as 3GB (default: most of the machine's)",
+      memorySize,
+    )
     .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
     .option('--resume', 'go on with the run of that name from its last checkpoint')
     .option('--dry-run', 'print the resolved configuration and stop')
@@ -92,7 +98,12 @@ async function runSft(flags: RunFlags): Promise<void> {
         const split = questionsOf(config)
         const profiles = await profilesOf(split, config, flags.threads, signal)
         const trainable = { type: 'lora' as const, ...config.lora, seed: seedFrom(config.seed, 'trainable') }
-        model = await openModel(config.backbone, { trainable, threads: flags.threads, onProgress: say })
+        model = await openModel(config.backbone, {
+          trainable,
+          threads: flags.threads,
+          memory: flags.memory,
+          onProgress: say,
+        })
         const examples = examplesOf(split, profiles, config, model, say)
         const parts = splitExamples(examples, config.validation.users, config.validation.seed)
         say(`${split.variant}: ${parts.train.length} examples to train on, ${parts.validation.length} for validation`)

@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { stringify } from 'yaml'
+import { memoryLine } from '../llm/onnx/open.ts'
 import { CancelledError } from '../util/errors.ts'
-import { positiveInteger } from './shared/flag-values.ts'
+import { memorySize, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { type Progress, trainProgress } from './shared/progress.ts'
@@ -50,20 +51,30 @@ export function trainCommand(): Command {
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])
     .option('--runs <folder>', 'where run folders stand', 'runs')
     .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
+    .option(
+      '--memory <size>',
+      "memory that training may take, such as 3GB (default: most of the machine's)",
+      memorySize,
+    )
     .option('--resume', 'go on with the run of that name from its last checkpoint')
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
-    .action((flags: TrainFlags & { dryRun?: boolean; threads?: number }) => runTrain(flags))
+    .action((flags: RunFlags) => runTrain(flags))
   return command
 }
+
+type RunFlags = TrainFlags & { dryRun?: boolean; threads?: number; memory?: number }
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }
 
-async function runTrain(flags: TrainFlags & { dryRun?: boolean; threads?: number }): Promise<void> {
+async function runTrain(flags: RunFlags): Promise<void> {
   const config = resolveTrainConfig(flags)
-  if (flags.dryRun) return void process.stdout.write(stringify(config))
+  if (flags.dryRun) {
+    const needed = memoryLine(config.model, { trainable: config.trainable, memory: flags.memory })
+    return void process.stdout.write(`# ${needed}\n${stringify(config)}`)
+  }
   const folder = join(flags.runs, config.name)
   let progress: Progress | undefined
   const say = (line: string): void => (progress ? progress.say(line) : void process.stderr.write(`${line}\n`))
@@ -77,6 +88,7 @@ async function runTrain(flags: TrainFlags & { dryRun?: boolean; threads?: number
           folder,
           resume: flags.resume,
           threads: flags.threads,
+          memory: flags.memory,
           signal,
           say,
           onOpened: () => {

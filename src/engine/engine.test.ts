@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { Engine, type EngineOptions } from './engine.ts'
+import { DEFAULT_ROWS, estimateMemory } from './memory.ts'
 import { useTemporaryCache } from './testing/core.ts'
 
 useTemporaryCache()
@@ -69,6 +70,21 @@ it('accumulates gradients over calls until the optimiser steps', async () => {
   await twice.forwardBackward(half, { type: 'cross_entropy' }, never)
   await twice.forwardBackward(half, { type: 'cross_entropy' }, never)
   expect(twice.optimStep(adam).gradNorm).toBeCloseTo(once.optimStep(adam).gradNorm, 6)
+})
+
+it('trains layer by layer to the same numbers where memory is short', async () => {
+  const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url))
+  const plenty = await Engine.open(nano, lora)
+  const [whole, pieces] = [false, true].map(
+    (lowMemory) => estimateMemory(plenty.config, { rows: DEFAULT_ROWS, rank: 4, lowMemory }).total,
+  )
+  const short = await Engine.open(nano, { ...lora, memory: (whole + pieces) / 2 })
+  const [a, b] = [await train(plenty, 5), await train(short, 5)]
+  b.forEach((loss, i) => {
+    expect(loss).toBeCloseTo(a[i], 4)
+  })
+  await plenty.close()
+  await short.close()
 })
 
 it('puts a saved adapter on a model opened for inference', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { BumpError } from '../util/errors.ts'
 import { sha256, writeFileAtomic } from '../util/files.ts'
 import { type ModelConfig, PROJECTIONS, type Projection, weightShapes } from './config.ts'
+import { DEFAULT_ROWS, planMemory } from './memory.ts'
 import type { AdamSettings } from './runtime/adamw.ts'
 import type { Cancelled, Core } from './runtime/core.ts'
 import { readFullWeights } from './runtime/full-weights.ts'
@@ -32,16 +33,16 @@ export interface EngineOptions {
   /** Rows of a training micro-batch (prompt and completions); more rows take more memory, not less time. */
   tokenBudget?: number
   /**
-   * Trains layer by layer and keeps no private copy of the weights for decoding: about two thirds of the speed, and far
-   * less memory. With adapters only; full fine-tuning always holds its weights, gradients and moments.
+   * Bytes that training may take; default: nine tenths of what the machine (or its container) has. Where the estimate is
+   * above, an adapter is trained layer by layer and decoding keeps no private copy of the weights: about two thirds of
+   * the speed, and far less memory.
    */
-  lowMemory?: boolean
+  memory?: number
   onProgress?: (line: string) => void
 }
 
 /** Rotary tables are made up to this length; longer contexts would only be slower here. */
 const MAX_POSITIONS = 8192
-const DEFAULT_TOKEN_BUDGET = 1024
 
 export class Engine {
   private readonly core: Core
@@ -52,6 +53,7 @@ export class Engine {
     private readonly where: string,
     private readonly store: WeightStore,
     options: EngineOptions,
+    lowMemory: boolean,
   ) {
     const { config } = store
     const sessions = new Sessions(
@@ -59,7 +61,7 @@ export class Engine {
       store,
       options.threads ?? availableParallelism(),
       Math.min(config.contextLength, MAX_POSITIONS),
-      !options.lowMemory,
+      !lowMemory,
     )
     this.core = {
       config,
@@ -67,17 +69,18 @@ export class Engine {
       weights: new ModelWeights(config, store, sessions, withDefaults(options.trainable)),
     }
     if (options.trainable) {
-      const layerWise = options.lowMemory && options.trainable.type === 'lora' ? new LayerWise(this.core) : undefined
-      this.trainer = new Trainer(this.core, options.tokenBudget ?? DEFAULT_TOKEN_BUDGET, layerWise)
+      const layerWise = lowMemory ? new LayerWise(this.core) : undefined
+      this.trainer = new Trainer(this.core, options.tokenBudget ?? DEFAULT_ROWS, layerWise)
     }
   }
 
   /**
    * Opens a Hugging Face folder or a .gguf file.
-   * @throws BumpError when files are missing or damaged, or the family is not supported.
+   * @throws BumpError when files are missing or damaged, the family is not supported, or training cannot fit the memory.
    */
   static async open(where: string, options: EngineOptions = {}): Promise<Engine> {
-    return new Engine(where, await openWeights(where, { onProgress: options.onProgress }), options)
+    const store = await openWeights(where, { onProgress: options.onProgress })
+    return new Engine(where, store, options, planMemory(where, store.config, options).lowMemory)
   }
 
   get info(): { digest: string; contextLength: number; parameters: number; trainableParameters: number } {

@@ -17,6 +17,13 @@ export function naturalNumber(text: string): number {
   return value
 }
 
+/** Bytes of a size such as 3GB, 1.5G or 800MB. */
+export function memorySize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([GM])i?B?$/i.exec(text.trim())
+  if (!match || Number(match[1]) === 0) throw new InvalidArgumentError('Expected a size such as 3GB or 800MB.')
+  return Number(match[1]) * (match[2].toUpperCase() === 'G' ? 1e9 : 1e6)
+}
+
 /** A temperature: 0 is greedy. */
 export function temperatureValue(text: string): number {
   const value = Number(text)

@@ -43,6 +43,8 @@ export function splitLine({ train, validation, test }: UserSplit): string {
 
 export type TrainRunOptions = Pick<TrainOptions, 'folder' | 'resume' | 'signal' | 'onEvent' | 'baseline'> & {
   threads?: number
+  /** Bytes that training may take; default: most of the machine's. */
+  memory?: number
   /** Lines about opening models. */
   say: Say
   /** Called when the models are open. */
@@ -51,7 +53,7 @@ export type TrainRunOptions = Pick<TrainOptions, 'folder' | 'resume' | 'signal' 
 
 /** Opens the models that the configuration names, trains, and closes them. Throws what train() throws. */
 export async function trainRun(config: TrainConfig, users: UserSplit, options: TrainRunOptions): Promise<TrainResult> {
-  const { threads, say, onOpened, ...rest } = options
+  const { threads, memory, say, onOpened, ...rest } = options
   const opened: LanguageModel[] = []
   const open = async (where: string, more: Parameters<typeof openModel>[1] = {}): Promise<LanguageModel> => {
     const model = await openModel(where, { threads, onProgress: say, ...more })
@@ -61,7 +63,7 @@ export async function trainRun(config: TrainConfig, users: UserSplit, options: T
   try {
     const seed = seedFrom(config.seed, 'trainable')
     const trainable = config.trainable.type === 'lora' ? { ...config.trainable, seed } : config.trainable
-    const model = await open(config.model, { trainable })
+    const model = await open(config.model, { trainable, memory })
     const judgeModel = config.judgeModel === undefined ? undefined : await open(config.judgeModel)
     const reward =
       config.reward.type === 'labels'

@@ -1,11 +1,25 @@
 // The embedded provider: the language-model contract on ONNX Runtime, in a worker thread of its own.
+import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
 import { resolveModel } from '../../engine/hub/resolve.ts'
+import { describeMemory, planMemory } from '../../engine/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
+import { configOf } from '../../engine/weights/open-weights.ts'
 import type { CallOptions, LanguageModel, SampleOptions } from '../contract.ts'
 import { EngineClient } from './client.ts'
 
 export type OpenModelOptions = EngineOptions
+
+/**
+ * What training the model will take, as a line, and whether that is layer by layer. A model that is not on this machine
+ * yet has no estimate. Throws BumpError where it is damaged or cannot fit the memory.
+ */
+export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'memory'>): string {
+  if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
+  const { lowMemory, estimate } = planMemory(where, configOf(where), options)
+  if (!estimate) return 'memory: opened for inference'
+  return `memory: about ${describeMemory(estimate)}${lowMemory ? ', training layer by layer' : ''}`
+}
 
 /** A language model on the embedded engine. */
 export interface OnnxModel extends LanguageModel {
