@@ -72,6 +72,16 @@ it('accumulates gradients over calls until the optimiser steps', async () => {
   expect(twice.optimStep(adam).gradNorm).toBeCloseTo(once.optimStep(adam).gradNorm, 6)
 })
 
+it('tells adapters apart that differ only in their scale', async () => {
+  const digests: string[] = []
+  for (const alpha of [8, 16]) {
+    const engine = await Engine.open(model, { trainable: { type: 'lora', rank: 4, alpha, seed: 3 }, threads: 1 })
+    digests.push(engine.policyDigest())
+    await engine.close()
+  }
+  expect(digests[0]).not.toBe(digests[1])
+})
+
 it('trains layer by layer to the same numbers where memory is short', async () => {
   const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url))
   const plenty = await Engine.open(nano, lora)

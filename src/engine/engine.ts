@@ -184,10 +184,12 @@ export class Engine {
     trainer.state = readOptimiser(folder, this.store.digest, this.core.weights.trained)
   }
 
-  /** SHA-256 of the policy's tensors: what generated profiles are keyed by. */
+  /** SHA-256 of the policy, its tensors and how an adapter is scaled: what generated profiles are keyed by. */
   policyDigest(): string {
-    const parts = [...this.core.weights.trained].map(([name, { data }]) => name + sha256(bytesOf(data)))
-    return sha256(this.store.digest + parts.join())
+    const { trained, adapter } = this.core.weights
+    const parts = [...trained].map(([name, { data }]) => name + sha256(bytesOf(data)))
+    const scaling = adapter ? JSON.stringify([adapter.rank, adapter.alpha, adapter.rsLora]) : ''
+    return sha256(this.store.digest + scaling + parts.join())
   }
 
   async close(): Promise<void> {
