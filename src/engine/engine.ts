@@ -34,8 +34,8 @@ export interface EngineOptions {
   tokenBudget?: number
   /**
    * Bytes that training may take; default: nine tenths of what the machine (or its container) has. Where the estimate is
-   * above, an adapter is trained layer by layer and decoding keeps no private copy of the weights: about two thirds of
-   * the speed, and far less memory.
+   * above, an adapter is trained layer by layer and decoding keeps no private copy of the weights: somewhat more
+   * than half the speed, and far less memory.
    */
   memory?: number
   onProgress?: (line: string) => void

@@ -1,5 +1,5 @@
 // How much memory a run with a model will take, from its shape alone: what the choice of training layer by layer rests on.
-// The factors are counted from the graphs and hold within a tenth of what was measured (docs/performance.md).
+// The factors are counted from the graphs; memory.test.ts holds them to what was measured.
 import { totalmem } from 'node:os'
 import { BumpError } from '../util/errors.ts'
 import { type ModelConfig, PROJECTIONS, projectionShape, weightShapes } from './config.ts'
