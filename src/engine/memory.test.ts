@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { estimateMemory, planMemory } from './memory.ts'
+import { DEFAULT_ROWS, estimateMemory, planMemory } from './memory.ts'
 import { TINY } from './testing/tiny.ts'
 
 const SMOLLM2 = {
@@ -16,21 +16,20 @@ const SMOLLM2 = {
 const lora = { type: 'lora', rank: 16 } as const
 
 describe('estimateMemory', () => {
-  // `npm run bench` prints what the process really took.
-  it('is what was measured for SmolLM2-135M, within a fifth', () => {
-    const { parts } = estimateMemory(SMOLLM2, { rows: 804, rank: 16, lowMemory: false })
-    const training = parts.process + parts.weights + parts['training state'] + parts.activations
-    expect(Math.abs(training / 2.5e9 - 1)).toBeLessThan(0.2)
-    const { total } = estimateMemory(SMOLLM2, { rows: 804, rank: 16, lowMemory: true })
-    // The mapped weights are counted whole; a training step alone touches less of them.
-    expect(total - 0.54e9).toBeLessThan(0.6e9)
+  // Peak of the proportional set size over bump train of SmolLM2-135M, two steps (docs/performance.md).
+  it.each([
+    [false, 3.888e9],
+    [true, 1.527e9],
+  ])('is what a run was measured to take, within a fifth (layer by layer: %s)', (lowMemory, measured) => {
+    const { total } = estimateMemory(SMOLLM2, { rows: DEFAULT_ROWS, rank: 16, lowMemory })
+    expect(Math.abs(total / measured - 1)).toBeLessThan(0.2)
   })
 
   it('grows with the micro-batch and the rank, and is smaller layer by layer', () => {
     fc.assert(
       fc.property(fc.integer({ min: 16, max: 4096 }), fc.integer({ min: 1, max: 256 }), (rows, rank) => {
         const total = (more: object) => estimateMemory(SMOLLM2, { rows, rank, lowMemory: false, ...more }).total
-        expect(total({ rows: rows + 64 })).toBeGreaterThan(total({}))
+        expect(total({ rows: rows + 64 })).toBeGreaterThanOrEqual(total({}))
         expect(total({ rank: rank + 1 })).toBeGreaterThan(total({}))
         expect(total({ lowMemory: true })).toBeLessThan(total({}))
       }),

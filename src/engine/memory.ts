@@ -7,6 +7,10 @@ import { HEAD_CHUNKS } from './model/loss-head.ts'
 
 /** Rows of a training micro-batch where nothing else is said. */
 export const DEFAULT_ROWS = 1024
+/** Rows of one forward run over prefixes: bounds the memory of activations, keys and values. */
+export const PREFIX_ROWS = 4096
+/** Rows of one run over suffixes: bounds the memory of logits (2048 rows in four chunks of 49152 floats: 100 MB). */
+export const SUFFIX_ROWS = 2048
 
 interface MemoryOptions {
   /** Rows of a training micro-batch. */
@@ -46,8 +50,14 @@ export function estimateMemory(c: ModelConfig, { rows, rank, lowMemory }: Memory
       ? weights
       : c.layers * rank * projections.reduce((sum, [inputs, outputs]) => sum + inputs + outputs, 0)
   // Three tensors of a chunk's logits live at a time.
-  const head = ((3 * rows) / HEAD_CHUNKS) * c.vocab
+  const head = (count: number) => ((3 * count) / HEAD_CHUNKS) * c.vocab
   const layer = rows * floatsPerRow(c)
+  const training = lowMemory
+    ? rows * c.hidden * c.layers + 2 * layer + head(rows) + linear / c.layers
+    : c.layers * layer + head(rows)
+  // Keys and values leave the runtime as copies.
+  const prefixes = 2 * PREFIX_ROWS * c.layers * 2 * c.kvHeads * c.headDim
+  const scoring = prefixes + SUFFIX_ROWS * floatsPerRow(c) + head(SUFFIX_ROWS)
   const parts = {
     process: PROCESS,
     weights: FLOAT * weights,
@@ -55,9 +65,7 @@ export function estimateMemory(c: ModelConfig, { rows, rank, lowMemory }: Memory
     decoding: lowMemory ? 0 : 2 * FLOAT * linear,
     // The tensors themselves, gradients of a micro-batch and their sum, two moments.
     'training state': 5 * FLOAT * trained,
-    activations: lowMemory
-      ? FLOAT * (rows * c.hidden * c.layers + 2 * layer + head + linear / c.layers)
-      : FLOAT * (c.layers * layer + head),
+    activations: FLOAT * Math.max(training, scoring),
   }
   return { total: Object.values(parts).reduce((a, b) => a + b, 0), parts }
 }

@@ -9,9 +9,6 @@ import { type Feeds, floats, longs } from './tensors.ts'
 
 export const MASKED = -1e9
 
-/** Rows of one forward run over prefixes: bounds the memory of activations. */
-export const PREFIX_ROWS = 4096
-
 /** Asks between runs whether the caller has cancelled. */
 export type Cancelled = () => boolean
 

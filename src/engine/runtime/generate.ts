@@ -2,16 +2,8 @@
 // prefix with a private cache. Finished sequences leave the batch when enough have finished; caches grow by buckets.
 import { BumpError } from '../../util/errors.ts'
 import { uniform } from '../../util/random.ts'
-import {
-  type Cancelled,
-  type Core,
-  computePrefixes,
-  MASKED,
-  PREFIX_ROWS,
-  type Prefixes,
-  run,
-  throwIfCancelled,
-} from './core.ts'
+import { PREFIX_ROWS } from '../memory.ts'
+import { type Cancelled, type Core, computePrefixes, MASKED, type Prefixes, run, throwIfCancelled } from './core.ts'
 import type { WeightSetName } from './model-weights.ts'
 import { drawToken, type Restrictions } from './restricted-sampling.ts'
 import { type Feeds, f32, floats, longs } from './tensors.ts'

@@ -1,20 +1,10 @@
 // Scoring: log probabilities of continuations after a shared prefix, and logits of a few labels. What is shared is
 // computed once: prefixes are run first, then all suffixes on them in rectangles of similar shape.
+import { PREFIX_ROWS, SUFFIX_ROWS } from '../memory.ts'
 import { HEAD_CHUNKS } from '../model/loss-head.ts'
-import {
-  type Cancelled,
-  type Core,
-  computePrefixes,
-  PREFIX_ROWS,
-  type Prefixes,
-  run,
-  throwIfCancelled,
-} from './core.ts'
+import { type Cancelled, type Core, computePrefixes, type Prefixes, run, throwIfCancelled } from './core.ts'
 import type { WeightSetName } from './model-weights.ts'
 import { f32, floats, longs } from './tensors.ts'
-
-/** Rows of one run over suffixes: bounds the memory of logits (2048 rows in four chunks of 49152 floats: 100 MB). */
-const SUFFIX_ROWS = 2048
 
 export interface ScoreJob {
   /** At least one token: its last one predicts the first of every continuation. */
