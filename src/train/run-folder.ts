@@ -20,7 +20,7 @@ import { takeLock } from './lock.ts'
 const USERS = 'users.json'
 /** Logs that grow with the run; a checkpoint knows how long each of them was. */
 const LOGS = { grpo: ['metrics.jsonl', 'rollouts.jsonl'], sft: ['metrics.jsonl'] } as const
-type LogName = (typeof LOGS)[keyof typeof LOGS][number]
+export type LogName = (typeof LOGS)[keyof typeof LOGS][number]
 
 const loopStateSchema = z.object({
   /** Complete training steps. */

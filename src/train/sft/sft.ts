@@ -1,11 +1,11 @@
 // The SFT loop: adapts a task backbone to examples, validates on held-out users, keeps the best checkpoint and writes it
 // as an adapter (METHOD.md §9). It knows the contract of a language model only, and writes the run folder that the GRPO
 // loop writes, with the metric names of TRL's SFTTrainer.
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LanguageModel } from '../../llm/contract.ts'
-import { BumpError, CancelledError } from '../../util/errors.ts'
-import { checkpointPath, type LoopState, RunFolder, type RunHeader } from '../run-folder.ts'
+import { BumpError } from '../../util/errors.ts'
+import { checkpointPath, RunFolder, type RunHeader } from '../run-folder.ts'
+import { type RunEvent, RunLoop, type RunOptions, type RunResult, rounded, type StepOutcome } from '../run-loop.ts'
 import type { Schedule } from '../schedule.ts'
 import { peakMemoryBytes } from '../summary.ts'
 import { batchesPerEpoch, epochBatches } from './batches.ts'
@@ -13,18 +13,14 @@ import type { SftConfig } from './config.ts'
 import { examplesDigest, type SftExample, type SftSplit, splitExamples } from './examples.ts'
 import { evaluateLoss, scheduleOf, updateOn } from './update.ts'
 
-/** What the loop tells while it runs. */
-export type SftEvent =
-  | { type: 'phase'; phase: 'train' | 'validation'; step: number }
-  | { type: 'step'; step: number; metrics: Record<string, number> }
-  | { type: 'validation'; step: number; metrics: Record<string, number>; best: boolean }
-  | { type: 'note'; text: string }
+type Phase = 'train' | 'validation'
 
-export interface SftOptions {
+export type SftEvent = RunEvent<Phase>
+
+/** `model`: the backbone, opened as trainable. */
+export interface SftOptions extends RunOptions<Phase> {
   /** What config.json records; keys beyond SftConfig say where the examples come from. */
   config: SftConfig
-  /** The backbone, opened as trainable. */
-  model: LanguageModel
   /** Split by user into those to train on and those to validate on. */
   examples: readonly SftExample[]
   /** What the examples are, for summary.json: task, condition. */
@@ -33,11 +29,6 @@ export interface SftOptions {
   folder: string
   /** Name and version of the program, for config.json. */
   package: RunHeader['package']
-  /** Goes on with the run in `folder`. */
-  resume?: boolean
-  /** Ends the run at a clean checkpoint. */
-  signal?: AbortSignal
-  onEvent?: (event: SftEvent) => void
 }
 
 /** summary.json of an SFT run, with what the examples are. */
@@ -59,8 +50,7 @@ export interface SftSummary extends Record<string, unknown> {
   data: RunHeader['data']
 }
 
-/** `summary` is there unless the signal ended the run. */
-export type SftResult = { status: 'finished'; summary: SftSummary } | { status: 'interrupted'; step: number }
+export type SftResult = RunResult<SftSummary>
 
 /** Steps of a run on this many training examples. */
 export function stepsOf({ batch, optim }: SftConfig, trainExamples: number): number {
@@ -79,91 +69,42 @@ export async function sft(options: SftOptions): Promise<SftResult> {
   const folder = RunFolder.open(options.folder, header, options.resume ?? false)
   try {
     folder.writeUsers({ train: usersOf(split.train), validation: usersOf(split.validation), test: [] })
-    return await new Loop(options, split, header, folder).run()
+    return await new SftLoop(options, split, header, folder).train()
   } finally {
     folder.close()
   }
 }
 
-class Loop {
-  private readonly steps: number
+class SftLoop extends RunLoop<Phase, SftSummary> {
   private readonly schedule: Schedule
   private epoch: { number: number; batches: SftExample[][] } | undefined
-  private state: LoopState = {
-    step: 0,
-    validatedAt: -1,
-    best: null,
-    worse: 0,
-    tokens: 0,
-    seconds: { train: 0, validation: 0 },
-    bytes: { 'metrics.jsonl': 0 },
-  }
+  protected readonly validates: boolean
 
   constructor(
     private readonly options: SftOptions,
     private readonly split: SftSplit,
     private readonly header: RunHeader,
-    private readonly folder: RunFolder,
+    folder: RunFolder,
   ) {
-    this.steps = stepsOf(options.config, split.train.length)
-    this.schedule = scheduleOf(options.config, this.steps)
+    const { config } = options
+    const steps = stepsOf(config, split.train.length)
+    super(options, folder, { ...config, steps }, ['train', 'validation'])
+    this.schedule = scheduleOf(config, steps)
+    this.validates = split.validation.length > 0
   }
 
-  async run(): Promise<SftResult> {
-    const { model, resume, signal } = this.options
-    const finished = join(this.folder.path, 'summary.json')
-    if (resume && existsSync(finished)) {
-      this.note('this run is finished; its summary stands')
-      return { status: 'finished', summary: JSON.parse(readFileSync(finished, 'utf8')) as SftSummary }
-    }
-    const restored = this.folder.restore()
-    if (restored) {
-      this.state = restored
-      await model.loadState(checkpointPath(this.folder.path, restored.step))
-      this.note(`resumed after step ${restored.step}`)
-    }
-    try {
-      await this.train()
-      return { status: 'finished', summary: await this.finish() }
-    } catch (error) {
-      if (!(error instanceof CancelledError && signal?.aborted)) throw error
-      // The policy and the state are those of the last complete step: nothing of the cancelled work was kept.
-      await this.checkpoint()
-      return { status: 'interrupted', step: this.state.step }
-    }
-  }
-
-  private async train(): Promise<void> {
-    const { config, signal } = this.options
-    const { validation, checkpoint } = config
-    const validates = this.split.validation.length > 0
-    for (;;) {
-      const { step } = this.state
-      const last = step === this.steps
-      const due = validates && (step % validation.every === 0 || last) && this.state.validatedAt !== step
-      if (due) await this.validate()
-      if (due || step % checkpoint.every === 0 || last) await this.checkpoint()
-      if (last || (validation.patience > 0 && this.state.worse >= validation.patience)) return
-      if (signal?.aborted) throw new CancelledError()
-      await this.step()
-    }
-  }
-
-  /** One step: the state and the log change only when all of it is done. */
-  private async step(): Promise<void> {
+  protected async step(): Promise<StepOutcome<Phase>> {
     const { config, model, signal } = this.options
-    const { step, tokens } = this.state
+    const { step } = this.state
     const started = performance.now()
-    this.options.onEvent?.({ type: 'phase', phase: 'train', step: step + 1 })
+    this.tell({ type: 'phase', phase: 'train', step: step + 1 })
     const batch = this.batch(step)
     const update = await updateOn(model, batch, config, this.schedule, step, signal)
-    const seconds = (performance.now() - started) / 1000
-    const seen = batch.reduce((sum, { prompt, target }) => sum + prompt.length + target.length, tokens)
-    this.state = { ...this.state, step: step + 1, tokens: seen }
-    this.spend('train', seconds)
-    const metrics = { ...update, num_tokens: seen, epoch: this.epochs(step + 1), step_time: rounded(seconds) }
-    this.folder.append('metrics.jsonl', [{ step: step + 1, ...metrics }])
-    this.options.onEvent?.({ type: 'step', step: step + 1, metrics })
+    return {
+      metrics: { ...update, epoch: this.epochs(step + 1) },
+      tokens: batch.reduce((sum, { prompt, target }) => sum + prompt.length + target.length, 0),
+      seconds: { train: (performance.now() - started) / 1000 },
+    }
   }
 
   private batch(step: number): SftExample[] {
@@ -179,37 +120,15 @@ class Loop {
     return rounded(steps / batchesPerEpoch(this.split.train.length, this.options.config.batch.examples))
   }
 
-  private async validate(): Promise<void> {
-    const { model, signal } = this.options
-    const { step, best, worse } = this.state
-    this.options.onEvent?.({ type: 'phase', phase: 'validation', step })
-    const started = performance.now()
-    const loss = await evaluateLoss(model, this.split.validation, signal)
-    const seconds = (performance.now() - started) / 1000
-    // A run folder's score is higher where better.
-    const better = best === null || -loss > best.score
-    this.state = {
-      ...this.state,
-      validatedAt: step,
-      best: better ? { step, score: -loss } : best,
-      worse: better ? 0 : worse + 1,
-    }
-    this.spend('validation', seconds)
-    const metrics = { eval_loss: loss, epoch: this.epochs(step) }
-    this.folder.append('metrics.jsonl', [{ step, ...metrics, 'time/validation': rounded(seconds) }])
-    this.options.onEvent?.({ type: 'validation', step, metrics, best: better })
-  }
-
-  private async checkpoint(): Promise<void> {
-    this.state = { ...this.state, bytes: this.folder.bytes() }
-    await this.folder.checkpoint(this.state, (path) => this.options.model.saveState(path))
+  protected async validate(): Promise<{ score: number; metrics: Record<string, number> }> {
+    const loss = await evaluateLoss(this.options.model, this.split.validation, this.options.signal)
+    return { score: -loss, metrics: { eval_loss: loss, epoch: this.epochs(this.state.step) } }
   }
 
   /** The best checkpoint's policy becomes the adapter. */
-  private async finish(): Promise<SftSummary> {
+  protected async finish(bestStep: number): Promise<SftSummary> {
     const { config, model, about } = this.options
-    const { step, best, seconds } = this.state
-    const bestStep = best?.step ?? step
+    const { step, best } = this.state
     await model.loadState(checkpointPath(this.folder.path, bestStep))
     await this.folder.writeFolder('adapter', (path) => model.savePolicy(path))
     const { train, validation } = this.split
@@ -222,7 +141,7 @@ class Loop {
       examples: { train: train.length, validation: validation.length },
       users: { train: usersOf(train).length, validation: usersOf(validation).length },
       seed: config.seed,
-      seconds: Object.fromEntries(Object.entries(seconds).map(([phase, value]) => [phase, rounded(value)])),
+      seconds: this.spentSeconds(),
       peakMemoryBytes: peakMemoryBytes(),
       model: this.header.model,
       data: this.header.data,
@@ -235,15 +154,6 @@ class Loop {
   private firstLoss(): number {
     const [line] = readFileSync(join(this.folder.path, 'metrics.jsonl'), 'utf8').split('\n', 1)
     return (JSON.parse(line) as { eval_loss: number }).eval_loss
-  }
-
-  private spend(phase: 'train' | 'validation', seconds: number): void {
-    const spent = this.state.seconds
-    this.state = { ...this.state, seconds: { ...spent, [phase]: spent[phase] + seconds } }
-  }
-
-  private note(text: string): void {
-    this.options.onEvent?.({ type: 'note', text })
   }
 }
 
@@ -272,8 +182,4 @@ function runHeader({ config, model, package: program }: SftOptions, split: SftSp
 
 function usersOf(examples: readonly SftExample[]): string[] {
   return [...new Set(examples.map(({ user }) => user))]
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 1000) / 1000
 }
