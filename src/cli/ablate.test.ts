@@ -2,13 +2,13 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
 import { main } from './main.ts'
+import { capturedOutput } from './testing/captured.ts'
 
+const captured = capturedOutput()
 let folder: string
-let output = ''
-let errors = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-ablate-'))
   vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
@@ -17,19 +17,6 @@ afterAll(() => {
   vi.unstubAllEnvs()
   rmSync(folder, { recursive: true, force: true })
 })
-beforeEach(() => {
-  output = ''
-  errors = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    output += text
-    return true
-  })
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    errors += text
-    return true
-  })
-})
-afterEach(() => vi.restoreAllMocks())
 
 const SETTINGS = [
   ...[
@@ -50,11 +37,11 @@ const json = (...parts: string[]) => JSON.parse(readFileSync(join(folder, ...par
 
 describe('bump ablate', { timeout: 90_000 }, () => {
   it('trains what is missing, keeps what is there, and compares all on the same users', async () => {
-    expect(await ablate('--variants', 'both'), errors).toBe(0)
+    expect(await ablate('--variants', 'both'), captured.stderr).toBe(0)
     const kept = statSync(join(folder, 'abl-both-s1', 'summary.json')).mtimeMs
-    errors = ''
-    expect(await ablate('--variants', 'forward,both', '--seeds', '1,2'), errors).toBe(0)
-    expect(errors).toContain('1/4 abl-both-s1: finished before')
+    captured.stderr = ''
+    expect(await ablate('--variants', 'forward,both', '--seeds', '1,2'), captured.stderr).toBe(0)
+    expect(captured.stderr).toContain('1/4 abl-both-s1: finished before')
     expect(statSync(join(folder, 'abl-both-s1', 'summary.json')).mtimeMs).toBe(kept)
     const result = evaluationResultSchema.parse(json('abl', 'result.json'))
     expect(result.kind).toBe('ablation')
@@ -70,11 +57,11 @@ describe('bump ablate', { timeout: 90_000 }, () => {
     const zeroShot = ['abl-both-s1', 'abl-forward-s2'].map((run) => json(run, 'summary.json').before)
     expect(zeroShot[1]).toEqual(zeroShot[0])
     expect(table.rows[0].values.forward).toEqual(zeroShot[0].forward)
-    expect(output).toMatch(/forward only − both directions/)
+    expect(captured.stdout).toMatch(/forward only − both directions/)
 
-    errors = ''
+    captured.stderr = ''
     expect(await ablate('--variants', 'both', '--set', 'optim.learningRate=1e-4')).toBe(2)
-    expect(errors).toMatch(
+    expect(captured.stderr).toMatch(
       /abl-both-s1 was started with other settings[\s\S]*optim\.learningRate: 0\.001 then, 0\.0001 now/,
     )
   })
@@ -87,6 +74,6 @@ describe('bump ablate', { timeout: 90_000 }, () => {
     [['--set', 'optim.lr=1'], /unknown key optim\.lr/],
   ])('refuses %j', async (flags, message) => {
     expect(await ablate(...flags)).toBe(2)
-    expect(errors).toMatch(message)
+    expect(captured.stderr).toMatch(message)
   })
 })

@@ -3,30 +3,18 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
 import { main } from './main.ts'
+import { capturedOutput } from './testing/captured.ts'
 
+const captured = capturedOutput()
 const NANO = fileURLToPath(new URL('../../assets/nano', import.meta.url))
 let folder: string
-let output = ''
-let errors = ''
-const quiet = (): void => {
-  output = ''
-  errors = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    output += text
-    return true
-  })
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    errors += text
-    return true
-  })
-}
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bump-evaluate-lamp-'))
   vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
-  quiet()
+  captured.start()
   writeSet(at('ratings'), 3, 'train')
   writeSet(at('ratings'), 3, 'dev')
   writeSet(at('papers'), 5, 'dev')
@@ -38,8 +26,6 @@ afterAll(() => {
   vi.unstubAllEnvs()
   rmSync(folder, { recursive: true, force: true })
 })
-beforeEach(quiet)
-afterEach(() => vi.restoreAllMocks())
 
 const at = (...parts: string[]) => join(folder, ...parts)
 const json = (...parts: string[]) => JSON.parse(readFileSync(at(...parts), 'utf8'))
@@ -81,13 +67,16 @@ async function trainGenerator(): Promise<void> {
   const users = ['split.validation=2', 'split.test=2', 'trainable.rank=2']
   const sets = [...small, ...users].flatMap((setting) => ['--set', setting])
   const source = ['--logs', at('log.jsonl'), '--text', 'title', '--model', NANO, '--threads', '1']
-  expect(await main(['train', ...source, '--runs', folder, '--name', 'gen', '--steps', '1', ...sets]), errors).toBe(0)
+  expect(
+    await main(['train', ...source, '--runs', folder, '--name', 'gen', '--steps', '1', ...sets]),
+    captured.stderr,
+  ).toBe(0)
 }
 
 async function trainAdapter(): Promise<void> {
   const source = ['--task', '3', '--data', at('ratings'), '--backbone', NANO, '--threads', '1', '--runs', folder]
   const few = ['--steps', '1', '--set', 'validation.users=1']
-  expect(await main(['sft', ...source, '--condition', 'none', '--name', 'adapter', ...few]), errors).toBe(0)
+  expect(await main(['sft', ...source, '--condition', 'none', '--name', 'adapter', ...few]), captured.stderr).toBe(0)
 }
 
 function lamp(task: 3 | 5, out: string, ...flags: string[]): Promise<number> {
@@ -98,7 +87,7 @@ function lamp(task: 3 | 5, out: string, ...flags: string[]): Promise<number> {
 
 describe('bump evaluate lamp', () => {
   it('compares all conditions and a row after SFT on ratings', async () => {
-    expect(await lamp(3, 'all', '--run', at('gen'), '--sft', `none=${at('adapter')}`), errors).toBe(0)
+    expect(await lamp(3, 'all', '--run', at('gen'), '--sft', `none=${at('adapter')}`), captured.stderr).toBe(0)
     const result = evaluationResultSchema.parse(json('all', 'result.json'))
     expect(result).toMatchObject({
       kind: 'lamp',
@@ -112,10 +101,10 @@ describe('bump evaluate lamp', () => {
     expect(table.rows.map(({ condition }) => condition)).toEqual(keys)
     for (const key of keys) expect(json('all', 'predictions', `${key}.json`).golds).toHaveLength(10)
     expect(table.differences.map(({ a, b }) => `${a} - ${b}`)).toContain('bump - zero-shot')
-    expect(output).toMatch(/LaMP-3: product ratings\n +n +MAE \(lower is better\) +RMSE/)
-    expect(output).toMatch(/BUMP profile − zero-shot profile +[+-]0\.\d{3} \[/)
-    expect(output).toContain('not comparable with published LaMP scores')
-    expect(output).toContain('Unparsable answers: none.')
+    expect(captured.stdout).toMatch(/LaMP-3: product ratings\n +n +MAE \(lower is better\) +RMSE/)
+    expect(captured.stdout).toMatch(/BUMP profile − zero-shot profile +[+-]0\.\d{3} \[/)
+    expect(captured.stdout).toContain('not comparable with published LaMP scores')
+    expect(captured.stdout).toContain('Unparsable answers: none.')
     expect(result.settings.rows).toMatchObject({ 'none+sft': { adapter: at('adapter') } })
     const { rows } = result.settings as { rows: Record<string, { model: string }> }
     expect(rows.none.model).toBe(rows.bump.model)
@@ -125,11 +114,11 @@ describe('bump evaluate lamp', () => {
 
   it('decodes titles greedily, goes on where it stopped and asks nothing twice', async () => {
     const flags = ['--run', at('gen'), '--conditions', 'none,bump', '--questions', '5', '--text', 'title']
-    expect(await lamp(5, 'titles', ...flags), errors).toBe(0)
+    expect(await lamp(5, 'titles', ...flags), captured.stderr).toBe(0)
     const [table] = json('titles', 'result.json').tables
     expect(table.rows[0]).toMatchObject({ n: 6, label: 'no personalisation' })
     expect(table.notes.join('\n')).toMatch(/decoded greedily[\s\S]*6 of the 10 questions/)
-    expect(errors).toContain('bump profiles: 3/3')
+    expect(captured.stderr).toContain('bump profiles: 3/3')
     const answers = readFileSync(at('titles', 'answers.jsonl'), 'utf8')
     expect(answers.trim().split('\n')).toHaveLength(12)
     const written = statSync(at('titles', 'answers.jsonl')).mtimeMs
@@ -147,28 +136,33 @@ describe('bump evaluate lamp', () => {
   it('ends by Ctrl-C with what it has, and goes on', async () => {
     const flags = ['--conditions', 'none,recent']
     vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-      errors += text
+      captured.stderr += text
       if (String(text).startsWith('answers: 16/20')) process.emit('SIGINT')
       return true
     })
     expect(await lamp(5, 'cut', ...flags)).toBe(130)
-    expect(errors).toMatch(/stopping; what is answered so far is kept, the same command goes on[\s\S]*cancelled/)
+    expect(captured.stderr).toMatch(
+      /stopping; what is answered so far is kept, the same command goes on[\s\S]*cancelled/,
+    )
     expect(existsSync(at('cut', 'result.json'))).toBe(false)
     const kept = readFileSync(at('cut', 'answers.jsonl'), 'utf8')
     expect(kept.trim().split('\n')).toHaveLength(16)
-    quiet()
-    expect(await lamp(5, 'cut', ...flags), errors).toBe(0)
-    expect(errors).toContain('answers: 16/20\nanswers: 20/20')
+    captured.start()
+    expect(await lamp(5, 'cut', ...flags), captured.stderr).toBe(0)
+    expect(captured.stderr).toContain('answers: 16/20\nanswers: 20/20')
     expect(readFileSync(at('cut', 'answers.jsonl'), 'utf8').startsWith(kept)).toBe(true)
   })
 
   it('takes profiles of a file, and says what is not known of them', async () => {
     const users = [0, 1, 2, 3, 4].map((u) => JSON.stringify({ user: `dev-u${u}`, profile: `likes ${u}` }))
     writeFileSync(at('profiles.jsonl'), users.join('\n'))
-    expect(await lamp(3, 'file', '--profiles', at('profiles.jsonl'), '--conditions', 'bump,none'), errors).toBe(0)
-    expect(output).toMatch(/BUMP profiles are those of .*profiles\.jsonl: whether .* is not known/)
+    expect(
+      await lamp(3, 'file', '--profiles', at('profiles.jsonl'), '--conditions', 'bump,none'),
+      captured.stderr,
+    ).toBe(0)
+    expect(captured.stdout).toMatch(/BUMP profiles are those of .*profiles\.jsonl: whether .* is not known/)
     expect(json('file', 'result.json').settings.profiles.bump.digest).toMatch(/^[0-9a-f]{64}$/)
-    expect(output).not.toContain('may hold answers')
+    expect(captured.stdout).not.toContain('may hold answers')
 
     // What only a later question lists may be the answer of an earlier one, and a file may know it.
     writeSet(at('growing'), 3, 'dev')
@@ -185,22 +179,22 @@ describe('bump evaluate lamp', () => {
       '--questions',
       '9',
     ]
-    expect(await lamp(3, 'growing-file', ...flags), errors).toBe(0)
-    expect(output).toMatch(/1 users have questions with further records .* may hold answers/)
+    expect(await lamp(3, 'growing-file', ...flags), captured.stderr).toBe(0)
+    expect(captured.stdout).toMatch(/1 users have questions with further records .* may hold answers/)
   })
 
   it('writes predictions where the golds are withheld', async () => {
     mkdirSync(at('withheld'))
     writeFileSync(at('withheld', 'test_questions.json'), readFileSync(at('papers', 'dev_questions.json')))
     const flags = ['--data', at('withheld'), '--split', 'test', '--conditions', 'none', '--questions', '2']
-    expect(await lamp(5, 'test', ...flags), errors).toBe(0)
-    expect(output).toContain('golds of this split are withheld')
+    expect(await lamp(5, 'test', ...flags), captured.stderr).toBe(0)
+    expect(captured.stdout).toContain('golds of this split are withheld')
     expect(json('test', 'predictions', 'none.json')).toMatchObject({ task: 'LaMP_5', golds: [{}, {}] })
   })
 
   it('notes what an adapter was trained for otherwise', async () => {
     expect(await lamp(5, 'other', '--conditions', 'none', '--sft', `bm25=${at('adapter')}`, '--questions', '2')).toBe(0)
-    expect(output).toMatch(/bm25 after SFT: .*adapter was trained on task 3, under the condition none\./)
+    expect(captured.stdout).toMatch(/bm25 after SFT: .*adapter was trained on task 3, under the condition none\./)
   })
 })
 
@@ -210,10 +204,10 @@ describe('a user of the training', () => {
     writeFileSync(at('gen', 'users.json'), JSON.stringify({ ...users, train: [...users.train, 'dev-u2'] }))
     const flags = ['--run', at('gen'), '--conditions', 'none,bump']
     expect(await lamp(3, 'seen', ...flags)).toBe(1)
-    expect(errors).toMatch(/1 of the users to evaluate were in the training of .*gen: dev-u2\. .*--seen-users/)
+    expect(captured.stderr).toMatch(/1 of the users to evaluate were in the training of .*gen: dev-u2\. .*--seen-users/)
     expect(existsSync(at('seen'))).toBe(false)
-    expect(await lamp(3, 'seen', ...flags, '--seen-users'), errors).toBe(0)
-    expect(output).toContain('Seen users: 1 of these users were in the training of')
+    expect(await lamp(3, 'seen', ...flags, '--seen-users'), captured.stderr).toBe(0)
+    expect(captured.stdout).toContain('Seen users: 1 of these users were in the training of')
     writeFileSync(at('gen', 'users.json'), JSON.stringify(users))
   })
 })
@@ -243,20 +237,20 @@ describe('mistakes', () => {
     ['a run that is none', ['--run', 'nowhere'], 1, /nowhere is no run folder/],
   ])('%s', async (_, flags, code, message) => {
     expect(await lamp(3, 'wrong', ...flags)).toBe(code)
-    expect(errors).toMatch(message)
-    expect(errors).not.toMatch(/^ +at /m)
+    expect(captured.stderr).toMatch(message)
+    expect(captured.stderr).not.toMatch(/^ +at /m)
   })
 
   it('profiles from another dataset', async () => {
     writeFileSync(at('strangers.jsonl'), '{"user":"dev-u1","profile":"x"}\n{"user":"someone","profile":"y"}\n')
     expect(await lamp(3, 'wrong', '--profiles', at('strangers.jsonl'), '--conditions', 'bump')).toBe(1)
-    expect(errors).toMatch(/no profile for 4 of the 5 users of .*dev-u0, dev-u2, dev-u3, dev-u4/)
+    expect(captured.stderr).toMatch(/no profile for 4 of the 5 users of .*dev-u0, dev-u2, dev-u3, dev-u4/)
   })
 
   it('a folder without an adapter, before anything is answered', async () => {
     const flags = ['--conditions', 'none', '--sft', `none=${at('ratings')}`]
     expect(await lamp(3, 'no-adapter', ...flags)).toBe(1)
-    expect(errors).toMatch(/ratings is neither a run folder of bump sft .* nor a PEFT adapter/)
+    expect(captured.stderr).toMatch(/ratings is neither a run folder of bump sft .* nor a PEFT adapter/)
     expect(existsSync(at('no-adapter'))).toBe(false)
   })
 
@@ -264,6 +258,6 @@ describe('mistakes', () => {
     mkdirSync(at('page'))
     writeFileSync(at('page', 'dev_questions.json'), '<!DOCTYPE html><html><body>Not found</body></html>')
     expect(await lamp(3, 'wrong', '--data', at('page'), '--conditions', 'none')).toBe(1)
-    expect(errors).toMatch(/dev_questions\.json.*HTML/)
+    expect(captured.stderr).toMatch(/dev_questions\.json.*HTML/)
   })
 })

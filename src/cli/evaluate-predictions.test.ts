@@ -1,10 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, expect, it, vi } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
 import { main } from './main.ts'
+import { capturedOutput } from './testing/captured.ts'
 
+const captured = capturedOutput()
 const folder = mkdtempSync(join(tmpdir(), 'bump-predictions-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const at = (name: string) => join(folder, name)
@@ -26,27 +28,12 @@ write('dev_outputs.json', answers(golds))
 write('good.json', answers(['5', '2', '3']))
 write('bad.json', answers(['1', 'five', '']))
 
-let output = ''
-let errors = ''
 const run = (...files: string[]) =>
   main(['evaluate', 'predictions', '--task', '3', '--data', folder, '--out', at('out'), ...files.map(at)])
 
-beforeEach(() => {
-  output = ''
-  errors = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    output += text
-    return true
-  })
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    errors += text
-    return true
-  })
-})
-
 it('scores each file, and compares the later ones with the first', async () => {
   expect(await run('good.json', 'bad.json')).toBe(0)
-  expect(output).toContain('good')
+  expect(captured.stdout).toContain('good')
   const { tables } = evaluationResultSchema.parse(JSON.parse(readFileSync(at('out/result.json'), 'utf8')))
   const [good, bad] = tables[0].rows.map(({ values }) => values.mae.mean)
   expect(good).toBeCloseTo(1 / 3, 12)
@@ -64,7 +51,7 @@ it.each([
 ])('refuses %s', async (name, content, message) => {
   write(name, content)
   expect(await run(name)).toBe(1)
-  expect(errors).toContain(name)
-  expect(errors).toMatch(message)
-  expect(errors).not.toMatch(/\n\s+at /)
+  expect(captured.stderr).toContain(name)
+  expect(captured.stderr).toMatch(message)
+  expect(captured.stderr).not.toMatch(/\n\s+at /)
 })

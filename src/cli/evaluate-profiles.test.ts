@@ -6,33 +6,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
 import { BumpError } from '../util/errors.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
+import { capturedOutput } from './testing/captured.ts'
 import { trainCommand } from './train.ts'
 
+const captured = capturedOutput()
 const asset = (...parts: string[]): string => fileURLToPath(new URL(`../../assets/${parts.join('/')}`, import.meta.url))
 const NANO = asset('nano')
 const LOG = asset('example', 'log.jsonl')
 
 let folder: string
 let run: string
-let output = ''
-let errors = ''
-
-function silenced(): void {
-  output = ''
-  errors = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    output += text
-    return true
-  })
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    errors += text
-    return true
-  })
-}
 
 /** The command as the command line runs it. */
 async function bump(...argv: string[]): Promise<void> {
@@ -54,7 +41,7 @@ const userLines = (out: string) =>
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bump-evaluate-'))
   run = join(folder, 'example')
-  silenced()
+  captured.start()
   const small = ['trainable.type=full', 'rollout.users=2', 'rollout.groupSize=2', 'rollout.maxTokens=12']
   const less = ['split.validation=2', 'split.test=14', 'test.users=2', 'validation.users=2', 'prompt.historyTokens=48']
   const settings = [...small, ...less, 'optim.steps=1', 'reward.negatives=1', 'checkpoint.every=1']
@@ -63,8 +50,6 @@ beforeAll(async () => {
   vi.restoreAllMocks()
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-beforeEach(silenced)
-afterEach(() => vi.restoreAllMocks())
 
 describe('bump evaluate profiles', () => {
   it('compares all conditions on the test users of a run, and asks nothing twice', async () => {
@@ -96,14 +81,14 @@ describe('bump evaluate profiles', () => {
         users.find(({ user }) => user === conditions.mismatched.of).conditions.run.profile,
       )
     }
-    expect(output).toContain('K = 8')
-    expect(errors).toMatch(/14 users: \d+ pairs .* to judge\n/)
+    expect(captured.stdout).toContain('K = 8')
+    expect(captured.stderr).toMatch(/14 users: \d+ pairs .* to judge\n/)
 
     const scores = readFileSync(join(out, 'scores.jsonl'), 'utf8')
     await evaluate('--run', run, '--checkpoint', 'step-1', '--checkpoint', 'step-0', '--pool-sizes', '4,8')
     expect(result(out).tables).toEqual(first.tables)
     expect(readFileSync(join(out, 'scores.jsonl'), 'utf8')).toBe(scores)
-    expect(errors).toMatch(/(\d+) pairs of a profile and an interaction to judge, \1 of them judged before/)
+    expect(captured.stderr).toMatch(/(\d+) pairs of a profile and an interaction to judge, \1 of them judged before/)
   })
 
   it('compares files, servers and untrained models under another scorer', async () => {
@@ -159,10 +144,10 @@ describe('bump evaluate profiles', () => {
     expect(process.listenerCount('SIGINT')).toBe(listeners)
     expect(existsSync(join(out, 'result.json'))).toBe(false)
     const kept = readFileSync(join(out, 'scores.jsonl'), 'utf8')
-    silenced()
+    captured.start()
     await evaluate(...flags)
     expect(readFileSync(join(out, 'scores.jsonl'), 'utf8').startsWith(kept)).toBe(true)
-    expect(errors).toMatch(/128 of them judged before/)
+    expect(captured.stderr).toMatch(/128 of them judged before/)
   })
 })
 

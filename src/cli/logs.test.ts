@@ -3,20 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { logsCommand } from './logs.ts'
+import { capturedOutput } from './testing/captured.ts'
 
+const captured = capturedOutput()
 let folder: string
-let output: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-cli-logs-'))
-  output = ''
   vi.stubEnv('BUMP_CACHE', folder)
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    output += String(text)
-    return true
-  })
 })
 afterEach(() => {
-  vi.restoreAllMocks()
   vi.unstubAllEnvs()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -47,13 +42,13 @@ it('prints what is in the log and what would be skipped', async () => {
     '    user bob: 1 of at least 3',
     'dropped because they repeat an earlier text: 1',
   ])
-    expect(output).toContain(line)
-  expect(output).not.toContain('\u001b')
+    expect(captured.stdout).toContain(line)
+  expect(captured.stdout).not.toContain('\u001b')
 })
 
 it('prints the same as JSON', async () => {
   await logsCommand().parseAsync(['inspect', log(), '--user', 'who', '--json', '--held-out', '2'], { from: 'user' })
-  const inspection = JSON.parse(output)
+  const inspection = JSON.parse(captured.stdout)
   expect(inspection.report).toMatchObject({ users: 2, interactions: 6, records: 7 })
   expect(inspection.textLength).toMatchObject({ min: 1, median: 1 })
   expect(inspection.split).toMatchObject({ users: 1, droppedHeldOut: 1, options: { heldOut: 2, minInteractions: 5 } })

@@ -2,12 +2,12 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseInteractions } from './generate.ts'
 import { main } from './main.ts'
+import { capturedOutput } from './testing/captured.ts'
 
-let output = ''
-let errors = ''
+const captured = capturedOutput()
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-main-'))
@@ -21,19 +21,6 @@ beforeAll(() => {
   writeFileSync(join(folder, 'empty', 'config.json'), JSON.stringify({ config: { name: 'x' } }))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-beforeEach(() => {
-  output = ''
-  errors = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    output += text
-    return true
-  })
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    errors += text
-    return true
-  })
-})
-afterEach(() => vi.restoreAllMocks())
 
 describe('help', () => {
   it.each([
@@ -48,7 +35,7 @@ describe('help', () => {
     ['evaluate', 'lamp'],
   ])('of bump %s %s shows examples', async (...command) => {
     expect(await main([...command.filter(Boolean), '--help'])).toBe(0)
-    expect(output).toMatch(/Examples:\n {2}.*\bbump /)
+    expect(captured.stdout).toMatch(/Examples:\n {2}.*\bbump /)
   })
 })
 
@@ -77,8 +64,8 @@ describe('mistakes', () => {
     [['profile', '--run', 'a', '--history-tokens', '3'], 2, /at least 8/],
   ])('bump %j', async (argv, code, message) => {
     expect(await main(argv.map((arg) => arg.replace('DIR', folder)))).toBe(code)
-    expect(errors).toMatch(message)
-    expect(errors).not.toMatch(/^ +at /m)
+    expect(captured.stderr).toMatch(message)
+    expect(captured.stderr).not.toMatch(/^ +at /m)
   })
 
   it('are not bugs, and bugs are named as such', async () => {
@@ -88,14 +75,14 @@ describe('mistakes', () => {
       throw new TypeError('no such thing')
     })
     expect(await main(['profile', '--run', 'nowhere'])).toBe(1)
-    expect(errors).toContain('no such thing\nThis is a bug in bump.')
+    expect(captured.stderr).toContain('no such thing\nThis is a bug in bump.')
   })
 })
 
 describe('bump train --dry-run', () => {
   it('prints the resolved configuration', async () => {
     expect(await main(['train', '--logs', 'a.csv', '--model', 'm', '--steps', '7', '--dry-run'])).toBe(0)
-    expect(output).toContain('\n  steps: 7\n')
+    expect(captured.stdout).toContain('\n  steps: 7\n')
   })
 })
 

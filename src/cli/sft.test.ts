@@ -3,33 +3,20 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openModel } from '../llm/onnx/open.ts'
 import { main } from './main.ts'
+import { capturedOutput } from './testing/captured.ts'
 import { headlineInput, writeHeadlines } from './testing/headlines.ts'
 
+const captured = capturedOutput()
 const NANO = fileURLToPath(new URL('../../assets/nano', import.meta.url))
 let folder: string
-let output = ''
-let errors = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-sft-cli-'))
   writeHeadlines(join(folder, 'data'), 12)
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-beforeEach(() => {
-  output = ''
-  errors = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    output += text
-    return true
-  })
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    errors += text
-    return true
-  })
-})
-afterEach(() => vi.restoreAllMocks())
 
 function sft(...flags: string[]): Promise<number> {
   const base = ['sft', '--task', '4', '--data', join(folder, 'data'), '--backbone', NANO, '--runs', folder]
@@ -42,13 +29,13 @@ describe('bump sft', () => {
   it('learns a small mapping: the loss of held-out users falls, and the adapter holds what was learned', async () => {
     const settings = ['optim.epochs=20', 'optim.learningRate=5e-3', 'batch.examples=6', 'validation.users=3']
     const sets = settings.flatMap((setting) => ['--set', setting])
-    expect(await sft('--condition', 'none', '--name', 'learns', ...sets), errors).toBe(0)
+    expect(await sft('--condition', 'none', '--name', 'learns', ...sets), captured.stderr).toBe(0)
     const summary = json('learns', 'summary.json')
     expect(summary).toMatchObject({ task: 4, variant: 'LaMP-4', condition: 'none', rebuilt: true })
     expect(summary.examples).toEqual({ train: 18, validation: 6 })
     expect(summary.validationLoss.best).toBeLessThan(summary.validationLoss.first / 100)
     expect(json('learns', 'users.json').validation).toHaveLength(3)
-    expect(output).toContain(`--sft none=${join(folder, 'learns')}`)
+    expect(captured.stdout).toContain(`--sft none=${join(folder, 'learns')}`)
 
     const model = await openModel(NANO, { threads: 1 })
     try {
@@ -72,17 +59,17 @@ describe('bump sft', () => {
     const users = Array.from({ length: 12 }, (_, u) => ({ user: `train-u${u}`, profile: `likes number ${u}` }))
     writeFileSync(profiles, users.map((line) => `${JSON.stringify(line)}\n`).join(''))
     const few = ['--steps', '1', '--examples', '8', '--set', 'validation.users=1']
-    expect(await sft('--condition', 'bump', '--profiles', profiles, '--name', 'file', ...few), errors).toBe(0)
+    expect(await sft('--condition', 'bump', '--profiles', profiles, '--name', 'file', ...few), captured.stderr).toBe(0)
     expect(json('file', 'summary.json')).toMatchObject({ steps: 1, examples: { train: 6, validation: 2 } })
     vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
-    expect(await sft('--condition', 'zero-shot', '--name', 'zero', ...few), errors).toBe(0)
+    expect(await sft('--condition', 'zero-shot', '--name', 'zero', ...few), captured.stderr).toBe(0)
     vi.unstubAllEnvs()
-    expect(errors).toMatch(/zero-shot profiles: 4\/4/)
+    expect(captured.stderr).toMatch(/zero-shot profiles: 4\/4/)
     const digest = (run: string) => json(run, 'config.json').data.digest
     expect(digest('zero')).not.toBe(digest('file'))
     // The run of a backbone is no generator.
     expect(await sft('--condition', 'bump', '--run', join(folder, 'file'), '--name', 'no')).toBe(1)
-    expect(errors).toContain('is a run of bump sft')
+    expect(captured.stderr).toContain('is a run of bump sft')
   })
 
   it('leaves out what does not fit the context, and says so', async () => {
@@ -93,16 +80,16 @@ describe('bump sft', () => {
     outputs.golds[1].output = ' '
     writeFileSync(join(long, 'train_outputs.json'), JSON.stringify(outputs))
     const flags = ['--data', long, '--condition', 'recent', '--budget', '24', '--name', 'long', '--steps', '1']
-    expect(await sft(...flags), errors).toBe(0)
-    expect(errors).toMatch(/2 of 6 questions are left out: .*1024 tokens/)
+    expect(await sft(...flags), captured.stderr).toBe(0)
+    expect(captured.stderr).toMatch(/2 of 6 questions are left out: .*1024 tokens/)
     expect(json('long', 'summary.json').examples).toEqual({ train: 2, validation: 2 })
   })
 
   it('prints the resolved configuration', async () => {
     expect(await sft('--condition', 'bump+bm25', '--run', 'runs/x', '--epochs', '2', '--dry-run')).toBe(0)
-    expect(output).toContain('name: sft-4-bump-bm25-nano\n')
-    expect(output).toContain('  epochs: 2\n')
-    expect(output).toContain('  learningRate: 0.0002\n')
+    expect(captured.stdout).toContain('name: sft-4-bump-bm25-nano\n')
+    expect(captured.stdout).toContain('  epochs: 2\n')
+    expect(captured.stdout).toContain('  learningRate: 0.0002\n')
     expect(existsSync(join(folder, 'sft-4-bump-bm25-nano'))).toBe(false)
   })
 })
@@ -146,7 +133,7 @@ describe('mistakes', () => {
     writeFileSync(join(folder, 'data', 'bad.jsonl'), '{"user":"ada","profile":"likes rivers"}\n{"user":"bo"}\n')
     const real = argv.map((arg) => arg.replace('DATA', join(folder, 'data')).replace('NANO', NANO))
     expect(await main([...real, '--runs', folder])).toBe(code)
-    expect(errors).toMatch(message)
-    expect(errors).not.toMatch(/^ +at /m)
+    expect(captured.stderr).toMatch(message)
+    expect(captured.stderr).not.toMatch(/^ +at /m)
   })
 })

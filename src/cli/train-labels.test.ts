@@ -2,12 +2,12 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { main } from './main.ts'
+import { capturedOutput } from './testing/captured.ts'
 
+const captured = capturedOutput()
 let folder: string
-let output = ''
-let errors = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-labels-'))
   vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
@@ -18,19 +18,6 @@ afterAll(() => {
   vi.unstubAllEnvs()
   rmSync(folder, { recursive: true, force: true })
 })
-beforeEach(() => {
-  output = ''
-  errors = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    output += text
-    return true
-  })
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    errors += text
-    return true
-  })
-})
-afterEach(() => vi.restoreAllMocks())
 
 /** Ratings of `users` people, each with a fixed mood, in the files of a LaMP-3 split. */
 function writeReviews(split: string, users: number): void {
@@ -66,7 +53,7 @@ const lines = (run: string, file: string): Record<string, unknown>[] =>
 
 describe('training on labels', { timeout: 60_000 }, () => {
   it('rewards by the task, validates by it, and tests both the task and NDCG', async () => {
-    expect(await labels('--steps', '2'), errors).toBe(0)
+    expect(await labels('--steps', '2'), captured.stderr).toBe(0)
     const run = 'lamp-3-labels-nano'
     const metrics = lines(run, 'metrics.jsonl')
     const step = metrics.find((line) => line.step === 1 && 'reward' in line)!
@@ -79,34 +66,34 @@ describe('training on labels', { timeout: 60_000 }, () => {
     expect(summary.task).toMatchObject({ task: 'LaMP-3', users: 4, questions: 4 })
     expect(summary.task.difference.mae.mean).toBeCloseTo(summary.task.after.mae.mean - summary.task.before.mae.mean, 10)
     expect(summary.difference.forward).toHaveProperty('low')
-    expect(output).toMatch(/LaMP-3, 4 questions of 4 of these users[\s\S]*mae {2,}\d/)
-    expect(errors).toMatch(/step 1\/2 reward -?\d\.\d+ labels \d\.\d+ length/)
+    expect(captured.stdout).toMatch(/LaMP-3, 4 questions of 4 of these users[\s\S]*mae {2,}\d/)
+    expect(captured.stderr).toMatch(/step 1\/2 reward -?\d\.\d+ labels \d\.\d+ length/)
     // The same command with --resume finds its own run, and no other reward goes on with it.
-    expect(await labels('--steps', '2', '--resume'), errors).toBe(0)
+    expect(await labels('--steps', '2', '--resume'), captured.stderr).toBe(0)
     expect(await train('--resume', '--name', run, '--set', 'reward.maxQuestions=9')).toBe(2)
-    expect(errors).toMatch(/reward\.maxQuestions: 2 then, 9 now/)
+    expect(captured.stderr).toMatch(/reward\.maxQuestions: 2 then, 9 now/)
   })
 
   it('tests users of other logs on the questions of the dev split', async () => {
     const dev = join(folder, 'dev_questions.json')
-    expect(await labels('--steps', '1', '--name', 'dev', '--test-logs', dev), errors).toBe(0)
+    expect(await labels('--steps', '1', '--name', 'dev', '--test-logs', dev), captured.stderr).toBe(0)
     const summary = JSON.parse(readFileSync(join(folder, 'runs', 'dev', 'summary.json'), 'utf8'))
     expect(summary.task).toMatchObject({ users: 4, questions: 4 })
   })
 
   it('says what is wrong with the folder or the logs', async () => {
     expect(await labels('--task', '5')).toBe(1)
-    expect(errors).toMatch(/train_questions\.json/)
-    errors = ''
+    expect(captured.stderr).toMatch(/train_questions\.json/)
+    captured.stderr = ''
     const others = join('assets', 'example', 'log.jsonl')
     expect(await labels('--logs', others, '--name', 'others')).toBe(1)
-    expect(errors).toMatch(/users have no question in .*train_questions\.json \(person-/)
+    expect(captured.stderr).toMatch(/users have no question in .*train_questions\.json \(person-/)
     expect(existsSync(join(folder, 'runs', 'others'))).toBe(false)
-    errors = ''
+    captured.stderr = ''
     expect(await train('--reward', 'labels', '--data', folder, '--logs', others)).toBe(2)
-    expect(errors).toMatch(/reward\.task: expected one of 1\|2/)
-    errors = ''
+    expect(captured.stderr).toMatch(/reward\.task: expected one of 1\|2/)
+    captured.stderr = ''
     expect(await train('--task', '3', '--logs', others)).toBe(2)
-    expect(errors).toMatch(/task, budget does not belong to this type/)
+    expect(captured.stderr).toMatch(/task, budget does not belong to this type/)
   })
 })
