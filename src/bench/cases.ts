@@ -171,7 +171,7 @@ async function inference(): Promise<Row[]> {
   }
   const jobs = [{ prefix: tokens(P), continuations: Array.from({ length: 32 }, () => tokens(20)) }]
   const shared = await medianSeconds(async () => {
-    await engine.score(jobs, 'base', never)
+    await engine.score(jobs, 'base', false, never)
   }, 5)
   rows.push({
     what: `judge: 32 texts of 20 tokens after one of ${P}`,
@@ -205,7 +205,7 @@ async function step(): Promise<Row[]> {
     )
     const pool = Array.from({ length: 9 }, () => tokens(25))
     const jobs = rollouts.flat().map((r) => ({ prefix: [...tokens(8), ...r.tokens], continuations: pool }))
-    await clock('judge', () => engine.score(jobs, 'base', never))
+    await clock('judge', () => engine.score(jobs, 'base', false, never))
     await clock('train', () =>
       engine.forwardBackward(
         prompts.map((prompt, u) => ({

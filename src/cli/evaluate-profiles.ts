@@ -155,7 +155,8 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           flags,
           { signal, progress },
         )
-        const model = await openModel(plan.judgeModel, { threads: flags.threads, onProgress: progress.say })
+        const { quantize } = plan.config
+        const model = await openModel(plan.judgeModel, { threads: flags.threads, quantize, onProgress: progress.say })
         try {
           const result = await judged(plan, { ...flags, command }, model, conditions, [...plan.notes, ...notes], {
             digests,

@@ -1,6 +1,6 @@
 // `bump judge check`: tells a user, before any training, whether a judge can tell users apart on these logs.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { openModel } from '../llm/onnx/open.ts'
+import { type OpenModelOptions, openModel } from '../llm/onnx/open.ts'
 import { issueLines } from '../logs/issues.ts'
 import { loadUsers } from '../logs/load.ts'
 import { LOG_FORMATS, type LogFormat, type User } from '../logs/types.ts'
@@ -23,6 +23,7 @@ interface CheckFlags {
   historyTokens: number
   interactionTokens: number
   seed: number
+  quantize: OpenModelOptions['quantize']
   threads?: number
 }
 
@@ -54,6 +55,11 @@ function checkCommand(): Command {
     .option('--history-tokens <count>', 'tokens of raw history that stand in the place of a profile', positive, 256)
     .option('--interaction-tokens <count>', 'tokens of an interaction that the judge reads', positive, 64)
     .option('--seed <number>', 'seed of users, pools and orders', natural, 0)
+    .addOption(
+      new Option('--quantize <integers>', 'weights in fewer bits, to see whether such a judge still can')
+        .choices(['none', 'int8', 'int4'])
+        .default('none'),
+    )
     .option('--threads <count>', 'threads of the engine (default: all cores)', positive)
     .addHelpText('after', HELP)
     .action((flags: CheckFlags) => check(flags))
@@ -83,7 +89,7 @@ async function check(flags: CheckFlags): Promise<void> {
   // The split orders users by a hash of seed and id, so its first ones are a random draw.
   const users = split.train.slice(0, flags.users)
   progress(`checking ${users.length} of ${split.train.length} users`)
-  const model = await openModel(flags.model, { threads: flags.threads, onProgress: progress })
+  const model = await openModel(flags.model, { threads: flags.threads, quantize: flags.quantize, onProgress: progress })
   try {
     const result = await judgeCheck(users.map(texts), model, flags.scorer ?? SCORER_NAMES, {
       positives: heldOut,

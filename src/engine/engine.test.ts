@@ -28,7 +28,7 @@ async function train(engine: Engine, steps: number): Promise<number[]> {
 }
 
 const scoreTarget = async (engine: Engine, set: 'policy' | 'base') =>
-  Array.from((await engine.score([{ prefix: prompt, continuations: [target] }], set, never))[0][0])
+  Array.from((await engine.score([{ prefix: prompt, continuations: [target] }], set, false, never))[0][0])
 
 describe.each([
   ['lora', lora],
@@ -115,7 +115,7 @@ it('refuses tokens that the vocabulary does not have', async () => {
   expect(() => engine.sample([{ prompt: [64], seeds: [1] }], sampling, 'base', never, () => {})).toThrow(
     /token 64 is not/,
   )
-  expect(() => engine.score([{ prefix: [1], continuations: [[-1]] }], 'base', never)).toThrow(/token -1 is not/)
+  expect(() => engine.score([{ prefix: [1], continuations: [[-1]] }], 'base', false, never)).toThrow(/token -1 is not/)
 })
 
 it('refuses states of other models, other adapters and incomplete checkpoints', async () => {
@@ -146,7 +146,12 @@ it.runIf(real)('gives the logits of transformers on SmolLM2-135M-Instruct', asyn
     given.forEach((value, i) => {
       expect(Math.abs(value - logits.values[i])).toBeLessThan(1e-3)
     })
-    const [[scored]] = await engine.score([{ prefix: ids.slice(0, 1), continuations: [ids.slice(1)] }], 'base', never)
+    const [[scored]] = await engine.score(
+      [{ prefix: ids.slice(0, 1), continuations: [ids.slice(1)] }],
+      'base',
+      false,
+      never,
+    )
     scored.forEach((value, i) => {
       expect(Math.abs(value - nextTokenLogprobs[i])).toBeLessThan(1e-3)
     })

@@ -20,6 +20,7 @@ import { Sessions } from './runtime/sessions.ts'
 import { type TokenLossSpec, Trainer } from './runtime/train.ts'
 import { openWeights } from './weights/open-weights.ts'
 import { loadAdapter, saveAdapter } from './weights/peft.ts'
+import { openQuantized, type QuantizedWeights } from './weights/quantize.ts'
 import { writeHuggingFaceFolder } from './weights/save-weights.ts'
 import type { WeightStore } from './weights/types.ts'
 
@@ -38,14 +39,22 @@ export interface EngineOptions {
    * than half the speed, and far less memory.
    */
   memory?: number
+  /**
+   * Integers that sampling and scoring read the matrices in; default 'none'. Training, and scoring where the caller asks
+   * for it, stay exact. Not for full fine-tuning, whose weights change.
+   */
+  quantize?: 'none' | 'int8' | 'int4'
   onProgress?: (line: string) => void
 }
 
 /** Rotary tables are made up to this length; longer contexts would only be slower here. */
 const MAX_POSITIONS = 8192
+const BITS = { int8: 8, int4: 4 } as const
 
 export class Engine {
   private readonly core: Core
+  /** The same model for sampling and scoring: by quantised weights, where they are asked for. */
+  private readonly inference: Core
   private readonly trainer: Trainer | undefined
 
   private constructor(
@@ -54,6 +63,7 @@ export class Engine {
     private readonly store: WeightStore,
     options: EngineOptions,
     lowMemory: boolean,
+    private readonly quantized: QuantizedWeights | undefined,
   ) {
     const { config } = store
     const sessions = new Sessions(
@@ -62,12 +72,15 @@ export class Engine {
       options.threads ?? availableParallelism(),
       Math.min(config.contextLength, MAX_POSITIONS),
       !lowMemory,
+      quantized,
     )
     this.core = {
       config,
       sessions,
       weights: new ModelWeights(config, store, sessions, withDefaults(options.trainable)),
+      quantized: false,
     }
+    this.inference = { ...this.core, quantized: quantized !== undefined }
     if (options.trainable) {
       const layerWise = lowMemory ? new LayerWise(this.core) : undefined
       this.trainer = new Trainer(this.core, options.tokenBudget ?? DEFAULT_ROWS, layerWise)
@@ -79,8 +92,14 @@ export class Engine {
    * @throws BumpError when files are missing or damaged, the family is not supported, or training cannot fit the memory.
    */
   static async open(where: string, options: EngineOptions = {}): Promise<Engine> {
-    const store = await openWeights(where, { onProgress: options.onProgress })
-    return new Engine(where, store, options, planMemory(where, store.config, options).lowMemory)
+    const { quantize = 'none', trainable, onProgress } = options
+    if (quantize !== 'none' && trainable?.type === 'full')
+      throw new BumpError('full fine-tuning changes the weights: quantize is for LoRA and for inference', {
+        exitCode: 2,
+      })
+    const store = await openWeights(where, { onProgress })
+    const quantized = quantize === 'none' ? undefined : openQuantized(store, BITS[quantize], onProgress)
+    return new Engine(where, store, options, planMemory(where, store.config, options).lowMemory, quantized)
   }
 
   get info(): { digest: string; contextLength: number; parameters: number; trainableParameters: number } {
@@ -90,11 +109,17 @@ export class Engine {
       return sum
     }
     return {
-      digest: this.store.digest,
+      digest: this.digest,
       contextLength: this.core.sessions.maxPositions,
       parameters: size(weightShapes(this.config).values()),
       trainableParameters: this.trainer ? size([...this.core.weights.trained.values()].map((t) => t.dims)) : 0,
     }
+  }
+
+  /** Of the weights that sampling and scoring read. */
+  private get digest(): string {
+    const { digest } = this.store
+    return this.quantized ? sha256(`${digest} in ${this.quantized.bits} bits`) : digest
   }
 
   get config(): ModelConfig {
@@ -109,12 +134,18 @@ export class Engine {
     onTokens: (sampled: number) => void,
   ): Promise<Generated[][]> {
     for (const { prompt } of jobs) this.checkIds(prompt)
-    return generate(this.core, jobs, options, set, cancelled, onTokens)
+    return generate(this.inference, jobs, options, set, cancelled, onTokens)
   }
 
-  score(jobs: readonly ScoreJob[], set: WeightSetName, cancelled: Cancelled): Promise<Float32Array[][]> {
+  /** `exact`: not by quantised weights. */
+  score(
+    jobs: readonly ScoreJob[],
+    set: WeightSetName,
+    exact: boolean,
+    cancelled: Cancelled,
+  ): Promise<Float32Array[][]> {
     this.checkScoreJobs(jobs)
-    return score(this.core, jobs, set, cancelled)
+    return score(exact ? this.core : this.inference, jobs, set, cancelled)
   }
 
   labelLogits(
@@ -125,7 +156,7 @@ export class Engine {
   ): Promise<Float32Array[]> {
     this.checkScoreJobs(prompts.map((prefix) => ({ prefix, continuations: [] })))
     this.checkIds(labels)
-    return labelLogits(this.core, prompts, labels, set, cancelled)
+    return labelLogits(this.inference, prompts, labels, set, cancelled)
   }
 
   forwardBackward(groups: readonly PackGroup[], loss: TokenLossSpec, cancelled: Cancelled) {
@@ -189,7 +220,7 @@ export class Engine {
     const { trained, adapter } = this.core.weights
     const parts = [...trained].map(([name, { data }]) => name + sha256(bytesOf(data)))
     const scaling = adapter ? JSON.stringify([adapter.rank, adapter.alpha, adapter.rsLora]) : ''
-    return sha256(this.store.digest + scaling + parts.join())
+    return sha256(this.digest + scaling + parts.join())
   }
 
   async close(): Promise<void> {

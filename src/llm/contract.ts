@@ -82,6 +82,11 @@ export interface CallOptions {
   signal?: AbortSignal
 }
 
+export interface ScoreOptions extends CallOptions {
+  /** By the precision that the model trains in, where it was opened to score in another. */
+  exact?: boolean
+}
+
 export interface TrainCompletion {
   tokens: TokenIds
   /** One number for all tokens of the completion (GRPO's advantage). Not read by cross_entropy. */
@@ -135,7 +140,7 @@ export interface AdamParams {
 export interface ModelInfo {
   /** What the user named: a folder, a file or a hub name. */
   name: string
-  /** SHA-256 over configuration and weights: what `config.json` of a run records. */
+  /** SHA-256 over configuration and weights, as sampling and scoring read them: what `config.json` of a run records. */
   digest: string
   contextLength: number
   parameters: number
@@ -151,7 +156,7 @@ export interface LanguageModel {
   /** [request][seed]. The prompt of a request is computed once for all its seeds. */
   sample(requests: readonly SampleRequest[], options: SampleOptions): Promise<Completion[][]>
   /** [request][continuation][token]: log probability of every token of the continuation after the prefix. */
-  score(requests: readonly ScoreRequest[], options?: CallOptions): Promise<Float32Array[][]>
+  score(requests: readonly ScoreRequest[], options?: ScoreOptions): Promise<Float32Array[][]>
   /** [prompt][label]: next-token logits restricted to the label ids. */
   labelLogits(prompts: readonly TokenIds[], labels: TokenIds, options?: CallOptions): Promise<Float32Array[]>
 

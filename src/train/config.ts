@@ -108,6 +108,8 @@ export const trainConfigSchema = z.strictObject({
   model: z.string().min(1),
   /** What is trained. */
   trainable: trainableSchema.prefault({ type: 'lora' }),
+  /** Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with type full. */
+  quantize: z.enum(['none', 'int8', 'int4']).default('none'),
   /** Another model as the judge; default: the frozen base of the policy. */
   judgeModel: z.string().min(1).optional(),
   judge: judgeConfigSchema,

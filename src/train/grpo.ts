@@ -171,9 +171,9 @@ function defaultReward(judge: Judge, config: TrainConfig): RewardFunction {
   return bidirectionalReward(judge, config.reward, poolSeed(config))
 }
 
-/** A stored configuration in today's form: runs from before there were several rewards do not name theirs. */
+/** A stored configuration in today's form: older runs do not name the only reward or precision that there was. */
 function completeConfig(stored: Record<string, unknown>): Record<string, unknown> {
-  return { ...stored, reward: { type: 'bidirectional', ...(stored.reward as object) } }
+  return { quantize: 'none', ...stored, reward: { type: 'bidirectional', ...(stored.reward as object) } }
 }
 
 function checkUsers({ config, users }: TrainOptions): void {

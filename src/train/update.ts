@@ -29,7 +29,8 @@ const NAMES = [
 /**
  * Makes `optim.numUpdates` optimiser steps on the groups that are kept. Old log probabilities are the sampler's own
  * for a single on-policy update at temperature 1: sampler and trainer then hold the same weights, and their ratio is 1
- * but for rounding. With several updates, another temperature or importance sampling, the trainer scores them first.
+ * but for rounding. With several updates, another temperature, importance sampling or a quantised sampler, the trainer
+ * scores them first.
  * `signal` cancels until the first optimiser step; from there on the update is finished, so that the policy never stays
  * between two steps.
  */
@@ -49,7 +50,8 @@ export async function updatePolicy(
   if (groups.length === 0)
     return { ...Object.fromEntries(NAMES.map((name) => [name, null])), learning_rate: learningRate }
 
-  const rescored = optim.numUpdates > 1 || optim.importanceSampling.enabled || rollout.temperature !== 1
+  const rescored =
+    optim.numUpdates > 1 || optim.importanceSampling.enabled || rollout.temperature !== 1 || config.quantize !== 'none'
   const sampler = groups.map(({ rollouts }) => rollouts.map(({ completion }) => completion.logprobs))
   const old = rescored ? await logprobs(model, groups, 'policy', signal) : sampler
   const reference = optim.klCoef > 0 ? await logprobs(model, groups, 'base', signal) : undefined
@@ -113,5 +115,5 @@ function logprobs(
     prefix: prompt,
     continuations: rollouts.map(({ completion }) => completion.tokens),
   }))
-  return model.score(requests, { weights, signal })
+  return model.score(requests, { weights, exact: true, signal })
 }

@@ -13,7 +13,7 @@ import {
 import { profilesOf, readProfileFile } from '../../evaluate/profiles/profile-file.ts'
 import { serverProfiles } from '../../evaluate/profiles/server-profiles.ts'
 import type { Tokenizer, WeightSet } from '../../llm/contract.ts'
-import { type OnnxModel, openModel } from '../../llm/onnx/open.ts'
+import { type OnnxModel, type OpenModelOptions, openModel } from '../../llm/onnx/open.ts'
 import { openOpenAi } from '../../llm/openai/open.ts'
 import type { User } from '../../logs/types.ts'
 import type { TrainConfig } from '../../train/config.ts'
@@ -94,10 +94,10 @@ export async function collectConditions(
   }
   const opened = async <T>(
     where: string,
-    trainable: TrainConfig['trainable'] | undefined,
+    options: Pick<OpenModelOptions, 'trainable' | 'quantize'>,
     use: (model: OnnxModel) => Promise<T>,
   ) => {
-    const model = await openModel(where, { trainable, threads: flags.threads, onProgress: progress.say })
+    const model = await openModel(where, { ...options, threads: flags.threads, onProgress: progress.say })
     tokenizer ??= model.tokenizer
     try {
       return await use(model)
@@ -110,7 +110,8 @@ export async function collectConditions(
   for (const [r, run] of runs.entries()) {
     if (r > 0 && !wanted('run')) break
     if (r === 0 && !runKept && !wanted('zero-shot')) break
-    await opened(run.config.model, run.config.trainable, async (model) => {
+    const { model: where, trainable, quantize } = run.config
+    await opened(where, { trainable, quantize }, async (model) => {
       if (model.info.digest !== run.header.model.digest)
         throw new BumpError(
           `${run.config.model} is not the model that ${run.folder} was trained on: its content has changed.`,
@@ -129,12 +130,12 @@ export async function collectConditions(
   if (flags.model !== undefined) {
     const first = runs.length === 0
     if (!first || wanted('zero-shot') || wanted('mismatched'))
-      await opened(flags.model, undefined, async (model) => {
+      await opened(flags.model, {}, async (model) => {
         const label = first ? 'zero-shot profile' : `zero-shot profile by ${shortName(flags.model!)}`
         zeroShot.push(await write(model, 'base', config, first ? 'zero-shot' : 'model', label))
       })
   }
-  const counting = tokenizer ?? (await opened(inputs.judgeModel, undefined, async (model) => model.tokenizer))
+  const counting = tokenizer ?? (await opened(inputs.judgeModel, {}, async (model) => model.tokenizer))
 
   const other: ProfileCondition[] = []
   if (text) {

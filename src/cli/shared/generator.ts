@@ -67,7 +67,7 @@ export async function openGenerator(flags: GeneratorFlags, onProgress: (line: st
   const run = flags.run!
   const { header, config } = readRun(run)
   const step = bestCheckpoint(run)
-  const model = await openModel(config.model, { ...options, trainable: config.trainable })
+  const model = await openModel(config.model, { ...options, trainable: config.trainable, quantize: config.quantize })
   try {
     if (model.info.digest !== header.model.digest)
       throw new BumpError(`${config.model} is not the model that ${run} was trained on: its content has changed.`)

@@ -56,7 +56,7 @@ export async function trainRun(config: TrainConfig, users: UserSplit, options: T
   const { threads, memory, say, onOpened, ...rest } = options
   const opened: LanguageModel[] = []
   const open = async (where: string, more: Parameters<typeof openModel>[1] = {}): Promise<LanguageModel> => {
-    const model = await openModel(where, { threads, onProgress: say, ...more })
+    const model = await openModel(where, { threads, quantize: config.quantize, onProgress: say, ...more })
     opened.push(model)
     return model
   }

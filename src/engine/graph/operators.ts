@@ -41,6 +41,26 @@ export function matmul(g: Graph, a: Value, b: Value, options: Omit<MatMulOptions
   ])
 }
 
+/**
+ * x [N,inputs] times a matrix quantised in blocks of inputs: `values` [outputs, blocks, block·bits/8] bytes, `scales`
+ * [outputs·blocks] (weights/quantize.ts). x is quantised to 8 bits on the way (accuracy level 4). It has no gradient.
+ */
+export function quantizedProduct(
+  g: Graph,
+  x: Value,
+  values: Value,
+  scales: Value,
+  { inputs, outputs, bits, block }: { inputs: number; outputs: number; bits: number; block: number },
+): Value {
+  return g.op('MatMulNBits', [x, values, scales], {
+    K: inputs,
+    N: outputs,
+    bits,
+    block_size: block,
+    accuracy_level: 4,
+  })
+}
+
 /** a + b of equal shapes. */
 export function add(g: Graph, a: Value, b: Value): Value {
   return g.record(g.op('Add', [a, b]), [a, b], (dy) => [dy, dy])

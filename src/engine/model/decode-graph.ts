@@ -68,7 +68,7 @@ export function buildDecodeGraph(
     g.output(V, `v${l}`, ['U', n, 'G', 1, d])
     return g.op('Reshape', [g.op('Transpose', [O], { perm: [0, 2, 1, 3, 4] }), s.rows])
   })
-  const logits = product(g, h, w.head, { transposeB: true })
+  const logits = w.logits(h)
   if (head === 'logits') g.output(logits, 'logits', ['B', c.vocab])
   else sampleHead(g, logits, c.vocab)
   return g.encode()

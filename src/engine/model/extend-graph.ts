@@ -3,7 +3,7 @@
 // for decoding), the log probability of given tokens (scoring), or the logits of a few label tokens.
 import type { ModelConfig } from '../config.ts'
 import { Graph, type Value } from '../graph/graph.ts'
-import { product, sumLast } from '../graph/operators.ts'
+import { product } from '../graph/operators.ts'
 import { decoder, type WeightBinding, Weights } from './layer.ts'
 import { HEAD_CHUNKS } from './loss-head.ts'
 import { prefixedAttention } from './packed-attention.ts'
@@ -43,7 +43,7 @@ export function buildExtendGraph(
     if (head === 'kv' || head === 'decode-kv') g.output(V, `v${l}`, ['U', n, 'G', 'S', d])
     return out
   })
-  if (head === 'logprobs') scoreHead(g, h, w.head)
+  if (head === 'logprobs') scoreHead(g, h, w)
   if (head === 'labels') {
     const rows = g.op('Gather', [h, g.input('rows', ['M'], 'i64')], { axis: 0 })
     const labels = g.op('Gather', [w.head, g.input('labels', ['L'], 'i64')], { axis: 0 })
@@ -52,16 +52,16 @@ export function buildExtendGraph(
   return g.encode()
 }
 
-function scoreHead(g: Graph, h: Value, head: Value): void {
+function scoreHead(g: Graph, h: Value, w: Weights): void {
   const rows = g.opN('Split', [g.op('Gather', [h, g.input('rows', ['M'], 'i64')], { axis: 0 })], HEAD_CHUNKS, {
     axis: 0,
   })
   const targets = g.opN('Split', [g.input('targets', ['M'], 'i64')], HEAD_CHUNKS, { axis: 0 })
   const parts = rows.map((hs, i) => {
-    const logits = product(g, hs, head, { transposeB: true })
+    const logits = w.logits(hs)
     const max = g.op('ReduceMax', [logits], { axes: [1], keepdims: 1 })
     const top = g.op('ReduceMax', [g.op('Softmax', [logits], { axis: -1 })], { axes: [1], keepdims: 1 })
-    const target = sumLast(g, g.op('Mul', [hs, g.op('Gather', [head, targets[i]], { axis: 0 })]))
+    const target = g.op('GatherElements', [logits, g.op('Unsqueeze', [targets[i], g.ints([1])])], { axis: 1 })
     return g.op('Sub', [target, g.op('Sub', [max, g.op('Log', [top])])])
   })
   g.output(g.op('Concat', parts, { axis: 0 }), 'logprobs', ['M', 1])

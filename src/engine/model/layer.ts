@@ -2,7 +2,19 @@
 // differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
 import { type ModelConfig, PROJECTIONS, type Projection, projectionShape, weightShapes } from '../config.ts'
 import type { Graph, Value } from '../graph/graph.ts'
-import { add, addBias, gatedSilu, gatherRows, matmul, type Rotary, rmsNorm, rotary } from '../graph/operators.ts'
+import {
+  add,
+  addBias,
+  gatedSilu,
+  gatherRows,
+  matmul,
+  product,
+  quantizedProduct,
+  type Rotary,
+  rmsNorm,
+  rotary,
+} from '../graph/operators.ts'
+import { BLOCK, headName, type QuantizedBits, type QuantizedPlace } from '../weights/quantize.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
 export interface LoraShape {
@@ -29,6 +41,8 @@ export function loraShapes(c: ModelConfig, lora: LoraShape): Map<string, number[
 export interface WeightBinding {
   /** Fed at every run, or ranges of a file beside the graph that the runtime maps. */
   base: 'fed' | { file: string; places: ReadonlyMap<string, { offset: number; length: number }> }
+  /** The matrices in fewer bits, from another file there; for graphs without gradients. */
+  quantized?: { bits: QuantizedBits; file: string; places: ReadonlyMap<string, QuantizedPlace> }
   lora?: LoraShape
   /** Which tensors the graph gives gradients for. */
   train?: 'lora' | 'full'
@@ -67,13 +81,43 @@ export class Weights {
   }
 
   get head(): Value {
-    return this.get(this.config.tiedHead ? 'embed' : 'head')
+    return this.get(headName(this.config))
+  }
+
+  /** x [N,in] · the projection called `name`. */
+  times(x: Value, name: string): Value {
+    return this.binding.quantized ? this.quantized(x, name, this.binding.quantized) : matmul(this.g, x, this.get(name))
+  }
+
+  /** h [N,H] → logits [N,V], for graphs without gradients. */
+  logits(h: Value): Value {
+    const { quantized } = this.binding
+    if (quantized) return this.quantized(h, headName(this.config), quantized)
+    return product(this.g, h, this.head, { transposeB: true })
   }
 
   /** Names of all tensors with gradients, with their shapes. */
   trained(): Map<string, number[]> {
     if (this.binding.train === 'full') return this.shapes
     return this.binding.train === 'lora' ? this.adapters : new Map()
+  }
+
+  private quantized(x: Value, name: string, { bits, file, places }: NonNullable<WeightBinding['quantized']>): Value {
+    const place = places.get(name)
+    if (!place) throw new Error(`no quantised weight is called ${name}`)
+    const { inputs, outputs, values, scales } = place
+    const blocks = Math.ceil(inputs / BLOCK)
+    const stored = (part: string, make: (key: string) => Value) => {
+      const key = `${name}.${part}`
+      const value = this.made.get(key) ?? make(key)
+      this.made.set(key, value)
+      return value
+    }
+    const packed = stored('q', (key) =>
+      this.g.initializer(key, [outputs, blocks, (BLOCK * bits) / 8], { file, ...values }, 'u8'),
+    )
+    const factors = stored('scale', (key) => this.g.initializer(key, [outputs * blocks], { file, ...scales }))
+    return quantizedProduct(this.g, x, packed, factors, { inputs, outputs, bits, block: BLOCK })
   }
 
   private make(name: string): Value {
@@ -94,7 +138,7 @@ export type Attend = (q: Value, k: Value, v: Value, layer: number) => Value
 
 /** x [N,in] through the projection called `name`, with bias and adapter where the model has them. */
 function project(g: Graph, w: Weights, x: Value, name: string, bias: boolean): Value {
-  let y = matmul(g, x, w.get(name))
+  let y = w.times(x, name)
   if (bias) y = addBias(g, y, w.get(`${name}.bias`))
   if (!w.adapts(name)) return y
   return add(g, y, matmul(g, matmul(g, x, w.get(`${name}.A`)), w.get(`${name}.B`), { alpha: w.loraScale }))

@@ -16,6 +16,8 @@ export interface Core {
   config: ModelConfig
   sessions: Sessions
   weights: ModelWeights
+  /** Runs by the quantised weights, where the sessions have them. */
+  quantized: boolean
 }
 
 export function throwIfCancelled(cancelled: Cancelled): void {
@@ -28,7 +30,7 @@ export async function run(
   set: WeightSetName,
   feeds: Feeds,
 ): Promise<InferenceSession.OnnxValueMapType> {
-  const session = await core.sessions.get(kind, core.weights.binding(set))
+  const session = await core.sessions.get(kind, core.weights.binding(set, core.quantized))
   return session.run({ ...core.weights.feeds(set), ...feeds })
 }
 

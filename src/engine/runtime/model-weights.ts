@@ -97,15 +97,16 @@ export class ModelWeights {
     this.policyFeeds = feedsOf(tensors)
   }
 
-  binding(set: WeightSetName): WeightBinding {
+  /** `quantized`: in fewer bits, where the sessions have such weights. */
+  binding(set: WeightSetName, quantized: boolean): WeightBinding {
     if (this.trainable?.type === 'full') return { base: 'fed' }
-    const base = this.sessions.mapped()
-    return set === 'policy' && this.lora ? { base, lora: loraShape(this.lora) } : { base }
+    const base = this.sessions.mapped(quantized)
+    return set === 'policy' && this.lora ? { ...base, lora: loraShape(this.lora) } : base
   }
 
   trainBinding(): WeightBinding {
     if (!this.trainable) throw new Error('the model was opened for inference')
-    return { ...this.binding('policy'), train: this.trainable.type }
+    return { ...this.binding('policy', false), train: this.trainable.type }
   }
 
   feeds(set: WeightSetName): Feeds {

@@ -2,7 +2,7 @@
 // share; only the decoding session keeps a private, prepacked copy, because a decoding step is bound by how fast
 // weights are read (ENGINE notes: prepacked 17 ms a step against 19 mapped at B=1, 50 against 66 at B=32).
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { InferenceSession } from 'onnxruntime-node'
 import { sha256, writeFileAtomic } from '../../util/files.ts'
 import type { ModelConfig } from '../config.ts'
@@ -12,6 +12,7 @@ import type { WeightBinding } from '../model/layer.ts'
 import { buildEmbedGraph, buildHeadGraph, buildLayerGraph, type LayerPass } from '../model/layer-graphs.ts'
 import type { LossKind } from '../model/loss-head.ts'
 import { buildTrainGraph } from '../model/train-graph.ts'
+import type { QuantizedWeights } from '../weights/quantize.ts'
 import type { WeightStore } from '../weights/types.ts'
 
 export type GraphKind =
@@ -32,15 +33,19 @@ export class Sessions {
     readonly maxPositions: number,
     /** Decoding keeps a private copy of the weights, laid out for speed. */
     private readonly prepackDecoding: boolean,
+    private readonly quantized?: QuantizedWeights,
   ) {}
 
   /** Base weights mapped from the store's file. */
-  mapped(): WeightBinding['base'] {
-    return { file: this.store.file.slice(dirname(this.store.file).length + 1), places: this.store.tensors }
+  mapped(quantized: boolean): WeightBinding {
+    const base = { file: basename(this.store.file), places: this.store.tensors }
+    return quantized && this.quantized
+      ? { base, quantized: { ...this.quantized, file: basename(this.quantized.file) } }
+      : { base }
   }
 
   get(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
-    const key = JSON.stringify([kind, binding.lora, binding.train, binding.base === 'fed'])
+    const key = JSON.stringify([kind, binding.lora, binding.train, binding.base === 'fed', binding.quantized?.bits])
     let session = this.open.get(key)
     if (!session) {
       session = this.create(kind, binding)
@@ -55,7 +60,9 @@ export class Sessions {
   }
 
   private create(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
-    const prepack = this.prepackDecoding && kind.graph === 'decode' && kind.head === 'sample'
+    // The quantised product is fast only on weights laid out for it; those copies are small.
+    const prepack =
+      binding.quantized !== undefined || (this.prepackDecoding && kind.graph === 'decode' && kind.head === 'sample')
     const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: this.threads,
       // Patterns are planned for the largest shapes seen and kept: 7.8 against 4.9 GB at 8×256 training tokens.

@@ -6,14 +6,21 @@ import type { Core } from '../runtime/core.ts'
 import { ModelWeights, type Trainable } from '../runtime/model-weights.ts'
 import { Sessions } from '../runtime/sessions.ts'
 import { openWeights } from '../weights/open-weights.ts'
+import { openQuantized, type QuantizedBits } from '../weights/quantize.ts'
 
 /** Conversions of tests go to a folder of their own. */
 export function useTemporaryCache(): void {
   process.env.BUMP_CACHE = mkdtempSync(join(tmpdir(), 'bump-test-'))
 }
 
-export async function openCore(folder: string, trainable?: Trainable): Promise<Core> {
+export async function openCore(folder: string, trainable?: Trainable, bits?: QuantizedBits): Promise<Core> {
   const store = await openWeights(folder)
-  const sessions = new Sessions(store.config, store, 1, Math.min(store.config.contextLength, 512), true)
-  return { config: store.config, sessions, weights: new ModelWeights(store.config, store, sessions, trainable) }
+  const quantized = bits && openQuantized(store, bits)
+  const sessions = new Sessions(store.config, store, 1, Math.min(store.config.contextLength, 512), true, quantized)
+  return {
+    config: store.config,
+    sessions,
+    weights: new ModelWeights(store.config, store, sessions, trainable),
+    quantized: bits !== undefined,
+  }
 }

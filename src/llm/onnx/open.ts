@@ -57,7 +57,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
         ],
         { signal: o.signal, onProgress: o.onProgress },
       ),
-    score: (requests, o) => client.call('score', [requests, set(o)], o),
+    score: (requests, o) => client.call('score', [requests, set(o), o?.exact ?? false], o),
     labelLogits: (prompts, labels, o) => client.call('labelLogits', [prompts, labels, set(o)], o),
     forwardBackward: (groups, loss, o) => client.call('forwardBackward', [groups, loss], o),
     optimStep: (adam) => client.call('optimStep', [adam]),

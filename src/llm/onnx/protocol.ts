@@ -8,7 +8,7 @@ export interface Methods {
     result: Awaited<ReturnType<Engine['sample']>>
   }
   score: {
-    args: [Parameters<Engine['score']>[0], Parameters<Engine['score']>[1]]
+    args: [Parameters<Engine['score']>[0], Parameters<Engine['score']>[1], Parameters<Engine['score']>[2]]
     result: Awaited<ReturnType<Engine['score']>>
   }
   labelLogits: {

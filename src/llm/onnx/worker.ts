@@ -28,7 +28,7 @@ async function call(engine: Engine, { id, method, args, cancel }: Request): Prom
       })
     }
     case 'score':
-      return engine.score(a, b, cancelled)
+      return engine.score(a, b, c, cancelled)
     case 'labelLogits':
       return engine.labelLogits(a, b, c, cancelled)
     case 'forwardBackward':
