@@ -5,7 +5,7 @@ import type { ModelConfig } from '../config.ts'
 import type { ExtendHead } from '../model/extend-graph.ts'
 import type { ModelWeights, WeightSetName } from './model-weights.ts'
 import type { GraphKind, Sessions } from './sessions.ts'
-import { type Feeds, floats, longs } from './tensors.ts'
+import { type Feeds, f32, floats, longs } from './tensors.ts'
 
 export const MASKED = -1e9
 
@@ -81,6 +81,52 @@ export async function computePrefixes(
       feeds[`p${x}${l}`] = layout === 'extend' ? tensor.reshape([U, c.kvHeads, P, c.headDim]) : tensor
     }
   return { feeds, lengths, P }
+}
+
+/** The prefixes `root` + rest for every rest, of which only the rests are run. `root` is one prefix in layout 'extend'. */
+export async function extendPrefix(
+  core: Core,
+  root: Prefixes,
+  rests: readonly ArrayLike<number>[],
+  set: WeightSetName,
+): Promise<Prefixes> {
+  const { config: c } = core
+  const U = rests.length
+  const [shared] = root.lengths
+  const S = Math.max(1, ...rests.map((rest) => rest.length))
+  const P = shared + S
+  const ids = new Int32Array(U * S)
+  const mask = new Float32Array(U * P)
+  rests.forEach((rest, u) => {
+    ids.set(rest, u * S)
+    mask.fill(MASKED, u * P + shared + rest.length, (u + 1) * P)
+  })
+  const result = await run(core, { graph: 'extend', head: 'kv' }, set, {
+    ...root.feeds,
+    ids: longs(ids),
+    positions: longs(
+      ids.map((_, i) => shared + (i % S)),
+      [U * S, 1],
+    ),
+    sizes: longs([1, root.P, U, S]),
+  })
+  const feeds: Feeds = { prefix_mask: floats(mask, [U, 1, 1, P]) }
+  const [begun, added, whole] = [shared, S, P].map((positions) => positions * c.headDim)
+  for (let l = 0; l < c.layers; l++)
+    for (const x of ['k', 'v'] as const) {
+      const beginning = f32(root.feeds[`p${x}${l}`]) // [1,kvHeads,shared,D]
+      const continued = f32(result[`${x}${l}`]) // [1,kvHeads,U,S,D]
+      const data = new Float32Array(U * c.kvHeads * whole)
+      for (let u = 0; u < U; u++)
+        for (let h = 0; h < c.kvHeads; h++) {
+          const at = (u * c.kvHeads + h) * whole
+          const from = (h * U + u) * added
+          data.set(beginning.subarray(h * begun, (h + 1) * begun), at)
+          data.set(continued.subarray(from, from + added), at + begun)
+        }
+      feeds[`p${x}${l}`] = floats(data, [U, c.kvHeads, P, c.headDim])
+    }
+  return { feeds, lengths: rests.map((rest) => shared + rest.length), P }
 }
 
 function emptyPrefixes(c: ModelConfig, U: number): Feeds {

@@ -62,9 +62,15 @@ describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-qwen3'])('%s', (name) => {
     })
   })
 
-  it.each<WeightSetName>(['base', 'policy'])('scores after a shared prefix as without sharing (%s)', async (set) => {
+  it.each<[WeightSetName, number]>([
+    ['base', 0],
+    ['policy', 0],
+    ['base', 20],
+    ['policy', 20],
+  ])('scores after a shared prefix as without sharing (%s, %d tokens begin all prefixes)', async (set, common) => {
+    const beginning = tokens(core, common, 50)
     const jobs = [5, 9, 1, 30].map((length, j) => ({
-      prefix: tokens(core, length, j),
+      prefix: [...beginning, ...tokens(core, length, j)],
       continuations: [3, 1, 7, 4].slice(0, j + 1).map((n, k) => tokens(core, n, 100 + 10 * j + k)),
     }))
     const shared = await score(core, jobs, set, never)

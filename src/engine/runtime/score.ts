@@ -2,7 +2,15 @@
 // computed once: prefixes are run first, then all suffixes on them in rectangles of similar shape.
 import { PREFIX_ROWS, SUFFIX_ROWS } from '../memory.ts'
 import { HEAD_CHUNKS } from '../model/loss-head.ts'
-import { type Cancelled, type Core, computePrefixes, type Prefixes, run, throwIfCancelled } from './core.ts'
+import {
+  type Cancelled,
+  type Core,
+  computePrefixes,
+  extendPrefix,
+  type Prefixes,
+  run,
+  throwIfCancelled,
+} from './core.ts'
 import type { WeightSetName } from './model-weights.ts'
 import { f32, floats, longs } from './tensors.ts'
 
@@ -18,7 +26,13 @@ interface Suffix {
   tokens: ArrayLike<number>
 }
 
-/** [request][continuation][token] log probabilities. */
+/** A common beginning of fewer tokens is not worth a run of its own. */
+const LEAST_SHARED = 16
+
+const cut = (tokens: ArrayLike<number>, from: number, to: number): number[] =>
+  Array.prototype.slice.call(tokens, from, to)
+
+/** [request][continuation][token] log probabilities. What all prefixes begin with is run once, then each prefix. */
 export async function score(
   core: Core,
   jobs: readonly ScoreJob[],
@@ -37,6 +51,9 @@ export async function score(
     }))
     .filter((w) => w.suffixes.length > 0)
     .sort((a, b) => a.prefix.length - b.prefix.length || a.suffixes.length - b.suffixes.length)
+  const shared = commonBeginning(work.map((w) => w.prefix))
+  const root =
+    shared >= LEAST_SHARED ? await computePrefixes(core, [cut(work[0].prefix, 0, shared)], set, 'extend') : undefined
   for (let at = 0; at < work.length; ) {
     throwIfCancelled(cancelled)
     let end = at + 1
@@ -49,12 +66,10 @@ export async function score(
     const chunk = work.slice(at, end)
     at = end
     // The last token of a prefix runs with each suffix, where it predicts the first token.
-    const prefixes = await computePrefixes(
-      core,
-      chunk.map((w) => Array.prototype.slice.call(w.prefix, 0, -1)),
-      set,
-      'extend',
-    )
+    const rests = chunk.map((w) => cut(w.prefix, root ? shared : 0, -1))
+    const prefixes = root
+      ? await extendPrefix(core, root, rests, set)
+      : await computePrefixes(core, rests, set, 'extend')
     for (const { users, first, last } of rectangles(chunk.map((w) => w.suffixes))) {
       throwIfCancelled(cancelled)
       const part = chunk.slice(users.from, users.to)
@@ -164,6 +179,15 @@ async function scoreRectangle(
   if (at !== counted) throw new Error('scored rows went astray')
 }
 
+/** How many tokens several prefixes all begin with, their last ones left out; 0 for a single one. */
+function commonBeginning(prefixes: readonly ArrayLike<number>[]): number {
+  if (prefixes.length < 2) return 0
+  return prefixes.reduce(
+    (shared, prefix) => commonLength(prefixes[0], prefix, Math.min(shared, prefix.length - 1)),
+    prefixes[0].length - 1,
+  )
+}
+
 /** Longest common beginning of two texts. */
 function commonLength(a: ArrayLike<number>, b: ArrayLike<number>, limit: number): number {
   let n = 0
@@ -226,7 +250,7 @@ function sharedBeginnings(prompts: readonly ArrayLike<number>[]): { members: num
     if (last) {
       const limit = Math.min(last.shared, prompts[i].length - 1)
       const common = commonLength(prompts[last.members[0]], prompts[i], limit)
-      if (common >= 16 && common * 2 >= Math.min(limit, last.shared)) {
+      if (common >= LEAST_SHARED && common * 2 >= Math.min(limit, last.shared)) {
         last.members.push(i)
         last.shared = common
         continue
