@@ -11,7 +11,7 @@ import { type Baseline, readBaseline, readProfileRecords, readSummary } from '..
 import { CancelledError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { commandLine } from './shared/command-line.ts'
-import { memorySize, positiveInteger } from './shared/flag-values.ts'
+import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { duration, type Progress, trainProgress } from './shared/progress.ts'
@@ -31,12 +31,10 @@ Examples:
   bump ablate --config train.yaml --variants both,forward,backward --name directions
 `
 
-interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'> {
+interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, TrainingFlags {
   name: string
   variants: Variant[]
   seeds: number[]
-  threads?: number
-  memory?: number
 }
 
 /** `bump ablate`. */
@@ -44,7 +42,7 @@ export function ablateCommand(): Command {
   const command = new Command('ablate').description(
     'train with parts of the reward left out, and compare what each is worth on the same unseen users',
   )
-  return addLogFlags(command)
+  addLogFlags(command)
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'the policy: a Hugging Face folder, a .gguf file or a hub name')
     .option('--judge-model <where>', 'another model as the judge (default: the frozen base of the policy)')
@@ -56,14 +54,9 @@ export function ablateCommand(): Command {
     .option('--steps <count>', 'optimiser steps of each run')
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])
     .option('--runs <folder>', 'where run folders stand', 'runs')
-    .option(
-      '--memory <size>',
-      "memory that training may take, such as 3GB (default: most of the machine's)",
-      memorySize,
-    )
-    .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
     .addHelpText('after', HELP)
     .action((flags: AblateFlags, self: CliCommand) => ablate(flags, commandLine(self)))
+  return addTrainingFlags(command)
 }
 
 function collect(value: string, before: string[]): string[] {
@@ -106,8 +99,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
       say(splitLine(users))
       const runs = await trainAll(plan, users, {
         folder: flags.runs,
-        threads: flags.threads,
-        memory: flags.memory,
+        engine: trainingOptions(flags),
         signal,
         say,
         view,
@@ -154,14 +146,13 @@ async function trainAll(
   users: UserSplit,
   options: {
     folder: string
-    threads?: number
-    memory?: number
+    engine: TrainingFlags
     signal: AbortSignal
     say: (line: string) => void
     view: View
   },
 ): Promise<VariantRun[]> {
-  const { threads, memory, signal, say, view } = options
+  const { engine, signal, say, view } = options
   const runs: VariantRun[] = []
   const baselines = new Map<number, Baseline>()
   const spent: number[] = []
@@ -181,8 +172,7 @@ async function trainAll(
         const result = await trainRun(config, users, {
           folder,
           resume: true,
-          threads,
-          memory,
+          engine,
           signal,
           baseline: baselines.get(measured),
           say,

@@ -17,6 +17,7 @@ import { BumpError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
 import { adapterNotes } from './shared/adapter-notes.ts'
 import { commandLine } from './shared/command-line.ts'
+import { addEngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger, taskNumber } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import {
@@ -107,10 +108,9 @@ export function evaluateLampCommand(): Command {
     .option('--seen-users', "permit users of the training: LaMP's time split has the same users")
     .option('--out <folder>', 'where the results go (default: evaluate/lamp-<task>-<split> in the run or in runs)')
     .option('--seed <number>', 'seed of sampled questions, random items and intervals', naturalNumber, 1)
-    .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
     .addHelpText('after', HELP)
     .action((flags: EvaluateLampFlags) => runEvaluateLamp(flags, commandLine(command)))
-  return command
+  return addEngineFlags(command)
 }
 
 function condition(name: string): Condition {
@@ -252,7 +252,7 @@ async function profilesOf(
     Object.assign(
       profiles,
       await lampProfiles(split, kinds, source, {
-        threads: flags.threads,
+        engine: engineOptions(flags),
         folder: join(out, 'profiles'),
         text,
         signal,

@@ -22,6 +22,7 @@ import { measuredUsers, poolUsers } from '../train/measure.ts'
 import { type RunRecord, readRun } from '../train/read-run.ts'
 import { BumpError } from '../util/errors.ts'
 import { commandLine } from './shared/command-line.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collectConditions } from './shared/evaluated-conditions.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
@@ -55,7 +56,7 @@ const DEFAULT_SIZES = [8, 32, 128]
 const DEFAULT_USERS = 200
 const LISTWISE_CANDIDATES = LISTWISE_LABELS.length
 
-interface EvaluateProfilesFlags extends LogFlags {
+interface EvaluateProfilesFlags extends LogFlags, EngineFlags {
   run: string[]
   checkpoint: string[]
   model?: string
@@ -68,7 +69,6 @@ interface EvaluateProfilesFlags extends LogFlags {
   poolSizes?: number[]
   users?: number
   seed: number
-  threads?: number
   out?: string
 }
 
@@ -98,10 +98,11 @@ export function evaluateProfilesCommand(): Command {
     )
     .option('--users <count>', `at most so many users (default: ${DEFAULT_USERS})`, positiveInteger)
     .option('--seed <number>', 'seed of pools and intervals', naturalNumber, 0)
-    .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
     .option('--out <folder>', 'where the results go (default: evaluate/profiles in the first run or in runs)')
     .addHelpText('after', HELP)
-  return command.action((flags: EvaluateProfilesFlags) => runEvaluateProfiles(flags, commandLine(command)))
+  return addEngineFlags(command).action((flags: EvaluateProfilesFlags) =>
+    runEvaluateProfiles(flags, commandLine(command)),
+  )
 }
 
 function collect(value: string, before: string[]): string[] {
@@ -156,7 +157,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           { signal, progress },
         )
         const { quantize } = plan.config
-        const model = await openModel(plan.judgeModel, { threads: flags.threads, quantize, onProgress: progress.say })
+        const model = await openModel(plan.judgeModel, { ...engineOptions(flags), quantize, onProgress: progress.say })
         try {
           const result = await judged(plan, { ...flags, command }, model, conditions, [...plan.notes, ...notes], {
             digests,

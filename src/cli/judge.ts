@@ -5,10 +5,11 @@ import { issueLines } from '../logs/issues.ts'
 import { loadUsers } from '../logs/load.ts'
 import { LOG_FORMATS, type LogFormat, type User } from '../logs/types.ts'
 import { costOf, formatInterval, type JudgeCheck, judgeCheck, SCORERS, type ScorerName } from '../reward/judge-check.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 
 const SCORER_NAMES = Object.keys(SCORERS) as ScorerName[]
 
-interface CheckFlags {
+interface CheckFlags extends EngineFlags {
   logs: string[]
   format?: LogFormat
   user?: string
@@ -24,7 +25,6 @@ interface CheckFlags {
   interactionTokens: number
   seed: number
   quantize: OpenModelOptions['quantize']
-  threads?: number
 }
 
 /** `bump judge` with its one subcommand. */
@@ -33,7 +33,7 @@ export function judgeCommand(): Command {
 }
 
 function checkCommand(): Command {
-  return new Command('check')
+  const command = new Command('check')
     .description('measure whether the judge can tell the users of a log apart, per scorer, beside chance')
     .requiredOption('--logs <paths...>', 'interaction logs: files, globs or addresses')
     .addOption(
@@ -60,9 +60,9 @@ function checkCommand(): Command {
         .choices(['none', 'int8', 'int4'])
         .default('none'),
     )
-    .option('--threads <count>', 'threads of the engine (default: all cores)', positive)
     .addHelpText('after', HELP)
     .action((flags: CheckFlags) => check(flags))
+  return addEngineFlags(command)
 }
 
 const HELP = `
@@ -89,7 +89,11 @@ async function check(flags: CheckFlags): Promise<void> {
   // The split orders users by a hash of seed and id, so its first ones are a random draw.
   const users = split.train.slice(0, flags.users)
   progress(`checking ${users.length} of ${split.train.length} users`)
-  const model = await openModel(flags.model, { threads: flags.threads, quantize: flags.quantize, onProgress: progress })
+  const model = await openModel(flags.model, {
+    ...engineOptions(flags),
+    quantize: flags.quantize,
+    onProgress: progress,
+  })
   try {
     const result = await judgeCheck(users.map(texts), model, flags.scorer ?? SCORER_NAMES, {
       positives: heldOut,

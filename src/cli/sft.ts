@@ -15,7 +15,13 @@ import { type SftExample, splitExamples, targetEncoder } from '../train/sft/exam
 import { sft, stepsOf } from '../train/sft/sft.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { seedFrom } from '../util/random.ts'
-import { memorySize, positiveInteger } from './shared/flag-values.ts'
+import {
+  addTrainingFlags,
+  type EngineFlags,
+  engineOptions,
+  type TrainingFlags,
+  trainingOptions,
+} from './shared/engine-flags.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { type LampProfiles, lampProfiles, type ProfileSource, profileKindOf } from './shared/lamp-profiles.ts'
 import { packageInfo } from './shared/package-info.ts'
@@ -42,15 +48,13 @@ Examples:
   bump sft --resume --name sft-bump
 `
 
-interface RunFlags extends SftFlags {
+interface RunFlags extends SftFlags, TrainingFlags {
   dryRun?: boolean
-  threads?: number
-  memory?: number
 }
 
 /** `bump sft`. */
 export function sftCommand(): Command {
-  return new Command('sft')
+  const command = new Command('sft')
     .description('adapt a task backbone by LoRA on a LaMP task, with or without profiles in its prompts')
     .option('--task <number>', 'task of the benchmark, 1 to 7')
     .option('--data <folder>', 'folder of the downloaded files: LaMP_N, or one that holds them')
@@ -69,16 +73,11 @@ export function sftCommand(): Command {
     .option('--config <file>', 'YAML file with any part of the configuration')
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])
     .option('--runs <folder>', 'where run folders stand', 'runs')
-    .option(
-      '--memory <size>',
-      "memory that training may take, such as 3GB (default: most of the machine's)",
-      memorySize,
-    )
-    .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
     .option('--resume', 'go on with the run of that name from its last checkpoint')
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
     .action((flags: RunFlags) => runSft(flags))
+  return addTrainingFlags(command)
 }
 
 function collect(value: string, before: string[]): string[] {
@@ -96,12 +95,11 @@ async function runSft(flags: RunFlags): Promise<void> {
       () => say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
       async (signal) => {
         const split = questionsOf(config)
-        const profiles = await profilesOf(split, config, flags.threads, signal)
+        const profiles = await profilesOf(split, config, engineOptions(flags), signal)
         const trainable = { type: 'lora' as const, ...config.lora, seed: seedFrom(config.seed, 'trainable') }
         model = await openModel(config.backbone, {
           trainable,
-          threads: flags.threads,
-          memory: flags.memory,
+          ...trainingOptions(flags),
           onProgress: say,
         })
         const examples = examplesOf(split, profiles, config, model, say)
@@ -147,7 +145,7 @@ function questionsOf({ data, task, examples, seed }: SftRunConfig): LampSplit {
 async function profilesOf(
   split: LampSplit,
   config: SftRunConfig,
-  threads: number | undefined,
+  engine: EngineFlags,
   signal: AbortSignal,
 ): Promise<LampProfiles> {
   const { condition, run, profiles, text, backbone } = config
@@ -169,7 +167,7 @@ async function profilesOf(
   const progress = workProgress()
   try {
     return await lampProfiles(split, [kind], source, {
-      threads,
+      engine,
       text: text === undefined ? undefined : itemText(text, split),
       signal,
       onProgress: progress.say,

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import { stringify } from 'yaml'
 import { memoryLine } from '../llm/onnx/open.ts'
 import { CancelledError } from '../util/errors.ts'
-import { memorySize, positiveInteger } from './shared/flag-values.ts'
+import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { type Progress, trainProgress } from './shared/progress.ts'
@@ -50,20 +50,14 @@ export function trainCommand(): Command {
     .option('--seed <number>', 'seed of everything random')
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])
     .option('--runs <folder>', 'where run folders stand', 'runs')
-    .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
-    .option(
-      '--memory <size>',
-      "memory that training may take, such as 3GB (default: most of the machine's)",
-      memorySize,
-    )
     .option('--resume', 'go on with the run of that name from its last checkpoint')
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
     .action((flags: RunFlags) => runTrain(flags))
-  return command
+  return addTrainingFlags(command)
 }
 
-type RunFlags = TrainFlags & { dryRun?: boolean; threads?: number; memory?: number }
+type RunFlags = TrainFlags & TrainingFlags & { dryRun?: boolean }
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value]
@@ -87,8 +81,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
         const result = await trainRun(config, split, {
           folder,
           resume: flags.resume,
-          threads: flags.threads,
-          memory: flags.memory,
+          engine: trainingOptions(flags),
           signal,
           say,
           onOpened: () => {

@@ -9,6 +9,7 @@ import { type ModelConfig, PROJECTIONS, type Projection, weightShapes } from './
 import { DEFAULT_ROWS, planMemory } from './memory.ts'
 import type { AdamSettings } from './runtime/adamw.ts'
 import type { Cancelled, Core } from './runtime/core.ts'
+import { chooseDevice, type Device, type DeviceRequest } from './runtime/device.ts'
 import { readFullWeights } from './runtime/full-weights.ts'
 import { type Generated, type GenerateJob, type GenerateOptions, generate } from './runtime/generate.ts'
 import { LayerWise } from './runtime/layer-wise.ts'
@@ -31,6 +32,8 @@ export interface EngineOptions {
     | { type: 'full' }
   /** Default: all cores. */
   threads?: number
+  /** Default: cpu. */
+  device?: DeviceRequest
   /** Rows of a training micro-batch (prompt and completions); more rows take more memory, not less time. */
   tokenBudget?: number
   /**
@@ -63,6 +66,7 @@ export class Engine {
     private readonly store: WeightStore,
     options: EngineOptions,
     lowMemory: boolean,
+    device: Device,
     private readonly quantized: QuantizedWeights | undefined,
   ) {
     const { config } = store
@@ -72,6 +76,7 @@ export class Engine {
       options.threads ?? availableParallelism(),
       Math.min(config.contextLength, MAX_POSITIONS),
       !lowMemory,
+      device,
       quantized,
     )
     this.core = {
@@ -89,7 +94,8 @@ export class Engine {
 
   /**
    * Opens a Hugging Face folder or a .gguf file.
-   * @throws BumpError when files are missing or damaged, the family is not supported, or training cannot fit the memory.
+   * @throws BumpError when files are missing or damaged, the family is not supported, training cannot fit the memory, or
+   * the device does not work here.
    */
   static async open(where: string, options: EngineOptions = {}): Promise<Engine> {
     const { quantize = 'none', trainable, onProgress } = options
@@ -97,9 +103,11 @@ export class Engine {
       throw new BumpError('full fine-tuning changes the weights: quantize is for LoRA and for inference', {
         exitCode: 2,
       })
+    const { device, why } = await chooseDevice(options.device ?? 'cpu')
+    if (options.device !== undefined) onProgress?.(`device: ${why}`)
     const store = await openWeights(where, { onProgress })
     const quantized = quantize === 'none' ? undefined : openQuantized(store, BITS[quantize], onProgress)
-    return new Engine(where, store, options, planMemory(where, store.config, options).lowMemory, quantized)
+    return new Engine(where, store, options, planMemory(where, store.config, options).lowMemory, device, quantized)
   }
 
   get info(): { digest: string; contextLength: number; parameters: number; trainableParameters: number } {

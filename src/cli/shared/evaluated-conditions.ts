@@ -21,15 +21,15 @@ import type { RunRecord } from '../../train/read-run.ts'
 import { bestCheckpoint, checkpointPath, checkpointSteps } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
 import { sha256 } from '../../util/files.ts'
+import { type EngineFlags, engineOptions } from './engine-flags.ts'
 import type { WorkProgress } from './work-progress.ts'
 
-export interface ConditionFlags {
+export interface ConditionFlags extends EngineFlags {
   checkpoint: string[]
   model?: string
   profiles: string[]
   server?: string
   serverModel?: string
-  threads?: number
 }
 
 export interface ConditionInputs {
@@ -97,7 +97,7 @@ export async function collectConditions(
     options: Pick<OpenModelOptions, 'trainable' | 'quantize'>,
     use: (model: OnnxModel) => Promise<T>,
   ) => {
-    const model = await openModel(where, { ...options, threads: flags.threads, onProgress: progress.say })
+    const model = await openModel(where, { ...options, ...engineOptions(flags), onProgress: progress.say })
     tokenizer ??= model.tokenizer
     try {
       return await use(model)

@@ -7,9 +7,10 @@ import { trainConfigSchema } from '../../train/config.ts'
 import { readRun } from '../../train/read-run.ts'
 import { bestCheckpoint, checkpointPath } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './engine-flags.ts'
 import { naturalNumber, positiveInteger, temperatureValue } from './flag-values.ts'
 
-export interface GeneratorFlags {
+export interface GeneratorFlags extends EngineFlags {
   run?: string
   model?: string
   system?: string
@@ -19,7 +20,6 @@ export interface GeneratorFlags {
   maxTokens?: number
   temperature?: number
   seed?: number
-  threads?: number
 }
 
 export interface Generator {
@@ -31,7 +31,7 @@ export interface Generator {
 
 /** Adds --run, --model and the flags of the prompt and the sampling. */
 export function addGeneratorFlags(command: Command): Command {
-  return command
+  command
     .option('--run <folder>', 'run folder of bump train: its best checkpoint writes the profiles')
     .option('--model <where>', 'untrained model instead: a Hugging Face folder, a .gguf file or a hub name')
     .option('--system <text>', "system message of the prompt (default: as the run, else bump's)")
@@ -41,7 +41,7 @@ export function addGeneratorFlags(command: Command): Command {
     .option('--max-tokens <count>', 'tokens of a profile (default: as the run, else 96)', positiveInteger)
     .option('--temperature <number>', '0 is greedy (default: as the run, else 0)', temperatureValue)
     .option('--seed <number>', 'seed of the sampling (default: as the run, else 1)', naturalNumber)
-    .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
+  return addEngineFlags(command)
 }
 
 function atLeast(least: number): (text: string) => number {
@@ -59,7 +59,7 @@ function atLeast(least: number): (text: string) => number {
 export async function openGenerator(flags: GeneratorFlags, onProgress: (line: string) => void): Promise<Generator> {
   if ((flags.run === undefined) === (flags.model === undefined))
     throw new BumpError('give either --run (a trained generator) or --model (an untrained one)', { exitCode: 2 })
-  const options = { threads: flags.threads, onProgress }
+  const options = { ...engineOptions(flags), onProgress }
   if (flags.model !== undefined) {
     const defaults = trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: flags.model })
     return { model: await openModel(flags.model, options), settings: settingsOf(defaults, flags) }

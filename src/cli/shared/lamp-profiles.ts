@@ -11,6 +11,7 @@ import type { LogSource } from '../../logs/types.ts'
 import type { ProfiledUser } from '../../profiler/profile-users.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder } from '../../util/files.ts'
+import type { EngineFlags } from './engine-flags.ts'
 import { openGenerator } from './generator.ts'
 
 /** `bump`: of a trained generator; `zero-shot`: of the untrained one. */
@@ -27,7 +28,7 @@ export interface ProfileSource {
 }
 
 export interface LampProfilesOptions {
-  threads?: number
+  engine: EngineFlags
   /** Folder of the cache; default: `profiles` in the run's folder, else in bump's cache. */
   folder?: string
   /** What the generator reads of an item; default: the field that its run was trained on, else the task's text. */
@@ -72,7 +73,7 @@ async function generated(
   split: LampSplit,
   kinds: readonly ProfileKind[],
   source: ProfileSource,
-  { threads, folder, text, signal, onProgress, onWork }: LampProfilesOptions,
+  { engine, folder, text, signal, onProgress, onWork }: LampProfilesOptions,
 ): Promise<LampProfiles> {
   const { run } = source
   const model = run === undefined ? source.model : undefined
@@ -83,7 +84,7 @@ async function generated(
         : 'zero-shot profiles need a generator: name a run by --run (its untrained base writes them), or give a file of profiles',
       { exitCode: 2 },
     )
-  const generator = await openGenerator({ run, model, threads }, onProgress)
+  const generator = await openGenerator({ run, model, ...engine }, onProgress)
   try {
     const { empty, users } = profiledUsers(split, generator.logs, text)
     if (empty.length > 0) onProgress(`${empty.length} users have no items to write a profile from: theirs is empty`)

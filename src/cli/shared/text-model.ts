@@ -8,16 +8,15 @@ import { textModel } from '../../llm/text-from-tokens.ts'
 import type { TextModel } from '../../llm/text-model.ts'
 import { readRunHeader } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
+import { type EngineFlags, engineOptions } from './engine-flags.ts'
 import { positiveInteger } from './flag-values.ts'
 
-export interface TextModelFlags {
+export interface TextModelFlags extends EngineFlags {
   backbone: string
   backboneModel?: string
   backboneContext?: number
   backboneConcurrency?: number
   adapter?: string
-  /** Commands that open a model have --threads; it goes for this one too. */
-  threads?: number
 }
 
 export interface OpenTextModel {
@@ -64,7 +63,7 @@ export async function openTextModel(flags: TextModelFlags, onProgress: (line: st
         },
       )
   const adapter = flags.adapter === undefined ? undefined : adapterOf(flags.adapter)
-  const language = await openModel(flags.backbone, { threads: flags.threads, onProgress })
+  const language = await openModel(flags.backbone, { ...engineOptions(flags), onProgress })
   try {
     const close = () => language.close()
     if (adapter === undefined) {

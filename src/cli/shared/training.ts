@@ -14,6 +14,7 @@ import type { TrainConfig } from '../../train/config.ts'
 import { type TrainOptions, type TrainResult, train } from '../../train/grpo.ts'
 import { BumpError } from '../../util/errors.ts'
 import { seedFrom } from '../../util/random.ts'
+import type { TrainingFlags } from './engine-flags.ts'
 import { reportLines } from './log-flags.ts'
 import { packageInfo } from './package-info.ts'
 
@@ -42,9 +43,7 @@ export function splitLine({ train, validation, test }: UserSplit): string {
 }
 
 export type TrainRunOptions = Pick<TrainOptions, 'folder' | 'resume' | 'signal' | 'onEvent' | 'baseline'> & {
-  threads?: number
-  /** Bytes that training may take; default: most of the machine's. */
-  memory?: number
+  engine: TrainingFlags
   /** Lines about opening models. */
   say: Say
   /** Called when the models are open. */
@@ -53,10 +52,11 @@ export type TrainRunOptions = Pick<TrainOptions, 'folder' | 'resume' | 'signal' 
 
 /** Opens the models that the configuration names, trains, and closes them. Throws what train() throws. */
 export async function trainRun(config: TrainConfig, users: UserSplit, options: TrainRunOptions): Promise<TrainResult> {
-  const { threads, memory, say, onOpened, ...rest } = options
+  const { engine, say, onOpened, ...rest } = options
+  const { memory, ...shared } = engine
   const opened: LanguageModel[] = []
   const open = async (where: string, more: Parameters<typeof openModel>[1] = {}): Promise<LanguageModel> => {
-    const model = await openModel(where, { threads, quantize: config.quantize, onProgress: say, ...more })
+    const model = await openModel(where, { ...shared, quantize: config.quantize, onProgress: say, ...more })
     opened.push(model)
     return model
   }

@@ -36,8 +36,14 @@ export class Graph {
   private readonly constants = new Map<string, Value>()
   private counter = 0
 
-  /** `f32` uses the runtime's fused operators; `f64` plain ones only: the exact oracle for gradients. */
-  constructor(readonly precision: 'f32' | 'f64' = 'f32') {}
+  /**
+   * `f32` uses the runtime's fused operators; `f64` plain ones only: the exact oracle for gradients. `onGpu` avoids what
+   * the runtime's GPU providers leave out: the second output of a normalisation.
+   */
+  constructor(
+    readonly precision: 'f32' | 'f64' = 'f32',
+    readonly onGpu = false,
+  ) {}
 
   get fused(): boolean {
     return this.precision === 'f32'

@@ -120,20 +120,25 @@ export function scatterAddRows(g: Graph, like: Value, ids: Value, rows: Value): 
  * dx = inv·(dy·w) − x·inv³/width·Σ(dy·w·x); dw = Σ_rows dy·x·inv.
  */
 export function rmsNorm(g: Graph, x: Value, w: Value, eps: number, width: number): Value {
+  const inverseOf = (): Value => {
+    const meanSquare = g.op('ReduceMean', [g.op('Mul', [x, x])], { axes: [-1], keepdims: 1 })
+    return g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [meanSquare, g.scalar(eps)])])])
+  }
   let y: Value
-  let inverse: Value
+  let known: Value | undefined
   if (g.fused) {
-    ;[y, inverse] = g.opN('SimplifiedLayerNormalization', [x, w], 2, {
+    const outputs = g.onGpu ? 1 : 2
+    ;[y, known] = g.opN('SimplifiedLayerNormalization', [x, w], outputs, {
       axis: -1,
       epsilon: { float: eps },
       stash_type: 1,
     })
   } else {
-    const meanSquare = g.op('ReduceMean', [g.op('Mul', [x, x])], { axes: [-1], keepdims: 1 })
-    inverse = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [meanSquare, g.scalar(eps)])])])
-    y = g.op('Mul', [g.op('Mul', [x, inverse]), w])
+    known = inverseOf()
+    y = g.op('Mul', [g.op('Mul', [x, known]), w])
   }
   return g.record(y, [x, w], (dy) => {
+    const inverse = known ?? inverseOf()
     const weighted = g.op('Mul', [dy, w])
     const along = sumLast(g, g.op('Mul', [weighted, x]))
     const cube = g.op('Mul', [inverse, g.op('Mul', [inverse, inverse])])

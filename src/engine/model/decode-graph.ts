@@ -22,9 +22,9 @@ export function buildDecodeGraph(
   c: ModelConfig,
   binding: WeightBinding,
   head: DecodeHead,
-  options: { maxPositions: number },
+  options: { maxPositions: number; onGpu?: boolean },
 ): Uint8Array {
-  const g = new Graph('f32')
+  const g = new Graph('f32', options.onGpu)
   const w = new Weights(g, c, binding)
   const n = c.kvHeads
   const r = c.heads / n

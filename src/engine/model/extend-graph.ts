@@ -25,9 +25,9 @@ export function buildExtendGraph(
   c: ModelConfig,
   binding: WeightBinding,
   head: ExtendHead,
-  options: { maxPositions: number },
+  options: { maxPositions: number; onGpu?: boolean },
 ): Uint8Array {
-  const g = new Graph('f32')
+  const g = new Graph('f32', options.onGpu)
   const w = new Weights(g, c, binding)
   const ids = g.input('ids', ['N'], 'i64')
   const rope = rotaryInputs(g, c, options.maxPositions)

@@ -13,11 +13,12 @@ export type LayerPass = 'forward' | 'backward'
 interface GraphOptions {
   precision?: 'f32' | 'f64'
   maxPositions: number
+  onGpu?: boolean
 }
 
 /** ids [N] → x [N,H]. */
 export function buildEmbedGraph(c: ModelConfig, binding: WeightBinding, options: GraphOptions): Uint8Array {
-  const g = new Graph(options.precision ?? 'f32')
+  const g = new Graph(options.precision, options.onGpu)
   const w = new Weights(g, c, binding)
   g.output(gatherRows(g, w.get('embed'), g.input('ids', ['N'], 'i64')), 'x', ['N', c.hidden])
   return g.encode()
@@ -30,7 +31,7 @@ export function buildEmbedGraph(c: ModelConfig, binding: WeightBinding, options:
  */
 export function buildLayerGraph(c: ModelConfig, lora: LoraShape, pass: LayerPass, options: GraphOptions): Uint8Array {
   const one = { ...c, layers: 1 }
-  const g = new Graph(options.precision ?? 'f32')
+  const g = new Graph(options.precision, options.onGpu)
   const w = new Weights(g, one, { base: 'fed', lora, ...(pass === 'backward' ? { train: 'lora' } : {}) })
   const x = g.input('x', ['N', c.hidden], g.precision, pass === 'backward')
   const rope = rotaryInputs(g, c, options.maxPositions)
@@ -51,7 +52,7 @@ export function buildHeadGraph(
   kind: LossKind,
   options: GraphOptions,
 ): Uint8Array {
-  const g = new Graph(options.precision ?? 'f32')
+  const g = new Graph(options.precision, options.onGpu)
   const w = new Weights(g, c, binding)
   const x = g.input('x', ['N', c.hidden], g.precision, true)
   const h = rmsNorm(g, x, w.get('norm'), c.normEps, c.hidden)

@@ -48,6 +48,7 @@ class Model {
     readonly config: ModelConfig,
     readonly precision: 'f32' | 'f64',
     readonly train: 'lora' | 'full',
+    readonly onGpu = false,
   ) {
     this.arrays = randomWeights(config, precision, train === 'lora' ? TINY_LORA : undefined)
   }
@@ -61,7 +62,8 @@ class Model {
         train: this.train,
         ...(this.train === 'lora' ? { lora: TINY_LORA } : {}),
       }
-      const { bytes } = buildTrainGraph(this.config, binding, kind, { precision: this.precision, maxPositions: 128 })
+      const { precision, onGpu } = this
+      const { bytes } = buildTrainGraph(this.config, binding, kind, { precision, onGpu, maxPositions: 128 })
       session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 })
       this.sessions.set(key, session)
     }
@@ -139,9 +141,14 @@ describe.each(Object.keys(TINY) as (keyof typeof TINY)[])('training graph of %s'
     },
   )
 
-  it.each(['lora', 'full'] as const)('f32 gradients (%s) agree with f64', async (train) => {
+  it.each([
+    ['lora', false],
+    ['full', false],
+    ['lora', true],
+    ['full', true],
+  ] as const)('f32 gradients (%s, as for a GPU: %s) agree with f64', async (train, onGpu) => {
     const exact = await new Model(c, 'f64', train).run(groups, KINDS['ppo with kl'])
-    const single = await new Model(c, 'f32', train).run(groups, KINDS['ppo with kl'])
+    const single = await new Model(c, 'f32', train, onGpu).run(groups, KINDS['ppo with kl'])
     expect(relativeDistance(single.gradients, exact.gradients)).toBeLessThan(1e-5)
   })
 

@@ -17,9 +17,9 @@ export function buildTrainGraph(
   c: ModelConfig,
   binding: WeightBinding,
   kind: LossKind,
-  options: { precision?: 'f32' | 'f64'; maxPositions: number },
+  options: { precision?: 'f32' | 'f64'; maxPositions: number; onGpu?: boolean },
 ): TrainGraph {
-  const g = new Graph(options.precision ?? 'f32')
+  const g = new Graph(options.precision, options.onGpu)
   const w = new Weights(g, c, binding)
   const ids = g.input('ids', ['N'], 'i64')
   const rope = rotaryInputs(g, c, options.maxPositions)

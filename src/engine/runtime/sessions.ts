@@ -14,6 +14,7 @@ import type { LossKind } from '../model/loss-head.ts'
 import { buildTrainGraph } from '../model/train-graph.ts'
 import type { QuantizedWeights } from '../weights/quantize.ts'
 import type { WeightStore } from '../weights/types.ts'
+import type { Device } from './device.ts'
 
 export type GraphKind =
   | { graph: 'extend'; head: ExtendHead }
@@ -33,6 +34,7 @@ export class Sessions {
     readonly maxPositions: number,
     /** Decoding keeps a private copy of the weights, laid out for speed. */
     private readonly prepackDecoding: boolean,
+    private readonly device: Device = 'cpu',
     private readonly quantized?: QuantizedWeights,
   ) {}
 
@@ -65,6 +67,7 @@ export class Sessions {
       binding.quantized !== undefined || (this.prepackDecoding && kind.graph === 'decode' && kind.head === 'sample')
     const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: this.threads,
+      ...(this.device === 'cpu' ? {} : { executionProviders: [this.device] }),
       // Patterns are planned for the largest shapes seen and kept: 7.8 against 4.9 GB at 8×256 training tokens.
       enableMemPattern: false,
       // An arena keeps what its session's largest run took, rounded up to a power of two, and each session has its own;
@@ -82,7 +85,7 @@ export class Sessions {
   }
 
   private build(kind: GraphKind, binding: WeightBinding): Uint8Array {
-    const options = { maxPositions: this.maxPositions }
+    const options = { maxPositions: this.maxPositions, onGpu: this.device !== 'cpu' }
     switch (kind.graph) {
       case 'extend':
         return buildExtendGraph(this.config, binding, kind.head, options)

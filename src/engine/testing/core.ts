@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Core } from '../runtime/core.ts'
+import type { Device } from '../runtime/device.ts'
 import { ModelWeights, type Trainable } from '../runtime/model-weights.ts'
 import { Sessions } from '../runtime/sessions.ts'
 import { openWeights } from '../weights/open-weights.ts'
@@ -13,10 +14,23 @@ export function useTemporaryCache(): void {
   process.env.BUMP_CACHE = mkdtempSync(join(tmpdir(), 'bump-test-'))
 }
 
-export async function openCore(folder: string, trainable?: Trainable, bits?: QuantizedBits): Promise<Core> {
+export async function openCore(
+  folder: string,
+  trainable?: Trainable,
+  bits?: QuantizedBits,
+  device: Device = 'cpu',
+): Promise<Core> {
   const store = await openWeights(folder)
   const quantized = bits && openQuantized(store, bits)
-  const sessions = new Sessions(store.config, store, 1, Math.min(store.config.contextLength, 512), true, quantized)
+  const sessions = new Sessions(
+    store.config,
+    store,
+    1,
+    Math.min(store.config.contextLength, 512),
+    true,
+    device,
+    quantized,
+  )
   return {
     config: store.config,
     sessions,

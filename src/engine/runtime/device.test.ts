@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest'
+import { BumpError } from '../../util/errors.ts'
+import { chooseDevice, type DeviceRequest } from './device.ts'
+
+it('auto finds a device that works, and says what was tried before it', async () => {
+  const { device, why } = await chooseDevice('auto')
+  expect(why.startsWith(device)).toBe(true)
+  const tried = { cuda: 0, webgpu: 1, cpu: 2 }[device]
+  expect(why.split('; ')).toHaveLength(1 + tried)
+})
+
+it.each<DeviceRequest>(['webgpu', 'cuda'])(
+  '%s works here, or is refused with the reason and what it needs',
+  async (asked) => {
+    const outcome = await chooseDevice(asked).catch((error: unknown) => error)
+    if (outcome instanceof Error) {
+      expect(outcome).toBeInstanceOf(BumpError)
+      expect(outcome.message).toMatch(new RegExp(`^--device ${asked} does not work here: .+ It needs an? .*GPU`))
+    } else expect(outcome).toEqual({ device: asked, why: `${asked}, as asked for` })
+  },
+)

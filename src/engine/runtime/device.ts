@@ -1,0 +1,61 @@
+// What the graphs run on: the processor, or a GPU through one of the runtime's providers. The graphs are the same; what
+// a provider has no kernel for runs on the processor.
+import { env, InferenceSession, Tensor } from 'onnxruntime-node'
+import { BumpError } from '../../util/errors.ts'
+import { Graph } from '../graph/graph.ts'
+import { floats } from './tensors.ts'
+
+export type Device = 'cpu' | 'webgpu' | 'cuda'
+export const DEVICES = ['cpu', 'webgpu', 'cuda', 'auto'] as const
+/** `auto`: CUDA where it works, else WebGPU, else the processor. */
+export type DeviceRequest = (typeof DEVICES)[number]
+
+const CURE: Record<Exclude<Device, 'cpu'>, string> = {
+  webgpu: 'It needs a GPU with a driver of Vulkan, Metal or Direct3D 12.',
+  cuda: "It needs an NVIDIA GPU, CUDA 12, cuDNN 9 and the runtime's CUDA libraries, which npm does not bring: run `node node_modules/onnxruntime-node/script/install`.",
+}
+
+/**
+ * The device to run on, with a line of why. Throws BumpError where the one that was asked for does not work here.
+ */
+export async function chooseDevice(asked: DeviceRequest): Promise<{ device: Device; why: string }> {
+  if (asked === 'cpu') return { device: 'cpu', why: 'cpu' }
+  if (asked !== 'auto') {
+    const problem = await problemOf(asked)
+    if (problem)
+      throw new BumpError(`--device ${asked} does not work here: ${problem}. ${CURE[asked]}`, { exitCode: 2 })
+    return { device: asked, why: `${asked}, as asked for` }
+  }
+  const problems: string[] = []
+  for (const device of ['cuda', 'webgpu'] as const) {
+    const problem = await problemOf(device)
+    if (!problem) return { device, why: [`${device}, which works here`, ...problems].join('; ') }
+    problems.push(`no ${device} (${problem})`)
+  }
+  return { device: 'cpu', why: ['cpu', ...problems].join('; ') }
+}
+
+/** Runs one product on a device: what goes wrong, in a few words, or undefined. */
+async function problemOf(device: Device): Promise<string | undefined> {
+  // What the runtime says of a missing library comes back as the reason; its own log would say it again.
+  env.logLevel = 'fatal'
+  const g = new Graph('f32')
+  const identity = g.initializer('identity', [2, 2], new Uint8Array(new Float32Array([1, 0, 0, 1]).buffer))
+  g.output(g.op('MatMul', [g.input('x', [1, 2]), identity]), 'y', [1, 2])
+  try {
+    const session = await InferenceSession.create(g.encode(), { executionProviders: [device], logSeverityLevel: 4 })
+    const { y } = await session.run({ x: floats(new Float32Array([3, 4]), [1, 2]) })
+    await session.release()
+    return y instanceof Tensor && y.data[0] === 3 && y.data[1] === 4 ? undefined : 'it computes wrong values'
+  } catch (error) {
+    return reasonIn((error as Error).message)
+  }
+}
+
+/** The words of the runtime's message, without its source lines and signatures. */
+function reasonIn(message: string): string {
+  const known = /Failed to get a WebGPU adapter|Failed to load (?:shared )?library|no CUDA-capable device[^.]*/i.exec(
+    message,
+  )
+  return (known?.[0] ?? message.split('\n')[0].slice(0, 200)).trim()
+}
