@@ -135,8 +135,10 @@ async function packed({ compute: peak }: Machine): Promise<Row[]> {
   ]
 }
 
-async function inference(): Promise<Row[]> {
-  const engine = await Engine.open(benchModel())
+/** Goals are those of f32. */
+async function inference(quantize: 'none' | 'int8'): Promise<Row[]> {
+  const engine = await Engine.open(benchModel(), { quantize })
+  const suffix = quantize === 'none' ? '' : `, ${quantize}`
   const rows: Row[] = []
   const P = 300
   const prompts = Array.from({ length: 4 }, () => tokens(P + 1))
@@ -145,7 +147,7 @@ async function inference(): Promise<Row[]> {
   }, 3)
   const prefillSpeed = (4 * P) / prefill
   rows.push({
-    what: `prefill ${P}`,
+    what: `prefill ${P}${suffix}`,
     figure: `${prefillSpeed.toFixed(0)} tok/s`,
     goals: [{ unit: 'tok/s', value: 1200, measured: prefillSpeed, bound: 'compute' }],
   })
@@ -164,7 +166,7 @@ async function inference(): Promise<Row[]> {
     // The prompt's time and the first token's fall out of the difference.
     const step = ((await time(64)) - (await time(8))) / 56
     rows.push({
-      what: `decode on one prompt of ${P}, batch ${B}`,
+      what: `decode on one prompt of ${P}, batch ${B}${suffix}`,
       figure: `${(B / step).toFixed(0)} tok/s (${(step * 1000).toFixed(1)} ms a step)`,
       goals: [{ unit: 'tok/s', value: goal, measured: B / step, bound }],
     })
@@ -174,60 +176,116 @@ async function inference(): Promise<Row[]> {
     await engine.score(jobs, 'base', false, never)
   }, 5)
   rows.push({
-    what: `judge: 32 texts of 20 tokens after one of ${P}`,
+    what: `judge: 32 texts of 20 tokens after one of ${P}${suffix}`,
     figure: `${(32 / shared).toFixed(0)} pairs/s`,
     goals: [{ unit: 'pairs/s', value: 30, measured: 32 / shared, bound: 'compute' }],
   })
   return rows
 }
 
-/** B=8 users, G=8 rollouts, prompt 300, completion 64, likelihood judge with 9 candidates of 25 tokens. */
-async function step(): Promise<Row[]> {
-  const engine = await Engine.open(benchModel(), { trainable })
-  const prompts = Array.from({ length: 8 }, () => tokens(300))
-  const seconds = { rollout: 0, judge: 0, train: 0, optimiser: 0 }
-  const clock = async <T>(phase: keyof typeof seconds, work: () => Promise<T> | T) => {
+interface StepShape {
+  users: number
+  rollouts: number
+  prompt: number
+  completion: number
+  /** Of 25 tokens each, after a profile and 8 tokens more. */
+  candidates: number
+}
+
+/** Seconds of one GRPO step by phase. */
+async function stepSeconds(engine: Engine, shape: StepShape): Promise<Record<string, number>> {
+  const { users, rollouts: G, completion: T } = shape
+  const prompts = Array.from({ length: users }, () => tokens(shape.prompt))
+  const seconds: Record<string, number> = {}
+  const clock = async <R>(phase: string, work: () => Promise<R> | R) => {
     const started = performance.now()
     const result = await work()
     seconds[phase] = (performance.now() - started) / 1000
     return result
   }
-  for (let run = 0; run < 2; run++) {
-    const sampling = { maxTokens: 64, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
-    const rollouts = await clock('rollout', () =>
-      engine.sample(
-        prompts.map((prompt) => ({ prompt, seeds: [0, 1, 2, 3, 4, 5, 6, 7] })),
-        sampling,
-        'policy',
-        never,
-        () => {},
-      ),
-    )
-    const pool = Array.from({ length: 9 }, () => tokens(25))
-    const jobs = rollouts.flat().map((r) => ({ prefix: [...tokens(8), ...r.tokens], continuations: pool }))
-    await clock('judge', () => engine.score(jobs, 'base', false, never))
-    await clock('train', () =>
-      engine.forwardBackward(
-        prompts.map((prompt, u) => ({
-          prompt,
-          completions: rollouts[u].map((r) => ({ ...completion(64), tokens: r.tokens, oldLogprobs: r.logprobs })),
-        })),
-        ppo,
-        never,
-      ),
-    )
-    await clock('optimiser', () => engine.optimStep(adam))
-  }
-  const total = Object.values(seconds).reduce((a, b) => a + b, 0)
+  const seeds = Array.from({ length: G }, (_, i) => i)
+  const sampling = { maxTokens: T, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+  const rollouts = await clock('rollout', () =>
+    engine.sample(
+      prompts.map((prompt) => ({ prompt, seeds })),
+      sampling,
+      'policy',
+      never,
+      () => {},
+    ),
+  )
+  const pool = Array.from({ length: shape.candidates }, () => tokens(25))
+  const jobs = rollouts.flat().map((r) => ({ prefix: [...tokens(8), ...r.tokens], continuations: pool }))
+  await clock('judge', () => engine.score(jobs, 'base', false, never))
+  await clock('train', () =>
+    engine.forwardBackward(
+      prompts.map((prompt, u) => ({
+        prompt,
+        completions: rollouts[u].map((r) => ({ ...completion(T), tokens: r.tokens, oldLogprobs: r.logprobs })),
+      })),
+      ppo,
+      never,
+    ),
+  )
+  await clock('optimiser', () => engine.optimStep(adam))
+  return seconds
+}
+
+const total = (seconds: Record<string, number>) => Object.values(seconds).reduce((a, b) => a + b, 0)
+const byPhase = (seconds: Record<string, number>) =>
+  Object.entries(seconds)
+    .map(([phase, s]) => `${phase} ${s.toFixed(1)}`)
+    .join(', ')
+
+/** B=8 users, G=8 rollouts, prompt 300, completion 64, likelihood judge with 9 candidates of 25 tokens. */
+async function step(): Promise<Row[]> {
+  const engine = await Engine.open(benchModel(), { trainable })
+  const shape = { users: 8, rollouts: 8, prompt: 300, completion: 64, candidates: 9 }
+  await stepSeconds(engine, { ...shape, users: 2 })
+  const seconds = await stepSeconds(engine, shape)
   return [
     {
       what: 'a GRPO step: 8 users × 8 rollouts, 300+64, 9 candidates of 25',
-      figure: `${total.toFixed(1)} s (${Object.entries(seconds)
-        .map(([phase, s]) => `${phase} ${s.toFixed(1)}`)
-        .join(', ')}), peak ${peakGB().toFixed(1)} GB`,
-      goals: [{ unit: 's', value: 30, measured: total, bound: 'compute', atMost: true }],
+      figure: `${total(seconds).toFixed(1)} s (${byPhase(seconds)}), peak ${peakGB().toFixed(1)} GB`,
+      goals: [{ unit: 's', value: 30, measured: total(seconds), bound: 'compute', atMost: true }],
     },
   ]
 }
 
-export const CASES: Record<string, (machine: Machine) => Promise<Row[]>> = { train, layerWise, packed, inference, step }
+/** What a step costs more when one of its sizes is doubled. */
+async function growth(): Promise<Row[]> {
+  const engine = await Engine.open(benchModel(), { trainable })
+  const base: StepShape = { users: 4, rollouts: 4, prompt: 150, completion: 32, candidates: 5 }
+  await stepSeconds(engine, { ...base, users: 2 })
+  const whole = await stepSeconds(engine, base)
+  const rows: Row[] = [
+    {
+      what: 'a small step: 4 users × 4 rollouts, 150+32, 5 candidates',
+      figure: `${total(whole).toFixed(1)} s (${byPhase(whole)})`,
+    },
+  ]
+  for (const [size, name] of [
+    ['users', 'users (B)'],
+    ['rollouts', 'rollouts (G)'],
+    ['candidates', 'candidates (K + 1)'],
+    ['prompt', 'prompt tokens'],
+    ['completion', 'completion tokens'],
+  ] as const) {
+    const seconds = await stepSeconds(engine, { ...base, [size]: 2 * base[size] })
+    rows.push({
+      what: `the same with twice the ${name}`,
+      figure: `${(total(seconds) / total(whole)).toFixed(2)}× the time (${byPhase(seconds)})`,
+    })
+  }
+  return rows
+}
+
+export const CASES: Record<string, (machine: Machine) => Promise<Row[]>> = {
+  train,
+  layerWise,
+  packed,
+  inference: () => inference('none'),
+  int8: () => inference('int8'),
+  step,
+  growth,
+}
