@@ -109,6 +109,18 @@ it('puts a saved adapter on a model opened for inference', async () => {
   expect(() => reader.optimStep(adam)).toThrow(/opened for inference/)
 })
 
+it('samples and scores by quantised weights, trains and scores exactly by the others', async () => {
+  const exact = await Engine.open(model, lora)
+  const quantised = await Engine.open(model, { ...lora, quantize: 'int8' })
+  const jobs = [{ prefix: prompt, continuations: [target] }]
+  const scores = async (engine: Engine, exactly: boolean) => (await engine.score(jobs, 'policy', exactly, never))[0][0]
+  expect(await scores(quantised, true)).toEqual(await scores(exact, true))
+  expect(await scores(quantised, false)).not.toEqual(await scores(exact, false))
+  expect(await train(quantised, 2)).toEqual(await train(exact, 2))
+  expect(quantised.info.digest).not.toBe(exact.info.digest)
+  await expect(Engine.open(model, { ...full, quantize: 'int8' })).rejects.toThrow(/quantize is for LoRA/)
+})
+
 it('refuses tokens that the vocabulary does not have', async () => {
   const engine = await Engine.open(model, { threads: 1 })
   const sampling = { maxTokens: 2, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
