@@ -20,12 +20,17 @@ const correlation = (a, b) => covariance(a, b) / Math.sqrt(covariance(a, a) * co
 
 const rollouts = records('rollouts.jsonl')
 const last = rollouts.at(-1).step
+const steps = records('metrics.jsonl').filter(({ entropy }) => typeof entropy === 'number')
 for (let from = 1; from <= last; from += 10) {
   const part = rollouts.filter(({ step }) => step >= from && step < from + 10)
   const of = (key) => mean(part.map((rollout) => rollout[key])).toFixed(3)
   const tokens = mean(part.map((rollout) => rollout.tokens)).toFixed(1)
-  const steps = `steps ${from}-${Math.min(last, from + 9)}`
-  console.log(`${steps}: forward ${of('forward')} backward ${of('backward')} copied ${of('copied')} tokens ${tokens}`)
+  const entropy = mean(
+    steps.filter(({ step }) => step >= from && step < from + 10).map((metrics) => metrics.entropy),
+  ).toFixed(2)
+  console.log(
+    `steps ${from}-${Math.min(last, from + 9)}: forward ${of('forward')} backward ${of('backward')} copied ${of('copied')} tokens ${tokens} entropy ${entropy}`,
+  )
 }
 
 const groups = new Map()
@@ -36,6 +41,12 @@ for (const rollout of rollouts) {
 const within = (a, b) =>
   mean([...groups.values()].map((group) => correlation(group.map(a), group.map(b))).filter(Number.isFinite))
 const both = ({ forward, backward }) => forward + backward
+console.log(
+  `correlation within a group, advantage with tokens: ${within(
+    ({ advantage }) => advantage,
+    ({ tokens }) => tokens,
+  ).toFixed(2)}`,
+)
 console.log(`correlation within a group, NDCG with tokens: ${within(both, ({ tokens }) => tokens).toFixed(2)}`)
 console.log(
   `correlation within a group, forward with backward: ${within(

@@ -43,6 +43,8 @@ export interface WeightBinding {
   base: 'fed' | { file: string; places: ReadonlyMap<string, { offset: number; length: number }> }
   /** The matrices in fewer bits, from another file there; for graphs without gradients. */
   quantized?: { bits: QuantizedBits; file: string; places: ReadonlyMap<string, QuantizedPlace> }
+  /** Projections of the same input run as one product, of a private copy of their weights: for decoding. */
+  joined?: boolean
   lora?: LoraShape
   /** Which tensors the graph gives gradients for. */
   train?: 'lora' | 'full'
@@ -87,6 +89,20 @@ export class Weights {
   /** x [N,in] · the projection called `name`. */
   times(x: Value, name: string): Value {
     return this.binding.quantized ? this.quantized(x, name, this.binding.quantized) : matmul(this.g, x, this.get(name))
+  }
+
+  /** x [N,in] · each of the projections called `names`, as one product where the binding joins them. */
+  timesEach(x: Value, names: readonly string[]): Value[] {
+    if (!this.binding.joined || this.binding.quantized || names.length === 1)
+      return names.map((name) => this.times(x, name))
+    const outputs = names.map((name) => this.shapes.get(name)![1])
+    // The runtime folds a concatenation of constants when it opens the graph.
+    const weights = this.g.op(
+      'Concat',
+      names.map((name) => this.get(name)),
+      { axis: 1 },
+    )
+    return this.g.opN('Split', [this.g.op('MatMul', [x, weights]), this.g.ints(outputs)], names.length, { axis: -1 })
   }
 
   /** h [N,H] → logits [N,V], for graphs without gradients. */
@@ -136,12 +152,14 @@ export class Weights {
 /** q [N, heads·D], k and v [N, kvHeads·D], rotated → attention output [N, heads·D]. */
 export type Attend = (q: Value, k: Value, v: Value, layer: number) => Value
 
-/** x [N,in] through the projection called `name`, with bias and adapter where the model has them. */
-function project(g: Graph, w: Weights, x: Value, name: string, bias: boolean): Value {
-  let y = w.times(x, name)
-  if (bias) y = addBias(g, y, w.get(`${name}.bias`))
-  if (!w.adapts(name)) return y
-  return add(g, y, matmul(g, matmul(g, x, w.get(`${name}.A`)), w.get(`${name}.B`), { alpha: w.loraScale }))
+/** x [N,in] through the projections called `names`, with bias and adapter where the model has them. */
+function project(g: Graph, w: Weights, x: Value, names: readonly string[], bias: boolean): Value[] {
+  return w.timesEach(x, names).map((product, i) => {
+    const name = names[i]
+    const y = bias ? addBias(g, product, w.get(`${name}.bias`)) : product
+    if (!w.adapts(name)) return y
+    return add(g, y, matmul(g, matmul(g, x, w.get(`${name}.A`)), w.get(`${name}.B`), { alpha: w.loraScale }))
+  })
 }
 
 function headNorm(g: Graph, c: ModelConfig, x: Value, w: Value, heads: number): Value {
@@ -156,19 +174,19 @@ function headNorm(g: Graph, c: ModelConfig, x: Value, w: Value, heads: number): 
 export function decoderLayer(g: Graph, w: Weights, x: Value, l: number, rope: Rotary, attend: Attend): Value {
   const c = w.config
   const normed = rmsNorm(g, x, w.get(`l${l}.attn_norm`), c.normEps, c.hidden)
-  let q = project(g, w, normed, `l${l}.q`, c.attentionBias)
-  let k = project(g, w, normed, `l${l}.k`, c.attentionBias)
-  const v = project(g, w, normed, `l${l}.v`, c.attentionBias)
+  let [q, k, v] = project(g, w, normed, [`l${l}.q`, `l${l}.k`, `l${l}.v`], c.attentionBias)
   if (c.qkNorm) {
     q = headNorm(g, c, q, w.get(`l${l}.q_norm`), c.heads)
     k = headNorm(g, c, k, w.get(`l${l}.k_norm`), c.kvHeads)
   }
   q = rotary(g, q, c.heads, c.headDim, rope)
   k = rotary(g, k, c.kvHeads, c.headDim, rope)
-  const attended = add(g, x, project(g, w, attend(q, k, v, l), `l${l}.o`, false))
+  const [output] = project(g, w, attend(q, k, v, l), [`l${l}.o`], false)
+  const attended = add(g, x, output)
   const inner = rmsNorm(g, attended, w.get(`l${l}.ffn_norm`), c.normEps, c.hidden)
-  const gated = gatedSilu(g, project(g, w, inner, `l${l}.gate`, false), project(g, w, inner, `l${l}.up`, false))
-  return add(g, attended, project(g, w, gated, `l${l}.down`, false))
+  const [gate, up] = project(g, w, inner, [`l${l}.gate`, `l${l}.up`], false)
+  const [down] = project(g, w, gatedSilu(g, gate, up), [`l${l}.down`], false)
+  return add(g, attended, down)
 }
 
 /** ids [N] → final hidden states [N,H], normalised, ready for the head. */

@@ -76,7 +76,8 @@ export class Sessions {
       logSeverityLevel: 3,
       ...(prepack ? {} : { extra: { session: { disable_prepacking: '1' } } }),
     }
-    const bytes = this.build(kind, binding)
+    const joined = prepack && kind.graph === 'decode' && binding.base !== 'fed'
+    const bytes = this.build(kind, { ...binding, joined })
     if (binding.base === 'fed') return InferenceSession.create(bytes, options)
     // A graph that refers to an external file is loaded by path, from the folder of that file.
     const path = join(dirname(this.store.file), `${sha256(bytes).slice(0, 32)}.onnx`)
