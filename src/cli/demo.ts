@@ -11,10 +11,11 @@ import { NANO_WORDING } from '../profiler/prompt.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { flagLayer, resolveLayers } from '../train/config-layers.ts'
 import { train } from '../train/grpo.ts'
-import { takeLock } from '../train/lock.ts'
+
 import { readRunHeader } from '../train/run-folder.ts'
 import type { Summary } from '../train/summary.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
+import { lockFolder } from '../util/lock.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { packageInfo } from './shared/package-info.ts'
@@ -113,7 +114,7 @@ export function clearDemoRun(folder: string, config: TrainConfig): void {
   const stored = existsSync(join(folder, 'config.json')) ? readRunHeader(folder).config : {}
   if (stored.model !== config.model || JSON.stringify(stored.logs) !== JSON.stringify(config.logs))
     throw new BumpError(`${folder} exists and is no run of bump demo: give the demo another --name.`)
-  takeLock(join(folder, 'lock'), folder)()
+  lockFolder(folder, '--name')()
   rmSync(folder, { recursive: true })
 }
 

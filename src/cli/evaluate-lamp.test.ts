@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
+import { lockFolder } from '../util/lock.ts'
 import { main } from './main.ts'
 import { capturedOutput } from './testing/captured.ts'
 
@@ -252,6 +253,14 @@ describe('mistakes', () => {
     expect(await lamp(3, 'no-adapter', ...flags)).toBe(1)
     expect(captured.stderr).toMatch(/ratings is neither a run folder of bump sft .* nor a PEFT adapter/)
     expect(existsSync(at('no-adapter'))).toBe(false)
+  })
+
+  it('a folder of results that another command is writing', async () => {
+    const release = lockFolder(at('busy'), '--out')
+    expect(await lamp(3, 'busy', '--conditions', 'none')).toBe(1)
+    expect(captured.stderr).toMatch(/busy is in use by process \d+\. .* another --out/)
+    release()
+    expect(await lamp(3, 'busy', '--conditions', 'none'), captured.stderr).toBe(0)
   })
 
   it('a web page in the place of questions', async () => {

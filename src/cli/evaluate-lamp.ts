@@ -15,6 +15,7 @@ import { trainConfigSchema } from '../train/config.ts'
 import { bestCheckpoint, readRunHeader } from '../train/run-folder.ts'
 import { BumpError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
+import { lockFolder } from '../util/lock.ts'
 import { adapterNotes } from './shared/adapter-notes.ts'
 import { commandLine } from './shared/command-line.ts'
 import { addEngineFlags, engineOptions } from './shared/engine-flags.ts'
@@ -157,6 +158,7 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
     ...flags.sft.flatMap((row) => notesOfAdapter(row, flags)),
     ...seen,
   ]
+  const release = lockFolder(out, '--out')
   const progress = workProgress()
   try {
     await interruptible(
@@ -194,6 +196,7 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
       },
     )
   } finally {
+    release()
     progress.done()
   }
 }

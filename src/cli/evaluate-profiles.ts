@@ -21,6 +21,7 @@ import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { measuredUsers, poolUsers } from '../train/measure.ts'
 import { type RunRecord, readRun } from '../train/read-run.ts'
 import { BumpError } from '../util/errors.ts'
+import { lockFolder } from '../util/lock.ts'
 import { commandLine } from './shared/command-line.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collectConditions } from './shared/evaluated-conditions.ts'
@@ -139,11 +140,13 @@ interface Plan {
 async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string): Promise<void> {
   const started = performance.now()
   const progress = workProgress()
+  let release: (() => void) | undefined
   try {
     await interruptible(
       () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
       async (signal) => {
         const plan = await planOf(flags, progress)
+        release = lockFolder(plan.out, '--out')
         const { conditions, notes, digests } = await collectConditions(
           {
             runs: plan.runs,
@@ -174,6 +177,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
       },
     )
   } finally {
+    release?.()
     progress.done()
   }
 }

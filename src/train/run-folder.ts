@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
-import { takeLock } from './lock.ts'
+import { lockFolder } from '../util/lock.ts'
 
 const USERS = 'users.json'
 /** Logs that grow with the run; a checkpoint knows how long each of them was. */
@@ -91,7 +91,7 @@ export class RunFolder {
     } catch (cause) {
       throw new BumpError(`${path}: the run's folder cannot be made (${(cause as Error).message}).`, { cause })
     }
-    const release = takeLock(join(path, 'lock'), path)
+    const release = lockFolder(path, '--name')
     try {
       const folder = new RunFolder(path, LOGS[header.kind ?? 'grpo'], release)
       if (existsSync(configPath)) {

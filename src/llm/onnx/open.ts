@@ -3,12 +3,15 @@ import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
 import { resolveModel } from '../../engine/hub/resolve.ts'
 import { describeMemory, planMemory } from '../../engine/memory.ts'
+import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-weights.ts'
 import type { CallOptions, LanguageModel, SampleOptions } from '../contract.ts'
 import { EngineClient } from './client.ts'
 
 export type OpenModelOptions = EngineOptions
+
+export { DEVICES, type DeviceRequest }
 
 /**
  * What training the model will take, as a line, and whether that is layer by layer. A model that is not on this machine

@@ -1,14 +1,17 @@
-// One process per run folder: a lock file with the process's id, which a killed process leaves behind harmlessly.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { BumpError } from '../util/errors.ts'
+// One process per folder of results: a lock file with the process's id, which a killed process leaves behind harmlessly.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BumpError } from './errors.ts'
 
 const held = new Set<string>()
 
 /**
- * Takes the lock `path` and returns its release. Throws BumpError where a running process holds it; the lock of a
- * process that is gone is taken over.
+ * Takes the lock of a folder, which is made where it is not there, and returns its release. `flag` is what would name
+ * another folder. Throws BumpError where a running process holds the lock; that of a process that is gone is taken over.
  */
-export function takeLock(path: string, what: string): () => void {
+export function lockFolder(folder: string, flag: string): () => void {
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, 'lock')
   for (let attempt = 0; ; attempt++) {
     try {
       writeFileSync(path, JSON.stringify({ pid: process.pid, started: startOf(process.pid) }), { flag: 'wx' })
@@ -23,7 +26,7 @@ export function takeLock(path: string, what: string): () => void {
     const holder = readHolder(path)
     if (holder && isRunning(holder, path))
       throw new BumpError(
-        `${what} is in use by process ${holder.pid}. Wait for it, stop it, or give this run another --name.`,
+        `${folder} is in use by process ${holder.pid}. Wait for it, stop it, or give this one another ${flag}.`,
       )
     rmSync(path, { force: true })
   }
