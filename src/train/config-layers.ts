@@ -104,7 +104,10 @@ function isPlain(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The layers' values, later ones over earlier ones. A section with another `type` replaces the one below; so do lists. */
+/**
+ * The layers' values, later ones over earlier ones. A section with another `type` replaces the one below, unless that one
+ * names no type; lists are always replaced.
+ */
 export function mergeLayers(layers: readonly Layer[]): Values {
   return layers.reduce<Values>((under, { values }) => merge(under, values), {})
 }
@@ -114,7 +117,10 @@ function merge(under: Values, over: Values): Values {
   for (const key of Object.keys(under)) define(merged, key, under[key])
   for (const [key, value] of Object.entries(over)) {
     const below = Object.hasOwn(merged, key) ? merged[key] : undefined
-    const sameType = isPlain(below) && isPlain(value) && (value.type === undefined || value.type === below.type)
+    const sameType =
+      isPlain(below) &&
+      isPlain(value) &&
+      (value.type === undefined || below.type === undefined || value.type === below.type)
     define(merged, key, sameType ? merge(below as Values, value as Values) : value)
   }
   return merged

@@ -63,6 +63,14 @@ describe('a configuration', () => {
     expect(parse(stringify(config))).toEqual(config)
   })
 
+  it('keeps what a file sets of a section without naming its type, whatever type a flag gives', () => {
+    const flags = { ...basic, reward: 'labels', task: '3', data: 'x' }
+    const { reward } = resolve({ ...flags, config: yaml('reward: { positives: 2, lengthBudget: 40 }') })
+    expect(reward).toMatchObject({ type: 'labels', positives: 2, lengthBudget: 40 })
+    const typed = resolve({ ...flags, config: yaml('reward: { type: bidirectional, positives: 2 }') })
+    expect(typed.reward).toMatchObject({ type: 'labels', positives: 1 })
+  })
+
   it('goes on under --resume with what the run was started with', () => {
     const config = resolve({ ...basic, name: 'old', set: ['optim.steps=3'] })
     mkdirSync(join(folder, 'runs', 'old'), { recursive: true })

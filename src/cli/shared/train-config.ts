@@ -85,13 +85,15 @@ export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): T
       `${command} needs logs and a model: --logs <file> --model <folder, .gguf file or hub name>, or logs.paths and model in a --config file`,
       { exitCode: 2 },
     )
-  return resolveLayers(trainConfigSchema, [defaultTypes(), ...under, ...own])
+  return resolveLayers(trainConfigSchema, [defaultTypes(whole), ...under, ...own])
 }
 
-/** The variants that hold where only a key of theirs is set: `--set trainable.rank=8` is about LoRA. */
-function defaultTypes(): Layer {
+/** The variants of sections whose type nothing names: `--set trainable.rank=8` is about LoRA. */
+function defaultTypes(named: Record<string, unknown>): Layer {
   const any = trainConfigSchema.parse({ name: 'any', logs: { paths: ['any'] }, model: 'any' })
-  const types = (['trainable', 'judge', 'reward'] as const).map((section) => [section, { type: any[section].type }])
+  const types = (['trainable', 'judge', 'reward'] as const)
+    .filter((section) => (named[section] as { type?: unknown } | undefined)?.type === undefined)
+    .map((section) => [section, { type: any[section].type }])
   return fixed(Object.fromEntries(types), 'defaults')
 }
 
