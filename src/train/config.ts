@@ -160,6 +160,8 @@ export const trainConfigSchema = z.strictObject({
       users: z.int().min(2).default(32),
       /** Validations without a better one until the run stops early; 0 never stops. */
       patience: z.int().min(0).default(0),
+      /** The checkpoint that the run ends with. Few users choose the best by noise: compare short runs by their last. */
+      select: z.enum(['best', 'last']).default('best'),
     })
     .prefault({}),
   /** At most this many users of the test part are measured at the end. */

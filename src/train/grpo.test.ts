@@ -113,18 +113,20 @@ describe('training', () => {
     expect(JSON.stringify(model.state)).toBe(before)
   })
 
-  it('stops early, keeps the best checkpoint and measures that one', async () => {
-    const folder = join(root, 'early')
-    const config = toyConfig({
-      optim: { steps: 200, learningRate: 0.3 },
-      validation: { every: 2, patience: 3 },
-    })
-    await run({ folder, config })
-    const summary = JSON.parse(read(folder, 'summary.json'))
+  it('stops early, keeps the best checkpoint and measures that one, or the last one', async () => {
+    const ended = async (select: 'best' | 'last') => {
+      const folder = join(root, `early-${select}`)
+      const optim = { steps: 200, learningRate: 0.3 }
+      await run({ folder, config: toyConfig({ optim, validation: { every: 2, patience: 3, select } }) })
+      return { folder, summary: JSON.parse(read(folder, 'summary.json')) }
+    }
+    const { folder, summary } = await ended('best')
     expect(summary.steps).toBeLessThan(200)
     expect(summary.steps).toBe(summary.bestStep + 6)
     expect(checkpointSteps(folder)).toContain(summary.bestStep)
     expect(checkpointSteps(folder).length).toBeLessThanOrEqual(3)
+    const last = (await ended('last')).summary
+    expect(last).toMatchObject({ steps: summary.steps, bestStep: summary.steps, before: summary.before })
   })
 })
 

@@ -173,7 +173,12 @@ function defaultReward(judge: Judge, config: TrainConfig): RewardFunction {
 
 /** A stored configuration in today's form: older runs do not name the only reward or precision that there was. */
 function completeConfig(stored: Record<string, unknown>): Record<string, unknown> {
-  return { quantize: 'none', ...stored, reward: { type: 'bidirectional', ...(stored.reward as object) } }
+  return {
+    quantize: 'none',
+    ...stored,
+    reward: { type: 'bidirectional', ...(stored.reward as object) },
+    validation: { select: 'best', ...(stored.validation as object) },
+  }
 }
 
 function checkUsers({ config, users }: TrainOptions): void {

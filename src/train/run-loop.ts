@@ -30,8 +30,8 @@ export interface RunOptions<Phase extends string> {
 /** When a run validates, writes checkpoints and ends. */
 export interface RunPlan {
   steps: number
-  /** `patience`: validations without a new best after which the run stops; 0 never stops it. */
-  validation: { every: number; patience: number }
+  /** `patience`: validations without a new best after which the run stops; 0 never stops it. `select`: default best. */
+  validation: { every: number; patience: number; select?: 'best' | 'last' }
   checkpoint: { every: number }
 }
 
@@ -150,10 +150,11 @@ export abstract class RunLoop<Phase extends string, Summary extends object> {
     const { score, metrics } = await this.validate()
     const seconds = (performance.now() - started) / 1000
     const better = best === null || score > best.score
+    const kept = better || this.plan.validation.select === 'last'
     this.state = {
       ...this.state,
       validatedAt: step,
-      best: better ? { step, score } : best,
+      best: kept ? { step, score: better ? score : best.score } : best,
       worse: better ? 0 : worse + 1,
     }
     this.spend('validation', seconds)
