@@ -36,7 +36,7 @@ export interface QuantizedWeights {
 export const headName = (config: ModelConfig): string => (config.tiedHead ? 'embed' : 'head')
 
 /** Places of all quantised matrices, and the length of their file. */
-export function quantizedLayout(
+function quantizedLayout(
   config: ModelConfig,
   bits: QuantizedBits,
 ): { places: Map<string, QuantizedPlace>; bytes: number } {
