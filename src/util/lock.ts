@@ -1,16 +1,16 @@
 // One process per folder of results: a lock file with the process's id, which a killed process leaves behind harmlessly.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { BumpError } from './errors.ts'
 
 const held = new Set<string>()
 
 /**
- * Takes the lock of a folder, which is made where it is not there, and returns its release. `flag` is what would name
- * another folder. Throws BumpError where a running process holds the lock; that of a process that is gone is taken over.
+ * Takes the lock of a folder, which is made where it is not there, and returns its release, which takes a folder away
+ * again that was made here and is still empty. `flag` is what would name another folder. Throws BumpError where a running process holds the lock; that of a process that is gone is taken over.
  */
 export function lockFolder(folder: string, flag: string): () => void {
-  mkdirSync(folder, { recursive: true })
+  const made = mkdirSync(folder, { recursive: true })
   const path = join(folder, 'lock')
   for (let attempt = 0; ; attempt++) {
     try {
@@ -19,6 +19,7 @@ export function lockFolder(folder: string, flag: string): () => void {
       return () => {
         held.delete(path)
         rmSync(path, { force: true })
+        if (made !== undefined) removeEmpty(resolve(folder), resolve(made))
       }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 2) throw error
@@ -30,6 +31,16 @@ export function lockFolder(folder: string, flag: string): () => void {
       )
     rmSync(path, { force: true })
   }
+}
+
+/** Removes empty folders from `folder` up to `top`. */
+function removeEmpty(folder: string, top: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    return
+  }
+  if (folder !== top) removeEmpty(dirname(folder), top)
 }
 
 interface Holder {
