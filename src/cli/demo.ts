@@ -11,7 +11,6 @@ import { NANO_WORDING } from '../profiler/prompt.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { flagLayer, resolveLayers } from '../train/config-layers.ts'
 import { train } from '../train/grpo.ts'
-
 import { readRunHeader } from '../train/run-folder.ts'
 import type { Summary } from '../train/summary.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
