@@ -94,7 +94,7 @@ async function train({ compute: peak }: Machine): Promise<Row[]> {
 /** The useful operations are counted, not the second forward pass. */
 async function layerWise({ compute: peak }: Machine): Promise<Row[]> {
   const before = peakGB()
-  const engine = await Engine.open(benchModel(), { trainable, memory: 1.5e9 })
+  const engine = await Engine.open(benchModel(), { trainable, memory: 2e9 })
   const { speed, figure } = await trainSpeed(engine, peak, before)
   return [
     {
@@ -152,21 +152,24 @@ async function inference(quantize: 'none' | 'int8'): Promise<Row[]> {
     goals: [{ unit: 'tok/s', value: 1200, measured: prefillSpeed, bound: 'compute' }],
   })
   const sampling = { temperature: 1, topP: 1, topK: 0, stopTokens: [] }
-  for (const [B, goal, bound] of [
-    [1, 55, 'memory'],
-    [8, 280, 'compute'],
-    [32, 550, 'compute'],
+  for (const [users, B, goal, bound] of [
+    [1, 1, 55, 'memory'],
+    [1, 8, 280, 'compute'],
+    [1, 32, 550, 'compute'],
+    [8, 64, 768, 'compute'],
   ] as const) {
-    const time = (maxTokens: number) => {
-      const jobs = [{ prompt: prompts[0], seeds: Array.from({ length: B }, (_, i) => i) }]
-      return medianSeconds(async () => {
+    const jobs = Array.from({ length: users }, () => ({
+      prompt: tokens(P),
+      seeds: Array.from({ length: B / users }, (_, i) => i),
+    }))
+    const time = (maxTokens: number) =>
+      medianSeconds(async () => {
         await engine.sample(jobs, { ...sampling, maxTokens }, 'base', never, () => {})
       }, 3)
-    }
     // The prompt's time and the first token's fall out of the difference.
     const step = ((await time(64)) - (await time(8))) / 56
     rows.push({
-      what: `decode on one prompt of ${P}, batch ${B}${suffix}`,
+      what: `decode on ${users === 1 ? 'one prompt' : `${users} prompts`} of ${P}, batch ${B}${suffix}`,
       figure: `${(B / step).toFixed(0)} tok/s (${(step * 1000).toFixed(1)} ms a step)`,
       goals: [{ unit: 'tok/s', value: goal, measured: B / step, bound }],
     })
@@ -180,6 +183,80 @@ async function inference(quantize: 'none' | 'int8'): Promise<Row[]> {
     figure: `${(32 / shared).toFixed(0)} pairs/s`,
     goals: [{ unit: 'pairs/s', value: 30, measured: 32 / shared, bound: 'compute' }],
   })
+  if (quantize === 'none') {
+    const [{ prefix, continuations }] = jobs
+    const apart = await medianSeconds(async () => {
+      // Another first token each: nothing is shared.
+      const alone = continuations.map((text, i) => ({ prefix: [i, ...prefix.slice(1)], continuations: [text] }))
+      await engine.score(alone, 'base', false, never)
+    }, 1)
+    rows.push({
+      what: 'the same, prefix repeated',
+      figure: `${(apart / shared).toFixed(1)}× the shared time`,
+      goals: [{ unit: '×', value: 12, measured: apart / shared, bound: 'nothing' }],
+    })
+  }
+  return rows
+}
+
+/** Pairs a second of each scorer, in prompts of its shape: 8 profiles of 64 tokens, 9 candidates of 25 each. */
+async function judges(): Promise<Row[]> {
+  const engine = await Engine.open(benchModel())
+  const [instruction, label] = [tokens(40), tokens(3)]
+  const profiles = Array.from({ length: 8 }, () => tokens(64))
+  const candidates = Array.from({ length: 9 }, () => tokens(25))
+  const labels = tokens(candidates.length)
+  const orders = Array.from({ length: 3 }, (_, order) =>
+    candidates.flatMap((_, i) => [...label, ...candidates[(i + order) % candidates.length]]),
+  )
+  const pointwise = profiles.flatMap((profile) =>
+    candidates.map((candidate) => [...instruction, ...profile, ...candidate, ...label]),
+  )
+  const listwise = profiles.flatMap((profile) => orders.map((order) => [...instruction, ...profile, ...order]))
+  const permutation = {
+    maxTokens: labels.length,
+    temperature: 0,
+    topP: 1,
+    topK: 0,
+    stopTokens: [],
+    allowed: { steps: [labels], distinct: true },
+  }
+  const scorers: [string, () => Promise<unknown>][] = [
+    [
+      'likelihood',
+      () =>
+        engine.score(
+          profiles.map((profile) => ({ prefix: [...label, ...profile], continuations: candidates })),
+          'base',
+          false,
+          never,
+        ),
+    ],
+    ['pointwise', () => engine.labelLogits(pointwise, labels.slice(0, 2), 'base', never)],
+    ['listwise, first token, 3 orders', () => engine.labelLogits(listwise, labels, 'base', never)],
+    [
+      'listwise, permutation, 3 orders',
+      () =>
+        engine.sample(
+          listwise.map((prompt) => ({ prompt, seeds: [0] })),
+          permutation,
+          'base',
+          never,
+          () => {},
+        ),
+    ],
+  ]
+  const rows: Row[] = []
+  for (const [name, work] of scorers) {
+    const seconds = await medianSeconds(async () => {
+      await work()
+    }, 3)
+    const pairs = profiles.length * candidates.length
+    rows.push({
+      what: `judge, ${name}: 8 profiles of 64 tokens, 9 candidates of 25`,
+      figure: `${(pairs / seconds).toFixed(1)} pairs/s`,
+    })
+  }
   return rows
 }
 
@@ -286,6 +363,7 @@ export const CASES: Record<string, (machine: Machine) => Promise<Row[]>> = {
   packed,
   inference: () => inference('none'),
   int8: () => inference('int8'),
+  judges,
   step,
   growth,
 }

@@ -85,6 +85,23 @@ describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-qwen3'])('%s', (name) => {
       }
   })
 
+  it('gives the labels of prompts in a tree as of each alone', async () => {
+    const instruction = tokens(core, 20, 60)
+    const queries = [12, 18, 30].map((length, q) => [...instruction, ...tokens(core, length, 61 + q)])
+    const prompts = [
+      ...queries.flatMap((query, q) => [3, 9, 1].map((n, k) => [...query, ...tokens(core, n, 70 + 10 * q + k)])),
+      instruction,
+    ]
+    const labels = [5, 2, 9]
+    const together = await labelLogits(core, prompts, labels, 'policy', never)
+    for (const [i, prompt] of prompts.entries()) {
+      const [alone] = await labelLogits(core, [prompt], labels, 'policy', never)
+      alone.forEach((value, k) => {
+        expect(Math.abs(value - together[i][k])).toBeLessThan(1e-4)
+      })
+    }
+  })
+
   it('scores more than one run holds, with unequal numbers of continuations', async () => {
     const jobs = [40, 25, 50].map((count, j) => ({
       prefix: tokens(core, 4 + j, j),

@@ -51,9 +51,11 @@ export async function score(
     }))
     .filter((w) => w.suffixes.length > 0)
     .sort((a, b) => a.prefix.length - b.prefix.length || a.suffixes.length - b.suffixes.length)
-  const shared = commonBeginning(work.map((w) => w.prefix))
-  const root =
-    shared >= LEAST_SHARED ? await computePrefixes(core, [cut(work[0].prefix, 0, shared)], set, 'extend') : undefined
+  const runPrefixes = await withRoot(
+    core,
+    work.map((w) => w.prefix),
+    set,
+  )
   for (let at = 0; at < work.length; ) {
     throwIfCancelled(cancelled)
     let end = at + 1
@@ -66,10 +68,7 @@ export async function score(
     const chunk = work.slice(at, end)
     at = end
     // The last token of a prefix runs with each suffix, where it predicts the first token.
-    const rests = chunk.map((w) => cut(w.prefix, root ? shared : 0, -1))
-    const prefixes = root
-      ? await extendPrefix(core, root, rests, set)
-      : await computePrefixes(core, rests, set, 'extend')
+    const prefixes = await runPrefixes(chunk.map((w) => cut(w.prefix, 0, -1)))
     for (const { users, first, last } of rectangles(chunk.map((w) => w.suffixes))) {
       throwIfCancelled(cancelled)
       const part = chunk.slice(users.from, users.to)
@@ -179,6 +178,24 @@ async function scoreRectangle(
   if (at !== counted) throw new Error('scored rows went astray')
 }
 
+/** Runs what all of `prefixes` begin with, once; the result runs any of them, complete or without its last token. */
+async function withRoot(
+  core: Core,
+  prefixes: readonly ArrayLike<number>[],
+  set: WeightSetName,
+): Promise<(wanted: readonly number[][]) => Promise<Prefixes>> {
+  const shared = commonBeginning(prefixes)
+  if (shared < LEAST_SHARED) return (wanted) => computePrefixes(core, wanted, set, 'extend')
+  const root = await computePrefixes(core, [cut(prefixes[0], 0, shared)], set, 'extend')
+  return (wanted) =>
+    extendPrefix(
+      core,
+      root,
+      wanted.map((prefix) => prefix.slice(shared)),
+      set,
+    )
+}
+
 /** How many tokens several prefixes all begin with, their last ones left out; 0 for a single one. */
 function commonBeginning(prefixes: readonly ArrayLike<number>[]): number {
   if (prefixes.length < 2) return 0
@@ -195,7 +212,10 @@ function commonLength(a: ArrayLike<number>, b: ArrayLike<number>, limit: number)
   return n
 }
 
-/** [prompt][label] next-token logits. Prompts that begin alike share the computation of that beginning. */
+/**
+ * [prompt][label] next-token logits. The prompts are a tree of three levels, each computed once: what all begin with,
+ * what the prompts of a group begin with, and the rest of each.
+ */
 export async function labelLogits(
   core: Core,
   prompts: readonly ArrayLike<number>[],
@@ -204,11 +224,13 @@ export async function labelLogits(
   cancelled: Cancelled,
 ): Promise<Float32Array[]> {
   const out: Float32Array[] = new Array(prompts.length)
-  for (const group of sharedBeginnings(prompts)) {
+  const groups = sharedBeginnings(prompts)
+  const beginning = (group: (typeof groups)[number]) => cut(prompts[group.members[0]], 0, group.shared)
+  const runPrefixes = await withRoot(core, groups.map(beginning), set)
+  for (const group of groups) {
     throwIfCancelled(cancelled)
-    const beginning = Array.prototype.slice.call(prompts[group.members[0]], 0, group.shared)
-    const prefixes = await computePrefixes(core, [beginning], set, 'extend')
-    const rests = group.members.map((m) => Array.prototype.slice.call(prompts[m], group.shared) as number[])
+    const prefixes = await runPrefixes([beginning(group)])
+    const rests = group.members.map((m) => cut(prompts[m], group.shared, prompts[m].length))
     const order = rests.map((_, i) => i).sort((a, b) => rests[a].length - rests[b].length)
     for (let at = 0; at < order.length; ) {
       throwIfCancelled(cancelled)
