@@ -12,6 +12,7 @@ import { CancelledError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { commandLine } from './shared/command-line.ts'
 import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
+import { collect } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { duration, type Progress, trainProgress } from './shared/progress.ts'
@@ -57,10 +58,6 @@ export function ablateCommand(): Command {
     .addHelpText('after', HELP)
     .action((flags: AblateFlags, self: CliCommand) => ablate(flags, commandLine(self)))
   return addTrainingFlags(command)
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
 }
 
 /** Comma-separated values, each once. */

@@ -25,7 +25,7 @@ import { lockFolder } from '../util/lock.ts'
 import { commandLine } from './shared/command-line.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collectConditions } from './shared/evaluated-conditions.ts'
-import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
 import { resultTableText } from './shared/result-table.ts'
@@ -104,10 +104,6 @@ export function evaluateProfilesCommand(): Command {
   return addEngineFlags(command).action((flags: EvaluateProfilesFlags) =>
     runEvaluateProfiles(flags, commandLine(command)),
   )
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
 }
 
 function conditionList(text: string): ConditionKind[] {

@@ -6,6 +6,7 @@ import { loadUsers } from '../logs/load.ts'
 import { LOG_FORMATS, type LogFormat, type User } from '../logs/types.ts'
 import { costOf, formatInterval, type JudgeCheck, judgeCheck, SCORERS, type ScorerName } from '../reward/judge-check.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 
 const SCORER_NAMES = Object.keys(SCORERS) as ScorerName[]
 
@@ -48,13 +49,18 @@ function checkCommand(): Command {
         .choices(SCORER_NAMES)
         .argParser((name: string, before: ScorerName[] | undefined) => [...(before ?? []), scorerName(name)]),
     )
-    .option('--users <count>', 'users to check, drawn from the log', positive, 64)
-    .option('--held-out <count>', 'interactions held out a user (P)', positive, 1)
-    .option('--min-interactions <count>', 'users with fewer are skipped', positive, 5)
-    .option('-k, --negatives <count>', "other users' candidates in a pool (K)", positive, 8)
-    .option('--history-tokens <count>', 'tokens of raw history that stand in the place of a profile', positive, 256)
-    .option('--interaction-tokens <count>', 'tokens of an interaction that the judge reads', positive, 64)
-    .option('--seed <number>', 'seed of users, pools and orders', natural, 0)
+    .option('--users <count>', 'users to check, drawn from the log', positiveInteger, 64)
+    .option('--held-out <count>', 'interactions held out a user (P)', positiveInteger, 1)
+    .option('--min-interactions <count>', 'users with fewer are skipped', positiveInteger, 5)
+    .option('-k, --negatives <count>', "other users' candidates in a pool (K)", positiveInteger, 8)
+    .option(
+      '--history-tokens <count>',
+      'tokens of raw history that stand in the place of a profile',
+      positiveInteger,
+      256,
+    )
+    .option('--interaction-tokens <count>', 'tokens of an interaction that the judge reads', positiveInteger, 64)
+    .option('--seed <number>', 'seed of users, pools and orders', naturalNumber, 0)
     .addOption(
       new Option('--quantize <integers>', 'weights in fewer bits, to see whether such a judge still can')
         .choices(['none', 'int8', 'int4'])
@@ -140,16 +146,4 @@ function scorerName(name: string): ScorerName {
   const found = SCORER_NAMES.find((known) => known === name)
   if (found === undefined) throw new InvalidArgumentError(`Allowed choices are ${SCORER_NAMES.join(', ')}.`)
   return found
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Expected a whole number above 0.')
-  return value
-}
-
-function natural(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('Expected a whole number, 0 or above.')
-  return value
 }

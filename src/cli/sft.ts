@@ -22,6 +22,7 @@ import {
   type TrainingFlags,
   trainingOptions,
 } from './shared/engine-flags.ts'
+import { collect } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { type LampProfiles, lampProfiles, type ProfileSource, profileKindOf } from './shared/lamp-profiles.ts'
 import { packageInfo } from './shared/package-info.ts'
@@ -78,10 +79,6 @@ export function sftCommand(): Command {
     .addHelpText('after', HELP)
     .action((flags: RunFlags) => runSft(flags))
   return addTrainingFlags(command)
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
 }
 
 async function runSft(flags: RunFlags): Promise<void> {

@@ -5,6 +5,7 @@ import { stringify } from 'yaml'
 import { memoryLine } from '../llm/onnx/open.ts'
 import { CancelledError } from '../util/errors.ts'
 import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
+import { collect } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { type Progress, trainProgress } from './shared/progress.ts'
@@ -58,10 +59,6 @@ export function trainCommand(): Command {
 }
 
 type RunFlags = TrainFlags & TrainingFlags & { dryRun?: boolean }
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
-}
 
 async function runTrain(flags: RunFlags): Promise<void> {
   const config = resolveTrainConfig(flags)

@@ -54,6 +54,9 @@ export function projectionShape(c: ModelConfig, projection: Projection): [number
   }
 }
 
+/** Name of the table that gives the logits. */
+export const headName = (c: ModelConfig): string => (c.tiedHead ? 'embed' : 'head')
+
 /**
  * Canonical name and shape of every weight, in file order: `embed` [V,H]; per layer `l0.attn_norm` [H], `l0.q` [in,out]
  * (and `l0.q.bias` [out]), …, `l0.q_norm` [headDim], `l0.ffn_norm` [H]; `norm` [H]; `head` [V,H] where it is not tied.

@@ -98,76 +98,81 @@ const promptSchema = z
   })
   .prefault({})
 
-export const trainConfigSchema = z.strictObject({
-  /** Settings under all others; what they resolve to stands beside. */
-  preset: z.enum(['paper']).optional(),
-  ...runFields,
-  logs: logsSchema,
-  split: splitSchema,
-  /** The policy: a Hugging Face folder, a .gguf file or a hub name. */
-  model: z.string().min(1),
-  /** What is trained. */
-  trainable: trainableSchema.prefault({ type: 'lora' }),
-  /** Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with type full. */
-  quantize: z.enum(['none', 'int8', 'int4']).default('none'),
-  /** Another model as the judge; default: the frozen base of the policy. */
-  judgeModel: z.string().min(1).optional(),
-  judge: judgeConfigSchema,
-  reward: rewardConfigSchema,
-  prompt: promptSchema,
-  rollout: z
-    .strictObject({
-      /** B: users in a batch. */
-      users: z.int().min(2).max(4096).default(8),
-      /** G: profiles sampled for each user. */
-      groupSize: z.int().min(2).max(1024).default(8),
-      /** Upper bound of a profile's tokens. */
-      maxTokens: z.int().min(1).max(32768).default(96),
-      temperature: z.number().positive().max(5).default(1),
-    })
-    .prefault({}),
-  optim: z
-    .strictObject({
-      loss: z.enum(Object.keys(LOSSES) as [LossName, ...LossName[]]).default('dapo'),
-      steps: z.int().min(1).max(1_000_000).default(40),
-      learningRate: z.number().positive().max(1).default(1e-4),
-      schedule: z.enum(SCHEDULES).default('constant'),
-      /** Steps over which the learning rate rises. */
-      warmup: z.int().min(0).default(0),
-      /** Optimiser steps on each batch of rollouts. */
-      numUpdates: z.int().min(1).max(64).default(1),
-      clipLow: z.number().positive().max(1).default(0.2),
-      clipHigh: z.number().positive().max(100).default(0.2),
-      /** β of the KL penalty to the frozen base; 0 is off. */
-      klCoef: z.number().min(0).default(0),
-      scaleRewards: z.enum(['group', 'batch', 'none']).default('group'),
-      /** Completions cut at the token limit give no gradient. */
-      maskTruncated: z.boolean().default(false),
-      /** Truncated importance sampling between sampler and trainer. */
-      importanceSampling: z
-        .strictObject({ enabled: z.boolean().default(false), cap: z.number().min(1).default(2) })
-        .prefault({}),
-      ...adamFields,
-    })
-    .prefault({}),
-  /** How the one profile per user is sampled that validation, the final test and `bump profile` use. */
-  profile: z.strictObject({ /** 0 is greedy. */ temperature: z.number().min(0).max(5).default(0) }).prefault({}),
-  validation: z
-    .strictObject({
-      /** Steps between validations. */
-      every: count.default(10),
-      /** At most this many users of the validation part. */
-      users: z.int().min(2).default(32),
-      /** Validations without a better one until the run stops early; 0 never stops. */
-      patience: z.int().min(0).default(0),
-      /** The checkpoint that the run ends with. Few users choose the best by noise: compare short runs by their last. */
-      select: z.enum(['best', 'last']).default('best'),
-    })
-    .prefault({}),
-  /** At most this many users of the test part are measured at the end. */
-  test: z.strictObject({ users: z.int().min(2).default(200) }).prefault({}),
-  checkpoint: z.strictObject({ /** Steps between checkpoints. */ every: count.default(5) }).prefault({}),
-})
+export const trainConfigSchema = z
+  .strictObject({
+    /** Settings under all others; what they resolve to stands beside. */
+    preset: z.enum(['paper']).optional(),
+    ...runFields,
+    logs: logsSchema,
+    split: splitSchema,
+    /** The policy: a Hugging Face folder, a .gguf file or a hub name. */
+    model: z.string().min(1),
+    /** What is trained. */
+    trainable: trainableSchema.prefault({ type: 'lora' }),
+    /** Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full. */
+    quantize: z.enum(['none', 'int8', 'int4']).default('none'),
+    /** Another model as the judge; default: the frozen base of the policy. */
+    judgeModel: z.string().min(1).optional(),
+    judge: judgeConfigSchema,
+    reward: rewardConfigSchema,
+    prompt: promptSchema,
+    rollout: z
+      .strictObject({
+        /** B: users in a batch. */
+        users: z.int().min(2).max(4096).default(8),
+        /** G: profiles sampled for each user. */
+        groupSize: z.int().min(2).max(1024).default(8),
+        /** Upper bound of a profile's tokens. */
+        maxTokens: z.int().min(1).max(32768).default(96),
+        temperature: z.number().positive().max(5).default(1),
+      })
+      .prefault({}),
+    optim: z
+      .strictObject({
+        loss: z.enum(Object.keys(LOSSES) as [LossName, ...LossName[]]).default('dapo'),
+        steps: z.int().min(1).max(1_000_000).default(40),
+        learningRate: z.number().positive().max(1).default(1e-4),
+        schedule: z.enum(SCHEDULES).default('constant'),
+        /** Steps over which the learning rate rises. */
+        warmup: z.int().min(0).default(0),
+        /** Optimiser steps on each batch of rollouts. */
+        numUpdates: z.int().min(1).max(64).default(1),
+        clipLow: z.number().positive().max(1).default(0.2),
+        clipHigh: z.number().positive().max(100).default(0.2),
+        /** β of the KL penalty to the frozen base; 0 is off. */
+        klCoef: z.number().min(0).default(0),
+        scaleRewards: z.enum(['group', 'batch', 'none']).default('group'),
+        /** Completions cut at the token limit give no gradient. */
+        maskTruncated: z.boolean().default(false),
+        /** Truncated importance sampling between sampler and trainer. */
+        importanceSampling: z
+          .strictObject({ enabled: z.boolean().default(false), cap: z.number().min(1).default(2) })
+          .prefault({}),
+        ...adamFields,
+      })
+      .prefault({}),
+    /** How the one profile per user is sampled that validation, the final test and `bump profile` use. */
+    profile: z.strictObject({ /** 0 is greedy. */ temperature: z.number().min(0).max(5).default(0) }).prefault({}),
+    validation: z
+      .strictObject({
+        /** Steps between validations. */
+        every: count.default(10),
+        /** At most this many users of the validation part. */
+        users: z.int().min(2).default(32),
+        /** Validations without a better one until the run stops early; 0 never stops. */
+        patience: z.int().min(0).default(0),
+        /** The checkpoint that the run ends with. Few users choose the best by noise: compare short runs by their last. */
+        select: z.enum(['best', 'last']).default('best'),
+      })
+      .prefault({}),
+    /** At most this many users of the test part are measured at the end. */
+    test: z.strictObject({ users: z.int().min(2).default(200) }).prefault({}),
+    checkpoint: z.strictObject({ /** Steps between checkpoints. */ every: count.default(5) }).prefault({}),
+  })
+  .refine(({ quantize, trainable }) => quantize === 'none' || trainable.type === 'lora', {
+    path: ['quantize'],
+    error: 'full fine-tuning changes the weights: quantize is for LoRA',
+  })
 
 /** A resolved configuration. */
 export type TrainConfig = z.infer<typeof trainConfigSchema>

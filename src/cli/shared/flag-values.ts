@@ -2,6 +2,11 @@
 import { InvalidArgumentError } from 'commander'
 import { LAMP_TASKS, type LampTaskNumber } from '../../evaluate/lamp/types.ts'
 
+/** A flag that may be repeated. */
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
 /** A whole number above 0. */
 export function positiveInteger(text: string): number {
   const value = Number(text)

@@ -90,10 +90,10 @@ export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): T
 
 /** The variants of sections whose type nothing names: `--set trainable.rank=8` is about LoRA. */
 function defaultTypes(named: Record<string, unknown>): Layer {
-  const any = trainConfigSchema.parse({ name: 'any', logs: { paths: ['any'] }, model: 'any' })
+  const defaults = trainConfigSchema.parse({ name: 'any', logs: { paths: ['any'] }, model: 'any' })
   const types = (['trainable', 'judge', 'reward'] as const)
     .filter((section) => (named[section] as { type?: unknown } | undefined)?.type === undefined)
-    .map((section) => [section, { type: any[section].type }])
+    .map((section) => [section, { type: defaults[section].type }])
   return fixed(Object.fromEntries(types), 'defaults')
 }
 

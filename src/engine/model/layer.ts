@@ -1,6 +1,6 @@
 // One definition of a Llama-family decoder, from which every graph is made: training, prefill, scoring and decoding
 // differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
-import { type ModelConfig, PROJECTIONS, type Projection, projectionShape, weightShapes } from '../config.ts'
+import { headName, type ModelConfig, PROJECTIONS, type Projection, projectionShape, weightShapes } from '../config.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import {
   add,
@@ -14,7 +14,7 @@ import {
   rmsNorm,
   rotary,
 } from '../graph/operators.ts'
-import { BLOCK, headName, type QuantizedBits, type QuantizedPlace } from '../weights/quantize.ts'
+import { BLOCK, type QuantizedBits, type QuantizedPlace } from '../weights/quantize.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
 export interface LoraShape {

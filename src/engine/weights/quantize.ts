@@ -2,7 +2,7 @@
 // file beside it, in the layout of the runtime's MatMulNBits operator. Norms, biases and the embedding table stay f32.
 import { closeSync, ftruncateSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type ModelConfig, weightShapes } from '../config.ts'
+import { headName, type ModelConfig, weightShapes } from '../config.ts'
 import { isProjection } from './hf-names.ts'
 import type { WeightStore } from './types.ts'
 import { writeAll, writeProblem } from './writing.ts'
@@ -31,9 +31,6 @@ export interface QuantizedWeights {
   /** By canonical name: all projections, and the table that gives the logits (`head`, or `embed` where it is tied). */
   places: Map<string, QuantizedPlace>
 }
-
-/** Name of the table that gives the logits. */
-export const headName = (config: ModelConfig): string => (config.tiedHead ? 'embed' : 'head')
 
 /** Places of all quantised matrices, and the length of their file. */
 function quantizedLayout(
