@@ -1,8 +1,9 @@
 // What the graphs run on: the processor, or a GPU through one of the runtime's providers. The graphs are the same; what
 // a provider has no kernel for runs on the processor.
-import { env, InferenceSession, Tensor } from 'onnxruntime-node'
+
 import { BumpError } from '../../util/errors.ts'
 import { Graph } from '../graph/graph.ts'
+import { env, InferenceSession, Tensor } from '../onnx-runtime.ts'
 import { floats } from './tensors.ts'
 
 export type Device = 'cpu' | 'webgpu' | 'cuda'

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import '../../engine/telemetry.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import type { ErrorRecord, MethodName, Methods, Reply, Request, StartData } from './protocol.ts'
 
