@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { Engine, type EngineOptions } from './engine.ts'
-import { DEFAULT_ROWS, estimateMemory } from './memory.ts'
+import { estimateMemory, planMemory } from './memory.ts'
 import { useTemporaryCache } from './testing/core.ts'
 
 useTemporaryCache()
@@ -28,7 +28,7 @@ async function train(engine: Engine, steps: number): Promise<number[]> {
 }
 
 const scoreTarget = async (engine: Engine, set: 'policy' | 'base') =>
-  Array.from((await engine.score([{ prefix: prompt, continuations: [target] }], set, false, never))[0][0])
+  Array.from((await engine.score([{ prefix: prompt, continuations: [target] }], set, {}, never))[0][0])
 
 describe.each([
   ['lora', lora],
@@ -85,16 +85,39 @@ it('tells adapters apart that differ only in their scale', async () => {
 it('trains layer by layer to the same numbers where memory is short', async () => {
   const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url))
   const plenty = await Engine.open(nano, lora)
-  const [whole, pieces] = [false, true].map(
-    (lowMemory) => estimateMemory(plenty.config, { rows: DEFAULT_ROWS, rank: 4, lowMemory }).total,
-  )
-  const short = await Engine.open(nano, { ...lora, memory: (whole + pieces) / 2 })
+  const least = (lowMemory: boolean) =>
+    estimateMemory(plenty.config, { rows: { train: 256, prefix: 512, suffix: 512 }, rank: 4, lowMemory }).total
+  const memory = (least(false) + least(true)) / 2
+  expect(planMemory(nano, plenty.config, { ...lora, memory }).lowMemory).toBe(true)
+  const short = await Engine.open(nano, { ...lora, memory })
   const [a, b] = [await train(plenty, 5), await train(short, 5)]
   b.forEach((loss, i) => {
     expect(loss).toBeCloseTo(a[i], 4)
   })
   await plenty.close()
   await short.close()
+})
+
+it('samples, scores and trains on one distribution at any temperature', async () => {
+  const engine = await Engine.open(model, full)
+  await train(engine, 5)
+  const temperature = 0.6
+  const sampling = { maxTokens: 12, temperature, topP: 1, topK: 0, stopTokens: [] }
+  const [[{ tokens, logprobs }]] = await engine.sample([{ prompt, seeds: [7] }], sampling, 'policy', never, () => {})
+  const job = { prefix: prompt, continuations: [tokens] }
+  const [[scored]] = await engine.score([job], 'policy', { temperature }, never)
+  const weights = new Float32Array(tokens.length).fill(1)
+  const trained = await engine.forwardBackward(
+    [{ prompt, completions: [{ tokens, advantage: 1, weights, oldLogprobs: logprobs }] }],
+    { type: 'ppo', clipLow: 0.2, clipHigh: 0.2, temperature },
+    never,
+  )
+  const [[untempered]] = await engine.score([job], 'policy', {}, never)
+  logprobs.forEach((logprob, t) => {
+    expect(scored[t]).toBeCloseTo(logprob, 4)
+    expect(trained.completions[0][0].logprobs[t]).toBeCloseTo(logprob, 4)
+  })
+  expect(Math.abs(untempered[0] - logprobs[0])).toBeGreaterThan(1e-3)
 })
 
 it('puts a saved adapter on a model opened for inference', async () => {
@@ -113,7 +136,8 @@ it('samples and scores by quantised weights, trains and scores exactly by the ot
   const exact = await Engine.open(model, lora)
   const quantised = await Engine.open(model, { ...lora, quantize: 'int8' })
   const jobs = [{ prefix: prompt, continuations: [target] }]
-  const scores = async (engine: Engine, exactly: boolean) => (await engine.score(jobs, 'policy', exactly, never))[0][0]
+  const scores = async (engine: Engine, exactly: boolean) =>
+    (await engine.score(jobs, 'policy', { exact: exactly }, never))[0][0]
   expect(await scores(quantised, true)).toEqual(await scores(exact, true))
   expect(await scores(quantised, false)).not.toEqual(await scores(exact, false))
   expect(await train(quantised, 2)).toEqual(await train(exact, 2))
@@ -127,7 +151,7 @@ it('refuses tokens that the vocabulary does not have', async () => {
   expect(() => engine.sample([{ prompt: [64], seeds: [1] }], sampling, 'base', never, () => {})).toThrow(
     /token 64 is not/,
   )
-  expect(() => engine.score([{ prefix: [1], continuations: [[-1]] }], 'base', false, never)).toThrow(/token -1 is not/)
+  expect(() => engine.score([{ prefix: [1], continuations: [[-1]] }], 'base', {}, never)).toThrow(/token -1 is not/)
 })
 
 it('refuses states of other models, other adapters and incomplete checkpoints', async () => {
@@ -161,7 +185,7 @@ it.runIf(real)('gives the logits of transformers on SmolLM2-135M-Instruct', asyn
     const [[scored]] = await engine.score(
       [{ prefix: ids.slice(0, 1), continuations: [ids.slice(1)] }],
       'base',
-      false,
+      {},
       never,
     )
     scored.forEach((value, i) => {

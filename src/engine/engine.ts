@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { BumpError } from '../util/errors.ts'
 import { sha256, writeFileAtomic } from '../util/files.ts'
 import { type ModelConfig, PROJECTIONS, type Projection, weightShapes } from './config.ts'
-import { DEFAULT_ROWS, planMemory } from './memory.ts'
+import { type MemoryPlan, planMemory } from './memory.ts'
 import type { AdamSettings } from './runtime/adamw.ts'
 import type { Cancelled, Core } from './runtime/core.ts'
 import { chooseDevice, type Device, type DeviceRequest } from './runtime/device.ts'
@@ -34,12 +34,15 @@ export interface EngineOptions {
   threads?: number
   /** Default: cpu. */
   device?: DeviceRequest
-  /** Rows of a training micro-batch (prompt and completions); more rows take more memory, not less time. */
+  /**
+   * Most rows of a training micro-batch (prompt and completions); more rows take more memory, not less time. Where memory
+   * is short there are fewer.
+   */
   tokenBudget?: number
   /**
    * Bytes that training may take; default: nine tenths of what the machine (or its container) has. Where the estimate is
-   * above, an adapter is trained layer by layer and decoding keeps no private copy of the weights: somewhat more
-   * than half the speed, and far less memory.
+   * above, fewer tokens run at once; where that is not enough, an adapter is trained layer by layer and decoding keeps no
+   * private copy of the weights: somewhat more than half the speed, and far less memory.
    */
   memory?: number
   /**
@@ -65,7 +68,7 @@ export class Engine {
     private readonly where: string,
     private readonly store: WeightStore,
     options: EngineOptions,
-    lowMemory: boolean,
+    { lowMemory, rows }: MemoryPlan,
     device: Device,
     private readonly quantized: QuantizedWeights | undefined,
   ) {
@@ -84,11 +87,12 @@ export class Engine {
       sessions,
       weights: new ModelWeights(config, store, sessions, withDefaults(options.trainable)),
       quantized: false,
+      rows,
     }
     this.inference = { ...this.core, quantized: quantized !== undefined }
     if (options.trainable) {
       const layerWise = lowMemory ? new LayerWise(this.core) : undefined
-      this.trainer = new Trainer(this.core, options.tokenBudget ?? DEFAULT_ROWS, layerWise)
+      this.trainer = new Trainer(this.core, rows.train, layerWise)
     }
   }
 
@@ -107,7 +111,7 @@ export class Engine {
     if (options.device !== undefined) onProgress?.(`device: ${why}`)
     const store = await openWeights(where, { onProgress })
     const quantized = quantize === 'none' ? undefined : openQuantized(store, BITS[quantize], onProgress)
-    return new Engine(where, store, options, planMemory(where, store.config, options).lowMemory, device, quantized)
+    return new Engine(where, store, options, planMemory(where, store.config, options), device, quantized)
   }
 
   get info(): { digest: string; contextLength: number; parameters: number; trainableParameters: number } {
@@ -145,15 +149,15 @@ export class Engine {
     return generate(this.inference, jobs, options, set, cancelled, onTokens)
   }
 
-  /** `exact`: not by quantised weights. */
+  /** `exact`: not by quantised weights. `temperature`: of the distribution whose log probabilities are given. */
   score(
     jobs: readonly ScoreJob[],
     set: WeightSetName,
-    exact: boolean,
+    { exact = false, temperature = 1 }: { exact?: boolean; temperature?: number },
     cancelled: Cancelled,
   ): Promise<Float32Array[][]> {
     this.checkScoreJobs(jobs)
-    return score(exact ? this.core : this.inference, jobs, set, cancelled)
+    return score(exact ? this.core : this.inference, jobs, set, cancelled, temperature)
   }
 
   labelLogits(

@@ -5,16 +5,27 @@ import { BumpError } from '../util/errors.ts'
 import { type ModelConfig, PROJECTIONS, projectionShape, weightShapes } from './config.ts'
 import { HEAD_CHUNKS } from './model/loss-head.ts'
 
-/** Rows of a training micro-batch where nothing else is said. */
-export const DEFAULT_ROWS = 1024
-/** Rows of one forward run over prefixes: bounds the memory of activations, keys and values. */
-export const PREFIX_ROWS = 4096
-/** Rows of one run over suffixes: bounds the memory of logits (2048 rows in four chunks of 49152 floats: 100 MB). */
-export const SUFFIX_ROWS = 2048
+/** How many rows (tokens) run at once: what bounds the memory of activations. */
+export interface Rows {
+  /** Of a training micro-batch. */
+  train: number
+  /** Of prefixes whose keys and values are kept. */
+  prefix: number
+  /** Of the texts that follow prefixes: 2048 rows in four chunks of 49152 logits are 100 MB. */
+  suffix: number
+}
+
+/** Where memory allows it. */
+export const ROWS: Rows = { train: 1024, prefix: 4096, suffix: 2048 }
+/** Fewer and fewer rows, for where it does not; a prompt with one completion needs a few hundred. */
+const CHOICES: readonly Rows[] = [
+  ROWS,
+  { train: 512, prefix: 2048, suffix: 1024 },
+  { train: 256, prefix: 512, suffix: 512 },
+]
 
 interface MemoryOptions {
-  /** Rows of a training micro-batch. */
-  rows: number
+  rows: Rows
   /** Rank of the adapter, on all projections; undefined for full fine-tuning. */
   rank: number | undefined
   /** Layer by layer, and no private copy of the weights for decoding. */
@@ -51,13 +62,13 @@ export function estimateMemory(c: ModelConfig, { rows, rank, lowMemory }: Memory
       : c.layers * rank * projections.reduce((sum, [inputs, outputs]) => sum + inputs + outputs, 0)
   // Three tensors of a chunk's logits live at a time.
   const head = (count: number) => ((3 * count) / HEAD_CHUNKS) * c.vocab
-  const layer = rows * floatsPerRow(c)
+  const layer = rows.train * floatsPerRow(c)
   const training = lowMemory
-    ? rows * c.hidden * c.layers + 2 * layer + head(rows) + linear / c.layers
-    : c.layers * layer + head(rows)
+    ? rows.train * c.hidden * c.layers + 2 * layer + head(rows.train) + linear / c.layers
+    : c.layers * layer + head(rows.train)
   // Keys and values leave the runtime as copies.
-  const prefixes = 2 * PREFIX_ROWS * c.layers * 2 * c.kvHeads * c.headDim
-  const scoring = prefixes + SUFFIX_ROWS * floatsPerRow(c) + head(SUFFIX_ROWS)
+  const prefixes = 2 * rows.prefix * c.layers * 2 * c.kvHeads * c.headDim
+  const scoring = prefixes + rows.suffix * floatsPerRow(c) + head(rows.suffix)
   const parts = {
     process: PROCESS,
     weights: FLOAT * weights,
@@ -92,24 +103,40 @@ function availableMemory(): number {
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
+/** How a model runs in the memory there is. */
+export interface MemoryPlan {
+  /** Training goes layer by layer. */
+  lowMemory: boolean
+  rows: Rows
+  /** None for a model opened for inference. */
+  estimate: MemoryEstimate | undefined
+}
+
 /**
- * Whether training goes layer by layer, and what it will take; no estimate for a model opened for inference.
- * Throws BumpError where not even that fits a bound that was asked for; the machine's own memory is no such bound, since
+ * The fastest way to train that fits: whole, with fewer rows at once, layer by layer, layer by layer with fewer rows.
+ * Throws BumpError where not even the last fits a bound that was asked for; the machine's own memory is no such bound, since
  * mapped weights can leave it.
  */
 export function planMemory(
   where: string,
   config: ModelConfig,
-  { trainable, memory, tokenBudget: rows = DEFAULT_ROWS }: MemoryRequest,
-): { lowMemory: boolean; estimate: MemoryEstimate | undefined } {
-  if (!trainable) return { lowMemory: false, estimate: undefined }
+  { trainable, memory, tokenBudget = ROWS.train }: MemoryRequest,
+): MemoryPlan {
+  if (!trainable) return { lowMemory: false, rows: ROWS, estimate: undefined }
   const rank = trainable.type === 'lora' ? trainable.rank : undefined
-  const whole = estimateMemory(config, { rows, rank, lowMemory: false })
-  if (whole.total <= (memory ?? 0.9 * availableMemory())) return { lowMemory: false, estimate: whole }
-  const least = rank === undefined ? whole : estimateMemory(config, { rows, rank, lowMemory: true })
-  if (memory !== undefined && least.total > memory)
+  const plans = (rank === undefined ? [false] : [false, true]).flatMap((lowMemory) =>
+    CHOICES.map((choice): MemoryPlan & { estimate: MemoryEstimate } => {
+      const rows = { ...choice, train: choice === ROWS ? tokenBudget : Math.min(tokenBudget, choice.train) }
+      return { lowMemory, rows, estimate: estimateMemory(config, { rows, rank, lowMemory }) }
+    }),
+  )
+  const limit = memory ?? 0.9 * availableMemory()
+  const fitting = plans.find(({ estimate }) => estimate.total <= limit)
+  if (fitting) return fitting
+  const least = plans[plans.length - 1]
+  if (memory !== undefined)
     throw new BumpError(
-      `training ${where} takes about ${describeMemory(least)}${rank === undefined ? '' : ', layer by layer'}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more (--memory), ${rank === undefined ? 'train an adapter (trainable.type: lora)' : 'lower the rank'}, or take a smaller model`,
+      `training ${where} takes about ${describeMemory(least.estimate)}${least.lowMemory ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more (--memory), ${rank === undefined ? 'train an adapter (trainable.type: lora)' : 'lower the rank'}, or take a smaller model`,
     )
-  return { lowMemory: rank !== undefined, estimate: least }
+  return least
 }

@@ -85,6 +85,8 @@ export interface CallOptions {
 export interface ScoreOptions extends CallOptions {
   /** By the precision that the model trains in, where it was opened to score in another. */
   exact?: boolean
+  /** Of the distribution whose log probabilities are given. Default 1. */
+  temperature?: number
 }
 
 export interface TrainCompletion {
@@ -114,15 +116,23 @@ export interface TrainGroup {
  * - cispo:         −Σ w_t·stopgrad(min(r_t, 1+clipHigh))·A·logp_t
  *
  * `klCoef` β adds β·Σ w_t·k3_t, k3_t = exp(ref_t − logp_t) − (ref_t − logp_t) − 1, to ppo and cispo.
+ * `temperature` (default 1): logp is of the distribution at this temperature, the one that the sampler drew from.
  */
 export type TokenLoss =
   | { type: 'cross_entropy' }
-  | { type: 'ppo'; clipLow: number; clipHigh: number; sequenceRatio?: boolean; klCoef?: number }
-  | { type: 'cispo'; clipHigh: number; klCoef?: number }
+  | {
+      type: 'ppo'
+      clipLow: number
+      clipHigh: number
+      sequenceRatio?: boolean
+      klCoef?: number
+      temperature?: number
+    }
+  | { type: 'cispo'; clipHigh: number; klCoef?: number; temperature?: number }
 
 export interface ForwardBackwardResult {
   loss: number
-  /** [group][completion]: log probability and entropy (nats) of every completion token under the current policy. */
+  /** [group][completion]: log probability and entropy (nats) of every token under the current policy at the loss's temperature. */
   completions: { logprobs: Float32Array; entropy: Float32Array }[][]
 }
 

@@ -28,9 +28,8 @@ const NAMES = [
 
 /**
  * Makes `optim.numUpdates` optimiser steps on the groups that are kept. Old log probabilities are the sampler's own
- * for a single on-policy update at temperature 1: sampler and trainer then hold the same weights, and their ratio is 1
- * but for rounding. With several updates, another temperature, importance sampling or a quantised sampler, the trainer
- * scores them first.
+ * for a single on-policy update: sampler and trainer then hold the same weights, and their ratio is 1 but for rounding.
+ * With several updates, importance sampling or a quantised sampler, the trainer scores them first.
  * `signal` cancels until the first optimiser step; from there on the update is finished, so that the policy never stays
  * between two steps.
  */
@@ -50,11 +49,10 @@ export async function updatePolicy(
   if (groups.length === 0)
     return { ...Object.fromEntries(NAMES.map((name) => [name, null])), learning_rate: learningRate }
 
-  const rescored =
-    optim.numUpdates > 1 || optim.importanceSampling.enabled || rollout.temperature !== 1 || config.quantize !== 'none'
+  const rescored = optim.numUpdates > 1 || optim.importanceSampling.enabled || config.quantize !== 'none'
   const sampler = groups.map(({ rollouts }) => rollouts.map(({ completion }) => completion.logprobs))
-  const old = rescored ? await logprobs(model, groups, 'policy', signal) : sampler
-  const reference = optim.klCoef > 0 ? await logprobs(model, groups, 'base', signal) : undefined
+  const old = rescored ? await logprobs(model, groups, config, 'policy', signal) : sampler
+  const reference = optim.klCoef > 0 ? await logprobs(model, groups, config, 'base', signal) : undefined
   const policyLoss = LOSSES[optim.loss]
   const weights = tokenWeights(
     policyLoss,
@@ -80,7 +78,7 @@ export async function updatePolicy(
     })),
   }))
 
-  const loss = policyLoss.tokenLoss(optim)
+  const loss = policyLoss.tokenLoss({ ...optim, temperature: rollout.temperature })
   const updates: Record<string, number>[] = []
   for (let update = 0; update < optim.numUpdates; update++) {
     const result = await model.forwardBackward(trainGroups, loss, { signal: update === 0 ? signal : undefined })
@@ -108,6 +106,7 @@ export async function updatePolicy(
 function logprobs(
   model: LanguageModel,
   groups: readonly RolloutGroup[],
+  { rollout: { temperature } }: TrainConfig,
   weights: WeightSet,
   signal?: AbortSignal,
 ): Promise<Float32Array[][]> {
@@ -115,5 +114,5 @@ function logprobs(
     prefix: prompt,
     continuations: rollouts.map(({ completion }) => completion.tokens),
   }))
-  return model.score(requests, { weights, exact: true, signal })
+  return model.score(requests, { weights, exact: true, temperature, signal })
 }

@@ -12,7 +12,7 @@ import { rotaryInputs } from './rope.ts'
 /**
  * - kv: outputs `k<l>`, `v<l>` [U,kvHeads,G,S,D]
  * - decode-kv: the same with keys transposed [U,kvHeads,G,D,S], as decode-graph.ts wants its prefix
- * - logprobs: inputs `rows` [M], `targets` [M] (M a multiple of HEAD_CHUNKS); output `logprobs` [M,1]
+ * - logprobs: inputs `rows` [M], `targets` [M] (M a multiple of HEAD_CHUNKS), `inverse_temperature` []; output `logprobs` [M,1]
  * - labels: inputs `rows` [M], `labels` [L]; output `logits` [M,L]
  */
 export type ExtendHead = 'kv' | 'decode-kv' | 'logprobs' | 'labels'
@@ -53,9 +53,9 @@ export function buildExtendGraph(
 }
 
 function scoreHead(g: Graph, h: Value, w: Weights): void {
-  const rows = g.opN('Split', [g.op('Gather', [h, g.input('rows', ['M'], 'i64')], { axis: 0 })], HEAD_CHUNKS, {
-    axis: 0,
-  })
+  const hidden = g.op('Gather', [h, g.input('rows', ['M'], 'i64')], { axis: 0 })
+  const tempered = g.op('Mul', [hidden, g.input('inverse_temperature', [])])
+  const rows = g.opN('Split', [tempered], HEAD_CHUNKS, { axis: 0 })
   const targets = g.opN('Split', [g.input('targets', ['M'], 'i64')], HEAD_CHUNKS, { axis: 0 })
   const parts = rows.map((hs, i) => {
     const logits = w.logits(hs)

@@ -24,7 +24,7 @@ export const HEAD_CHUNKS = 4
 /**
  * h [N,H] and head [V,H] → loss [], logprobs [M,1], entropy [M,1] and the gradient dh [N,H].
  * Declares inputs `rows` [M] (row of h that predicts), `targets` [M], `weight` [M,1] and, by loss, `advantage`, `old`,
- * `reference` [M,1], `clip_low`, `clip_high`, `beta` [] and, for sequence ratios, `sequence_mean` [S,M] (1/length at a
+ * `reference` [M,1], `inverse_temperature`, `clip_low`, `clip_high`, `beta` [] and, for sequence ratios, `sequence_mean` [S,M] (1/length at a
  * completion's counted tokens), `sequence_spread` [M,S] (1 at a completion's tokens).
  */
 export function lossHead(
@@ -39,7 +39,10 @@ export function lossHead(
   const split = (v: Value) => g.opN('Split', [v], HEAD_CHUNKS, { axis: 0 })
   const join = (parts: Value[]) => g.op('Concat', parts, { axis: 0 })
 
-  const hidden = split(g.op('Gather', [h, rows], { axis: 0 }))
+  // Scaling the few hidden states scales the logits.
+  const inverseTemperature = kind.type === 'cross_entropy' ? undefined : g.input('inverse_temperature', [])
+  const tempered = (v: Value) => (inverseTemperature ? g.op('Mul', [v, inverseTemperature]) : v)
+  const hidden = split(tempered(g.op('Gather', [h, rows], { axis: 0 })))
   const chunkTargets = split(targets)
   const forward = hidden.map((hs, i) => {
     const logits = product(g, hs, head, { transposeB: true })
@@ -88,7 +91,7 @@ export function lossHead(
       const part = g.op('Sub', [scatterAddRows(g, head, f.targets, g.op('Mul', [f.hs, coef])), spread])
       headGradient = headGradient ? g.op('Add', [headGradient, part]) : part
     }
-    return g.op('Mul', [coef, g.op('Sub', [f.targetRow, f.expected])])
+    return tempered(g.op('Mul', [coef, g.op('Sub', [f.targetRow, f.expected])]))
   })
   const loss = g.op('ReduceSum', [join(perChunk.map((p) => p.loss))], { keepdims: 0 })
   if (headGradient) {

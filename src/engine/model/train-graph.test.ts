@@ -1,7 +1,7 @@
-import { InferenceSession } from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { seedFrom, uniform } from '../../util/random.ts'
 import type { ModelConfig } from '../config.ts'
+import { InferenceSession } from '../onnx-runtime.ts'
 import { makePacks, type PackGroup, packFeeds } from '../runtime/pack.ts'
 import type { Feeds } from '../runtime/tensors.ts'
 import { type Arrays, feedArrays, randomWeights, TINY, TINY_LORA } from '../testing/tiny.ts'
@@ -43,6 +43,7 @@ function someGroups(c: ModelConfig, logprobs?: number[][][]): PackGroup[] {
 class Model {
   private readonly sessions = new Map<string, InferenceSession>()
   readonly arrays: Arrays
+  temperature = 1
 
   constructor(
     readonly config: ModelConfig,
@@ -71,7 +72,7 @@ class Model {
     for (const pack of makePacks(groups, budget)) {
       const { feeds, order } = packFeeds(this.config, pack, kind, this.precision)
       const result = await session.run(
-        { ...feedArrays(this.arrays), ...feeds, ...scalars(this.precision, kind) },
+        { ...feedArrays(this.arrays), ...feeds, ...scalars(this.precision, kind, this.temperature) },
         outputs ?? session.outputNames,
       )
       total.loss += Number((result.loss.data as Float64Array)[0])
@@ -93,10 +94,13 @@ class Model {
   }
 }
 
-function scalars(precision: 'f32' | 'f64', kind: LossKind): Feeds {
+function scalars(precision: 'f32' | 'f64', kind: LossKind, temperature: number): Feeds {
   if (kind.type === 'cross_entropy') return bounds
   // CISPO does not differentiate its clipped ratio: a bound below every ratio makes that factor constant.
-  const values: Record<string, number> = { clip_high: kind.type === 'cispo' ? -0.95 : 0.2 }
+  const values: Record<string, number> = {
+    clip_high: kind.type === 'cispo' ? -0.95 : 0.2,
+    inverse_temperature: 1 / temperature,
+  }
   if (kind.type === 'ppo') values.clip_low = 0.2
   if (kind.kl) values.beta = 0.3
   return feedArrays(
@@ -132,6 +136,12 @@ describe.each(Object.keys(TINY) as (keyof typeof TINY)[])('training graph of %s'
 
   it.each(Object.keys(KINDS))('%s: f64 gradients of adapters agree with central differences', async (name) => {
     await againstDifferences(new Model(c, 'f64', 'lora'), groups, KINDS[name])
+  })
+
+  it('f64 gradients at another temperature agree with central differences', async () => {
+    const model = new Model(c, 'f64', 'full')
+    model.temperature = 0.7
+    await againstDifferences(model, groups, KINDS['ppo with kl'])
   })
 
   it.each(['cross_entropy', 'ppo with kl'])(

@@ -2,6 +2,7 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import { CancelledError } from '../../util/errors.ts'
 import type { ModelConfig } from '../config.ts'
+import type { Rows } from '../memory.ts'
 import type { ExtendHead } from '../model/extend-graph.ts'
 import type { ModelWeights, WeightSetName } from './model-weights.ts'
 import type { GraphKind, Sessions } from './sessions.ts'
@@ -18,6 +19,8 @@ export interface Core {
   weights: ModelWeights
   /** Runs by the quantised weights, where the sessions have them. */
   quantized: boolean
+  /** Rows that run at once. */
+  rows: Rows
 }
 
 export function throwIfCancelled(cancelled: Cancelled): void {

@@ -2,7 +2,6 @@
 // prefix with a private cache. Finished sequences leave the batch when enough have finished; caches grow by buckets.
 import { BumpError } from '../../util/errors.ts'
 import { uniform } from '../../util/random.ts'
-import { PREFIX_ROWS } from '../memory.ts'
 import { type Cancelled, type Core, computePrefixes, MASKED, type Prefixes, run, throwIfCancelled } from './core.ts'
 import type { WeightSetName } from './model-weights.ts'
 import { drawToken, type Restrictions } from './restricted-sampling.ts'
@@ -90,7 +89,9 @@ export async function generate(
     const fits = (last: number) => {
       const part = pieces.slice(at, last)
       const widest = Math.max(...part.map((p) => p.sequences.length))
-      return part.length * widest <= BATCH && part.length * Math.max(...part.map((p) => p.prompt.length)) <= PREFIX_ROWS
+      return (
+        part.length * widest <= BATCH && part.length * Math.max(...part.map((p) => p.prompt.length)) <= core.rows.prefix
+      )
     }
     while (end < pieces.length && fits(end + 1)) end++
     await generateBatch(core, pieces.slice(at, end), options, set, cancelled, count)

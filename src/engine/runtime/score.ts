@@ -1,6 +1,5 @@
 // Scoring: log probabilities of continuations after a shared prefix, and logits of a few labels. What is shared is
 // computed once: prefixes are run first, then all suffixes on them in rectangles of similar shape.
-import { PREFIX_ROWS, SUFFIX_ROWS } from '../memory.ts'
 import { HEAD_CHUNKS } from '../model/loss-head.ts'
 import {
   type Cancelled,
@@ -32,12 +31,16 @@ const LEAST_SHARED = 16
 const cut = (tokens: ArrayLike<number>, from: number, to: number): number[] =>
   Array.prototype.slice.call(tokens, from, to)
 
-/** [request][continuation][token] log probabilities. What all prefixes begin with is run once, then each prefix. */
+/**
+ * [request][continuation][token] log probabilities at a temperature. What all prefixes begin with is run once, then each
+ * prefix.
+ */
 export async function score(
   core: Core,
   jobs: readonly ScoreJob[],
   set: WeightSetName,
   cancelled: Cancelled,
+  temperature = 1,
 ): Promise<Float32Array[][]> {
   const out = jobs.map((job) => job.continuations.map((tokens) => new Float32Array(tokens.length)))
   const work = jobs
@@ -61,7 +64,7 @@ export async function score(
     let end = at + 1
     while (
       end < work.length &&
-      (end + 1 - at) * work[end].prefix.length <= PREFIX_ROWS &&
+      (end + 1 - at) * work[end].prefix.length <= core.rows.prefix &&
       sameCounts(work[at], work[end])
     )
       end++
@@ -69,7 +72,10 @@ export async function score(
     at = end
     // The last token of a prefix runs with each suffix, where it predicts the first token.
     const prefixes = await runPrefixes(chunk.map((w) => cut(w.prefix, 0, -1)))
-    for (const { users, first, last } of rectangles(chunk.map((w) => w.suffixes))) {
+    for (const { users, first, last } of rectangles(
+      chunk.map((w) => w.suffixes),
+      core.rows.suffix,
+    )) {
       throwIfCancelled(cancelled)
       const part = chunk.slice(users.from, users.to)
       await scoreRectangle(
@@ -80,7 +86,7 @@ export async function score(
           lastToken: w.prefix[w.prefix.length - 1],
           suffixes: w.suffixes.slice(first, last),
         })),
-        set,
+        { set, temperature },
         out,
       )
     }
@@ -94,13 +100,14 @@ const sameCounts = (a: { suffixes: unknown[] }, b: { suffixes: unknown[] }) =>
 
 const longest = (suffixes: readonly Suffix[]) => Math.max(0, ...suffixes.map((s) => s.tokens.length))
 
-/** Cuts [user][suffix] into rectangles of at most SUFFIX_ROWS rows, where a single suffix allows it. */
+/** Cuts [user][suffix] into rectangles of at most `rowsAtOnce` rows, where a single suffix allows it. */
 function rectangles(
   users: readonly Suffix[][],
+  rowsAtOnce: number,
 ): { users: { from: number; to: number }; first: number; last: number }[] {
   const out: { users: { from: number; to: number }; first: number; last: number }[] = []
   const perUser = Math.max(...users.map((s) => s.length * longest(s)))
-  const usersPerRun = Math.max(1, Math.min(users.length, Math.floor(SUFFIX_ROWS / perUser)))
+  const usersPerRun = Math.max(1, Math.min(users.length, Math.floor(rowsAtOnce / perUser)))
   for (let from = 0; from < users.length; from += usersPerRun) {
     const to = Math.min(users.length, from + usersPerRun)
     const columns = Math.max(...users.slice(from, to).map((s) => s.length))
@@ -108,7 +115,7 @@ function rectangles(
       (to - from) * (last - first) * Math.max(...users.slice(from, to).map((s) => longest(s.slice(first, last))))
     for (let first = 0; first < columns; ) {
       let last = first + 1
-      while (last < columns && rows(first, last + 1) <= SUFFIX_ROWS) last++
+      while (last < columns && rows(first, last + 1) <= rowsAtOnce) last++
       out.push({ users: { from, to }, first, last })
       first = last
     }
@@ -131,7 +138,7 @@ async function scoreRectangle(
   core: Core,
   prefixes: Prefixes,
   users: { index: number; lastToken: number; suffixes: Suffix[] }[],
-  set: WeightSetName,
+  { set, temperature }: { set: WeightSetName; temperature: number },
   out: Float32Array[][],
 ): Promise<void> {
   const U = users.length
@@ -167,6 +174,7 @@ async function scoreRectangle(
     sizes: longs([U, prefixes.P, G, S]),
     rows: longs(rows),
     targets: longs(targets),
+    inverse_temperature: floats(Float32Array.of(1 / temperature), []),
   })
   const logprobs = f32(result.logprobs)
   let at = 0
@@ -235,7 +243,7 @@ export async function labelLogits(
     for (let at = 0; at < order.length; ) {
       throwIfCancelled(cancelled)
       let end = at + 1
-      while (end < order.length && (end + 1 - at) * rests[order[end]].length <= SUFFIX_ROWS) end++
+      while (end < order.length && (end + 1 - at) * rests[order[end]].length <= core.rows.suffix) end++
       const part = order.slice(at, end)
       at = end
       const S = Math.max(...part.map((i) => rests[i].length))

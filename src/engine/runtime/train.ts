@@ -10,8 +10,15 @@ import { type Feeds, f32, floats } from './tensors.ts'
 
 export type TokenLossSpec =
   | { type: 'cross_entropy' }
-  | { type: 'ppo'; clipLow: number; clipHigh: number; sequenceRatio?: boolean; klCoef?: number }
-  | { type: 'cispo'; clipHigh: number; klCoef?: number }
+  | {
+      type: 'ppo'
+      clipLow: number
+      clipHigh: number
+      sequenceRatio?: boolean
+      klCoef?: number
+      temperature?: number
+    }
+  | { type: 'cispo'; clipHigh: number; klCoef?: number; temperature?: number }
 
 /** Moments of AdamW, by tensor name. */
 export interface OptimiserState {
@@ -144,7 +151,7 @@ function moment(moments: Map<string, OwnedTensor>, name: string, dims: number[])
 function lossNumbers(loss: TokenLossSpec, kind: LossKind): Feeds {
   if (loss.type === 'cross_entropy') return {}
   const number = (x: number) => floats(Float32Array.of(x), [])
-  const feeds: Feeds = { clip_high: number(loss.clipHigh) }
+  const feeds: Feeds = { clip_high: number(loss.clipHigh), inverse_temperature: number(1 / (loss.temperature ?? 1)) }
   if (loss.type === 'ppo') feeds.clip_low = number(loss.clipLow)
   if (kind.kl) feeds.beta = number(loss.klCoef ?? 0)
   return feeds

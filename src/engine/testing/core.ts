@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ROWS } from '../memory.ts'
 import type { Core } from '../runtime/core.ts'
 import type { Device } from '../runtime/device.ts'
 import { ModelWeights, type Trainable } from '../runtime/model-weights.ts'
@@ -36,5 +37,6 @@ export async function openCore(
     sessions,
     weights: new ModelWeights(store.config, store, sessions, trainable),
     quantized: bits !== undefined,
+    rows: ROWS,
   }
 }

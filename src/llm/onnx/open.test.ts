@@ -33,13 +33,11 @@ it('cancels a call under way, and serves the next', async () => {
   })
   await expect(long).rejects.toThrow(CancelledError)
   expect(await client.call('labelLogits', [[[1, 2]], [3, 4], 'base'])).toHaveLength(1)
-  await expect(client.call('score', [[], 'base', false], { signal: AbortSignal.abort() })).rejects.toThrow(
-    CancelledError,
-  )
+  await expect(client.call('score', [[], 'base', {}], { signal: AbortSignal.abort() })).rejects.toThrow(CancelledError)
 })
 
 it('carries errors over with their kind', async () => {
-  await expect(client.call('score', [[{ prefix: [], continuations: [[1]] }], 'base', false])).rejects.toThrow(BumpError)
+  await expect(client.call('score', [[{ prefix: [], continuations: [[1]] }], 'base', {}])).rejects.toThrow(BumpError)
   await expect(
     client.call('sample', [[{ prompt: [1], seeds: [1] }], { ...sampling, maxTokens: 1e6 }, 'base']),
   ).rejects.toThrow(/exceed the model's context/)

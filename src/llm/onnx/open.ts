@@ -19,9 +19,9 @@ export { DEVICES, type DeviceRequest }
  */
 export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'memory'>): string {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
-  const { lowMemory, estimate } = planMemory(where, configOf(where), options)
+  const { lowMemory, rows, estimate } = planMemory(where, configOf(where), options)
   if (!estimate) return 'memory: opened for inference'
-  return `memory: about ${describeMemory(estimate)}${lowMemory ? ', training layer by layer' : ''}`
+  return `memory: about ${describeMemory(estimate)}${lowMemory ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
 }
 
 /** A language model on the embedded engine. */
@@ -60,7 +60,8 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
         ],
         { signal: o.signal, onProgress: o.onProgress },
       ),
-    score: (requests, o) => client.call('score', [requests, set(o), o?.exact ?? false], o),
+    score: (requests, o) =>
+      client.call('score', [requests, set(o), { exact: o?.exact, temperature: o?.temperature }], o),
     labelLogits: (prompts, labels, o) => client.call('labelLogits', [prompts, labels, set(o)], o),
     forwardBackward: (groups, loss, o) => client.call('forwardBackward', [groups, loss], o),
     optimStep: (adam) => client.call('optimStep', [adam]),

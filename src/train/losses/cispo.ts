@@ -3,6 +3,6 @@
 import type { PolicyLoss } from './types.ts'
 
 export const cispo: PolicyLoss = {
-  tokenLoss: ({ clipHigh, klCoef }) => ({ type: 'cispo', clipHigh, klCoef }),
+  tokenLoss: ({ clipHigh, klCoef, temperature }) => ({ type: 'cispo', clipHigh, klCoef, temperature }),
   tokenWeight: (_length, { tokens }) => 1 / tokens,
 }

@@ -3,6 +3,6 @@
 import type { PolicyLoss } from './types.ts'
 
 export const dapo: PolicyLoss = {
-  tokenLoss: ({ clipLow, clipHigh, klCoef }) => ({ type: 'ppo', clipLow, clipHigh, klCoef }),
+  tokenLoss: ({ clipLow, clipHigh, klCoef, temperature }) => ({ type: 'ppo', clipLow, clipHigh, klCoef, temperature }),
   tokenWeight: (_length, { tokens }) => 1 / tokens,
 }

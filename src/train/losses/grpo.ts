@@ -3,6 +3,6 @@
 import type { PolicyLoss } from './types.ts'
 
 export const grpo: PolicyLoss = {
-  tokenLoss: ({ clipLow, clipHigh, klCoef }) => ({ type: 'ppo', clipLow, clipHigh, klCoef }),
+  tokenLoss: ({ clipLow, clipHigh, klCoef, temperature }) => ({ type: 'ppo', clipLow, clipHigh, klCoef, temperature }),
   tokenWeight: (length, { sequences }) => 1 / (length * sequences),
 }

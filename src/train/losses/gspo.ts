@@ -3,6 +3,13 @@
 import type { PolicyLoss } from './types.ts'
 
 export const gspo: PolicyLoss = {
-  tokenLoss: ({ clipLow, clipHigh, klCoef }) => ({ type: 'ppo', clipLow, clipHigh, klCoef, sequenceRatio: true }),
+  tokenLoss: ({ clipLow, clipHigh, klCoef, temperature }) => ({
+    type: 'ppo',
+    clipLow,
+    clipHigh,
+    klCoef,
+    temperature,
+    sequenceRatio: true,
+  }),
   tokenWeight: (length, { sequences }) => 1 / (length * sequences),
 }

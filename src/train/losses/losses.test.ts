@@ -5,7 +5,7 @@ import { seedFrom, uniform } from '../../util/random.ts'
 import { importanceWeights, LOSSES, type LossName, tokenWeights } from './index.ts'
 import { type ReferenceCompletion, referenceLoss } from './reference.ts'
 
-const options = { clipLow: 0.2, clipHigh: 0.3, klCoef: 0 }
+const options = { clipLow: 0.2, clipHigh: 0.3, klCoef: 0, temperature: 1 }
 
 /** Two completions: ratios 1 and 2 with A = 1; ratios 0.5, 1 and 1.1 with A = −1. */
 const first = { logprobs: [Math.log(0.5), Math.log(0.4)], oldLogprobs: [Math.log(0.5), Math.log(0.2)], advantage: 1 }

@@ -8,6 +8,8 @@ interface LossOptions {
   clipHigh: number
   /** β of the KL penalty to the frozen base (k3 estimator); 0 is off. */
   klCoef: number
+  /** That the completions were sampled at: the loss is on the distribution that they come from. */
+  temperature: number
 }
 
 /** Sizes of the global batch of one optimiser step. Masked completions and dropped groups do not count. */

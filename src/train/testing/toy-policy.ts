@@ -6,12 +6,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type {
   AdamParams,
-  CallOptions,
   Completion,
   ForwardBackwardResult,
   LanguageModel,
   SampleOptions,
   SampleRequest,
+  ScoreOptions,
   ScoreRequest,
   TokenIds,
   Tokenizer,
@@ -120,12 +120,15 @@ export function toyPolicy(options: ToyOptions = {}): LanguageModel & { state: St
       })
     },
 
-    async score(requests: readonly ScoreRequest[], call: CallOptions = {}): Promise<Float32Array[][]> {
+    async score(requests: readonly ScoreRequest[], call: ScoreOptions = {}): Promise<Float32Array[][]> {
       enter('score', call.signal)
       return requests.map(({ prefix, continuations }) =>
         continuations.map((tokens) =>
           isProfilePrompt(prefix)
-            ? policyLogprobs((call.weights === 'base' ? base : model.state.table)[topicOf(prefix)], tokens)
+            ? policyLogprobs(
+                tempered((call.weights === 'base' ? base : model.state.table)[topicOf(prefix)], call.temperature),
+                tokens,
+              )
             : Float32Array.from(unigram(prefix, tokens)),
         ),
       )
@@ -141,17 +144,20 @@ export function toyPolicy(options: ToyOptions = {}): LanguageModel & { state: St
       call: { signal?: AbortSignal } = {},
     ): Promise<ForwardBackwardResult> {
       enter('forwardBackward', call.signal)
+      const temperature = loss.type === 'cross_entropy' ? 1 : (loss.temperature ?? 1)
       let total = 0
       const completions = groups.map(({ prompt, completions }) =>
         completions.map((completion) => {
           const topic = topicOf(prompt)
-          const logps = logSoftmax(model.state.table[topic])
-          const logprobs = policyLogprobs(model.state.table[topic], completion.tokens)
+          const logits = tempered(model.state.table[topic], temperature)
+          const logps = logSoftmax(logits)
+          const logprobs = policyLogprobs(logits, completion.tokens)
           const result = referenceLoss(loss, { ...completion, logprobs })
           total += result.loss
           for (const [t, token] of completion.tokens.entries())
             for (let c = 0; c < CHOICES; c++)
-              gradient[topic][c] += result.gradient[t] * ((c === token - FIRST_WORD ? 1 : 0) - Math.exp(logps[c]))
+              gradient[topic][c] +=
+                (result.gradient[t] * ((c === token - FIRST_WORD ? 1 : 0) - Math.exp(logps[c]))) / temperature
           const entropy = -logps.reduce((sum, logp) => sum + Math.exp(logp) * logp, 0)
           return { logprobs, entropy: new Float32Array(completion.tokens.length).fill(entropy) }
         }),
@@ -212,6 +218,8 @@ function logSoftmax(logits: readonly number[]): number[] {
   return logits.map((logit) => logit - log)
 }
 
+const tempered = (logits: readonly number[], temperature = 1): number[] => logits.map((logit) => logit / temperature)
+
 function policyLogprobs(logits: readonly number[], tokens: TokenIds): Float32Array {
   const logps = logSoftmax(logits)
   return Float32Array.from(tokens, (token) => logps[token - FIRST_WORD])
@@ -219,19 +227,18 @@ function policyLogprobs(logits: readonly number[], tokens: TokenIds): Float32Arr
 
 function sampleOne(logps: readonly number[], seed: number, { maxTokens, temperature = 1 }: SampleOptions): Completion {
   const next = uniform(seed)
-  const tempered = temperature === 0 ? logps : logSoftmax(logps.map((logp) => logp / temperature))
+  const drawn = temperature === 0 ? logps : logSoftmax(tempered(logps, temperature))
   const tokens: number[] = []
   while (tokens.length < maxTokens && tokens.at(-1) !== STOP) {
     let choice = 0
-    if (temperature === 0) choice = tempered.indexOf(Math.max(...tempered))
+    if (temperature === 0) choice = drawn.indexOf(Math.max(...drawn))
     else
-      for (let rest = next() - Math.exp(tempered[0]); rest > 0 && choice < CHOICES - 1; )
-        rest -= Math.exp(tempered[++choice])
+      for (let rest = next() - Math.exp(drawn[0]); rest > 0 && choice < CHOICES - 1; ) rest -= Math.exp(drawn[++choice])
     tokens.push(FIRST_WORD + choice)
   }
   return {
     tokens,
-    logprobs: Float32Array.from(tokens, (token) => tempered[token - FIRST_WORD]),
+    logprobs: Float32Array.from(tokens, (token) => drawn[token - FIRST_WORD]),
     stopReason: tokens.at(-1) === STOP ? 'stop' : 'length',
   }
 }
