@@ -78,7 +78,7 @@ const CASES = {
     const jobs = [{ prefix: ids(SEEDS.judge, prefix), continuations: texts }]
     let scores
     const seconds = await timed(runs, async () => {
-      scores = await engine.score(jobs, 'base', never)
+      scores = await engine.score(jobs, 'base', {}, never)
     })
     const check = mean(scores.flat().flatMap((logprobs) => [...logprobs]))
     done({ seconds: median(seconds), work: continuations, unit: 'pairs', check })
@@ -102,7 +102,7 @@ const CASES = {
       const requests = prompts.map((one) => ({ prompt: one, seeds: Array.from({ length: rollouts }, (_, i) => i) }))
       const sampled = await clock('rollout', () => engine.sample(requests, sampling, 'policy', never, () => {}))
       const jobs = sampled.flat().map((one) => ({ prefix: [...prefix, ...one.tokens], continuations: pool }))
-      const scores = await clock('judge', () => engine.score(jobs, 'base', never))
+      const scores = await clock('judge', () => engine.score(jobs, 'base', {}, never))
       const rewards = scores.map((logprobs) => discounted(logprobs.map((values) => mean([...values]))))
       await clock('train', async () => {
         const groups = prompts.map((one, u) => {

@@ -176,7 +176,7 @@ async function inference(quantize: 'none' | 'int8'): Promise<Row[]> {
   }
   const jobs = [{ prefix: tokens(P), continuations: Array.from({ length: 32 }, () => tokens(20)) }]
   const shared = await medianSeconds(async () => {
-    await engine.score(jobs, 'base', false, never)
+    await engine.score(jobs, 'base', {}, never)
   }, 5)
   rows.push({
     what: `judge: 32 texts of 20 tokens after one of ${P}${suffix}`,
@@ -188,7 +188,7 @@ async function inference(quantize: 'none' | 'int8'): Promise<Row[]> {
     const apart = await medianSeconds(async () => {
       // Another first token each: nothing is shared.
       const alone = continuations.map((text, i) => ({ prefix: [i, ...prefix.slice(1)], continuations: [text] }))
-      await engine.score(alone, 'base', false, never)
+      await engine.score(alone, 'base', {}, never)
     }, 1)
     rows.push({
       what: 'the same, prefix repeated',
@@ -228,7 +228,7 @@ async function judges(): Promise<Row[]> {
         engine.score(
           profiles.map((profile) => ({ prefix: [...label, ...profile], continuations: candidates })),
           'base',
-          false,
+          {},
           never,
         ),
     ],
@@ -293,7 +293,7 @@ async function stepSeconds(engine: Engine, shape: StepShape): Promise<Record<str
   )
   const pool = Array.from({ length: shape.candidates }, () => tokens(25))
   const jobs = rollouts.flat().map((r) => ({ prefix: [...tokens(8), ...r.tokens], continuations: pool }))
-  await clock('judge', () => engine.score(jobs, 'base', false, never))
+  await clock('judge', () => engine.score(jobs, 'base', {}, never))
   await clock('train', () =>
     engine.forwardBackward(
       prompts.map((prompt, u) => ({
