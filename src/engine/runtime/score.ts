@@ -54,7 +54,7 @@ export async function score(
     }))
     .filter((w) => w.suffixes.length > 0)
     .sort((a, b) => a.prefix.length - b.prefix.length || a.suffixes.length - b.suffixes.length)
-  const runPrefixes = await withRoot(
+  const { runPrefixes } = await withRoot(
     core,
     work.map((w) => w.prefix),
     set,
@@ -191,17 +191,16 @@ async function withRoot(
   core: Core,
   prefixes: readonly ArrayLike<number>[],
   set: WeightSetName,
-): Promise<(wanted: readonly number[][]) => Promise<Prefixes>> {
+): Promise<{ shared: number; runPrefixes: (wanted: readonly number[][]) => Promise<Prefixes> }> {
   const shared = commonBeginning(prefixes)
-  if (shared < LEAST_SHARED) return (wanted) => computePrefixes(core, wanted, set, 'extend')
+  if (shared < LEAST_SHARED)
+    return { shared: 0, runPrefixes: (wanted) => computePrefixes(core, wanted, set, 'extend') }
   const root = await computePrefixes(core, [cut(prefixes[0], 0, shared)], set, 'extend')
-  return (wanted) =>
-    extendPrefix(
-      core,
-      root,
-      wanted.map((prefix) => prefix.slice(shared)),
-      set,
-    )
+  const runPrefixes = async (wanted: readonly number[][]) => {
+    const rests = wanted.map((prefix) => prefix.slice(shared))
+    return rests.length === 1 && rests[0].length === 0 ? root : extendPrefix(core, root, rests, set)
+  }
+  return { shared, runPrefixes }
 }
 
 /** How many tokens several prefixes all begin with, their last ones left out; 0 for a single one. */
@@ -232,12 +231,10 @@ export async function labelLogits(
   cancelled: Cancelled,
 ): Promise<Float32Array[]> {
   const out: Float32Array[] = new Array(prompts.length)
-  const groups = sharedBeginnings(prompts)
-  const beginning = (group: (typeof groups)[number]) => cut(prompts[group.members[0]], 0, group.shared)
-  const runPrefixes = await withRoot(core, groups.map(beginning), set)
-  for (const group of groups) {
+  const { shared, runPrefixes } = await withRoot(core, prompts, set)
+  for (const group of sharedBeginnings(prompts, shared)) {
     throwIfCancelled(cancelled)
-    const prefixes = await runPrefixes([beginning(group)])
+    const prefixes = await runPrefixes([cut(prompts[group.members[0]], 0, group.shared)])
     const rests = group.members.map((m) => cut(prompts[m], group.shared, prompts[m].length))
     const order = rests.map((_, i) => i).sort((a, b) => rests[a].length - rests[b].length)
     for (let at = 0; at < order.length; ) {
@@ -271,24 +268,32 @@ export async function labelLogits(
   return out
 }
 
-/** Groups of prompts with a long common beginning (all but at least one token each); the rest alone, sharing nothing. */
-function sharedBeginnings(prompts: readonly ArrayLike<number>[]): { members: number[]; shared: number }[] {
+/**
+ * Groups of prompts with a long common beginning (all but at least one token each); the rest in one group that has no
+ * more in common than all have.
+ */
+function sharedBeginnings(
+  prompts: readonly ArrayLike<number>[],
+  common: number,
+): { members: number[]; shared: number }[] {
   const order = prompts.map((_, i) => i).sort((a, b) => compare(prompts[a], prompts[b]))
   const groups: { members: number[]; shared: number }[] = []
   for (const i of order) {
     const last = groups.at(-1)
     if (last) {
       const limit = Math.min(last.shared, prompts[i].length - 1)
-      const common = commonLength(prompts[last.members[0]], prompts[i], limit)
-      if (common >= LEAST_SHARED && common * 2 >= Math.min(limit, last.shared)) {
+      const beginning = commonLength(prompts[last.members[0]], prompts[i], limit)
+      if (beginning >= LEAST_SHARED && beginning * 2 >= Math.min(limit, last.shared)) {
         last.members.push(i)
-        last.shared = common
+        last.shared = beginning
         continue
       }
     }
     groups.push({ members: [i], shared: prompts[i].length - 1 })
   }
-  return groups
+  const together = groups.filter(({ members }) => members.length > 1)
+  const alone = groups.filter(({ members }) => members.length === 1).flatMap(({ members }) => members)
+  return alone.length > 0 ? [...together, { members: alone, shared: common }] : together
 }
 
 function compare(a: ArrayLike<number>, b: ArrayLike<number>): number {
