@@ -23,8 +23,15 @@ const series = [
 const [width, height, left, right, top, bottom] = [760, 380, 56, 190, 24, 48]
 const lastStep = Math.max(1, ...lines.map((line) => line.step))
 const values = series.flatMap(({ key, from }) => from.map((line) => line[key]))
-const chance = validations[0]?.['eval/chance/forward']
-const low = Math.floor(Math.min(...values, chance ?? 1) * 20) / 20
+const [forward, backward] = ['forward', 'backward'].map((direction) => validations[0]?.[`eval/chance/${direction}`])
+const chances =
+  forward === backward
+    ? [{ name: 'chance', value: forward, color: '#64748b' }]
+    : [
+        { name: 'chance, forward', value: forward, color: '#1d4ed8' },
+        { name: 'chance, backward', value: backward, color: '#b45309' },
+      ]
+const low = Math.floor(Math.min(...values, ...chances.map(({ value }) => value ?? 1)) * 20) / 20
 const high = Math.ceil(Math.max(...values) * 20) / 20
 const x = (step) => left + (step / lastStep) * (width - left - right)
 const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - top - bottom)
@@ -43,12 +50,11 @@ for (let i = 0; i <= 4; i++) {
 }
 out.push(text('step', [(left + width - right) / 2, height - 10], 'text-anchor="middle" fill="#334155"'))
 out.push(text('NDCG', [left - 8, 14], 'text-anchor="end" fill="#334155"'))
-if (chance !== undefined) {
+for (const { name, value, color } of chances.filter(({ value }) => value !== undefined))
   out.push(
-    `<line x1="${left}" x2="${width - right}" y1="${y(chance)}" y2="${y(chance)}" stroke="#64748b" stroke-dasharray="2 3"/>`,
-    text('chance', [width - right + 8, y(chance) + 4], 'fill="#64748b"'),
+    `<line x1="${left}" x2="${width - right}" y1="${y(value)}" y2="${y(value)}" stroke="${color}" stroke-dasharray="2 3"/>`,
+    text(name, [width - right + 8, y(value) + 4], `fill="${color}"`),
   )
-}
 series.forEach(({ name, key, from, color, dash, mark }, i) => {
   const points = from.map((line) => [x(line.step), y(line[key])])
   const path = points.map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`).join(' ')

@@ -55,5 +55,4 @@ if (!shape || !folder || !existsSync(join(tokenizer ?? '', 'tokenizer.json'))) {
 }
 const weights = newWeights(shape, 1)
 writeHuggingFaceFolder(folder, shape, (tensor) => weights.get(tensor).data, 'F16')
-for (const file of TOKENIZER)
-  if (existsSync(join(tokenizer, file))) cpSync(join(tokenizer, file), join(folder, file))
+for (const file of TOKENIZER) if (existsSync(join(tokenizer, file))) cpSync(join(tokenizer, file), join(folder, file))
