@@ -59,8 +59,7 @@ export async function computePrefixes(
   const U = prefixes.length
   const lengths = prefixes.map((p) => p.length)
   const P = Math.max(1, ...lengths)
-  if (layout === 'extend' && lengths.every((length) => length === 0))
-    return { feeds: emptyPrefixes(c, U), lengths, P }
+  if (layout === 'extend' && lengths.every((length) => length === 0)) return { feeds: emptyPrefixes(c, U), lengths, P }
   const mask = new Float32Array(U * P)
   lengths.forEach((length, u) => {
     mask.fill(MASKED, u * P + length, (u + 1) * P)

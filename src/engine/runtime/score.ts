@@ -193,8 +193,7 @@ async function withRoot(
   set: WeightSetName,
 ): Promise<{ shared: number; runPrefixes: (wanted: readonly number[][]) => Promise<Prefixes> }> {
   const shared = commonBeginning(prefixes)
-  if (shared < LEAST_SHARED)
-    return { shared: 0, runPrefixes: (wanted) => computePrefixes(core, wanted, set, 'extend') }
+  if (shared < LEAST_SHARED) return { shared: 0, runPrefixes: (wanted) => computePrefixes(core, wanted, set, 'extend') }
   const root = await computePrefixes(core, [cut(prefixes[0], 0, shared)], set, 'extend')
   const runPrefixes = async (wanted: readonly number[][]) => {
     const rests = wanted.map((prefix) => prefix.slice(shared))
