@@ -1,5 +1,4 @@
 // What the machine can do, measured in the same run as everything else: MatMul throughput and memory read bandwidth.
-
 import { Graph } from '../engine/graph/graph.ts'
 import { InferenceSession } from '../engine/onnx-runtime.ts'
 import { floats } from '../engine/runtime/tensors.ts'
