@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { Engine } from '../engine/engine.ts'
 import { uniform } from '../util/random.ts'
-import { matmulPeak, memoryBandwidth } from './machine.ts'
+import { decodingProducts, matmulPeak, memoryBandwidth } from './machine.ts'
 import { benchModel, SMOLLM2_135M, trainFlops } from './shape.ts'
 import { median, medianSeconds } from './timing.ts'
 
@@ -133,6 +133,13 @@ async function packed({ compute: peak }: Machine): Promise<Row[]> {
       goals: [{ unit: '×', value: 3, measured: apart / together, bound: 'nothing' }],
     },
   ]
+}
+
+/** What a decoding step at batch 1 cannot go below: its matrix products, in a graph of nothing else. */
+async function products(): Promise<Row[]> {
+  const { seconds, bytes } = await decodingProducts(SMOLLM2_135M, availableParallelism())
+  const figure = `${(seconds * 1000).toFixed(1)} ms, ${(bytes / seconds / 1e9).toFixed(1)} GB/s`
+  return [{ what: 'the products of a decoding step alone, batch 1', figure }]
 }
 
 /** Goals are those of f32. */
@@ -361,6 +368,7 @@ export const CASES: Record<string, (machine: Machine) => Promise<Row[]>> = {
   train,
   layerWise,
   packed,
+  products,
   inference: () => inference('none'),
   int8: () => inference('int8'),
   judges,

@@ -15,7 +15,7 @@ export type DecodeHead = 'sample' | 'logits'
 
 /**
  * Inputs: `ids` [B], `positions` [B,1], `groups` [2] = (U, G), B = U·G; `prefix_mask` [U,1,1,P], `cache_mask` [U,1,G,1,S];
- * per layer the prefix `pk<l>` [U,kvHeads,1,D,P], `pv<l>` [U,kvHeads,1,P,D] and the caches `ck<l>`, `cv<l>`
+ * per layer the prefix `pk<l>` [U,kvHeads,D,P], `pv<l>` [U,kvHeads,P,D] and the caches `ck<l>`, `cv<l>`
  * [U,kvHeads,G,S,D]. Outputs per layer `k<l>`, `v<l>` [U,kvHeads,G,1,D], and the head's.
  */
 export function buildDecodeGraph(
@@ -41,27 +41,29 @@ export function buildDecodeGraph(
     q: g.shape(U, G, n, r, d),
     k: g.shape(U, G, n, 1, d),
     all: g.shape(U, n, -1, d),
-    prefixK: g.shape(U, n, d, P),
-    prefixV: g.shape(U, n, P, d),
     onPrefix: g.shape(U, n, G, r, P),
     onPrefixAll: g.shape(U, n, -1, P),
     heads: g.shape(U, n, G, r, d),
     split: g.shape(P, S, 1),
     rows: g.ints([-1, n * r * d]),
   }
+  const onPrefixes = g.op('Expand', [g.op('Unsqueeze', [prefixMask, g.ints([1])]), g.shape(U, 1, G, 1, P)])
+  const onSelves = g.op('Expand', [g.scalar(0), g.shape(U, 1, G, 1, 1)])
+  const mask = g.op('Concat', [onPrefixes, cacheMask, onSelves], { axis: -1 })
   const h = decoder(g, w, ids, rope, (q, k, v, l) => {
     const Q = g.op('Transpose', [g.op('Reshape', [q, s.q])], { perm: [0, 2, 1, 3, 4] })
     const K = g.op('Transpose', [g.op('Reshape', [k, s.k])], { perm: [0, 2, 1, 3, 4] })
     const V = g.op('Transpose', [g.op('Reshape', [v, s.k])], { perm: [0, 2, 1, 3, 4] })
-    const prefixK = g.op('Reshape', [g.input(`pk${l}`, ['U', n, 1, d, 'P']), s.prefixK])
-    const prefixV = g.op('Reshape', [g.input(`pv${l}`, ['U', n, 1, 'P', d]), s.prefixV])
+    const prefixK = g.input(`pk${l}`, ['U', n, d, 'P'])
+    const prefixV = g.input(`pv${l}`, ['U', n, 'P', d])
     const cacheK = g.input(`ck${l}`, ['U', n, 'G', 'S', d])
     const cacheV = g.input(`cv${l}`, ['U', n, 'G', 'S', d])
-    const onPrefix = g.op('Add', [product(g, g.op('Reshape', [Q, s.all]), prefixK, { alpha, rank: 4 }), prefixMask])
-    const onCache = g.op('Add', [product(g, Q, cacheK, { transposeB: true, alpha, rank: 5 }), cacheMask])
+    const onPrefix = product(g, g.op('Reshape', [Q, s.all]), prefixK, { alpha, rank: 4 })
+    const onCache = product(g, Q, cacheK, { transposeB: true, alpha, rank: 5 })
     const onSelf = product(g, Q, K, { transposeB: true, alpha, rank: 5 })
     const scores = g.op('Concat', [g.op('Reshape', [onPrefix, s.onPrefix]), onCache, onSelf], { axis: -1 })
-    const [p1, p2, p3] = g.opN('Split', [g.op('Softmax', [scores], { axis: -1 }), s.split], 3, { axis: -1 })
+    const probabilities = g.op('Softmax', [g.op('Add', [scores, mask])], { axis: -1 })
+    const [p1, p2, p3] = g.opN('Split', [probabilities, s.split], 3, { axis: -1 })
     const fromPrefix = g.op('Reshape', [g.op('MatMul', [g.op('Reshape', [p1, s.onPrefixAll]), prefixV]), s.heads])
     const O = g.op('Add', [g.op('Add', [fromPrefix, g.op('MatMul', [p2, cacheV])]), g.op('Mul', [p3, V])])
     g.output(K, `k${l}`, ['U', n, 'G', 1, d])

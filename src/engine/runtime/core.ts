@@ -47,7 +47,7 @@ export interface Prefixes {
 
 /**
  * Runs prefixes through the model. `layout` 'extend' gives [U,kvHeads,P,D] for extend graphs, 'decode' keys
- * [U,kvHeads,1,D,P] and values [U,kvHeads,1,P,D] for decode graphs.
+ * [U,kvHeads,D,P] and values [U,kvHeads,P,D] for decode graphs.
  */
 export async function computePrefixes(
   core: Core,
@@ -79,11 +79,11 @@ export async function computePrefixes(
     ),
     sizes: longs([U, 1, 1, P]),
   })
-  for (let l = 0; l < c.layers; l++)
-    for (const x of ['k', 'v'] as const) {
-      const tensor = result[`${x}${l}`]
-      feeds[`p${x}${l}`] = layout === 'extend' ? tensor.reshape([U, c.kvHeads, P, c.headDim]) : tensor
-    }
+  const keys = layout === 'extend' ? [P, c.headDim] : [c.headDim, P]
+  for (let l = 0; l < c.layers; l++) {
+    feeds[`pk${l}`] = result[`k${l}`].reshape([U, c.kvHeads, ...keys])
+    feeds[`pv${l}`] = result[`v${l}`].reshape([U, c.kvHeads, P, c.headDim])
+  }
   return { feeds, lengths, P }
 }
 
