@@ -62,6 +62,20 @@ describe.each([
   })
 })
 
+it('samples from the base as if there were no adapter, whatever the adapter has learned', async () => {
+  const sampling = { maxTokens: 16, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+  const sample = (engine: Engine, set: 'policy' | 'base') =>
+    engine.sample([{ prompt, seeds: [1, 2] }], sampling, set, never, () => {})
+  const plain = await Engine.open(model, { threads: 1 })
+  const expected = await sample(plain, 'base')
+  const engine = await Engine.open(model, lora)
+  await train(engine, 10)
+  expect(await sample(engine, 'base')).toEqual(expected)
+  expect(await sample(engine, 'policy')).not.toEqual(expected)
+  await plain.close()
+  await engine.close()
+})
+
 it('accumulates gradients over calls until the optimiser steps', async () => {
   const once = await Engine.open(model, lora)
   const twice = await Engine.open(model, lora)
@@ -85,10 +99,9 @@ it('tells adapters apart that differ only in their scale', async () => {
 it('trains layer by layer to the same numbers where memory is short', async () => {
   const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url))
   const plenty = await Engine.open(nano, lora)
-  const least = (lowMemory: boolean) =>
-    estimateMemory(plenty.config, { rows: { train: 256, prefix: 512, suffix: 512 }, rank: 4, lowMemory }).total
-  const memory = (least(false) + least(true)) / 2
-  expect(planMemory(nano, plenty.config, { ...lora, memory }).lowMemory).toBe(true)
+  const least = { rows: { train: 384, prefix: 512, suffix: 512 }, layerWise: true, prepack: false, rank: 4 }
+  const memory = estimateMemory(plenty.config, least).total
+  expect(planMemory(nano, plenty.config, { ...lora, memory }).layerWise).toBe(true)
   const short = await Engine.open(nano, { ...lora, memory })
   const [a, b] = [await train(plenty, 5), await train(short, 5)]
   b.forEach((loss, i) => {

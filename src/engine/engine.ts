@@ -41,8 +41,8 @@ export interface EngineOptions {
   tokenBudget?: number
   /**
    * Bytes that training may take; default: nine tenths of what the machine (or its container) has. Where the estimate is
-   * above, fewer tokens run at once; where that is not enough, an adapter is trained layer by layer and decoding keeps no
-   * private copy of the weights: somewhat more than half the speed, and far less memory.
+   * above, decoding keeps no private copy of the weights, fewer tokens run at once, and at last an adapter is trained layer
+   * by layer: somewhat more than half the speed, and far less memory.
    */
   memory?: number
   /**
@@ -68,7 +68,7 @@ export class Engine {
     private readonly where: string,
     private readonly store: WeightStore,
     options: EngineOptions,
-    { lowMemory, rows }: MemoryPlan,
+    { layerWise, prepack, rows }: MemoryPlan,
     device: Device,
     private readonly quantized: QuantizedWeights | undefined,
   ) {
@@ -78,7 +78,7 @@ export class Engine {
       store,
       options.threads ?? availableParallelism(),
       Math.min(config.contextLength, MAX_POSITIONS),
-      !lowMemory,
+      prepack,
       device,
       quantized,
     )
@@ -91,8 +91,7 @@ export class Engine {
     }
     this.inference = { ...this.core, quantized: quantized !== undefined }
     if (options.trainable) {
-      const layerWise = lowMemory ? new LayerWise(this.core) : undefined
-      this.trainer = new Trainer(this.core, rows.train, layerWise)
+      this.trainer = new Trainer(this.core, rows.train, layerWise ? new LayerWise(this.core) : undefined)
     }
   }
 

@@ -14,14 +14,15 @@ const SMOLLM2 = {
   vocab: 49152,
 }
 const lora = { type: 'lora', rank: 16 } as const
+const whole = { layerWise: false, prepack: true }
 
 describe('estimateMemory', () => {
   // Peak of the proportional set size over bump train of SmolLM2-135M, two steps (docs/performance.md).
   it.each([
-    [false, 3.888e9],
-    [true, 1.527e9],
-  ])('is what a run was measured to take, within a fifth (layer by layer: %s)', (lowMemory, measured) => {
-    const { total } = estimateMemory(SMOLLM2, { rows: ROWS, rank: 16, lowMemory })
+    [{ layerWise: false, prepack: true }, 3.888e9],
+    [{ layerWise: true, prepack: false }, 1.527e9],
+  ])('is what a run was measured to take, within a fifth (%j)', (way, measured) => {
+    const { total } = estimateMemory(SMOLLM2, { rows: ROWS, rank: 16, ...way })
     expect(Math.abs(total / measured - 1)).toBeLessThan(0.2)
   })
 
@@ -29,10 +30,11 @@ describe('estimateMemory', () => {
     fc.assert(
       fc.property(fc.integer({ min: 16, max: 4096 }), fc.integer({ min: 1, max: 256 }), (rows, rank) => {
         const total = (more: object) =>
-          estimateMemory(SMOLLM2, { rows: { ...ROWS, train: rows }, rank, lowMemory: false, ...more }).total
+          estimateMemory(SMOLLM2, { rows: { ...ROWS, train: rows }, rank, ...whole, ...more }).total
         expect(total({ rows: { ...ROWS, train: rows + 64 } })).toBeGreaterThanOrEqual(total({}))
         expect(total({ rank: rank + 1 })).toBeGreaterThan(total({}))
-        expect(total({ lowMemory: true })).toBeLessThan(total({}))
+        expect(total({ prepack: false })).toBeLessThan(total({}))
+        expect(total({ layerWise: true })).toBeLessThanOrEqual(total({}))
       }),
     )
   })
@@ -42,22 +44,23 @@ describe('planMemory', () => {
   const plan = (memory: number | undefined, trainable: { type: 'lora'; rank: number } | { type: 'full' } = lora) =>
     planMemory('a-model', SMOLLM2, { trainable, memory })
 
-  it('takes the fastest way that fits: whole, fewer rows, layer by layer, both', () => {
-    const ways = [8e9, 3.5e9, 2.6e9, 1.9e9, 1.4e9].map((memory) => plan(memory))
-    expect(ways.map(({ lowMemory, rows }) => [lowMemory, rows.train])).toEqual([
-      [false, 1024],
-      [false, 512],
-      [false, 256],
-      [true, 1024],
-      [true, 512],
-    ])
-    expect(plan(3.5e9).rows).toEqual({ train: 512, prefix: 2048, suffix: 1024 })
-    expect(planMemory('a-model', SMOLLM2, { memory: 1 })).toEqual({ lowMemory: false, rows: ROWS, estimate: undefined })
+  it('takes the fastest way that fits, and no more than it was given', () => {
+    let before = Number.POSITIVE_INFINITY
+    for (let memory = 6e9; memory > 0.95e9; memory -= 0.05e9) {
+      const { estimate, layerWise, rows } = plan(memory)
+      expect(estimate!.total).toBeLessThanOrEqual(memory)
+      const rank = (layerWise ? 0 : 1e4) + rows.train
+      expect(rank).toBeLessThanOrEqual(before)
+      before = rank
+    }
+    expect(before).toBe(384)
+    expect(plan(8e9)).toMatchObject({ ...whole, rows: ROWS })
+    expect(planMemory('a-model', SMOLLM2, { memory: 1 })).toEqual({ ...whole, rows: ROWS, estimate: undefined })
   })
 
   it('refuses a bound that cannot be kept, and says what would help', () => {
     expect(() => plan(0.5e9)).toThrow(/a-model takes about .* layer by layer, more than the 0\.5 GB.*smaller model/)
     expect(() => plan(2e9, { type: 'full' })).toThrow(/train an adapter/)
-    expect(plan(undefined, { type: 'full' }).lowMemory).toBe(false)
+    expect(plan(undefined, { type: 'full' }).layerWise).toBe(false)
   })
 })

@@ -17,19 +17,36 @@ export interface Rows {
 
 /** Where memory allows it. */
 export const ROWS: Rows = { train: 1024, prefix: 4096, suffix: 2048 }
-/** Fewer and fewer rows, for where it does not; a prompt with one completion needs a few hundred. */
-const CHOICES: readonly Rows[] = [
-  ROWS,
-  { train: 512, prefix: 2048, suffix: 1024 },
-  { train: 256, prefix: 512, suffix: 512 },
+const HALF: Rows = { train: 512, prefix: 2048, suffix: 1024 }
+/** With these, scoring takes as much as training. */
+const LEAST: Rows = { train: 384, prefix: 512, suffix: 512 }
+
+/** How a model is run: what costs memory and saves time. */
+export interface Way {
+  rows: Rows
+  /** Training goes layer by layer. */
+  layerWise: boolean
+  /** Decoding reads a private copy of the weights, laid out for speed. */
+  prepack: boolean
+}
+
+/**
+ * From the fastest to the smallest. Without its copy, decoding takes up to twice as long, but rollouts are a fifth of a
+ * step; with half the rows a long prompt is computed for fewer completions at once; layer by layer, the forward pass runs twice.
+ */
+const WAYS: readonly Way[] = [
+  { rows: ROWS, layerWise: false, prepack: true },
+  { rows: ROWS, layerWise: false, prepack: false },
+  { rows: HALF, layerWise: false, prepack: true },
+  { rows: HALF, layerWise: false, prepack: false },
+  { rows: ROWS, layerWise: true, prepack: false },
+  { rows: HALF, layerWise: true, prepack: false },
+  { rows: LEAST, layerWise: true, prepack: false },
 ]
 
-interface MemoryOptions {
-  rows: Rows
+interface MemoryOptions extends Way {
   /** Rank of the adapter, on all projections; undefined for full fine-tuning. */
   rank: number | undefined
-  /** Layer by layer, and no private copy of the weights for decoding. */
-  lowMemory: boolean
 }
 
 /** Bytes, by what takes them. The weights are mapped from a file: they are counted once, however many graphs map them. */
@@ -52,7 +69,7 @@ function floatsPerRow({ hidden, ffn, heads }: ModelConfig): number {
 }
 
 /** Peak memory of training with sampling and scoring on the same model. */
-export function estimateMemory(c: ModelConfig, { rows, rank, lowMemory }: MemoryOptions): MemoryEstimate {
+export function estimateMemory(c: ModelConfig, { rows, rank, layerWise, prepack }: MemoryOptions): MemoryEstimate {
   const weights = [...weightShapes(c).values()].reduce((sum, dims) => sum + size(dims), 0)
   const projections = PROJECTIONS.map((projection) => projectionShape(c, projection))
   const linear = c.layers * projections.reduce((sum, shape) => sum + size(shape), 0)
@@ -63,7 +80,7 @@ export function estimateMemory(c: ModelConfig, { rows, rank, lowMemory }: Memory
   // Three tensors of a chunk's logits live at a time.
   const head = (count: number) => ((3 * count) / HEAD_CHUNKS) * c.vocab
   const layer = rows.train * floatsPerRow(c)
-  const training = lowMemory
+  const training = layerWise
     ? rows.train * c.hidden * c.layers + 2 * layer + head(rows.train) + linear / c.layers
     : c.layers * layer + head(rows.train)
   // Keys and values leave the runtime as copies.
@@ -72,8 +89,8 @@ export function estimateMemory(c: ModelConfig, { rows, rank, lowMemory }: Memory
   const parts = {
     process: PROCESS,
     weights: FLOAT * weights,
-    // One copy for the policy and one for the base.
-    decoding: lowMemory ? 0 : 2 * FLOAT * linear,
+    // Full fine-tuning feeds the base from memory instead.
+    decoding: rank === undefined ? FLOAT * weights : prepack ? FLOAT * linear : 0,
     // The tensors themselves, gradients of a micro-batch and their sum, two moments.
     'training state': 5 * FLOAT * trained,
     activations: FLOAT * Math.max(training, scoring),
@@ -104,39 +121,34 @@ function availableMemory(): number {
 }
 
 /** How a model runs in the memory there is. */
-export interface MemoryPlan {
-  /** Training goes layer by layer. */
-  lowMemory: boolean
-  rows: Rows
+export interface MemoryPlan extends Way {
   /** None for a model opened for inference. */
   estimate: MemoryEstimate | undefined
 }
 
 /**
- * The fastest way to train that fits: whole, with fewer rows at once, layer by layer, layer by layer with fewer rows.
- * Throws BumpError where not even the last fits a bound that was asked for; the machine's own memory is no such bound, since
- * mapped weights can leave it.
+ * The fastest way to train that fits. Throws BumpError where not even the smallest fits a bound that was asked for; the
+ * machine's own memory is no such bound, since mapped weights can leave it.
  */
 export function planMemory(
   where: string,
   config: ModelConfig,
   { trainable, memory, tokenBudget = ROWS.train }: MemoryRequest,
 ): MemoryPlan {
-  if (!trainable) return { lowMemory: false, rows: ROWS, estimate: undefined }
+  if (!trainable) return { ...WAYS[0], estimate: undefined }
   const rank = trainable.type === 'lora' ? trainable.rank : undefined
-  const plans = (rank === undefined ? [false] : [false, true]).flatMap((lowMemory) =>
-    CHOICES.map((choice): MemoryPlan & { estimate: MemoryEstimate } => {
-      const rows = { ...choice, train: choice === ROWS ? tokenBudget : Math.min(tokenBudget, choice.train) }
-      return { lowMemory, rows, estimate: estimateMemory(config, { rows, rank, lowMemory }) }
-    }),
-  )
+  const plans = WAYS.filter(({ layerWise }) => rank !== undefined || !layerWise).map((way) => {
+    const train = way.rows === ROWS ? tokenBudget : Math.min(tokenBudget, way.rows.train)
+    const plan = { ...way, rows: { ...way.rows, train } }
+    return { ...plan, estimate: estimateMemory(config, { ...plan, rank }) }
+  })
   const limit = memory ?? 0.9 * availableMemory()
   const fitting = plans.find(({ estimate }) => estimate.total <= limit)
   if (fitting) return fitting
   const least = plans[plans.length - 1]
   if (memory !== undefined)
     throw new BumpError(
-      `training ${where} takes about ${describeMemory(least.estimate)}${least.lowMemory ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more (--memory), ${rank === undefined ? 'train an adapter (trainable.type: lora)' : 'lower the rank'}, or take a smaller model`,
+      `training ${where} takes about ${describeMemory(least.estimate)}${least.layerWise ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more (--memory), ${rank === undefined ? 'train an adapter (trainable.type: lora)' : 'lower the rank'}, or take a smaller model`,
     )
   return least
 }

@@ -33,8 +33,13 @@ export async function run(
   set: WeightSetName,
   feeds: Feeds,
 ): Promise<InferenceSession.OnnxValueMapType> {
-  const session = await core.sessions.get(kind, core.weights.binding(set, core.quantized))
-  return session.run({ ...core.weights.feeds(set), ...feeds })
+  const { weights, quantized } = core
+  const by =
+    kind.graph === 'decode'
+      ? weights.decoding(set, quantized)
+      : { binding: weights.binding(set, quantized), feeds: weights.feeds(set) }
+  const session = await core.sessions.get(kind, by.binding)
+  return session.run({ ...by.feeds, ...feeds })
 }
 
 /** Keys and values of U prefixes, as feeds `pk<l>`, `pv<l>` and `prefix_mask` of the graph that continues them. */

@@ -66,6 +66,8 @@ export class ModelWeights {
   private lora: LoraSettings | undefined
   private policyFeeds: Feeds = {}
   private readonly baseFeeds: Feeds = {}
+  /** Zeros in place of an adapter's B matrices: with them the policy is the base. */
+  private zeroFeeds: Feeds = {}
 
   constructor(
     readonly config: ModelConfig,
@@ -95,6 +97,10 @@ export class ModelWeights {
   setTrained(tensors: Map<string, OwnedTensor>): void {
     this.trained = tensors
     this.policyFeeds = feedsOf(tensors)
+    const zeros = [...tensors].filter(([name]) => name.endsWith('.B'))
+    this.zeroFeeds = Object.fromEntries(
+      zeros.map(([name, { dims, data }]) => [name, floats(new Float32Array(data.length), dims)]),
+    )
   }
 
   /** `quantized`: in fewer bits, where the sessions have such weights. */
@@ -102,6 +108,16 @@ export class ModelWeights {
     if (this.trainable?.type === 'full') return { base: 'fed' }
     const base = this.sessions.mapped(quantized)
     return set === 'policy' && this.lora ? { ...base, lora: loraShape(this.lora) } : base
+  }
+
+  /**
+   * What decoding runs by, from either set: one graph with one private copy of the weights, the base being the policy with
+   * its B matrices zero.
+   */
+  decoding(set: WeightSetName, quantized: boolean): { binding: WeightBinding; feeds: Feeds } {
+    if (!this.lora) return { binding: this.binding(set, quantized), feeds: this.feeds(set) }
+    const feeds = set === 'base' ? { ...this.policyFeeds, ...this.zeroFeeds } : this.policyFeeds
+    return { binding: this.binding('policy', quantized), feeds }
   }
 
   trainBinding(): WeightBinding {

@@ -19,9 +19,9 @@ export { DEVICES, type DeviceRequest }
  */
 export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'memory'>): string {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
-  const { lowMemory, rows, estimate } = planMemory(where, configOf(where), options)
+  const { layerWise, rows, estimate } = planMemory(where, configOf(where), options)
   if (!estimate) return 'memory: opened for inference'
-  return `memory: about ${describeMemory(estimate)}${lowMemory ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
+  return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
 }
 
 /** A language model on the embedded engine. */
