@@ -22,7 +22,7 @@ const HALF: Rows = { train: 512, prefix: 2048, suffix: 1024 }
 const LEAST: Rows = { train: 384, prefix: 512, suffix: 512 }
 
 /** How a model is run: what costs memory and saves time. */
-export interface Way {
+interface Way {
   rows: Rows
   /** Training goes layer by layer. */
   layerWise: boolean
