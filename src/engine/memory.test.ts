@@ -19,11 +19,12 @@ const whole = { layerWise: false, prepack: true }
 describe('estimateMemory', () => {
   // Peak of the proportional set size over bump train of SmolLM2-135M, two steps (docs/performance.md).
   it.each([
-    [{ layerWise: false, prepack: true }, 3.888e9],
-    [{ layerWise: true, prepack: false }, 1.527e9],
-  ])('is what a run was measured to take, within a fifth (%j)', (way, measured) => {
-    const { total } = estimateMemory(SMOLLM2, { rows: ROWS, rank: 16, ...way })
-    expect(Math.abs(total / measured - 1)).toBeLessThan(0.2)
+    [{ rows: ROWS, layerWise: false, prepack: true }, 4.17e9],
+    [{ rows: { train: 512, prefix: 2048, suffix: 1024 }, layerWise: false, prepack: false }, 2.41e9],
+    [{ rows: ROWS, layerWise: true, prepack: false }, 1.82e9],
+  ])('is what a run was measured to take, within a tenth (%j)', (way, measured) => {
+    const { total } = estimateMemory(SMOLLM2, { rank: 16, ...way })
+    expect(Math.abs(total / measured - 1)).toBeLessThan(0.1)
   })
 
   it('grows with the micro-batch and the rank, and is smaller layer by layer', () => {
@@ -46,7 +47,7 @@ describe('planMemory', () => {
 
   it('takes the fastest way that fits, and no more than it was given', () => {
     let before = Number.POSITIVE_INFINITY
-    for (let memory = 6e9; memory > 0.95e9; memory -= 0.05e9) {
+    for (let memory = 6e9; memory > 1.25e9; memory -= 0.05e9) {
       const { estimate, layerWise, rows } = plan(memory)
       expect(estimate!.total).toBeLessThanOrEqual(memory)
       const rank = (layerWise ? 0 : 1e4) + rows.train
