@@ -66,8 +66,8 @@ export class ModelWeights {
   private lora: LoraSettings | undefined
   private policyFeeds: Feeds = {}
   private readonly baseFeeds: Feeds = {}
-  /** Zeros in place of an adapter's B matrices: with them the policy is the base. */
-  private zeroFeeds: Feeds = {}
+  /** Zeros in place of an adapter: with them the policy is the base. Made when first needed. */
+  private zeroFeeds: Feeds | undefined
 
   constructor(
     readonly config: ModelConfig,
@@ -97,10 +97,7 @@ export class ModelWeights {
   setTrained(tensors: Map<string, OwnedTensor>): void {
     this.trained = tensors
     this.policyFeeds = feedsOf(tensors)
-    const zeros = [...tensors].filter(([name]) => name.endsWith('.B'))
-    this.zeroFeeds = Object.fromEntries(
-      zeros.map(([name, { dims, data }]) => [name, floats(new Float32Array(data.length), dims)]),
-    )
+    this.zeroFeeds = undefined
   }
 
   /** `quantized`: in fewer bits, where the sessions have such weights. */
@@ -112,12 +109,15 @@ export class ModelWeights {
 
   /**
    * What decoding runs by, from either set: one graph with one private copy of the weights, the base being the policy with
-   * its B matrices zero.
+   * an adapter of zeros.
    */
   decoding(set: WeightSetName, quantized: boolean): { binding: WeightBinding; feeds: Feeds } {
     if (!this.lora) return { binding: this.binding(set, quantized), feeds: this.feeds(set) }
-    const feeds = set === 'base' ? { ...this.policyFeeds, ...this.zeroFeeds } : this.policyFeeds
-    return { binding: this.binding('policy', quantized), feeds }
+    const binding = this.binding('policy', quantized)
+    if (set === 'policy') return { binding, feeds: this.policyFeeds }
+    const zeros = (t: OwnedTensor): OwnedTensor => ({ ...t, data: new Float32Array(t.data.length) })
+    this.zeroFeeds ??= feedsOf(new Map([...this.trained].map(([name, tensor]) => [name, zeros(tensor)])))
+    return { binding, feeds: this.zeroFeeds }
   }
 
   trainBinding(): WeightBinding {
