@@ -1,42 +1,60 @@
-// Imports go one way. Data flows logs -> profiler -> judge -> reward -> train -> cli; every room may use the
-// language-model contract (llm/contract.ts) and util/; only llm/onnx knows the engine; nothing imports cli/.
+// Imports go one way, along the flow of the data: logs -> generator -> judge -> reward -> train -> evaluate -> lamp ->
+// report -> cli. The contract of a language model lies on the ground floor, so that the engine and everything above it
+// share it; only model/onnx knows the engine; nothing imports cli/. docs/architecture.md says why.
+const contract = 'model/(contract|text-model)\\.ts$'
+const opening = 'model/onnx/open\\.ts$'
+const ground = ['util/', contract]
+
+/** What each room may import besides itself; the longest matching name is a file's room. */
 const rooms = {
   util: [],
-  engine: ['util'],
-  llm: ['util', 'engine'],
-  logs: ['util'],
-  profiler: ['util', 'llm', 'logs'],
-  judge: ['util', 'llm', 'logs'],
-  reward: ['util', 'llm', 'logs', 'judge'],
-  train: ['util', 'llm', 'logs', 'profiler', 'judge', 'reward'],
-  evaluate: ['util', 'llm', 'logs', 'profiler', 'judge', 'reward', 'train'],
-  report: ['util', 'train', 'evaluate'],
-  nano: ['util', 'llm', 'engine', 'logs', 'profiler', 'judge', 'train'],
-  bench: ['util', 'llm', 'engine', 'profiler', 'judge', 'reward', 'train'],
-  cli: ['util', 'llm', 'logs', 'profiler', 'judge', 'reward', 'train', 'evaluate', 'report'],
+  'model/onnx': [...ground, 'engine/'],
+  'model/openai': [...ground],
+  model: [...ground],
+  engine: [...ground],
+  logs: ['util/'],
+  run: ['util/'],
+  generator: [...ground, 'logs/', 'run/'],
+  judge: [...ground, 'logs/'],
+  reward: [...ground, 'logs/', 'judge/'],
+  'evaluate/measure': [...ground, 'logs/', 'generator/', 'judge/', 'reward/'],
+  train: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/'],
+  evaluate: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
+  lamp: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
+  report: ['util/', 'run/', 'train/', 'evaluate/'],
+  cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/'],
+}
+/** Files that open a model by its name, for the front door. */
+const opens = ['src/generator/open\\.ts$', 'src/train/train\\.ts$']
+
+const inner = Object.keys(rooms)
+const rule = (room, allowed) => {
+  const deeper = inner.filter((other) => other.startsWith(`${room}/`))
+  return {
+    name: `${room}-imports-one-way`,
+    severity: 'error',
+    from: {
+      path: `^src/${room}/`,
+      pathNot: ['\\.test\\.ts$', '/testing/', ...deeper.map((other) => `^src/${other}/`), ...opens],
+    },
+    to: { path: '^src/', pathNot: `^src/(${[`${room}/`, ...allowed].join('|')})` },
+  }
 }
 
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    ...Object.entries(rooms).map(([room, allowed]) => ({
-      name: `${room}-imports-one-way`,
+    ...Object.entries(rooms).map(([room, allowed]) => rule(room, allowed)),
+    ...opens.map((file) => ({
+      name: 'opening-a-model-is-all-they-may-do-more',
       severity: 'error',
-      from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$' },
-      to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
+      from: { path: file },
+      to: {
+        path: '^src/',
+        pathNot: `^src/(${[...ground, opening, 'logs/', 'run/', 'generator/', ...(file.includes('train') ? ['judge/', 'reward/', 'evaluate/measure/', 'train/'] : [])].join('|')})`,
+      },
     })),
-    {
-      name: 'only-the-provider-knows-the-engine',
-      severity: 'error',
-      from: { path: '^src/llm/', pathNot: '^src/llm/onnx/' },
-      to: { path: '^src/engine/' },
-    },
-    {
-      name: 'contract-only',
-      severity: 'error',
-      from: { path: '^src/(profiler|judge|reward|train|evaluate)/', pathNot: '\\.test\\.ts$|/testing/' },
-      to: { path: '^src/llm/(?!contract\\.ts|text-model\\.ts)' },
-    },
+    { name: 'src-knows-no-tools', severity: 'error', from: { path: '^src/' }, to: { path: '^tools/' } },
   ],
   options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' } },
 }

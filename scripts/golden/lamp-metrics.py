@@ -1,7 +1,7 @@
 """Random texts, labels, ratings and corpora, and what the reference implementations of LaMP's metrics say of them.
 
     pip install -r scripts/golden/requirements.txt
-    python scripts/golden/lamp-metrics.py > src/evaluate/lamp/golden/lamp-metrics.jsonl
+    python scripts/golden/lamp-metrics.py > src/lamp/golden/lamp-metrics.jsonl
 
 Texts are made up. One case a line:
     ["rouge", gold, prediction, ROUGE-1, ROUGE-L]         F-measures without stemmer

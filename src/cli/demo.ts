@@ -4,14 +4,14 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { openModel } from '../llm/onnx/open.ts'
+import { NANO_WORDING } from '../generator/prompt.ts'
 import { loadUsers } from '../logs/load.ts'
 import type { User, UserSplit } from '../logs/types.ts'
-import { NANO_WORDING } from '../profiler/prompt.ts'
+import { openModel } from '../model/onnx/open.ts'
+import { readRunHeader } from '../run/folder.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { flagLayer, resolveLayers } from '../train/config-layers.ts'
 import { train } from '../train/grpo.ts'
-import { readRunHeader } from '../train/run-folder.ts'
 import type { Summary } from '../train/summary.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { lockFolder } from '../util/lock.ts'
@@ -112,7 +112,7 @@ export function clearDemoRun(folder: string, config: TrainConfig): void {
   if (!existsSync(folder)) return
   const stored = existsSync(join(folder, 'config.json')) ? readRunHeader(folder).config : {}
   if (stored.model !== config.model || JSON.stringify(stored.logs) !== JSON.stringify(config.logs))
-    throw new BumpError(`${folder} exists and is no run of bump demo: give the demo another --name.`)
+    throw new BumpError('invalid-options', `${folder} exists and is no run of bump demo: give the demo another --name.`)
   lockFolder(folder, '--name')()
   rmSync(folder, { recursive: true })
 }

@@ -2,17 +2,17 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { AnswerCache } from '../evaluate/lamp/answers.ts'
-import { CONDITIONS, type Condition } from '../evaluate/lamp/conditions.ts'
-import { byUser, questionsOfAllItems } from '../evaluate/lamp/histories.ts'
-import { itemText } from '../evaluate/lamp/item-text.ts'
-import { LAMP_SPLITS, type LampSplitName, readLamp } from '../evaluate/lamp/read.ts'
-import { lampRows } from '../evaluate/lamp/rows.ts'
-import { answerRows, DEFAULT_BUDGET, sampleQuestions, writeLampResult } from '../evaluate/lamp/run.ts'
-import { checkSeenUsers } from '../evaluate/lamp/seen-users.ts'
-import type { LampSplit, LampTaskNumber } from '../evaluate/lamp/types.ts'
+import { AnswerCache } from '../lamp/answers.ts'
+import { CONDITIONS, type Condition } from '../lamp/conditions.ts'
+import { byUser, questionsOfAllItems } from '../lamp/histories.ts'
+import { itemText } from '../lamp/item-text.ts'
+import { LAMP_SPLITS, type LampSplitName, readLamp } from '../lamp/read.ts'
+import { lampRows } from '../lamp/rows.ts'
+import { answerRows, DEFAULT_BUDGET, sampleQuestions, writeLampResult } from '../lamp/run.ts'
+import { checkSeenUsers } from '../lamp/seen-users.ts'
+import type { LampSplit, LampTaskNumber } from '../lamp/types.ts'
+import { bestCheckpoint, readRunHeader } from '../run/folder.ts'
 import { trainConfigSchema } from '../train/config.ts'
-import { bestCheckpoint, readRunHeader } from '../train/run-folder.ts'
 import { BumpError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
 import { lockFolder } from '../util/lock.ts'
@@ -142,10 +142,8 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
   const users = [...new Set(split.questions.map(({ user }) => user))]
   if (isServer(flags.backbone) && flags.sft.length > 0)
     throw new BumpError(
+      'invalid-options',
       '--sft needs a backbone on this machine: load the adapter on the server, and name it by --backbone-model',
-      {
-        exitCode: 2,
-      },
     )
   const adapters = [flags.adapter, ...flags.sft.map(({ adapter }) => adapter)].flatMap((adapter) => adapter ?? [])
   for (const adapter of adapters) adapterOf(adapter)
@@ -218,8 +216,8 @@ function zeroShotSource({ run, zeroShotModel, backbone }: EvaluateLampFlags): Pr
   if (run !== undefined) return { run }
   if (!isServer(backbone)) return { model: backbone }
   throw new BumpError(
+    'invalid-options',
     'zero-shot profiles need a generator on this machine: name it by --zero-shot-model, or a run by --run',
-    { exitCode: 2 },
   )
 }
 
@@ -227,8 +225,8 @@ function bumpSource({ run, profiles }: EvaluateLampFlags): ProfileSource {
   if (profiles !== undefined) return { files: { bump: profiles } }
   if (run !== undefined) return { run }
   throw new BumpError(
+    'invalid-options',
     'bump profiles need a trained generator: name its run by --run, or a file of bump profile by --profiles',
-    { exitCode: 2 },
   )
 }
 

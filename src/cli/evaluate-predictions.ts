@@ -1,12 +1,12 @@
 // `bump evaluate predictions`: scores prediction files in LaMP's shape, whichever system wrote them.
 import { basename, extname, join } from 'node:path'
 import { Command, Option } from 'commander'
-import { compareScores, scoreTable } from '../evaluate/lamp/metrics.ts'
-import { readPredictions } from '../evaluate/lamp/predictions.ts'
-import { LAMP_SPLITS, type LampSplitName, readLamp } from '../evaluate/lamp/read.ts'
-import { taskOf } from '../evaluate/lamp/tasks.ts'
-import type { LampTaskNumber } from '../evaluate/lamp/types.ts'
 import type { EvaluationResult } from '../evaluate/result.ts'
+import { compareScores, scoreTable } from '../lamp/metrics.ts'
+import { readPredictions } from '../lamp/predictions.ts'
+import { LAMP_SPLITS, type LampSplitName, readLamp } from '../lamp/read.ts'
+import { taskOf } from '../lamp/tasks.ts'
+import type { LampTaskNumber } from '../lamp/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { commandLine } from './shared/command-line.ts'
@@ -52,6 +52,7 @@ function scoreFiles(files: readonly string[], flags: PredictionsFlags, command: 
   const split = readLamp(flags.data, flags)
   if (split.golds === undefined)
     throw new BumpError(
+      'invalid-options',
       `${split.file}: the golds of this split are withheld, so nothing can be scored: use --split dev`,
     )
   const rows = [...new Set(files)].map((file) => ({ file, predictions: readPredictions(file, split) }))

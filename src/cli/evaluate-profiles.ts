@@ -2,6 +2,7 @@
 // with. Opens models and files; the judging and the tables are in evaluate/profiles/.
 import { basename, join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { SCORERS, type ScorerName } from '../evaluate/judge-check.ts'
 import { CONDITION_KINDS, type ConditionKind, type ProfileCondition } from '../evaluate/profiles/conditions.ts'
 import { judgeNotes, judgeRecord, trainingJudge } from '../evaluate/profiles/judges.ts'
 import { checkPoolSizes, donorsOf, type JudgingWork, judgeConditions } from '../evaluate/profiles/judging.ts'
@@ -12,11 +13,10 @@ import { userRecords, writeProfileResult } from '../evaluate/profiles/write.ts'
 import type { EvaluationResult } from '../evaluate/result.ts'
 import type { JudgeConfig } from '../judge/config.ts'
 import { LISTWISE_LABELS } from '../judge/prompts.ts'
-import type { LanguageModel } from '../llm/contract.ts'
-import { openModel } from '../llm/onnx/open.ts'
 import type { User } from '../logs/types.ts'
+import type { LanguageModel } from '../model/contract.ts'
+import { openModel } from '../model/onnx/open.ts'
 import { isEmptyProfile } from '../reward/guards.ts'
-import { SCORERS, type ScorerName } from '../reward/judge-check.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { measuredUsers, poolUsers } from '../train/measure.ts'
 import { type RunRecord, readRun } from '../train/read-run.ts'
@@ -210,7 +210,7 @@ async function planOf(flags: EvaluateProfilesFlags, progress: WorkProgress): Pro
 }
 
 function checkFlags({ run, checkpoint, model, judgeModel, logs, server, serverModel }: EvaluateProfilesFlags): void {
-  const wrong = (message: string) => new BumpError(message, { exitCode: 2 })
+  const wrong = (message: string) => new BumpError('invalid-options', message)
   if (checkpoint.length > 0 && run.length === 0) throw wrong('--checkpoint belongs to a run: name it by --run')
   if (run.length === 0 && logs === undefined)
     throw wrong('bump evaluate profiles needs users: --run (its test users are measured) or --logs')
@@ -246,8 +246,8 @@ function poolSizesOf(
     checkPoolSizes(users, poolSizes)
     if (poolSizes.some((size) => size > most))
       throw new BumpError(
+        'invalid-options',
         `a listwise judge ranks at most ${LISTWISE_CANDIDATES} candidates, so the largest possible pool size is ${most}: lower --pool-sizes, or take --scorer likelihood or pointwise`,
-        { exitCode: 2 },
       )
     return poolSizes
   }

@@ -1,8 +1,8 @@
 // `bump generate`: the profile of one user, whose interactions come from stdin.
 import { Command } from 'commander'
+import { generateProfiles } from '../generator/generate.ts'
+import { profileSeeds } from '../generator/profile-users.ts'
 import type { Interaction } from '../logs/types.ts'
-import { generateProfiles } from '../profiler/generate.ts'
-import { profileSeeds } from '../profiler/profile-users.ts'
 import { BumpError } from '../util/errors.ts'
 import { addGeneratorFlags, type GeneratorFlags, openGenerator } from './shared/generator.ts'
 import { interruptible } from './shared/interrupt.ts'
@@ -52,14 +52,14 @@ async function runGenerate(flags: GeneratorFlags & { text: string }): Promise<vo
 }
 
 /**
- * Interactions from lines of text or JSONL (where the first line begins with a brace). Throws BumpError (exit code 2)
+ * Interactions from lines of text or JSONL (where the first line begins with a brace). Throws BumpError (`invalid-options`)
  * that names the line, and where there is no interaction at all.
  */
 export function parseInteractions(input: string, field: string): Interaction[] {
   const lines = input.split(/\r?\n/).map((line, i) => ({ line: line.trim(), at: `stdin:${i + 1}` }))
   const filled = lines.filter(({ line }) => line !== '')
   if (filled.length === 0)
-    throw new BumpError('no interactions on stdin: give one a line, oldest first', { exitCode: 2 })
+    throw new BumpError('invalid-options', 'no interactions on stdin: give one a line, oldest first')
   const texts = filled[0].line.startsWith('{') ? filled.map((entry) => textField(entry, field)) : undefined
   return filled.map(({ line }, i) => ({ text: texts?.[i] ?? line, time: undefined, metadata: {} }))
 }
@@ -69,15 +69,15 @@ function textField({ line, at }: { line: string; at: string }, field: string): s
   try {
     record = JSON.parse(line)
   } catch {
-    throw new BumpError(`${at}: not valid JSON, though the first line is`, { exitCode: 2 })
+    throw new BumpError('invalid-options', `${at}: not valid JSON, though the first line is`)
   }
   const isObject = typeof record === 'object' && record !== null && !Array.isArray(record)
   const text =
     isObject && Object.hasOwn(record as object, field) ? (record as Record<string, unknown>)[field] : undefined
   if (typeof text !== 'string' || text.trim() === '')
     throw new BumpError(
+      'invalid-options',
       `${at}: no text in field "${field}"${isObject ? ` (fields: ${Object.keys(record as object).join(', ')})` : ''}. Name the field by --text.`,
-      { exitCode: 2 },
     )
   return text
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { toyModel } from '../judge/testing/toy-model.ts'
+import { judgeCheck } from '../evaluate/judge-check.ts'
 import { toyUsers } from '../judge/testing/toy-world.ts'
-import { judgeCheck } from '../reward/judge-check.ts'
+import { toyModel } from '../model/testing/toy-model.ts'
 import { checkReport, judgeCommand } from './judge.ts'
 
 describe('bump judge check', () => {

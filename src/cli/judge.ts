@@ -1,10 +1,17 @@
 // `bump judge check`: tells a user, before any training, whether a judge can tell users apart on these logs.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type OpenModelOptions, openModel } from '../llm/onnx/open.ts'
+import {
+  costOf,
+  formatInterval,
+  type JudgeCheck,
+  judgeCheck,
+  SCORERS,
+  type ScorerName,
+} from '../evaluate/judge-check.ts'
 import { issueLines } from '../logs/issues.ts'
 import { loadUsers } from '../logs/load.ts'
 import { LOG_FORMATS, type LogFormat, type User } from '../logs/types.ts'
-import { costOf, formatInterval, type JudgeCheck, judgeCheck, SCORERS, type ScorerName } from '../reward/judge-check.ts'
+import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 

@@ -97,7 +97,7 @@ function report(error: unknown): number {
   }
   if (error instanceof BumpError) {
     say(`${pc.red('error:')} ${plain(error.message)}`)
-    return error.exitCode
+    return error.code === 'invalid-options' ? 2 : 1
   }
   const { code, path, message, stack } = error as NodeJS.ErrnoException
   if (code !== undefined && Object.hasOwn(SYSTEM, code)) {

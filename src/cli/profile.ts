@@ -1,10 +1,10 @@
 // `bump profile`: one cached profile for every user of the logs.
 import { Command } from 'commander'
+import { type ProfiledUser, profileUsers } from '../generator/profile-users.ts'
 import { openLogs } from '../logs/dataset.ts'
 import { loadUsers } from '../logs/load.ts'
 import { chronological } from '../logs/split.ts'
 import type { LogSource } from '../logs/types.ts'
-import { type ProfiledUser, profileUsers } from '../profiler/profile-users.ts'
 import { BumpError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { addGeneratorFlags, type GeneratorFlags, openGenerator } from './shared/generator.ts'
@@ -39,7 +39,7 @@ export function profileCommand(): Command {
 async function runProfile(flags: ProfileFlags): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
   if (flags.model !== undefined && flags.run === undefined && flags.logs === undefined)
-    throw new BumpError('--logs is required with --model: name the interaction logs', { exitCode: 2 })
+    throw new BumpError('invalid-options', '--logs is required with --model: name the interaction logs')
   await interruptible(
     () => say('stopping; the profiles written so far are kept, the same command goes on. Ctrl-C again stops at once'),
     async (signal) => {

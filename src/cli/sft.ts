@@ -2,17 +2,17 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { stringify } from 'yaml'
-import { conditionPrompts } from '../evaluate/lamp/conditions.ts'
-import { itemText } from '../evaluate/lamp/item-text.ts'
-import { readLamp } from '../evaluate/lamp/read.ts'
-import { promptBudget, sampleQuestions } from '../evaluate/lamp/run.ts'
-import { taskOf } from '../evaluate/lamp/tasks.ts'
-import type { LampSplit } from '../evaluate/lamp/types.ts'
-import type { LanguageModel } from '../llm/contract.ts'
-import { openModel } from '../llm/onnx/open.ts'
-import { textModel } from '../llm/text-from-tokens.ts'
-import { type SftExample, splitExamples, targetEncoder } from '../train/sft/examples.ts'
-import { sft, stepsOf } from '../train/sft/sft.ts'
+import { conditionPrompts } from '../lamp/conditions.ts'
+import { itemText } from '../lamp/item-text.ts'
+import { readLamp } from '../lamp/read.ts'
+import { promptBudget, sampleQuestions } from '../lamp/run.ts'
+import { taskOf } from '../lamp/tasks.ts'
+import type { LampSplit } from '../lamp/types.ts'
+import type { LanguageModel } from '../model/contract.ts'
+import { openModel } from '../model/onnx/open.ts'
+import { textModel } from '../model/text-from-tokens.ts'
+import { sft, stepsOf } from '../train/sft.ts'
+import { type SftExample, splitExamples, targetEncoder } from '../train/sft-examples.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { seedFrom } from '../util/random.ts'
 import {
@@ -149,11 +149,15 @@ async function profilesOf(
   const kind = profileKindOf(condition)
   const named = [...(run ? ['--run'] : []), ...(profiles ? ['--profiles'] : [])]
   if (kind === undefined && named.length > 0)
-    throw new BumpError(`condition '${condition}' shows no profile: leave ${named.join(' and ')} out`, { exitCode: 2 })
+    throw new BumpError(
+      'invalid-options',
+      `condition '${condition}' shows no profile: leave ${named.join(' and ')} out`,
+    )
   if (named.length > 1)
-    throw new BumpError('profiles come either from a run (--run) or from a file (--profiles), not from both', {
-      exitCode: 2,
-    })
+    throw new BumpError(
+      'invalid-options',
+      'profiles come either from a run (--run) or from a file (--profiles), not from both',
+    )
   if (kind === undefined) return {}
   const source: ProfileSource = {
     run,

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { stringify } from 'yaml'
-import { memoryLine } from '../llm/onnx/open.ts'
+import { memoryLine } from '../model/onnx/open.ts'
 import { CancelledError } from '../util/errors.ts'
 import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'

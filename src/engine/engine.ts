@@ -103,9 +103,10 @@ export class Engine {
   static async open(where: string, options: EngineOptions = {}): Promise<Engine> {
     const { quantize = 'none', trainable, onProgress } = options
     if (quantize !== 'none' && trainable?.type === 'full')
-      throw new BumpError('full fine-tuning changes the weights: quantize is for LoRA and for inference', {
-        exitCode: 2,
-      })
+      throw new BumpError(
+        'invalid-options',
+        'full fine-tuning changes the weights: quantize is for LoRA and for inference',
+      )
     const { device, why } = await chooseDevice(options.device ?? 'cpu')
     if (options.device !== undefined) onProgress?.(`device: ${why}`)
     const store = await openWeights(where, { onProgress })
@@ -189,7 +190,8 @@ export class Engine {
       writeHuggingFaceFolder(folder, this.config, read, 'F32')
       return
     }
-    if (!weights.adapter) throw new BumpError(`${this.where} was opened for inference: there is no adapter to save`)
+    if (!weights.adapter)
+      throw new BumpError('model-unusable', `${this.where} was opened for inference: there is no adapter to save`)
     const { rank, alpha, targets, rsLora } = weights.adapter
     saveAdapter(folder, {
       config: { rank, alpha, targets: [...targets], rsLora },
@@ -208,6 +210,7 @@ export class Engine {
     const { trainable } = weights
     if (trainable && (config.rank !== trainable.rank || config.targets.join() !== trainable.targets.join()))
       throw new BumpError(
+        'model-unusable',
         `the adapter in ${folder} has rank ${config.rank} on ${config.targets.join(', ')}; this run trains rank ${trainable.rank} on ${trainable.targets.join(', ')}. Use the same lora settings.`,
       )
     weights.setAdapter({ type: 'lora', ...config, seed: 0 }, tensors)
@@ -240,7 +243,10 @@ export class Engine {
 
   private needTrainer(): Trainer {
     if (!this.trainer)
-      throw new BumpError(`${this.where} was opened for inference; open it with \`trainable\` to train`)
+      throw new BumpError(
+        'model-unusable',
+        `${this.where} was opened for inference; open it with \`trainable\` to train`,
+      )
     return this.trainer
   }
 
@@ -248,6 +254,7 @@ export class Engine {
     for (let i = 0; i < ids.length; i++)
       if (!(ids[i] >= 0 && ids[i] < this.config.vocab))
         throw new BumpError(
+          'model-unusable',
           `token ${ids[i]} is not in the model's vocabulary of ${this.config.vocab}: tokenizer and weights of ${this.where} do not belong together`,
         )
   }
@@ -256,10 +263,12 @@ export class Engine {
     const limit = this.core.sessions.maxPositions
     for (const { prefix, continuations } of jobs) {
       for (const ids of [prefix, ...continuations]) this.checkIds(ids)
-      if (prefix.length === 0) throw new BumpError('a prefix to score after is empty; give at least one token')
+      if (prefix.length === 0)
+        throw new BumpError('model-unusable', 'a prefix to score after is empty; give at least one token')
       const longest = Math.max(0, ...continuations.map((c) => c.length))
       if (prefix.length + longest > limit)
         throw new BumpError(
+          'model-unusable',
           `a text of ${prefix.length + longest} tokens exceeds the model's context of ${limit}; shorten it`,
         )
     }

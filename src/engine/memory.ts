@@ -148,6 +148,7 @@ export function planMemory(
   const least = plans[plans.length - 1]
   if (memory !== undefined)
     throw new BumpError(
+      'out-of-memory',
       `training ${where} takes about ${describeMemory(least.estimate)}${least.layerWise ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more (--memory), ${rank === undefined ? 'train an adapter (trainable.type: lora)' : 'lower the rank'}, or take a smaller model`,
     )
   return least

@@ -34,16 +34,15 @@ export interface VariantRun {
 export function variantConfig(base: TrainConfig, variant: Variant, seed: number): TrainConfig {
   const { reward } = base
   if (reward.type !== 'bidirectional')
-    throw new BumpError(`the ablation is of the bidirectional reward: reward.type cannot be ${reward.type}`, {
-      exitCode: 2,
-    })
+    throw new BumpError(
+      'invalid-options',
+      `the ablation is of the bidirectional reward: reward.type cannot be ${reward.type}`,
+    )
   for (const key of ['forwardWeight', 'backwardWeight', 'lengthPenalty'] as const)
     if (reward[key] === 0)
       throw new BumpError(
+        'invalid-options',
         `reward.${key} is 0 in all variants: the ablation sets it to 0 where it belongs, leave it out`,
-        {
-          exitCode: 2,
-        },
       )
   const change = {
     both: {},
@@ -158,6 +157,7 @@ function checkAlike(runs: readonly VariantRun[]): void {
   const other = runs.find((run) => identity(run) !== identity(runs[0]))
   if (other)
     throw new BumpError(
+      'evaluation-failed',
       `the runs of ${runs[0].variant}, seed ${runs[0].seed}, and ${other.variant}, seed ${other.seed}, are of different models, judges, logs or users: their numbers cannot be compared. Start the ablation under another --name.`,
     )
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { NANO_WORDING } from '../profiler/prompt.ts'
+import { NANO_WORDING } from '../generator/prompt.ts'
 import { toyPolicy, toyUsers } from '../train/testing/toy-policy.ts'
 import { cachedProfiles } from './generated-profiles.ts'
 

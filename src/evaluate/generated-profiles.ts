@@ -1,14 +1,14 @@
 // The profiles that an evaluation compares, written once and kept: one JSONL cache per generator in a folder, so that an
 // interrupted evaluation goes on where it stopped and several evaluations share their profiles.
 import { join } from 'node:path'
-import type { LanguageModel, WeightSet } from '../llm/contract.ts'
-import { ProfileCache } from '../profiler/cache.ts'
+import { ProfileCache } from '../generator/cache.ts'
 import {
   fillProfileCache,
   type GeneratorSettings,
   generatorDigest,
   type ProfiledUser,
-} from '../profiler/profile-users.ts'
+} from '../generator/profile-users.ts'
+import type { LanguageModel, WeightSet } from '../model/contract.ts'
 
 export interface CachedProfilesOptions {
   settings: GeneratorSettings

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { LanguageModel } from '../llm/contract.ts'
+import type { LanguageModel } from '../model/contract.ts'
+import { toyModel } from '../model/testing/toy-model.ts'
 import { BumpError } from '../util/errors.ts'
 import { type JudgeConfig, judgeConfigSchema } from './config.ts'
 import { createJudge } from './judge.ts'
 import { likelihoodPrefix, UNCONDITIONAL_PREFIX } from './prompts.ts'
-import { toyModel } from './testing/toy-model.ts'
 import { toyUsers } from './testing/toy-world.ts'
 import type { RankRequest } from './types.ts'
 

@@ -1,5 +1,5 @@
 // Opens the judge that a configuration names.
-import type { LanguageModel } from '../llm/contract.ts'
+import type { LanguageModel } from '../model/contract.ts'
 import { ScoreCache, type ScoreStore } from './cache.ts'
 import type { JudgeConfig } from './config.ts'
 import { likelihoodJudge } from './likelihood.ts'

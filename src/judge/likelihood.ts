@@ -1,6 +1,6 @@
 // The likelihood scorer: how much likelier an interaction becomes when the profile is known (METHOD.md §5). It needs
 // no instruction following, so any causal language model can judge, also a tiny one.
-import type { LanguageModel, ScoreRequest, TokenIds } from '../llm/contract.ts'
+import type { LanguageModel, ScoreRequest, TokenIds } from '../model/contract.ts'
 import { checkFits, truncateText } from './budget.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
 import type { JudgeConfig } from './config.ts'

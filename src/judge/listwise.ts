@@ -1,6 +1,6 @@
 // The listwise judge: the query and the lettered candidates stand in one prompt, shown in M random orders, and the
 // answer is a complete ordering by constrained decoding (METHOD.md §5) [paper].
-import type { LanguageModel, TokenIds } from '../llm/contract.ts'
+import type { LanguageModel, TokenIds } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { checkFits, truncateText } from './budget.ts'
@@ -29,6 +29,7 @@ export function listwiseJudge(
     const n = pool.candidates.length
     if (n > labels.length)
       throw new BumpError(
+        'judge-unusable',
         `a listwise judge ranks at most ${labels.length} candidates, but a pool has ${n}: ` +
           'lower the number of negatives, or use the likelihood or pointwise scorer',
       )
@@ -123,6 +124,7 @@ function labelTokens(model: LanguageModel): number[] {
     if (encoded.every((tokens) => tokens.length === 1)) return encoded.map(([token]) => token)
   }
   throw new BumpError(
+    'judge-unusable',
     `the tokenizer of ${model.info.name} splits the letters A to Z into several tokens, ` +
       'so the listwise judge cannot label candidates: use the likelihood or pointwise scorer',
   )

@@ -1,6 +1,6 @@
 // Judges that score one (profile, interaction) pair at a time: likelihood and pointwise. One sparse matrix of pairs
 // serves both directions, read row-wise forward and column-wise backward.
-import type { LanguageModel } from '../llm/contract.ts'
+import type { LanguageModel } from '../model/contract.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
 import type { JudgeConfig } from './config.ts'
 import type { Judge, Pool, RankRequest, RankResult } from './types.ts'

@@ -1,5 +1,5 @@
 // The pointwise scorer: the log-odds of yes against no for one pair of profile and interaction (METHOD.md §5).
-import type { LanguageModel } from '../llm/contract.ts'
+import type { LanguageModel } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { checkFits, truncateText } from './budget.ts'
 import type { ScoreStore } from './cache.ts'
@@ -18,6 +18,7 @@ export function pointwiseJudge(
   const answers = POINTWISE_ANSWERS.map((answer) => tokenizer.encode(answer)[0])
   if (answers[0] === answers[1])
     throw new BumpError(
+      'judge-unusable',
       `the tokenizer of ${model.info.name} begins ${POINTWISE_ANSWERS.join(' and ')} with the same token, ` +
         'so the pointwise scorer cannot compare them: use the likelihood scorer',
     )

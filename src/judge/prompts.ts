@@ -1,6 +1,6 @@
 // The judge's prompts, laid out so that what repeats comes first. The likelihood prompts are plain text, not chat:
 // any causal language model can continue them, also a tiny one. The nano model is trained on these very forms.
-import type { ChatMessage } from '../llm/contract.ts'
+import type { ChatMessage } from '../model/contract.ts'
 
 /** Text before an interaction, given the person's profile: conditional side of the likelihood scorer. */
 export function likelihoodPrefix(query: string): string {

@@ -60,6 +60,7 @@ export async function loadBuckets(connection: DuckDBConnection, address: string)
     await connection.run('INSTALL httpfs; LOAD httpfs')
   } catch (error) {
     throw new BumpError(
+      'logs-unusable',
       `${address} needs DuckDB's extension httpfs, which could not be fetched (${duckMessage(error).slice(0, 200)}). ` +
         'Connect this machine to the internet once, or copy the file here and give its path',
       { cause: error },

@@ -68,7 +68,7 @@ export async function openLogs(source: LogSource): Promise<LogDataset> {
   } catch (error) {
     close()
     if (error instanceof BumpError) throw error
-    throw new BumpError(`the logs could not be read: ${duckMessage(error)}`, { cause: error })
+    throw new BumpError('logs-unusable', `the logs could not be read: ${duckMessage(error)}`, { cause: error })
   }
 }
 
@@ -93,7 +93,7 @@ async function canonicalise(
   const issues = new IssueLog()
   const files = await resolveFiles(source, database.connection, folder, issues)
   const staged = await stageFiles(files, database, issues)
-  const nothing = (what: string) => new BumpError([what, ...issueLines(issues.list())].join('\n'))
+  const nothing = (what: string) => new BumpError('logs-unusable', [what, ...issueLines(issues.list())].join('\n'))
   if (staged.columns.length === 0) {
     throw nothing(`no record could be read from ${files.map((file) => file.name).join(', ')}`)
   }

@@ -60,6 +60,7 @@ export async function loadUsers(
         count === 0 ? [] : [`  ${reason}: ${count} users, such as ${examples[0]}`],
       )
       throw new BumpError(
+        'logs-unusable',
         [
           `none of the ${dataset.report.users} users in these logs is left after the split; lower --min-interactions or --held-out`,
           ...reasons,
@@ -77,11 +78,11 @@ function checkOptions(options: SplitOptions): void {
   const { heldOut, minInteractions, maxHistory = 1, validation, test } = options
   for (const [name, value] of Object.entries({ heldOut, minInteractions, maxHistory })) {
     if (!Number.isInteger(value) || value < 1)
-      throw new BumpError(`${name} must be a whole number from 1, not ${value}`, { exitCode: 2 })
+      throw new BumpError('invalid-options', `${name} must be a whole number from 1, not ${value}`)
   }
   for (const [name, value] of Object.entries({ validation, test })) {
     if (!(value >= 0) || (value > 1 && !Number.isInteger(value))) {
-      throw new BumpError(`${name} must be a share below 1 or a number of users, not ${value}`, { exitCode: 2 })
+      throw new BumpError('invalid-options', `${name} must be a share below 1 or a number of users, not ${value}`)
     }
   }
 }

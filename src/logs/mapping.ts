@@ -58,7 +58,7 @@ export async function resolveMapping(
   const resolve = async (part: Part) => {
     const written = source[part]?.trim()
     if (written === '')
-      throw new BumpError(`--${part} is empty: give a column name or an SQL expression`, { exitCode: 2 })
+      throw new BumpError('invalid-options', `--${part} is empty: give a column name or an SQL expression`)
     if (written !== undefined)
       return check(part, written, findColumn(staged.columns, written), staged.columns, connection)
     const column = usual[part].map((name) => findColumn(staged.columns, name)).find((found) => found !== undefined)
@@ -71,9 +71,9 @@ export async function resolveMapping(
   ] as const) {
     if (found !== undefined) continue
     throw new BumpError(
+      'invalid-options',
       `which column is the ${part}? None is named ${usual[part].slice(0, 4).join(', ')}: give --${part} with a column name ` +
         `or an SQL expression. ${columnsFound(staged.columns)}`,
-      { exitCode: 2 },
     )
   }
   return { user: user!, time, text: text! }
@@ -118,11 +118,9 @@ function expressionError(part: Part, written: string, columns: StagedColumn[], f
   if (unknown === undefined) {
     const what = reason.replace(/^(Parser|Binder|Catalog) Error: /, '').replace(/ Candidate bindings:.*$/, '')
     return new BumpError(
+      'invalid-options',
       `--${part} "${written}" is neither a column nor a valid SQL expression: ${what}. ${columnsFound(columns)}`,
-      {
-        exitCode: 2,
-        cause: failure,
-      },
+      { cause: failure },
     )
   }
   const near =
@@ -134,10 +132,11 @@ function expressionError(part: Part, written: string, columns: StagedColumn[], f
         )
   const name = columns.find((column) => column.name.toLowerCase() === near)?.name
   const where = unknown === written ? `--${part} "${written}"` : `--${part} "${written}": "${unknown}"`
-  return new BumpError(`${where} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`, {
-    exitCode: 2,
-    cause: failure,
-  })
+  return new BumpError(
+    'invalid-options',
+    `${where} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
+    { cause: failure },
+  )
 }
 
 function columnsFound(columns: StagedColumn[]): string {

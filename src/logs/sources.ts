@@ -24,10 +24,10 @@ export async function resolveFiles(
   folder: string,
   issues: IssueLog,
 ): Promise<SourceFile[]> {
-  if (source.paths.length === 0) throw new BumpError('no logs given: name at least one file', { exitCode: 2 })
+  if (source.paths.length === 0) throw new BumpError('invalid-options', 'no logs given: name at least one file')
   const { format } = source
   if (format !== undefined && !LOG_FORMATS.includes(format)) {
-    throw new BumpError(`unknown log format "${format}": one of ${LOG_FORMATS.join(', ')}`, { exitCode: 2 })
+    throw new BumpError('invalid-options', `unknown log format "${format}": one of ${LOG_FORMATS.join(', ')}`)
   }
   const files: SourceFile[] = []
   const seen = new Set<string>()
@@ -46,11 +46,13 @@ export async function resolveFiles(
       }
     }
   }
-  if (files.length === 0) throw new BumpError(['nothing to read', ...issueLines(issues.list())].join('\n'))
+  if (files.length === 0)
+    throw new BumpError('logs-unusable', ['nothing to read', ...issueLines(issues.list())].join('\n'))
   const parquet = files.find((file) => file.format === 'parquet')
   const other = files.find((file) => file.format !== 'parquet')
   if (parquet !== undefined && other !== undefined) {
     throw new BumpError(
+      'logs-unusable',
       `${parquet.name} is Parquet and ${other.name} is ${other.format}: give logs of one kind at a time`,
     )
   }
@@ -62,20 +64,24 @@ async function expand(path: string, connection: DuckDBConnection, folder: string
   if (BUCKET.test(path)) return fromBucket(path, connection, folder)
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) {
-      throw new BumpError(`${path} is a folder: name the files in it, such as "${join(path, '*.jsonl')}"`)
+      throw new BumpError(
+        'logs-unusable',
+        `${path} is a folder: name the files in it, such as "${join(path, '*.jsonl')}"`,
+      )
     }
     return [{ path, name: path }]
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
     throw new BumpError(
+      'logs-unusable',
       `${path}: this kind of address is unknown; http(s)://, s3://, gs://, r2:// and hf:// can be read`,
     )
   }
-  if (!GLOB.test(path)) throw new BumpError(`${path}: no such file`)
+  if (!GLOB.test(path)) throw new BumpError('logs-unusable', `${path}: no such file`)
   const matches = (await query(connection, `SELECT file FROM glob(${sqlString(path)}) ORDER BY file`)).map((row) =>
     String(row.file),
   )
-  if (matches.length === 0) throw new BumpError(`${path}: no file matches`)
+  if (matches.length === 0) throw new BumpError('logs-unusable', `${path}: no file matches`)
   return matches.map((match) => ({ path: match, name: match }))
 }
 
@@ -91,9 +97,13 @@ async function download(address: string, folder: string): Promise<LogFile> {
     await pipeline(Readable.fromWeb(response.body), createWriteStream(path))
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    throw new BumpError(`${name} could not be fetched: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause: error,
-    })
+    throw new BumpError(
+      'logs-unusable',
+      `${name} could not be fetched: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause: error,
+      },
+    )
   }
   return { path, name }
 }
@@ -104,7 +114,7 @@ async function fromBucket(address: string, connection: DuckDBConnection, folder:
     const found = (await query(connection, `SELECT file FROM glob(${sqlString(address)}) ORDER BY file`)).map((row) =>
       String(row.file),
     )
-    if (found.length === 0) throw new BumpError(`${address}: no file matches`)
+    if (found.length === 0) throw new BumpError('logs-unusable', `${address}: no file matches`)
     const files: LogFile[] = []
     for (const [i, name] of found.entries()) {
       const path = join(folder, `bucket-${i}-${basename(name)}`)
@@ -117,7 +127,7 @@ async function fromBucket(address: string, connection: DuckDBConnection, folder:
     return files
   } catch (error) {
     if (error instanceof BumpError) throw error
-    throw new BumpError(`${address} could not be read: ${duckMessage(error)}`, { cause: error })
+    throw new BumpError('logs-unusable', `${address} could not be read: ${duckMessage(error)}`, { cause: error })
   }
 }
 
@@ -128,7 +138,10 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
     start = await sniffBytes(file)
   } catch (error) {
     if (error instanceof BumpError || error instanceof DamagedGzip) throw error
-    throw new BumpError(`${file.name} could not be opened: ${error instanceof Error ? error.message : String(error)}`)
+    throw new BumpError(
+      'logs-unusable',
+      `${file.name} could not be opened: ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
   if (start.length === 0) return undefined
   if (start.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet'
@@ -137,6 +150,7 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
   const encoding = encodingOf(start)
   if (encoding === 'binary') {
     throw new BumpError(
+      'logs-unusable',
       `${file.name} is binary data of an unknown kind: JSON Lines, JSON, CSV, TSV or Parquet is expected`,
     )
   }
@@ -152,8 +166,8 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
   if (/^[^\n]*\t/.test(text)) return 'tsv'
   if (/^[^\n]*[,;|]/.test(text)) return 'csv'
   throw new BumpError(
+    'invalid-options',
     `${file.name}: the format is not to be told from its name or content; say which with --format ` +
       `(${LOG_FORMATS.join(', ')})`,
-    { exitCode: 2 },
   )
 }

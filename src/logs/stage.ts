@@ -98,7 +98,7 @@ async function stageParquet(files: SourceFile[], { connection }: Database, issue
   }
   if (good.length === 0) {
     const [first] = issues.list().find((issue) => issue.kind === 'unreadable-file')?.examples ?? []
-    throw new BumpError(`no Parquet file could be read: ${first}`)
+    throw new BumpError('logs-unusable', `no Parquet file could be read: ${first}`)
   }
   const list = good.map((file) => sqlString(file.path)).join(', ')
   const scan = `read_parquet([${list}], union_by_name = true, filename = '_path', file_row_number = true)`

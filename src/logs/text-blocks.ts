@@ -34,7 +34,10 @@ export async function sniffBytes(file: LogFile): Promise<Buffer> {
   const start = await firstBytes(file.path)
   for (const [name, magic] of MAGICS) {
     if (magic.every((byte, i) => start[i] === byte)) {
-      throw new BumpError(`${file.name} is compressed with ${name}: unpack it first, or compress it with gzip`)
+      throw new BumpError(
+        'logs-unusable',
+        `${file.name} is compressed with ${name}: unpack it first, or compress it with gzip`,
+      )
     }
   }
   if (!isGzip(start)) return start

@@ -13,6 +13,7 @@ export function readEvaluation(path: string): EvaluationResult {
     content = readFileSync(file, 'utf8')
   } catch (cause) {
     throw new BumpError(
+      'run-unusable',
       `--evaluations ${file}: cannot be read (${(cause as NodeJS.ErrnoException).code}). Name a result.json of bump evaluate or bump ablate.`,
       { cause },
     )
@@ -21,12 +22,15 @@ export function readEvaluation(path: string): EvaluationResult {
   try {
     value = JSON.parse(content)
   } catch (cause) {
-    throw new BumpError(`${file} is not JSON. Name a result.json of bump evaluate or bump ablate.`, { cause })
+    throw new BumpError('run-unusable', `${file} is not JSON. Name a result.json of bump evaluate or bump ablate.`, {
+      cause,
+    })
   }
   const { data, error } = evaluationResultSchema.safeParse(value)
   if (data) return data
   const [{ path: place, message }] = error!.issues
   throw new BumpError(
+    'run-unusable',
     `${file} is no evaluation result (${place.join('.') || 'the whole'}: ${message}). Name a result.json of bump evaluate or bump ablate.`,
   )
 }

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type RunHeader, readRunHeader } from '../train/run-folder.ts'
+import { type RunHeader, readRunHeader } from '../run/folder.ts'
 import { readJsonLines } from './read-lines.ts'
 import { evenly, type Point } from './series.ts'
 

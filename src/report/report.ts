@@ -26,11 +26,12 @@ export async function writeReport({
   out,
 }: ReportOptions): Promise<{ path: string; bytes: number; notes: string[] }> {
   const folders = [...new Set(runs.map((path) => resolve(path)))]
-  if (folders.length === 0) throw new BumpError('Name at least one run folder.', { exitCode: 2 })
+  if (folders.length === 0) throw new BumpError('invalid-options', 'Name at least one run folder.')
   if (folders.length > MAX_RUNS)
-    throw new BumpError(`${folders.length} runs are more than one report can tell apart. Name at most ${MAX_RUNS}.`, {
-      exitCode: 2,
-    })
+    throw new BumpError(
+      'invalid-options',
+      `${folders.length} runs are more than one report can tell apart. Name at most ${MAX_RUNS}.`,
+    )
   const results = evaluations.map(readEvaluation)
   const names = folders.map((path) => basename(path))
   const data = []

@@ -1,9 +1,10 @@
 // The bidirectional reward as the GRPO loop takes it: the default of every run.
+
+import { evaluateProfiles } from '../evaluate/measure/evaluate-profiles.ts'
 import type { Judge } from '../judge/types.ts'
+import { computeRewards } from './batch-rewards.ts'
 import type { BidirectionalConfig } from './config.ts'
-import { evaluateProfiles } from './evaluate-profiles.ts'
-import type { RewardFunction } from './function.ts'
-import { computeRewards } from './reward.ts'
+import type { RewardFunction } from './reward.ts'
 
 /**
  * NDCG forward and backward by the judge (METHOD.md §3-6). `poolSeed` determines the pools of `evaluate`: equal seeds

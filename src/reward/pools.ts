@@ -46,7 +46,10 @@ export interface PoolOptions {
 export function drawPools(users: readonly PoolUser[], options: PoolOptions): UserPool[] {
   return users.map((user, i) => {
     if (user.heldOut.length === 0)
-      throw new BumpError(`user ${user.id} has no held-out interaction: hold out at least one interaction a user`)
+      throw new BumpError(
+        'too-few-users',
+        `user ${user.id} has no held-out interaction: hold out at least one interaction a user`,
+      )
     const part = (purpose: string, other = user.id) => seedFrom(...options.seed, user.id, purpose, other)
     const excluded = options.excluded?.(i)
     const others = shuffled(
@@ -55,6 +58,7 @@ export function drawPools(users: readonly PoolUser[], options: PoolOptions): Use
     )
     if (others.length === 0)
       throw new BumpError(
+        'too-few-users',
         `user ${user.id} has no other user to be told from: the reward needs at least ${excluded === undefined ? 2 : 3} users in a batch`,
       )
     const positives = shuffled(user.heldOut, part('positives')).slice(0, options.positives)

@@ -1,77 +1,106 @@
-// The bidirectional reward of a batch of rollouts (METHOD.md §3-6): NDCG forward and backward by the judge, less the
-// penalties for length and copied text. GRPO reads `total`, its zero-variance filter `raw`.
-import type { Judge, JudgeUsage } from '../judge/types.ts'
-import { BumpError } from '../util/errors.ts'
-import { seedFrom, uniform } from '../util/random.ts'
-import { mean } from '../util/stats.ts'
-import type { BidirectionalConfig } from './config.ts'
-import { type DirectionScores, scoreDirections } from './directions.ts'
-import { type RewardUser, type Rollout, type RolloutReward, totalReward } from './function.ts'
-import { isEmptyProfile } from './guards.ts'
-import { drawPools } from './pools.ts'
+// What a run rewards profiles by. The GRPO loop knows this interface only: the default is the bidirectional reward
+// (bidirectional.ts); the label reward of LaMP (evaluate/lamp/label-reward.ts) is given to it from outside.
+import type { Interval } from '../util/stats.ts'
+import type { GuardConfig } from './config.ts'
+import { copiedPenalty, isEmptyProfile, lengthPenalty } from './guards.ts'
+import type { PoolUser } from './pools.ts'
 
-interface BatchRewards {
+/** One sampled profile. */
+export interface Rollout {
+  text: string
+  /** Length of the completion in the generator's tokens. */
+  tokens: number
+}
+
+/** One user of a batch with the group of rollouts. */
+export interface RewardUser extends PoolUser {
+  /** Texts that the generator saw: what a profile must not copy. */
+  history: readonly string[]
+  /** [G]. */
+  rollouts: readonly Rollout[]
+}
+
+/** Every part of one rollout's reward. */
+export interface RolloutReward {
+  /** The reward's own terms by name, e.g. NDCG `forward` and `backward`; all 0 for an empty profile. */
+  terms: Readonly<Record<string, number>>
+  /** What the terms add up to, before any penalty. */
+  raw: number
+  /** Length penalty, subtracted. */
+  length: number
+  /** Penalty for copied text, subtracted. */
+  copied: number
+  /** raw − length − copied; 0 for an empty profile. */
+  total: number
+  empty: boolean
+}
+
+export interface ScoredBatch {
   /** [user][rollout]. */
   rewards: RolloutReward[][]
-  /** NDCG of a random order in these pools, mean over users. */
-  chance: { forward: number; backward: number }
-  /** Effective K, mean over users: below the configured K where the batch has too few others. */
-  negatives: { forward: number; backward: number }
-  usage: JudgeUsage
+  /** What guessing is worth, by term; only where that is known. */
+  chance: Readonly<Record<string, number>>
+  /** What the call cost, e.g. judged pairs. */
+  usage: Readonly<Record<string, number>>
 }
 
-/** The total, w_fwd·forward + w_bwd·backward less the penalties, with its parts. Pure. */
-export function combineReward(
-  scores: DirectionScores,
+/** One profile a user, all users together. */
+export interface ProfileScore {
+  /** What the best checkpoint is chosen by: the mean raw reward. */
+  score: number
+  /** As logged at a validation, by name. */
+  metrics: Readonly<Record<string, number>>
+}
+
+/** The task's own metrics on users never trained on, where the reward is a task's metric. */
+export interface TaskComparison {
+  /** 'LaMP-5'. */
+  task: string
+  users: number
+  questions: number
+  /** By metric key, with bootstrap 95% intervals over users. */
+  before: Record<string, Interval>
+  after: Record<string, Interval>
+  /** after − before, paired. */
+  difference: Record<string, Interval>
+}
+
+export interface RewardFunction {
+  /** What decides its values besides the run's configuration, e.g. digests: goes into the run's config.json. */
+  readonly origin?: Record<string, unknown>
+  /** Rewards of all rollouts of a batch. `seedParts` (run seed, step) determine whatever is drawn. */
+  score(
+    batch: readonly RewardUser[],
+    seedParts: readonly (string | number)[],
+    options: { signal?: AbortSignal },
+  ): Promise<ScoredBatch>
+  /** `profiles[i]` of `users[i]`. Equal users are measured alike, so that scores of one run can be compared. */
+  evaluate(
+    users: readonly PoolUser[],
+    profiles: readonly string[],
+    options: { signal?: AbortSignal },
+  ): Promise<ProfileScore>
+  /** Before against after on the test users' own questions; null where they have none. */
+  compareTask?(
+    users: readonly Pick<PoolUser, 'id'>[],
+    profiles: Record<'before' | 'after', readonly string[]>,
+    options: { signal?: AbortSignal },
+  ): Promise<TaskComparison | null>
+}
+
+/** The total and its parts. Pure. */
+export function totalReward(
+  terms: Readonly<Record<string, number>>,
+  raw: number,
   rollout: Rollout,
   history: readonly string[],
-  config: BidirectionalConfig,
+  guards: GuardConfig,
 ): RolloutReward {
-  const raw = config.forwardWeight * scores.forward + config.backwardWeight * scores.backward
-  return totalReward({ ...scores }, raw, rollout, history, config)
-}
-
-/**
- * Rewards of all rollouts of a batch, with one call to the judge. Of more than P held-out interactions P are drawn. `seedParts` (run seed, step) determine pools and
- * orders; all rollouts of a user share both. Throws BumpError for a batch of one user or a user without held-out
- * interactions or rollouts.
- */
-export async function computeRewards(
-  batch: readonly RewardUser[],
-  judge: Judge,
-  config: BidirectionalConfig,
-  seedParts: readonly (string | number)[],
-  options: { signal?: AbortSignal } = {},
-): Promise<BatchRewards> {
-  const seed = ['reward', ...seedParts]
-  const pools = drawPools(batch, { positives: config.positives, negatives: config.negatives, seed })
-  const entrants = batch.map((user, i) => ({
-    pool: pools[i],
-    profiles: user.rollouts.map((rollout) => rollout.text),
-    rivals: pools[i].rivals.map((j) => pickRollout(batch[j], seedFrom(...seed, user.id, 'rival', batch[j].id))),
-  }))
-  const { scores, usage } = await scoreDirections(entrants, judge, options.signal)
-  return {
-    rewards: batch.map((user, i) =>
-      user.rollouts.map((rollout, g) => combineReward(scores[i][g], rollout, user.history, config)),
-    ),
-    chance: {
-      forward: mean(pools.map((pool) => pool.chance.forward)),
-      backward: mean(pools.map((pool) => pool.chance.backward)),
-    },
-    negatives: {
-      forward: mean(pools.map((pool) => pool.relevant.filter((positive) => !positive).length)),
-      backward: mean(pools.map((pool) => pool.rivals.length)),
-    },
-    usage,
+  if (isEmptyProfile(rollout.text)) {
+    const none = Object.fromEntries(Object.keys(terms).map((term) => [term, 0]))
+    return { terms: none, raw: 0, length: 0, copied: 0, total: 0, empty: true }
   }
-}
-
-/** One profile of a rival, drawn among those that say something; an empty one only where all are empty. */
-function pickRollout(user: RewardUser, seed: number): string {
-  if (user.rollouts.length === 0)
-    throw new BumpError(`user ${user.id} has no rollout: sample at least one profile a user`)
-  const spoken = user.rollouts.filter((rollout) => !isEmptyProfile(rollout.text))
-  const choice = spoken.length > 0 ? spoken : user.rollouts
-  return choice[Math.floor(uniform(seed)() * choice.length)].text
+  const length = lengthPenalty(rollout.tokens, guards)
+  const copied = copiedPenalty(rollout.text, history, guards)
+  return { terms, raw, length, copied, total: raw - length - copied, empty: false }
 }

@@ -1,8 +1,9 @@
 // One batch of experience: users chosen, profiles sampled, rewards judged, advantages computed (METHOD.md §3-8).
-import type { Completion, LanguageModel } from '../llm/contract.ts'
+
+import { generateProfiles } from '../generator/generate.ts'
 import type { User } from '../logs/types.ts'
-import { generateProfiles } from '../profiler/generate.ts'
-import type { RewardFunction, RolloutReward, ScoredBatch } from '../reward/function.ts'
+import type { Completion, LanguageModel } from '../model/contract.ts'
+import type { RewardFunction, RolloutReward, ScoredBatch } from '../reward/reward.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { advantages, varies } from './advantages.ts'
 import type { TrainConfig } from './config.ts'

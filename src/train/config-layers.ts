@@ -15,7 +15,7 @@ export interface Layer {
   where: (path: Path) => string
 }
 
-/** Layer of a YAML document. Throws BumpError (exit code 2) where it is no mapping. */
+/** Layer of a YAML document. Throws BumpError (`invalid-options`) where it is no mapping. */
 export function yamlLayer(text: string, file: string): Layer {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
@@ -55,7 +55,7 @@ function keyOffset(root: YAMLMap, path: Path): number {
   return offset
 }
 
-/** Layer of `key=value` assignments (`--set`): dotted keys, values in YAML. Throws BumpError (exit code 2). */
+/** Layer of `key=value` assignments (`--set`): dotted keys, values in YAML. Throws BumpError (`invalid-options`). */
 export function assignmentLayer(assignments: readonly string[]): Layer {
   const values: Values = {}
   for (const assignment of assignments) {
@@ -127,7 +127,7 @@ function merge(under: Values, over: Values): Values {
 }
 
 /**
- * The layers merged, checked and completed with defaults. Throws one BumpError (exit code 2) that lists every problem
+ * The layers merged, checked and completed with defaults. Throws one BumpError (`invalid-options`) that lists every problem
  * with its place; an unknown key comes with the nearest valid name.
  */
 export function resolveLayers<S extends z.ZodType>(schema: S, layers: readonly Layer[]): z.infer<S> {
@@ -196,5 +196,5 @@ function objectShapes(schema: z.core.$ZodType): Record<string, z.core.$ZodType>[
 }
 
 function configError(message: string): BumpError {
-  return new BumpError(message, { exitCode: 2 })
+  return new BumpError('invalid-options', message)
 }

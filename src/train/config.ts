@@ -1,8 +1,8 @@
 // The configuration of a training run: one schema for YAML files, flags and the library. Every default stands here.
 import { z } from 'zod'
+import { DEFAULT_WORDING } from '../generator/prompt.ts'
 import { judgeConfigSchema } from '../judge/config.ts'
 import { LOG_FORMATS } from '../logs/types.ts'
-import { DEFAULT_WORDING } from '../profiler/prompt.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses/index.ts'
 import { SCHEDULES } from './schedule.ts'

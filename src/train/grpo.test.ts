@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { checkpointSteps, readRunUsers } from '../run/folder.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 import { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './config.ts'
 import { type TrainOptions, type TrainResult, train } from './grpo.ts'
-import { checkpointSteps, readRunUsers } from './run-folder.ts'
 import { readBaseline } from './summary.ts'
 import { toyPolicy, toySplit } from './testing/toy-policy.ts'
 

@@ -3,10 +3,11 @@
 // only its interface.
 import { createJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
-import type { LanguageModel } from '../llm/contract.ts'
 import type { User, UserSplit } from '../logs/types.ts'
+import type { LanguageModel } from '../model/contract.ts'
 import { bidirectionalReward } from '../reward/bidirectional.ts'
-import type { RewardFunction } from '../reward/function.ts'
+import type { RewardFunction } from '../reward/reward.ts'
+import { checkpointPath, RunFolder, type RunHeader, type RunUsers } from '../run/folder.ts'
 import { BumpError } from '../util/errors.ts'
 import { mean } from '../util/stats.ts'
 import { batchUsers, collectBatch } from './batch.ts'
@@ -22,7 +23,6 @@ import {
   poolUsers,
 } from './measure.ts'
 import { batchMetrics, batchTokens, prefixed, rolloutRecords } from './metrics.ts'
-import { checkpointPath, RunFolder, type RunHeader, type RunUsers } from './run-folder.ts'
 import { type RunEvent, RunLoop, type RunOptions, type RunResult, rounded, type StepOutcome } from './run-loop.ts'
 import { type Baseline, peakMemoryBytes, profileRecords, type Summary } from './summary.ts'
 import { updatePolicy } from './update.ts'
@@ -101,6 +101,7 @@ class GrpoLoop extends RunLoop<Phase, Summary> {
     for (const name of ['loss', 'grad_norm'])
       if (!Number.isFinite(update[name] ?? 0))
         throw new BumpError(
+          'training-failed',
           `Step ${step + 1} diverged (${name} is ${update[name]}). Lower optim.learningRate and start another run.`,
         )
     const seconds = { ...batch.seconds, train: (performance.now() - updating) / 1000 }
@@ -166,6 +167,7 @@ class GrpoLoop extends RunLoop<Phase, Summary> {
 function defaultReward(judge: Judge, config: TrainConfig): RewardFunction {
   if (config.reward.type !== 'bidirectional')
     throw new BumpError(
+      'training-failed',
       `The reward ${config.reward.type} is not made from the configuration alone: give train() its reward.`,
     )
   return bidirectionalReward(judge, config.reward, poolSeed(config))
@@ -191,6 +193,7 @@ function checkUsers({ config, users }: TrainOptions): void {
   for (const part of ['train', 'validation', 'test'] as const)
     if (users[part].length < needed[part])
       throw new BumpError(
+        'training-failed',
         `The ${part} part has ${users[part].length} users (of ${users.train.length + users.validation.length + users.test.length}), but needs at least ${needed[part]}: ${cure[part]}.`,
       )
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { writeUntrained } from '../nano/init.ts'
+import { writeUntrained } from '../../tools/nano/init.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 
 const KILLS = 20

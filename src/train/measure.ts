@@ -1,11 +1,12 @@
 // Measures the generator on users never trained on: one profile each, NDCG both ways. Validation and the final test.
+
+import { historyText } from '../evaluate/judge-check.ts'
+import { evaluateProfiles, type ProfileEvaluation } from '../evaluate/measure/evaluate-profiles.ts'
+import { generateProfiles } from '../generator/generate.ts'
+import { profileSeeds } from '../generator/profile-users.ts'
 import type { Judge } from '../judge/types.ts'
-import type { LanguageModel, Tokenizer, WeightSet } from '../llm/contract.ts'
 import type { User } from '../logs/types.ts'
-import { generateProfiles } from '../profiler/generate.ts'
-import { profileSeeds } from '../profiler/profile-users.ts'
-import { evaluateProfiles, type ProfileEvaluation } from '../reward/evaluate-profiles.ts'
-import { historyText } from '../reward/judge-check.ts'
+import type { LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { bootstrapInterval, type Interval } from '../util/stats.ts'
 import type { TrainConfig } from './config.ts'

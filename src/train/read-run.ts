@@ -1,8 +1,8 @@
 // A run folder of bump train as others read it: its settings, resolved.
 import { basename, join, normalize } from 'node:path'
+import { type RunHeader, readRunHeader } from '../run/folder.ts'
 import { BumpError } from '../util/errors.ts'
 import { type TrainConfig, trainConfigSchema } from './config.ts'
-import { type RunHeader, readRunHeader } from './run-folder.ts'
 
 export interface RunRecord {
   folder: string
@@ -17,12 +17,16 @@ export function readRun(folder: string): RunRecord {
   const header = readRunHeader(folder)
   if (header.kind === 'sft')
     throw new BumpError(
+      'training-failed',
       `${folder} is a run of bump sft: a task backbone, which writes no profiles. Name a run of bump train.`,
     )
   const config = trainConfigSchema.safeParse(header.config)
   const { prompt } = header.config as { prompt?: { instruction?: unknown } }
   // Without its own wording the generator would be asked something else than in training.
   if (!config.success || typeof header.model?.digest !== 'string' || prompt?.instruction === undefined)
-    throw new BumpError(`${join(folder, 'config.json')} was written by another version of bump: train the run anew.`)
+    throw new BumpError(
+      'training-failed',
+      `${join(folder, 'config.json')} was written by another version of bump: train the run anew.`,
+    )
   return { folder, name: basename(normalize(folder)), header, config: config.data }
 }

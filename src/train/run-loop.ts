@@ -2,9 +2,9 @@
 // checkpoint on a signal, finish. GRPO (grpo.ts) and SFT (sft/sft.ts) say what a step, a validation and the end are.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LanguageModel } from '../llm/contract.ts'
+import type { LanguageModel } from '../model/contract.ts'
+import { checkpointPath, type LogName, type LoopState, type RunFolder } from '../run/folder.ts'
 import { CancelledError } from '../util/errors.ts'
-import { checkpointPath, type LogName, type LoopState, type RunFolder } from './run-folder.ts'
 
 /** `summary` is there unless the signal ended the run. */
 export type RunResult<Summary> = { status: 'finished'; summary: Summary } | { status: 'interrupted'; step: number }

@@ -3,10 +3,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { TaskComparison } from '../reward/function.ts'
+import type { TaskComparison } from '../reward/reward.ts'
+import type { RunHeader } from '../run/folder.ts'
 import { BumpError } from '../util/errors.ts'
 import type { DirectionIntervals, Measurement } from './measure.ts'
-import type { RunHeader } from './run-folder.ts'
 
 /** summary.json. */
 export interface Summary {
@@ -81,7 +81,9 @@ export function readSummary(run: string): Summary | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Summary
   } catch (cause) {
-    throw new BumpError(`${path} is damaged. Remove it and train the run again with --resume.`, { cause })
+    throw new BumpError('training-failed', `${path} is damaged. Remove it and train the run again with --resume.`, {
+      cause,
+    })
   }
 }
 
@@ -93,6 +95,7 @@ export function readProfileRecords(run: string): ProfileRecord[] {
     if (lines.length > 0) return lines.map((line) => profileRecordSchema.parse(JSON.parse(line)))
   } catch {}
   throw new BumpError(
+    'training-failed',
     `${path} is missing or damaged. Remove ${join(run, 'summary.json')} and train the run again with --resume.`,
   )
 }

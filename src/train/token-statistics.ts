@@ -1,5 +1,5 @@
 // What is logged about the tokens of an update: entropy, KL, distance of sampler and trainer, share of clipped tokens.
-import type { ForwardBackwardResult, TokenLoss, TrainGroup } from '../llm/contract.ts'
+import type { ForwardBackwardResult, TokenLoss, TrainGroup } from '../model/contract.ts'
 import { mean } from '../util/stats.ts'
 
 type Results = ForwardBackwardResult['completions']

@@ -1,5 +1,5 @@
 // The optimiser steps on one batch of rollouts: old and reference log probabilities, token weights, gradient, AdamW.
-import type { LanguageModel, TrainGroup, WeightSet } from '../llm/contract.ts'
+import type { LanguageModel, TrainGroup, WeightSet } from '../model/contract.ts'
 import type { RolloutGroup } from './batch.ts'
 import type { TrainConfig } from './config.ts'
 import { importanceWeights, LOSSES, tokenWeights } from './losses/index.ts'

@@ -18,7 +18,7 @@ export function openJsonLines<T>(
   const entries = whole.split('\n').flatMap((line, i) => {
     if (line.trim() === '') return []
     const entry = parsed(line, parse)
-    if (entry === undefined) throw new BumpError(damaged(`${path}:${i + 1}`))
+    if (entry === undefined) throw new BumpError('file-unusable', damaged(`${path}:${i + 1}`))
     return [entry]
   })
   if (whole !== content) writeFileAtomic(path, whole)

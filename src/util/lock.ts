@@ -27,6 +27,7 @@ export function lockFolder(folder: string, flag: string): () => void {
     const holder = readHolder(path)
     if (holder && isRunning(holder, path))
       throw new BumpError(
+        'run-locked',
         `${folder} is in use by process ${holder.pid}. Wait for it, stop it, or give this one another ${flag}.`,
       )
     rmSync(path, { force: true })

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import type { Condition } from '../../evaluate/lamp/conditions.ts'
-import { DEFAULT_BUDGET } from '../../evaluate/lamp/run.ts'
-import { readRunHeader } from '../../train/run-folder.ts'
+import type { Condition } from '../../lamp/conditions.ts'
+import { DEFAULT_BUDGET } from '../../lamp/run.ts'
+import { readRunHeader } from '../../run/folder.ts'
 import { profileKindOf } from './lamp-profiles.ts'
 
 const trainedSchema = z.object({

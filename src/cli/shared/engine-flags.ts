@@ -1,6 +1,6 @@
 // Flags of every command that opens a model: what the engine runs on, and what training may take.
 import { type Command, Option } from 'commander'
-import { DEVICES, type DeviceRequest } from '../../llm/onnx/open.ts'
+import { DEVICES, type DeviceRequest } from '../../model/onnx/open.ts'
 import { memorySize, positiveInteger } from './flag-values.ts'
 
 export interface EngineFlags {

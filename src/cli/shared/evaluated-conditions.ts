@@ -12,13 +12,13 @@ import {
 } from '../../evaluate/profiles/conditions.ts'
 import { profilesOf, readProfileFile } from '../../evaluate/profiles/profile-file.ts'
 import { serverProfiles } from '../../evaluate/profiles/server-profiles.ts'
-import type { Tokenizer, WeightSet } from '../../llm/contract.ts'
-import { type OnnxModel, type OpenModelOptions, openModel } from '../../llm/onnx/open.ts'
-import { openOpenAi } from '../../llm/openai/open.ts'
 import type { User } from '../../logs/types.ts'
+import type { Tokenizer, WeightSet } from '../../model/contract.ts'
+import { type OnnxModel, type OpenModelOptions, openModel } from '../../model/onnx/open.ts'
+import { openOpenAi } from '../../model/openai/open.ts'
+import { bestCheckpoint, checkpointPath, checkpointSteps } from '../../run/folder.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import type { RunRecord } from '../../train/read-run.ts'
-import { bestCheckpoint, checkpointPath, checkpointSteps } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
 import { sha256 } from '../../util/files.ts'
 import { type EngineFlags, engineOptions } from './engine-flags.ts'
@@ -114,6 +114,7 @@ export async function collectConditions(
     await opened(where, { trainable, quantize }, async (model) => {
       if (model.info.digest !== run.header.model.digest)
         throw new BumpError(
+          'invalid-options',
           `${run.config.model} is not the model that ${run.folder} was trained on: its content has changed.`,
         )
       if (r === 0 && wanted('zero-shot'))
@@ -176,10 +177,10 @@ export async function collectConditions(
   return { conditions, notes, digests }
 }
 
-/** Throws BumpError (exit code 2) where a condition that was asked for has nothing to come from. */
+/** Throws BumpError (`invalid-options`) where a condition that was asked for has nothing to come from. */
 function checkSources({ runs, kinds = [] }: ConditionInputs, { model, server, profiles }: ConditionFlags): void {
   const missing = (kind: ConditionKind, what: string): BumpError =>
-    new BumpError(`the condition ${kind} needs ${what}`, { exitCode: 2 })
+    new BumpError('invalid-options', `the condition ${kind} needs ${what}`)
   if (kinds.includes('run') && runs.length === 0) throw missing('run', 'a trained generator: name it by --run')
   const generator = runs.length > 0 || model !== undefined
   if (kinds.includes('zero-shot') && !generator) throw missing('zero-shot', 'a generator: name --run or --model')
@@ -191,7 +192,7 @@ function shortName(where: string): string {
   return basename(where.replace(/\/+$/, ''))
 }
 
-/** Steps of the checkpoints named. Throws BumpError (exit code 2) where the run has no such checkpoint. */
+/** Steps of the checkpoints named. Throws BumpError (`invalid-options`) where the run has no such checkpoint. */
 function checkpointsOf(run: RunRecord | undefined, names: readonly string[]): number[] {
   if (!run) return []
   const there = checkpointSteps(run.folder)
@@ -199,8 +200,8 @@ function checkpointsOf(run: RunRecord | undefined, names: readonly string[]): nu
     const step = Number(/^(?:step-)?(\d+)$/.exec(name)?.[1])
     if (!there.includes(step))
       throw new BumpError(
+        'invalid-options',
         `${run.folder} has no checkpoint ${name}: it has ${there.map((each) => `step-${each}`).join(', ') || 'none'}. A run keeps its best and its last two.`,
-        { exitCode: 2 },
       )
     return step
   })

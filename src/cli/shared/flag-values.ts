@@ -1,6 +1,6 @@
 // Values of flags, checked when they are read.
 import { InvalidArgumentError } from 'commander'
-import { LAMP_TASKS, type LampTaskNumber } from '../../evaluate/lamp/types.ts'
+import { LAMP_TASKS, type LampTaskNumber } from '../../lamp/types.ts'
 
 /** A flag that may be repeated. */
 export function collect(value: string, before: string[]): string[] {

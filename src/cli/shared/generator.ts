@@ -1,11 +1,11 @@
 // A profile generator opened for use: a run's best checkpoint, or any model zero-shot.
 import { type Command, InvalidArgumentError } from 'commander'
-import { type OnnxModel, openModel } from '../../llm/onnx/open.ts'
+import type { GeneratorSettings } from '../../generator/profile-users.ts'
 import type { LogSource } from '../../logs/types.ts'
-import type { GeneratorSettings } from '../../profiler/profile-users.ts'
+import { type OnnxModel, openModel } from '../../model/onnx/open.ts'
+import { bestCheckpoint, checkpointPath } from '../../run/folder.ts'
 import { trainConfigSchema } from '../../train/config.ts'
 import { readRun } from '../../train/read-run.ts'
-import { bestCheckpoint, checkpointPath } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './engine-flags.ts'
 import { naturalNumber, positiveInteger, temperatureValue } from './flag-values.ts'
@@ -58,7 +58,7 @@ function atLeast(least: number): (text: string) => number {
  */
 export async function openGenerator(flags: GeneratorFlags, onProgress: (line: string) => void): Promise<Generator> {
   if ((flags.run === undefined) === (flags.model === undefined))
-    throw new BumpError('give either --run (a trained generator) or --model (an untrained one)', { exitCode: 2 })
+    throw new BumpError('invalid-options', 'give either --run (a trained generator) or --model (an untrained one)')
   const options = { ...engineOptions(flags), onProgress }
   if (flags.model !== undefined) {
     const defaults = trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: flags.model })
@@ -70,7 +70,10 @@ export async function openGenerator(flags: GeneratorFlags, onProgress: (line: st
   const model = await openModel(config.model, { ...options, trainable: config.trainable, quantize: config.quantize })
   try {
     if (model.info.digest !== header.model.digest)
-      throw new BumpError(`${config.model} is not the model that ${run} was trained on: its content has changed.`)
+      throw new BumpError(
+        'invalid-options',
+        `${config.model} is not the model that ${run} was trained on: its content has changed.`,
+      )
     await model.loadState(checkpointPath(run, step))
   } catch (error) {
     await model.close()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LampItem, LampQuestion, LampSplit } from '../../evaluate/lamp/types.ts'
+import type { LampItem, LampQuestion, LampSplit } from '../../lamp/types.ts'
 import type { LogSource } from '../../logs/types.ts'
 import { profiledUsers, profileKindOf } from './lamp-profiles.ts'
 

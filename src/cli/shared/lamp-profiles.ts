@@ -2,13 +2,13 @@
 // (its best checkpoint, or its frozen base for zero-shot profiles) and cached. Used by `bump sft` and `bump evaluate lamp`.
 import { join } from 'node:path'
 import { cachedProfiles } from '../../evaluate/generated-profiles.ts'
-import { byUser, commonItems } from '../../evaluate/lamp/histories.ts'
-import { taskOf } from '../../evaluate/lamp/tasks.ts'
-import type { LampItem, LampSplit } from '../../evaluate/lamp/types.ts'
 import { readProfileFile } from '../../evaluate/profiles/profile-file.ts'
+import type { ProfiledUser } from '../../generator/profile-users.ts'
+import { byUser, commonItems } from '../../lamp/histories.ts'
+import { taskOf } from '../../lamp/tasks.ts'
+import type { LampItem, LampSplit } from '../../lamp/types.ts'
 import { USUAL_LAMP } from '../../logs/mapping.ts'
 import type { LogSource } from '../../logs/types.ts'
-import type { ProfiledUser } from '../../profiler/profile-users.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder } from '../../util/files.ts'
 import type { EngineFlags } from './engine-flags.ts'
@@ -79,10 +79,10 @@ async function generated(
   const model = run === undefined ? source.model : undefined
   if ((run ?? model) === undefined || (run === undefined && kinds.includes('bump')))
     throw new BumpError(
+      'invalid-options',
       kinds.includes('bump')
         ? 'BUMP profiles need a generator: name its run by --run (a folder of bump train), or give a file of profiles'
         : 'zero-shot profiles need a generator: name a run by --run (its untrained base writes them), or give a file of profiles',
-      { exitCode: 2 },
     )
   const generator = await openGenerator({ run, model, ...engine }, onProgress)
   try {
@@ -152,6 +152,7 @@ function profilesFromFile(file: string, split: LampSplit): Map<string, string> {
   const lacking = users.filter((user) => !found.has(user))
   if (lacking.length > 0)
     throw new BumpError(
+      'invalid-options',
       `${file} has no profile for ${lacking.length} of the ${users.length} users of ${split.file} (${lacking.slice(0, 5).join(', ')}): it was written for other data. Write them with: bump profile --run <run> --logs ${split.file} --out ${file}`,
     )
   return new Map(users.map((user) => [user, found.get(user)!.profile]))

@@ -1,7 +1,7 @@
 // A result table on the terminal: conditions with their intervals, paired differences, and the notes under it.
 
+import { formatInterval } from '../../evaluate/judge-check.ts'
 import type { ResultTable } from '../../evaluate/result.ts'
-import { formatInterval } from '../../reward/judge-check.ts'
 import type { Interval } from '../../util/stats.ts'
 
 /** The table as text, with a line break at its end. A difference whose interval excludes 0 is marked by a star. */

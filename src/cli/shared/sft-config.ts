@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
-import { CONDITIONS } from '../../evaluate/lamp/conditions.ts'
-import { LAMP_TASKS } from '../../evaluate/lamp/types.ts'
+import { CONDITIONS } from '../../lamp/conditions.ts'
+import { LAMP_TASKS } from '../../lamp/types.ts'
+import { readRunHeader } from '../../run/folder.ts'
 import { assignmentLayer, flagLayer, type Layer, mergeLayers, resolveLayers } from '../../train/config-layers.ts'
-import { readRunHeader } from '../../train/run-folder.ts'
-import { sftConfigSchema } from '../../train/sft/config.ts'
+import { sftConfigSchema } from '../../train/sft-config.ts'
 import { BumpError } from '../../util/errors.ts'
 import { fileLayer, fixed, numberOr } from './train-config.ts'
 
@@ -78,7 +78,7 @@ const FLAGS: [flag: keyof SftFlags & string, path: string, kind: 'text' | 'numbe
   ['seed', 'seed', 'number'],
 ]
 
-/** The configuration that the flags name. Throws BumpError (exit code 2) with every problem and its place. */
+/** The configuration that the flags name. Throws BumpError (`invalid-options`) with every problem and its place. */
 export function resolveSftConfig(flags: SftFlags): SftRunConfig {
   const given = FLAGS.flatMap(([name, path, kind]) => {
     const value = flags[name]
@@ -93,16 +93,16 @@ export function resolveSftConfig(flags: SftFlags): SftRunConfig {
   const name = typeof wanted.name === 'string' ? wanted.name : defaultName(wanted)
   if (flags.resume && name === undefined)
     throw new BumpError(
+      'invalid-options',
       '--resume: say which run by --name (a folder of runs/), or repeat the flags it was started with',
-      { exitCode: 2 },
     )
   const under = [...(name === undefined ? [] : [fixed({ name }, 'name')]), ...storedLayer(flags, name)]
   const whole = mergeLayers([...under, ...own])
   const missing = (['task', 'data', 'backbone', 'condition'] as const).filter((key) => whole[key] === undefined)
   if (missing.length > 0)
     throw new BumpError(
+      'invalid-options',
       `bump sft needs a task, its data, a backbone and a condition: ${missing.map((key) => `--${key}`).join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`,
-      { exitCode: 2 },
     )
   return resolveLayers(sftRunSchema, [...under, ...own])
 }
@@ -113,9 +113,10 @@ function storedLayer({ resume, runs }: SftFlags, name: string | undefined): Laye
   if (!resume || !existsSync(join(folder, 'config.json'))) return []
   const { kind, config } = readRunHeader(folder)
   if (kind !== 'sft')
-    throw new BumpError(`${folder} is a run of bump train. Resume it with: bump train --resume --name ${name}`, {
-      exitCode: 2,
-    })
+    throw new BumpError(
+      'invalid-options',
+      `${folder} is a run of bump train. Resume it with: bump train --resume --name ${name}`,
+    )
   return [fixed(config, join(folder, 'config.json'))]
 }
 

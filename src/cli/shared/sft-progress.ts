@@ -1,5 +1,5 @@
 // Progress of `bump sft` and the end of its run on the terminal.
-import type { SftSummary } from '../../train/sft/sft.ts'
+import type { SftSummary } from '../../train/sft.ts'
 import { duration, type Progress, type ProgressWords, progressView } from './progress.ts'
 
 const number = (value: unknown): string => (typeof value === 'number' ? value.toFixed(4) : '-')

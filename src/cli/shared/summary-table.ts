@@ -1,5 +1,5 @@
 // The end of a training run on the terminal: NDCG of users never trained on, before and after, beside chance.
-import { formatInterval } from '../../reward/judge-check.ts'
+import { formatInterval } from '../../evaluate/judge-check.ts'
 import type { DirectionIntervals } from '../../train/measure.ts'
 import type { Summary } from '../../train/summary.ts'
 

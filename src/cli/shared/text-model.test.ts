@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openModel } from '../../llm/onnx/open.ts'
+import { openModel } from '../../model/onnx/open.ts'
 import { BumpError } from '../../util/errors.ts'
 import { addTextModelFlags, openTextModel, type TextModelFlags } from './text-model.ts'
 

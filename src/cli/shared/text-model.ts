@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { type OnnxModel, openModel } from '../../llm/onnx/open.ts'
-import { openOpenAi } from '../../llm/openai/open.ts'
-import { textModel } from '../../llm/text-from-tokens.ts'
-import type { TextModel } from '../../llm/text-model.ts'
-import { readRunHeader } from '../../train/run-folder.ts'
+import { type OnnxModel, openModel } from '../../model/onnx/open.ts'
+import { openOpenAi } from '../../model/openai/open.ts'
+import { textModel } from '../../model/text-from-tokens.ts'
+import type { TextModel } from '../../model/text-model.ts'
+import { readRunHeader } from '../../run/folder.ts'
 import { BumpError } from '../../util/errors.ts'
 import { type EngineFlags, engineOptions } from './engine-flags.ts'
 import { positiveInteger } from './flag-values.ts'
@@ -57,10 +57,8 @@ export async function openTextModel(flags: TextModelFlags, onProgress: (line: st
   ])
     if (value !== undefined)
       throw new BumpError(
+        'invalid-options',
         `${flag} belongs to a server's model, but --backbone ${flags.backbone} is no http(s) address`,
-        {
-          exitCode: 2,
-        },
       )
   const adapter = flags.adapter === undefined ? undefined : adapterOf(flags.adapter)
   const language = await openModel(flags.backbone, { ...engineOptions(flags), onProgress })
@@ -72,6 +70,7 @@ export async function openTextModel(flags: TextModelFlags, onProgress: (line: st
     }
     if (adapter.base !== undefined && adapter.base !== language.info.digest)
       throw new BumpError(
+        'invalid-options',
         `${flags.adapter} was trained on another model than --backbone ${flags.backbone}: name the one that its config.json names.`,
       )
     await language.loadPolicy(adapter.folder)
@@ -87,11 +86,11 @@ export async function openTextModel(flags: TextModelFlags, onProgress: (line: st
 
 function openServer(flags: TextModelFlags): TextModel {
   if (flags.backboneModel === undefined)
-    throw new BumpError('--backbone-model is required with a server: the name of the model on it', { exitCode: 2 })
+    throw new BumpError('invalid-options', '--backbone-model is required with a server: the name of the model on it')
   if (flags.adapter !== undefined)
     throw new BumpError(
+      'invalid-options',
       '--adapter does not go with a server: load the adapter there, and name it by --backbone-model',
-      { exitCode: 2 },
     )
   return openOpenAi({
     baseUrl: flags.backbone,
@@ -113,8 +112,12 @@ export function adapterOf(where: string): { folder: string; base?: string } {
     return { folder, base: typeof digest === 'string' ? digest : undefined }
   }
   if (existsSync(join(where, 'config.json')) && existsSync(join(where, 'checkpoints')))
-    throw new BumpError(`${where} has no adapter: only a finished run of bump sft has one. Go on with it by --resume.`)
+    throw new BumpError(
+      'invalid-options',
+      `${where} has no adapter: only a finished run of bump sft has one. Go on with it by --resume.`,
+    )
   throw new BumpError(
+    'invalid-options',
     `${where} is neither a run folder of bump sft (there is no adapter/adapter_config.json) nor a PEFT adapter (there is no adapter_config.json)`,
   )
 }

@@ -190,7 +190,7 @@ describe('mistakes', () => {
     }
     expect(caught).toBeInstanceOf(BumpError)
     expect((caught as BumpError).message).toContain(message)
-    expect((caught as BumpError).exitCode).toBe(2)
+    expect((caught as BumpError).code).toBe('invalid-options')
   })
 
   it('are all told at once', () => {

@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
-import { readLamp } from '../../evaluate/lamp/read.ts'
-import { LAMP_TASKS } from '../../evaluate/lamp/types.ts'
+import { readLamp } from '../../lamp/read.ts'
+import { LAMP_TASKS } from '../../lamp/types.ts'
+import { readRunHeader } from '../../run/folder.ts'
 import { PRESETS, type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import {
   assignmentLayer,
@@ -13,7 +14,6 @@ import {
   resolveLayers,
   yamlLayer,
 } from '../../train/config-layers.ts'
-import { readRunHeader } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
 import type { LogFlags } from './log-flags.ts'
 
@@ -53,7 +53,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['seed', 'seed', 'number'],
 ]
 
-/** The configuration that the flags of `command` name. Throws BumpError (exit code 2) with every problem and its place. */
+/** The configuration that the flags of `command` name. Throws BumpError (`invalid-options`) with every problem and its place. */
 export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): TrainConfig {
   const given = FLAGS.flatMap(([name, path, kind]) => {
     const value = flags[name]
@@ -71,10 +71,8 @@ export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): T
   const name = typeof named.name === 'string' ? named.name : defaultName(named)
   if (flags.resume && name === undefined)
     throw new BumpError(
+      'invalid-options',
       '--resume: say which run by --name (a folder of runs/), or repeat the flags it was started with',
-      {
-        exitCode: 2,
-      },
     )
   if (flags.resume && existsSync(join(flags.runs, name!, 'config.json')))
     under.unshift(fixed(readRunHeader(join(flags.runs, name!)).config, join(flags.runs, name!, 'config.json')))
@@ -82,8 +80,8 @@ export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): T
   const whole = mergeLayers([...under, ...own])
   if (whole.logs === undefined || whole.model === undefined)
     throw new BumpError(
+      'invalid-options',
       `${command} needs logs and a model: --logs <file> --model <folder, .gguf file or hub name>, or logs.paths and model in a --config file`,
-      { exitCode: 2 },
     )
   return resolveLayers(trainConfigSchema, [defaultTypes(whole), ...under, ...own])
 }
@@ -112,16 +110,17 @@ export function fixed(values: Record<string, unknown>, place: string): Layer {
   return { values, where: () => place }
 }
 
-/** Layer of a YAML file. Throws BumpError (exit code 2). */
+/** Layer of a YAML file. Throws BumpError (`invalid-options`). */
 export function fileLayer(path: string): Layer {
   try {
     return yamlLayer(readFileSync(path, 'utf8'), path)
   } catch (cause) {
     if (cause instanceof BumpError) throw cause
-    throw new BumpError(`--config ${path}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
-      exitCode: 2,
-      cause,
-    })
+    throw new BumpError(
+      'invalid-options',
+      `--config ${path}: cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      { cause },
+    )
   }
 }
 

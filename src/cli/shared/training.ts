@@ -1,15 +1,15 @@
 // What every command that trains a profile generator does around the loop: users loaded, models opened and closed, the
 // reward made where it is not the default one.
-import { labelReward } from '../../evaluate/lamp/label-reward.ts'
-import { readLamp } from '../../evaluate/lamp/read.ts'
-import type { LampSplit } from '../../evaluate/lamp/types.ts'
-import type { LanguageModel } from '../../llm/contract.ts'
-import { openModel } from '../../llm/onnx/open.ts'
-import { textModel } from '../../llm/text-from-tokens.ts'
+import { labelReward } from '../../lamp/label-reward.ts'
+import { readLamp } from '../../lamp/read.ts'
+import type { LampSplit } from '../../lamp/types.ts'
 import { loadUsers } from '../../logs/load.ts'
 import type { UserSplit } from '../../logs/types.ts'
+import type { LanguageModel } from '../../model/contract.ts'
+import { openModel } from '../../model/onnx/open.ts'
+import { textModel } from '../../model/text-from-tokens.ts'
 import type { LabelRewardConfig } from '../../reward/config.ts'
-import type { RewardFunction } from '../../reward/function.ts'
+import type { RewardFunction } from '../../reward/reward.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import { type TrainOptions, type TrainResult, train } from '../../train/grpo.ts'
 import { BumpError } from '../../util/errors.ts'
@@ -32,6 +32,7 @@ export async function loadSplit(config: TrainConfig, say: Say): Promise<UserSpli
   const both = tested.split.train.filter(({ id }) => known.has(id)).map(({ id }) => id)
   if (both.length > 0)
     throw new BumpError(
+      'invalid-options',
       `${both.length} users stand in the logs of training and in those of the test (${both.slice(0, 5).join(', ')}): the test would not measure unseen people. Take them out of one.`,
     )
   return { ...split, test: tested.split.train }

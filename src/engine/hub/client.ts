@@ -48,9 +48,13 @@ const INSTEAD = 'Or download the model by other means and name its folder (or .g
 export function noConnection(hub: Hub, cause: unknown): BumpError {
   const error = cause as Error & { cause?: { code?: string } }
   const why = error.cause?.code ?? error.message
-  return new BumpError(`no connection to the model hub ${hub.endpoint} (${why}). Check the network. ${INSTEAD}`, {
-    cause,
-  })
+  return new BumpError(
+    'download-failed',
+    `no connection to the model hub ${hub.endpoint} (${why}). Check the network. ${INSTEAD}`,
+    {
+      cause,
+    },
+  )
 }
 
 /** The error for an answer other than success. */
@@ -58,19 +62,22 @@ export function refusal(hub: Hub, name: HubName, status: number, what: string): 
   const page = `${hub.endpoint}/${name.repo}`
   if (status === 401)
     return new BumpError(
+      'download-failed',
       `${what}: the hub asks for a login (401): the model is private or gated, does not exist, or the token is wrong. ` +
         `Check the name, and set HF_TOKEN to an access token. ${INSTEAD}`,
     )
   if (status === 403)
     return new BumpError(
+      'download-failed',
       `${what}: access refused (403): the model is gated. Accept its conditions at ${page} and set HF_TOKEN to an ` +
         `access token of that account. ${INSTEAD}`,
     )
   if (status === 404)
     return new BumpError(
+      'download-failed',
       `${what}: not found on the hub (404). Check the name and the revision "${name.revision}" at ${page}. ${INSTEAD}`,
     )
-  return new BumpError(`${what}: the hub answered with HTTP ${status}. Try again later. ${INSTEAD}`)
+  return new BumpError('download-failed', `${what}: the hub answered with HTTP ${status}. Try again later. ${INSTEAD}`)
 }
 
 /** A request to the hub; the token goes to the hub alone, redirects to other hosts drop it. */
@@ -96,14 +103,21 @@ export async function listFiles(hub: Hub, name: HubName): Promise<{ commit: stri
   } catch (error) {
     if (error instanceof BumpError) throw error
     if (error instanceof SyntaxError)
-      throw new BumpError(`${what}: the hub's answer is not JSON. Check HF_ENDPOINT (${hub.endpoint}).`, {
-        cause: error,
-      })
+      throw new BumpError(
+        'download-failed',
+        `${what}: the hub's answer is not JSON. Check HF_ENDPOINT (${hub.endpoint}).`,
+        {
+          cause: error,
+        },
+      )
     throw noConnection(hub, error)
   }
   const info = infoSchema.safeParse(body)
   if (!info.success)
-    throw new BumpError(`${what}: the hub's answer lacks a commit or file sizes. Check HF_ENDPOINT (${hub.endpoint}).`)
+    throw new BumpError(
+      'download-failed',
+      `${what}: the hub's answer lacks a commit or file sizes. Check HF_ENDPOINT (${hub.endpoint}).`,
+    )
   const files = info.data.siblings.map(({ rfilename, size, blobId, lfs }) => ({
     path: rfilename,
     size,

@@ -28,7 +28,7 @@ function diskProblem(path: string, error: unknown): unknown {
   const problem = writeProblem(path, error)
   if (!(problem instanceof BumpError)) return error
   const way = "The cache's place can be set by BUMP_CACHE; what was downloaded is kept and continued."
-  return new BumpError(`${problem.message} ${way}`, { cause: error })
+  return new BumpError('download-failed', `${problem.message} ${way}`, { cause: error })
 }
 
 /** Writes the rest of a file from one response. Errors of the disk are BumpErrors, those of the network as they come. */
@@ -127,12 +127,14 @@ export async function downloadFile(
     }
     if (failures >= ATTEMPTS)
       throw new BumpError(
+        'download-failed',
         `${what}: the hub sends fewer or more bytes than the ${file.size} that it lists. Try again later.`,
       )
   }
   if (!(await isIntact(partial, file))) {
     rmSync(partial, { force: true })
     throw new BumpError(
+      'download-failed',
       `${what}: the checksum of the downloaded file does not match the hub's; it was deleted. Start the download again.`,
     )
   }

@@ -50,17 +50,22 @@ function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
     ggufs.length > 0 ? ` It holds ${ggufs.slice(0, 8).join(', ')}: name one, as ${name.repo}/${ggufs[0]}.` : ''
   if (name.file !== undefined) {
     const found = files.find((file) => file.path === name.file)
-    if (found === undefined) throw new BumpError(`${name.repo}: has no file ${name.file}.${ggufList}`)
+    if (found === undefined)
+      throw new BumpError('download-failed', `${name.repo}: has no file ${name.file}.${ggufList}`)
     return [found]
   }
   const wanted = files.filter((file) => COMPANIONS.has(file.path) || WEIGHTS.test(file.path))
   const has = (path: string) => wanted.some((file) => file.path === path)
   if (!has('config.json') || !wanted.some((file) => WEIGHTS.test(file.path)))
     throw new BumpError(
+      'download-failed',
       `${name.repo}: has no config.json with model.safetensors.${ggufList || ' Use a model in safetensors or GGUF format.'}`,
     )
   if (!has('tokenizer.json'))
-    throw new BumpError(`${name.repo}: has no tokenizer.json. Use a model that comes with one, or a GGUF file.`)
+    throw new BumpError(
+      'download-failed',
+      `${name.repo}: has no tokenizer.json. Use a model that comes with one, or a GGUF file.`,
+    )
   const single = has('model.safetensors')
   return wanted.filter((file) => !single || (!/-of-/.test(file.path) && file.path !== 'model.safetensors.index.json'))
 }
@@ -91,6 +96,7 @@ async function requireSpace(folder: string, bytes: number): Promise<void> {
   const free = disk.bavail * disk.bsize
   if (free < bytes)
     throw new BumpError(
+      'download-failed',
       `${folder}: the download needs ${Math.ceil(bytes / 1e6)} MB, the disk has ${Math.floor(free / 1e6)} MB free. ` +
         'Free some space, or set BUMP_CACHE to a folder on another disk.',
     )
@@ -106,12 +112,16 @@ const isOn = (value: string | undefined) => /^(1|true|yes|on)$/i.test(value ?? '
 export async function resolveModel(where: string, options: ResolveOptions = {}): Promise<string> {
   if (existsSync(where)) {
     if (statSync(where).isFile() && !where.toLowerCase().endsWith('.gguf'))
-      throw new BumpError(`${where}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`)
+      throw new BumpError(
+        'download-failed',
+        `${where}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`,
+      )
     return resolve(where)
   }
   const name = parseHubName(where)
   if (name === undefined)
     throw new BumpError(
+      'download-failed',
       `"${where}": there is no such folder or file (looked for ${resolve(where)}), and it is not a hub name like ` +
         'owner/name, owner/name/file.gguf or owner/name@revision. Check the path or the name.',
     )
@@ -123,6 +133,7 @@ export async function resolveModel(where: string, options: ResolveOptions = {}):
   if (before !== undefined) return resolve(before)
   if (isOn(process.env.HF_HUB_OFFLINE))
     throw new BumpError(
+      'download-failed',
       `${where}: is no local folder or file (looked for ${resolve(where)}), is not complete in the cache (${folder}), ` +
         'and HF_HUB_OFFLINE forbids to download it. Unset it, or name the folder of a downloaded model.',
     )

@@ -24,7 +24,7 @@ export async function chooseDevice(asked: DeviceRequest): Promise<{ device: Devi
   if (asked !== 'auto') {
     const problem = await problemOf(asked)
     if (problem)
-      throw new BumpError(`--device ${asked} does not work here: ${problem}. ${CURE[asked]}`, { exitCode: 2 })
+      throw new BumpError('invalid-options', `--device ${asked} does not work here: ${problem}. ${CURE[asked]}`)
     return { device: asked, why: `${asked}, as asked for` }
   }
   const problems: string[] = []

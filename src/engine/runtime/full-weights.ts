@@ -19,6 +19,7 @@ export function readFullWeights(folder: string, config: ModelConfig): Map<string
       const stored = isProjection(name) ? [...dims].reverse() : dims
       if (tensor?.dims.join() !== stored.join())
         throw new BumpError(
+          'model-unusable',
           `${folder}: ${name} does not have the shape [${stored.join(', ')}] of the model being trained`,
         )
       const data = tensor.read(

@@ -107,10 +107,11 @@ export async function generate(
 }
 
 function checkLength(core: Core, prompt: number, maxTokens: number): void {
-  if (prompt === 0) throw new BumpError('a prompt to sample from is empty; give at least one token')
+  if (prompt === 0) throw new BumpError('model-unusable', 'a prompt to sample from is empty; give at least one token')
   const limit = core.sessions.maxPositions
   if (prompt + maxTokens > limit)
     throw new BumpError(
+      'model-unusable',
       `a prompt of ${prompt} tokens and ${maxTokens} new ones exceed the model's context of ${limit}; shorten the history or the completion`,
     )
 }

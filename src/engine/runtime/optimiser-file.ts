@@ -30,10 +30,15 @@ export function readOptimiser(folder: string, base: string, trained: ReadonlyMap
   try {
     saved = stateSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
   } catch (cause) {
-    throw new BumpError(`${path} is missing or damaged: this is no complete checkpoint. Use an earlier one.`, { cause })
+    throw new BumpError(
+      'model-unusable',
+      `${path} is missing or damaged: this is no complete checkpoint. Use an earlier one.`,
+      { cause },
+    )
   }
   if (saved.base !== base)
     throw new BumpError(
+      'model-unusable',
       `the checkpoint ${folder} belongs to another model (${saved.base.slice(0, 12)}…); use the one it was trained from`,
     )
   const state: OptimiserState = { step: saved.step, first: new Map(), second: new Map() }
@@ -45,6 +50,7 @@ export function readOptimiser(folder: string, base: string, trained: ReadonlyMap
       const owner = trained.get(name)
       if ((moment !== 'first' && moment !== 'second') || owner?.dims.join() !== tensor.dims.join())
         throw new BumpError(
+          'model-unusable',
           `${join(folder, FILE)}: ${key} does not fit the trained tensors; use the lora settings of that run`,
         )
       const size = tensor.dims.reduce((a, b) => a * b, 1)

@@ -122,7 +122,10 @@ export class Trainer {
     const gradNorm = Math.sqrt(square)
     if (!Number.isFinite(gradNorm)) {
       this.accumulated.clear()
-      throw new BumpError(`the gradient is not finite (norm ${gradNorm}), so no step was made; lower the learning rate`)
+      throw new BumpError(
+        'model-unusable',
+        `the gradient is not finite (norm ${gradNorm}), so no step was made; lower the learning rate`,
+      )
     }
     const scale = adam.maxGradNorm > 0 && gradNorm > adam.maxGradNorm ? adam.maxGradNorm / (gradNorm + 1e-6) : 1
     const { state } = this

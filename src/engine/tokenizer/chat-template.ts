@@ -35,9 +35,13 @@ export function compileChatTemplate(source: TokenizerSource): ChatRenderer | und
     // The library's own strftime_now cannot be replaced, so templates are made to call ours.
     template = new Template(chatTemplate.replaceAll('strftime_now', 'fixed_date'))
   } catch (error) {
-    throw new BumpError(`${file}: the chat template does not parse: ${message(error)}. Correct or remove it.`, {
-      cause: error,
-    })
+    throw new BumpError(
+      'model-unusable',
+      `${file}: the chat template does not parse: ${message(error)}. Correct or remove it.`,
+      {
+        cause: error,
+      },
+    )
   }
   return (messages) => {
     try {
@@ -52,6 +56,7 @@ export function compileChatTemplate(source: TokenizerSource): ChatRenderer | und
     } catch (error) {
       const roles = messages.map((m) => m.role).join(', ')
       throw new BumpError(
+        'model-unusable',
         `${file}: the chat template refuses the messages (roles: ${roles || 'none'}): ${message(error)}. ` +
           'Use messages that the model knows, or another model.',
         { cause: error },

@@ -14,6 +14,7 @@ export function tokenizerFromFolder(folder: string): TokenizerSource {
   const file = join(folder, 'tokenizer.json')
   if (!existsSync(file))
     throw new BumpError(
+      'model-unusable',
       `${file}: does not exist. A model folder needs tokenizer.json; older models without one are given it by ` +
         'AutoTokenizer.from_pretrained(folder).save_pretrained(folder) in Python.',
     )
@@ -50,7 +51,11 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new BumpError(`${file}: cannot be read: ${error instanceof Error ? error.message : error}.`, { cause: error })
+    throw new BumpError(
+      'model-unusable',
+      `${file}: cannot be read: ${error instanceof Error ? error.message : error}.`,
+      { cause: error },
+    )
   }
 }
 
@@ -59,6 +64,7 @@ function parseJson(text: string, file: string): unknown {
     return JSON.parse(text)
   } catch (error) {
     throw new BumpError(
+      'model-unusable',
       `${file}: is not valid JSON: ${error instanceof Error ? error.message : error}. Download or convert the model again.`,
       { cause: error },
     )
@@ -69,7 +75,8 @@ function parseJson(text: string, file: string): unknown {
 function readSettings(file: string): Record<string, unknown> {
   if (!existsSync(file)) return {}
   const settings = asRecord(parseJson(readText(file), file))
-  if (!settings) throw new BumpError(`${file}: is not a JSON object. Download or convert the model again.`)
+  if (!settings)
+    throw new BumpError('model-unusable', `${file}: is not a JSON object. Download or convert the model again.`)
   return settings
 }
 

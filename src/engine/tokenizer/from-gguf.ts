@@ -43,16 +43,21 @@ export function tokenizerFromGguf(file: string): TokenizerSource {
   const kind = metadata.text('tokenizer.ggml.model')
   if (kind === undefined)
     throw new BumpError(
+      'model-unusable',
       `${file}: has no tokenizer (tokenizer.ggml.model). Convert the model again, with its tokenizer.`,
     )
   if (kind !== 'gpt2' && kind !== 'llama')
     throw new BumpError(
+      'model-unusable',
       `${file}: the tokenizer is of the kind ${JSON.stringify(kind)}; "gpt2" (BPE) and "llama" (SentencePiece) are ` +
         'supported. Choose a Llama, SmolLM2, Qwen2 or Qwen3 model.',
     )
   const tokens = metadata.texts('tokenizer.ggml.tokens')
   if (!tokens)
-    throw new BumpError(`${file}: has no tokenizer.ggml.tokens. Convert the model again, with its tokenizer.`)
+    throw new BumpError(
+      'model-unusable',
+      `${file}: has no tokenizer.ggml.tokens. Convert the model again, with its tokenizer.`,
+    )
   const types = metadata.numbers('tokenizer.ggml.token_type', tokens.length) ?? tokens.map(() => 1)
   const vocab: Record<string, number> = Object.create(null)
   tokens.forEach((text, id) => {
@@ -99,11 +104,13 @@ function byteLevel(metadata: GgufTokens, vocab: Record<string, number>): Synthes
   const pre = PRE_TOKENIZERS.find((p) => p.names.includes(name))
   if (!pre)
     throw new BumpError(
+      'model-unusable',
       `${metadata.file}: the pre-tokenizer ${JSON.stringify(name)} (tokenizer.ggml.pre) is not known; ` +
         `${PRE_TOKENIZERS.flatMap((p) => p.names).join(', ')} are. Use the model's Hugging Face folder instead.`,
     )
   const merges = metadata.texts('tokenizer.ggml.merges')
-  if (!merges) throw new BumpError(`${metadata.file}: has no tokenizer.ggml.merges. Convert the model again.`)
+  if (!merges)
+    throw new BumpError('model-unusable', `${metadata.file}: has no tokenizer.ggml.merges. Convert the model again.`)
   const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }
   return {
     content: {
@@ -123,7 +130,8 @@ function sentencePiece(
   vocab: Record<string, number>,
 ): Synthesised {
   const scores = metadata.numbers('tokenizer.ggml.scores', tokens.length)
-  if (!scores) throw new BumpError(`${metadata.file}: has no tokenizer.ggml.scores. Convert the model again.`)
+  if (!scores)
+    throw new BumpError('model-unusable', `${metadata.file}: has no tokenizer.ggml.scores. Convert the model again.`)
   const prefix = metadata.flag('tokenizer.ggml.add_space_prefix') ?? true
   const spaces = { type: 'Replace', pattern: { String: ' ' }, content: '▁' }
   const unknown = types.indexOf(UNKNOWN)
@@ -221,6 +229,9 @@ class GgufTokens {
   }
 
   private wrong(key: string, wanted: string): BumpError {
-    return new BumpError(`${this.file}: metadata ${key} is not ${wanted}. Download or convert the model again.`)
+    return new BumpError(
+      'model-unusable',
+      `${this.file}: metadata ${key} is not ${wanted}. Download or convert the model again.`,
+    )
   }
 }

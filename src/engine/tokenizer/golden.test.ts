@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Tokenizer } from '../../llm/contract.ts'
+import type { Tokenizer } from '../../model/contract.ts'
 import { openTokenizer } from './open-tokenizer.ts'
 import type { ChatTurn } from './types.ts'
 

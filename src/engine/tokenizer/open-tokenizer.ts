@@ -12,7 +12,8 @@ import type { Tokenizer } from './types.ts'
  */
 export async function openTokenizer(where: string): Promise<Tokenizer> {
   const stats = statSync(where, { throwIfNoEntry: false })
-  if (!stats) throw new BumpError(`${where}: does not exist. Name a Hugging Face model folder or a .gguf file.`)
+  if (!stats)
+    throw new BumpError('model-unusable', `${where}: does not exist. Name a Hugging Face model folder or a .gguf file.`)
   if (stats.isDirectory()) return buildTokenizer(tokenizerFromFolder(where))
   return buildTokenizer(tokenizerFromGguf(where))
 }

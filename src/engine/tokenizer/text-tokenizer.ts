@@ -46,14 +46,19 @@ class TextTokenizer implements Tokenizer {
       this.hf = new HfTokenizer(json, {})
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
-      throw new BumpError(`${file}: not a usable tokenizer: ${problem}. Download or convert the model again.`, {
-        cause: error,
-      })
+      throw new BumpError(
+        'model-unusable',
+        `${file}: not a usable tokenizer: ${problem}. Download or convert the model again.`,
+        {
+          cause: error,
+        },
+      )
     }
     const added = json.added_tokens
     const special = added.filter((t) => t.special)
     const model = this.hf.model
-    if (!model) throw new BumpError(`${file}: the tokenizer has no model. Download or convert the model again.`)
+    if (!model)
+      throw new BumpError('model-unusable', `${file}: the tokenizer has no model. Download or convert the model again.`)
 
     this.vocabSize =
       1 + [...Object.values(json.model.vocab), ...added.map((t) => t.id)].reduce((a, b) => Math.max(a, b))
@@ -62,6 +67,7 @@ class TextTokenizer implements Tokenizer {
     const bos = idOf(source.bos)
     if (source.addBos && bos === undefined)
       throw new BumpError(
+        'model-unusable',
         `${file}: the beginning-of-sequence token ${JSON.stringify(source.bos)} is not in the vocabulary.`,
       )
     this.bosToken = source.addBos ? bos : undefined

@@ -29,6 +29,7 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
   const isBpe = model.type === 'BPE' || (model.type === undefined && Array.isArray(model.merges) && vocabulary)
   if (!isBpe)
     throw new BumpError(
+      'model-unusable',
       `${file}: the tokenizer model is ${JSON.stringify(model.type)}; only BPE tokenizers are supported ` +
         '(Llama, SmolLM2, Qwen2 and Qwen3 have one). Choose a model of these families.',
     )
@@ -47,7 +48,10 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
 }
 
 function damaged(file: string, problem: string): BumpError {
-  return new BumpError(`${file}: not a usable tokenizer: ${problem}. Download or convert the model again.`)
+  return new BumpError(
+    'model-unusable',
+    `${file}: not a usable tokenizer: ${problem}. Download or convert the model again.`,
+  )
 }
 
 function isId(value: unknown): value is number {
@@ -115,6 +119,7 @@ export function checkRows(json: TokenizerJson, rows: number, file: string): void
   for (const [text, id] of [...Object.entries(json.model.vocab), ...added])
     if (id >= rows && !special.has(text))
       throw new BumpError(
+        'model-unusable',
         `${file}: token ${JSON.stringify(text)} has the id ${id}, but the model has weights for ${rows} tokens only ` +
           '(its vocabulary size). Take the tokenizer that belongs to the model.',
       )
@@ -153,6 +158,7 @@ function adapt(part: Component | null, file: string): Component | null {
         throw damaged(file, 'a pre-tokenizer of type "Split" has no "pattern" with a "Regex" or a "String"')
       if (part.behavior === 'Isolated' || part.behavior === 'Removed') return part
       throw new BumpError(
+        'model-unusable',
         `${file}: the pre-tokenizer splits with the behaviour ${JSON.stringify(part.behavior)}, which is not supported. ` +
           'Choose a Llama, SmolLM2, Qwen2 or Qwen3 model.',
       )

@@ -19,12 +19,12 @@ export class BinaryFile {
       const code = (cause as NodeJS.ErrnoException).code
       const why =
         code === 'ENOENT' ? 'the file does not exist' : code === 'EACCES' ? 'permission denied' : String(cause)
-      throw new BumpError(`${path}: cannot be opened: ${why}. Check the path.`, { cause })
+      throw new BumpError('model-unusable', `${path}: cannot be opened: ${why}. Check the path.`, { cause })
     }
     const stat = fstatSync(this.descriptor)
     if (!stat.isFile()) {
       closeSync(this.descriptor)
-      throw new BumpError(`${path}: is not a file. Name a weight file or a model folder.`)
+      throw new BumpError('model-unusable', `${path}: is not a file. Name a weight file or a model folder.`)
     }
     this.size = stat.size
   }
@@ -33,6 +33,7 @@ export class BinaryFile {
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
     if (offset < 0 || length < 0 || offset + length > this.size)
       throw new BumpError(
+        'model-unusable',
         `${this.path}: truncated: bytes ${offset} to ${offset + length} are needed, the file has ${this.size}. ` +
           'Download or copy it again.',
       )
@@ -46,7 +47,10 @@ export class BinaryFile {
     for (let done = 0; done < bytes.length; ) {
       const got = readSync(this.descriptor, bytes, done, Math.min(bytes.length - done, MOST_AT_ONCE), offset + done)
       if (got === 0)
-        throw new BumpError(`${this.path}: ended at byte ${offset + done} while it was read. Copy it again.`)
+        throw new BumpError(
+          'model-unusable',
+          `${this.path}: ended at byte ${offset + done} while it was read. Copy it again.`,
+        )
       done += got
     }
   }

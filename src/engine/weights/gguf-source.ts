@@ -33,15 +33,20 @@ function ggufName(canonical: string): string {
 
 function numberOf(gguf: Gguf, path: string, key: string, most: number, fallback?: number): number {
   const value = gguf.metadata.get(key) ?? fallback
-  if (value === undefined) throw new BumpError(`${path}: the metadata "${key}" is missing. Convert the model again.`)
+  if (value === undefined)
+    throw new BumpError('model-unusable', `${path}: the metadata "${key}" is missing. Convert the model again.`)
   if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0 || value > most)
-    throw new BumpError(`${path}: the metadata "${key}" is ${value}, a number above 0 and at most ${most} is needed`)
+    throw new BumpError(
+      'model-unusable',
+      `${path}: the metadata "${key}" is ${value}, a number above 0 and at most ${most} is needed`,
+    )
   return value
 }
 
 function countOf(gguf: Gguf, path: string, key: string, most: number, fallback?: number): number {
   const value = numberOf(gguf, path, key, most, fallback)
-  if (!Number.isInteger(value)) throw new BumpError(`${path}: the metadata "${key}" is ${value}, an integer is needed`)
+  if (!Number.isInteger(value))
+    throw new BumpError('model-unusable', `${path}: the metadata "${key}" is ${value}, an integer is needed`)
   return value
 }
 
@@ -64,6 +69,7 @@ function recoverScaling(factors: Float32Array, theta: number, headDim: number, p
   const expected = llama3Factors(scaling, theta, headDim)
   if (factors.length !== expected.length || expected.some((e, i) => !(Math.abs(factors[i] / e - 1) < 1e-3)))
     throw new BumpError(
+      'model-unusable',
       `${path}: the rotary factors in "rope_freqs.weight" are not those of Llama 3.1, 3.2 or 3.3 (low 1, high 4, ` +
         'original context 8192). Use the Hugging Face folder of this model.',
     )
@@ -86,6 +92,7 @@ function family(gguf: Gguf, path: string): ModelConfig['family'] {
   const name = gguf.metadata.get('general.architecture')
   if (name !== 'llama' && name !== 'qwen2' && name !== 'qwen3')
     throw new BumpError(
+      'model-unusable',
       `${path}: the architecture ${JSON.stringify(name ?? null)} (general.architecture) is not supported. ` +
         'Use a model of the Llama (also SmolLM2), Qwen2, Qwen2.5 or Qwen3 family.',
     )
@@ -98,30 +105,39 @@ function configOfGguf(gguf: Gguf, file: BinaryFile): ModelConfig {
   const embed = gguf.tensors.get('token_embd.weight')
   if (embed === undefined || embed.dims.length !== 2)
     throw new BumpError(
+      'model-unusable',
       `${path}: has no matrix "token_embd.weight". A complete model is needed, not only a vocabulary.`,
     )
   if (gguf.metadata.get(`${name}.expert_count`))
-    throw new BumpError(`${path}: mixtures of experts ("${name}.expert_count") are not supported.`)
+    throw new BumpError('model-unusable', `${path}: mixtures of experts ("${name}.expert_count") are not supported.`)
   const scalingType = gguf.metadata.get(`${name}.rope.scaling.type`) ?? 'none'
   if (scalingType !== 'none')
-    throw new BumpError(`${path}: the rope scaling type "${scalingType}" is not supported ("none" and llama3 are).`)
+    throw new BumpError(
+      'model-unusable',
+      `${path}: the rope scaling type "${scalingType}" is not supported ("none" and llama3 are).`,
+    )
 
   const hidden = countOf(gguf, path, `${name}.embedding_length`, 1e6)
   const heads = countOf(gguf, path, `${name}.attention.head_count`, 1e4)
   if (!gguf.metadata.has(`${name}.attention.key_length`) && hidden % heads !== 0)
     throw new BumpError(
+      'model-unusable',
       `${path}: "${name}.embedding_length" ${hidden} is not divisible by "${name}.attention.head_count" ${heads}`,
     )
   const headDim = countOf(gguf, path, `${name}.attention.key_length`, 1e4, hidden / heads)
   for (const key of ['attention.value_length', 'rope.dimension_count'])
     if (countOf(gguf, path, `${name}.${key}`, 1e4, headDim) !== headDim)
       throw new BumpError(
+        'model-unusable',
         `${path}: "${name}.${key}" is ${gguf.metadata.get(`${name}.${key}`)}, it must be the head size ${headDim}`,
       )
   const ropeTheta = numberOf(gguf, path, `${name}.rope.freq_base`, 1e12, 10000)
   const factors = gguf.tensors.get('rope_freqs.weight')
   if (factors && elementsOf(factors) !== headDim / 2)
-    throw new BumpError(`${path}: "rope_freqs.weight" has ${elementsOf(factors)} factors, ${headDim / 2} are needed`)
+    throw new BumpError(
+      'model-unusable',
+      `${path}: "rope_freqs.weight" has ${elementsOf(factors)} factors, ${headDim / 2} are needed`,
+    )
   const ropeScaling = factors && recoverScaling(readWhole(file, factors), ropeTheta, headDim, path)
   const config: ModelConfig = {
     family: name,

@@ -109,6 +109,7 @@ class Cursor {
 
   fail(problem: string): never {
     throw new BumpError(
+      'model-unusable',
       `${this.file.path}: damaged GGUF file: ${problem} (at byte ${this.position}). Download or convert it again.`,
     )
   }
@@ -228,6 +229,7 @@ function readTensorEntry(cursor: Cursor, name: string, alignment: number, fileSi
   const type = TYPE_NAMES[number] ?? `number ${number}`
   if (!isReadable(type))
     throw new BumpError(
+      'model-unusable',
       `${cursor.path}: tensor "${name}" has the ggml type ${type}, which is not supported. ` +
         `Use a file in one of ${Object.keys(GGML_TYPES).join(', ')} (Q8_0, Q4_K_M and F16 files are).`,
     )
@@ -266,10 +268,14 @@ function placeTensors(cursor: Cursor, tensors: Map<string, GgufTensor>, dataStar
 export function parseGguf(file: BinaryFile): Gguf {
   const cursor: Cursor = new Cursor(file)
   if (file.size < 24 || cursor.u32('the magic') !== 0x46554747)
-    throw new BumpError(`${file.path}: is not a GGUF file (it does not begin with "GGUF"). Name a .gguf file.`)
+    throw new BumpError(
+      'model-unusable',
+      `${file.path}: is not a GGUF file (it does not begin with "GGUF"). Name a .gguf file.`,
+    )
   const version = cursor.u32('the version')
   if (version !== 2 && version !== 3)
     throw new BumpError(
+      'model-unusable',
       `${file.path}: has GGUF version ${version}; versions 2 and 3 (little-endian) can be read. Convert it again.`,
     )
   const tensorCount = cursor.u64('the tensor count', Math.floor(file.size / 25))

@@ -21,7 +21,7 @@ class Fields {
   }
 
   fail(problem: string): never {
-    throw new BumpError(`${this.where}: ${problem}`)
+    throw new BumpError('model-unusable', `${this.where}: ${problem}`)
   }
 
   has(field: string): boolean {
@@ -121,7 +121,7 @@ function refuseUnimplemented(fields: Fields): void {
  * Throws a BumpError naming the field for unsupported architectures and missing or impossible values.
  */
 export function parseHuggingFaceConfig(json: unknown, where: string): ModelConfig {
-  if (!isObject(json)) throw new BumpError(`${where}: is not a JSON object`)
+  if (!isObject(json)) throw new BumpError('model-unusable', `${where}: is not a JSON object`)
   const fields: Fields = new Fields(json, where)
   const name = family(fields)
   refuseUnimplemented(fields)
@@ -159,11 +159,12 @@ export function parseHuggingFaceConfig(json: unknown, where: string): ModelConfi
 export function checkHeads(config: ModelConfig, where: string): void {
   if (config.heads % config.kvHeads !== 0)
     throw new BumpError(
+      'model-unusable',
       `${where}: the number of attention heads, ${config.heads}, is not divisible by ` +
         `the number of key-value heads (num_key_value_heads), ${config.kvHeads}`,
     )
   if (config.headDim % 2 !== 0)
-    throw new BumpError(`${where}: "head_dim" is ${config.headDim}, an even number is needed`)
+    throw new BumpError('model-unusable', `${where}: "head_dim" is ${config.headDim}, an even number is needed`)
 }
 
 /** Reads and parses a JSON file. Throws a BumpError where it is missing or not JSON. */
@@ -174,6 +175,7 @@ export function readJson(path: string): unknown {
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     throw new BumpError(
+      'model-unusable',
       `${path}: ${missing ? 'the file is missing' : `cannot be read (${(cause as NodeJS.ErrnoException).code})`}. ` +
         'Name a complete Hugging Face folder.',
       { cause },
@@ -182,7 +184,7 @@ export function readJson(path: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new BumpError(`${path}: is not JSON: ${(cause as Error).message}`, { cause })
+    throw new BumpError('model-unusable', `${path}: is not JSON: ${(cause as Error).message}`, { cause })
   }
 }
 

@@ -27,7 +27,8 @@ export function openHuggingFaceSource(folder: string): WeightSource {
       const file = new BinaryFile(path)
       files.push(file)
       for (const [name, tensor] of readSafetensors(file)) {
-        if (found.has(name)) throw new BumpError(`${path}: tensor ${name} also stands in another shard.`)
+        if (found.has(name))
+          throw new BumpError('model-unusable', `${path}: tensor ${name} also stands in another shard.`)
         found.set(name, tensor)
       }
     }

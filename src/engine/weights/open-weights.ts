@@ -45,10 +45,15 @@ function isGguf(where: string): boolean {
   try {
     isFile = statSync(where).isFile()
   } catch (cause) {
-    throw new BumpError(`${where}: there is no such model folder or .gguf file. Check the path.`, { cause })
+    throw new BumpError('model-unusable', `${where}: there is no such model folder or .gguf file. Check the path.`, {
+      cause,
+    })
   }
   if (isFile && !where.toLowerCase().endsWith('.gguf'))
-    throw new BumpError(`${where}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`)
+    throw new BumpError(
+      'model-unusable',
+      `${where}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`,
+    )
   return isFile
 }
 
@@ -133,6 +138,7 @@ function convert(
         const values = read(from, Math.min(elements, from + slab))
         if (!allFinite(values))
           throw new BumpError(
+            'model-unusable',
             `${where}: the weight ${name} holds values that are not finite numbers. Download or write the model again.`,
           )
         const turned = isProjection(name) ? transpose(values, dims[0], dims[1]) : values
@@ -190,9 +196,13 @@ export async function openWeights(where: string, options: OpenWeightsOptions = {
 function cacheProblem(folder: string, error: unknown): unknown {
   const problem = writeProblem(folder, error)
   if (problem === error || !(problem instanceof BumpError)) return error
-  return new BumpError(`${problem.message} The cache's place can be set by the environment variable BUMP_CACHE.`, {
-    cause: error,
-  })
+  return new BumpError(
+    'model-unusable',
+    `${problem.message} The cache's place can be set by the environment variable BUMP_CACHE.`,
+    {
+      cause: error,
+    },
+  )
 }
 
 function store(config: ModelConfig, file: string, tensors: Map<string, TensorPlace>, digest: string): WeightStore {

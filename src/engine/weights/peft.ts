@@ -103,6 +103,7 @@ function parseAdapterConfig(path: string): LoraConfig {
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     throw new BumpError(
+      'model-unusable',
       `${path}: "${issue.path.join('.')}" cannot be used: ${issue.message}. ` +
         'A plain LoRA adapter is needed: one rank and alpha for all layers, no bias, no DoRA, no fully trained modules.',
     )
@@ -115,6 +116,7 @@ function parseAdapterConfig(path: string): LoraConfig {
     const projection = known.get(name.split('.').at(-1) as string)
     if (projection === undefined)
       throw new BumpError(
+        'model-unusable',
         `${path}: "target_modules" names ${JSON.stringify(name)}, which is not one of ${[...known.keys()].join(', ')}`,
       )
     targets.add(projection)
@@ -149,6 +151,7 @@ export function loadAdapter(folder: string, model: ModelConfig): { config: LoraC
           const tensor = found.get(name)
           if (tensor === undefined)
             throw new BumpError(
+              'model-unusable',
               `${path}: tensor ${name} is missing, though adapter_config.json targets it. ` +
                 `The adapter must cover all ${model.layers} layers of the model.`,
             )
@@ -156,6 +159,7 @@ export function loadAdapter(folder: string, model: ModelConfig): { config: LoraC
           const [columns, rows] = dims
           if (tensor.dims.length !== 2 || tensor.dims[0] !== rows || tensor.dims[1] !== columns)
             throw new BumpError(
+              'model-unusable',
               `${path}: tensor ${name} has the shape [${tensor.dims.join(', ')}], rank ${config.rank} of this model asks ` +
                 `for [${rows}, ${columns}]. The adapter belongs to another model or rank.`,
             )
@@ -165,6 +169,7 @@ export function loadAdapter(folder: string, model: ModelConfig): { config: LoraC
       }
     if (found.size > 0)
       throw new BumpError(
+        'model-unusable',
         `${path}: unexpected tensor ${[...found.keys()][0]}${found.size > 1 ? ` and ${found.size - 1} more` : ''}. ` +
           'The adapter belongs to another model, or trains modules that adapter_config.json does not name.',
       )

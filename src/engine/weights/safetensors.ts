@@ -33,7 +33,7 @@ const headerEntry = z.object({
 const isCount = (n: number) => Number.isSafeInteger(n) && n >= 0
 
 function damaged(path: string, problem: string): BumpError {
-  return new BumpError(`${path}: damaged safetensors file: ${problem}. Download or write it again.`)
+  return new BumpError('model-unusable', `${path}: damaged safetensors file: ${problem}. Download or write it again.`)
 }
 
 /** JSON.parse keeps the last of equal keys silently, so the header's own keys are counted by hand. */
@@ -82,6 +82,7 @@ function readEntry(file: BinaryFile, name: string, raw: unknown, dataStart: numb
   const { dtype, shape, data_offsets: offsets } = parsed.data
   if (!isFloatDtype(dtype))
     throw new BumpError(
+      'model-unusable',
       `${file.path}: tensor "${name}" has the dtype ${dtype}; ${Object.keys(DTYPE_BYTES).join(', ')} can be read. ` +
         'Use the unquantised model.',
     )
@@ -153,6 +154,7 @@ export function safetensorsFiles(folder: string): string[] {
   const indexPath = `${single}.index.json`
   if (!existsSync(indexPath))
     throw new BumpError(
+      'model-unusable',
       `${folder}: has neither model.safetensors nor model.safetensors.index.json. ` +
         'Name a folder with a Hugging Face model in safetensors format, or a .gguf file.',
     )
@@ -160,16 +162,25 @@ export function safetensorsFiles(folder: string): string[] {
   try {
     index = indexSchema.parse(JSON.parse(readFileSync(indexPath, 'utf8')))
   } catch (cause) {
-    throw new BumpError(`${indexPath}: is not JSON with a "weight_map" of names to files. Download it again.`, {
-      cause,
-    })
+    throw new BumpError(
+      'model-unusable',
+      `${indexPath}: is not JSON with a "weight_map" of names to files. Download it again.`,
+      {
+        cause,
+      },
+    )
   }
   const shards = [...new Set(Object.values(index.weight_map))].sort()
-  if (shards.length === 0) throw new BumpError(`${indexPath}: "weight_map" is empty. Download it again.`)
+  if (shards.length === 0)
+    throw new BumpError('model-unusable', `${indexPath}: "weight_map" is empty. Download it again.`)
   for (const shard of shards) {
-    if (basename(shard) !== shard) throw new BumpError(`${indexPath}: the shard "${shard}" is not a plain file name.`)
+    if (basename(shard) !== shard)
+      throw new BumpError('model-unusable', `${indexPath}: the shard "${shard}" is not a plain file name.`)
     if (!existsSync(join(folder, shard)))
-      throw new BumpError(`${folder}: the shard ${shard} is missing, though ${basename(indexPath)} lists it.`)
+      throw new BumpError(
+        'model-unusable',
+        `${folder}: the shard ${shard} is missing, though ${basename(indexPath)} lists it.`,
+      )
   }
   return shards.map((shard) => join(folder, shard))
 }

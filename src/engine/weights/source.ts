@@ -45,6 +45,7 @@ export function pairTensors<T>(
       ...(unexpected.length > 0 ? [`unexpected tensors: ${listed(unexpected)}`] : []),
     ]
     throw new BumpError(
+      'model-unusable',
       `${where}: the weights do not fit a ${config.family} model of ${config.layers} layers: ${problems.join('; ')}. ` +
         'Check that configuration and weights belong together and are complete.',
     )
@@ -57,6 +58,7 @@ export function pairTensors<T>(
     const got = dimsOf(tensor)
     if (got.length !== wanted.length || got.some((dim, i) => dim !== wanted[i]))
       throw new BumpError(
+        'model-unusable',
         `${where}: tensor ${name} has the shape [${got.join(', ')}], the configuration asks for [${wanted.join(', ')}]. ` +
           'Check that configuration and weights belong together.',
       )

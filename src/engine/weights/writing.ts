@@ -18,13 +18,21 @@ export function writeAll(descriptor: number, bytes: Uint8Array, position?: numbe
 export function writeProblem(path: string, cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException).code
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new BumpError(`${path}: the disk is full. Free some space, or choose another place.`, { cause })
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return new BumpError(`${path}: cannot be written (${code}). Check its permissions or choose another place.`, {
+    return new BumpError('model-unusable', `${path}: the disk is full. Free some space, or choose another place.`, {
       cause,
     })
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new BumpError(
+      'model-unusable',
+      `${path}: cannot be written (${code}). Check its permissions or choose another place.`,
+      {
+        cause,
+      },
+    )
   if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR')
-    return new BumpError(`${path}: cannot be written: a file or folder is in the way (${code}).`, { cause })
+    return new BumpError('model-unusable', `${path}: cannot be written: a file or folder is in the way (${code}).`, {
+      cause,
+    })
   return cause
 }
 

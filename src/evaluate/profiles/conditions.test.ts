@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { NANO_WORDING } from '../../profiler/prompt.ts'
+import { NANO_WORDING } from '../../generator/prompt.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
 import { toyTokenizer, toyUsers } from '../../train/testing/toy-policy.ts'
 import { genericText, mismatchedOf, noProfile, rawHistory } from './conditions.ts'

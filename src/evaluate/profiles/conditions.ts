@@ -1,8 +1,9 @@
 // What stands in the place of a profile: the conditions that `bump evaluate profiles` compares on the same users and pools.
-import type { Tokenizer } from '../../llm/contract.ts'
+
+import { buildProfilePrompt, type PromptBudget } from '../../generator/history.ts'
 import type { User } from '../../logs/types.ts'
-import { buildProfilePrompt, type PromptBudget } from '../../profiler/history.ts'
-import { GENERIC_PROFILE } from '../../reward/judge-check.ts'
+import type { Tokenizer } from '../../model/contract.ts'
+import { GENERIC_PROFILE } from '../judge-check.ts'
 
 /** Conditions that need no flag of their own; `run` stands for every run and checkpoint named. */
 export const CONDITION_KINDS = ['none', 'generic', 'history', 'zero-shot', 'run', 'mismatched'] as const

@@ -1,7 +1,7 @@
 // Which judge evaluates, and how it stands to the judges of the trainings: a profile that only the judge it was trained
 // with can read is a hack of the reward, and the numbers of that judge cannot show it.
 import type { JudgeConfig } from '../../judge/config.ts'
-import type { ModelInfo } from '../../llm/contract.ts'
+import type { ModelInfo } from '../../model/contract.ts'
 import type { RunRecord } from '../../train/read-run.ts'
 
 /** What decides a judge's scores. */

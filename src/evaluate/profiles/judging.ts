@@ -6,15 +6,15 @@ import type { JudgeConfig } from '../../judge/config.ts'
 import { createJudge } from '../../judge/judge.ts'
 import { pairKey } from '../../judge/matrix.ts'
 import type { Judge, Pool, RankRequest } from '../../judge/types.ts'
-import type { LanguageModel } from '../../llm/contract.ts'
+import type { LanguageModel } from '../../model/contract.ts'
 import { directionScores, type Entrant, entrantPools, rankDirections } from '../../reward/directions.ts'
-import { drawDonors } from '../../reward/evaluate-profiles.ts'
 import { gainOverChance, ndcgFromScores } from '../../reward/ndcg.ts'
 import { drawPools, type PoolUser, type UserPool } from '../../reward/pools.ts'
-import { recallAtOneFromScores, reciprocalRankFromScores } from '../../reward/rank-metrics.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import { seedFrom } from '../../util/random.ts'
 import { mean } from '../../util/stats.ts'
+import { drawDonors } from '../measure/evaluate-profiles.ts'
+import { recallAtOneFromScores, reciprocalRankFromScores } from '../measure/rank-metrics.ts'
 import type { ProfileCondition } from './conditions.ts'
 
 /** How one profile ranks in one direction; all 0 for an empty profile. */
@@ -72,16 +72,19 @@ export function donorsOf(users: number, seed: number): number[] {
   return drawDonors(users, seedFrom('donors', seed))
 }
 
-/** Throws BumpError (exit code 2) where `users` are too few for these pools: a user, the donor and K others are needed. */
+/** Throws BumpError (`invalid-options`) where `users` are too few for these pools: a user, the donor and K others are needed. */
 export function checkPoolSizes(users: number, poolSizes: readonly number[]): void {
   const largest = Math.max(0, users - 2)
   if (largest === 0)
-    throw new BumpError(`comparing profiles takes at least 3 users with held-out interactions, but there are ${users}`)
+    throw new BumpError(
+      'evaluation-failed',
+      `comparing profiles takes at least 3 users with held-out interactions, but there are ${users}`,
+    )
   const tooLarge = poolSizes.filter((size) => size > largest)
   if (tooLarge.length > 0)
     throw new BumpError(
+      'invalid-options',
       `a pool of ${tooLarge.join(' or ')} other users cannot be drawn from ${users} users: the largest possible is ${largest} (all but the user and the one whose profile is the mismatched control). Lower --pool-sizes, or evaluate more users.`,
-      { exitCode: 2 },
     )
 }
 

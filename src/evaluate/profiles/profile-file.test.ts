@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { historyDigest } from '../../profiler/cache.ts'
+import { historyDigest } from '../../generator/cache.ts'
 import { toyUsers } from '../../train/testing/toy-policy.ts'
 import { profilesOf, readProfileFile } from './profile-file.ts'
 

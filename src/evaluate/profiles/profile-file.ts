@@ -1,8 +1,8 @@
 // Profiles from a JSONL file, as bump profile writes it or any other tool: {user, profile} on each line.
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { historyDigest } from '../../generator/cache.ts'
 import type { User } from '../../logs/types.ts'
-import { historyDigest } from '../../profiler/cache.ts'
 import { BumpError } from '../../util/errors.ts'
 import { listed } from './users.ts'
 
@@ -22,11 +22,12 @@ export function readProfileFile(file: string): Map<string, FileProfile> {
     const profile = parseLine(line)
     if (!profile)
       throw new BumpError(
+        'evaluation-failed',
         `${file}:${i + 1} is no profile: each line is a JSON object with user and profile, as bump profile writes them.`,
       )
     found.set(profile.user, profile)
   }
-  if (found.size === 0) throw new BumpError(`${file} holds no profiles.`)
+  if (found.size === 0) throw new BumpError('evaluation-failed', `${file} holds no profiles.`)
   return found
 }
 
@@ -47,6 +48,7 @@ export function profilesOf(
   if (lacking.length > 0) {
     const all = lacking.length === users.length ? ', so it was written for another data set' : ''
     throw new BumpError(
+      'evaluation-failed',
       `${file} has no profile for ${lacking.length} of the ${users.length} users to evaluate${all}: ${listed(lacking)}. The file has users such as ${listed([...found.keys()].slice(0, 3))}.`,
     )
   }
@@ -63,7 +65,11 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8')
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    throw new BumpError(`${file}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`, { cause })
+    throw new BumpError(
+      'evaluation-failed',
+      `${file}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`,
+      { cause },
+    )
   }
 }
 

@@ -1,12 +1,13 @@
 // Profiles by a text model, such as a large one behind an OpenAI-compatible server: the very prompt of the generator, with
 // the same interactions in it.
-import type { Tokenizer } from '../../llm/contract.ts'
-import type { TextModel } from '../../llm/text-model.ts'
+
+import { cleanProfile } from '../../generator/clean.ts'
+import { buildProfilePrompt, type PromptBudget } from '../../generator/history.ts'
+import { profilePrompt } from '../../generator/prompt.ts'
+import { AnswerCache, cachedAnswers } from '../../lamp/answers.ts'
 import type { User } from '../../logs/types.ts'
-import { cleanProfile } from '../../profiler/clean.ts'
-import { buildProfilePrompt, type PromptBudget } from '../../profiler/history.ts'
-import { profilePrompt } from '../../profiler/prompt.ts'
-import { AnswerCache, cachedAnswers } from '../lamp/answers.ts'
+import type { Tokenizer } from '../../model/contract.ts'
+import type { TextModel } from '../../model/text-model.ts'
 
 export interface ServerProfilesOptions {
   /** Counts the tokens of the history: that of the generator beside which the model is compared. */

@@ -2,9 +2,9 @@
 import { loadUsers } from '../../logs/load.ts'
 import { splitUsers } from '../../logs/split.ts'
 import type { LogSource, User } from '../../logs/types.ts'
+import { type RunUsers, readRunUsers } from '../../run/folder.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import type { RunRecord } from '../../train/read-run.ts'
-import { type RunUsers, readRunUsers } from '../../train/run-folder.ts'
 import { BumpError } from '../../util/errors.ts'
 
 export interface EvaluationUsers {
@@ -42,7 +42,10 @@ export async function evaluationUsers(
   else {
     const [run] = runs
     if (!run)
-      throw new BumpError('without --run there are no test users: name the interaction logs by --logs', { exitCode: 2 })
+      throw new BumpError(
+        'invalid-options',
+        'without --run there are no test users: name the interaction logs by --logs',
+      )
     source = testSource(run)
     const known = parts.get(run)
     users = testUsers(run, known, await load(source, run.config.split))
@@ -67,13 +70,14 @@ function testSource({ config }: RunRecord): LogSource {
 function testUsers(run: RunRecord, known: RunUsers | undefined, users: readonly User[]): User[] {
   if (!known)
     throw new BumpError(
+      'invalid-options',
       `${run.folder} has no users.json, and its logs cannot be read: name the logs to evaluate by --logs`,
-      { exitCode: 2 },
     )
   const byId = new Map(users.map((user) => [user.id, user]))
   const lost = known.test.filter((id) => !byId.has(id))
   if (lost.length > 0)
     throw new BumpError(
+      'evaluation-failed',
       `${lost.length} of the ${known.test.length} test users of ${run.folder} are no longer in its logs (${listed(lost)}): the logs have changed. Name others by --logs.`,
     )
   return known.test.map((id) => byId.get(id)!)
@@ -107,6 +111,7 @@ function refuseSeen({ folder }: RunRecord, known: RunUsers, users: readonly User
   )
   const where = counts.flatMap(([count, name]) => (count > 0 ? [`${count} in its ${name} part`] : [])).join(' and ')
   throw new BumpError(
+    'evaluation-failed',
     `${seen.length} of the ${users.length} users to evaluate were in the training of ${folder}, ${where}: ${listed(seen)}. Their scores would not measure unseen people. Evaluate logs of other users, or without --logs the test users of the run.`,
   )
 }

@@ -1,6 +1,6 @@
 // The losses against cases worked out by hand, and the reference gradients against central differences.
 import { describe, expect, it } from 'vitest'
-import type { TokenLoss } from '../../llm/contract.ts'
+import type { TokenLoss } from '../../model/contract.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
 import { importanceWeights, LOSSES, type LossName, tokenWeights } from './index.ts'
 import { type ReferenceCompletion, referenceLoss } from './reference.ts'

@@ -1,6 +1,6 @@
 // The token losses of the language-model contract written out in float64, with their gradients: what a provider's
 // arithmetic is checked against, and what toy models in tests train with.
-import type { TokenLoss } from '../../llm/contract.ts'
+import type { TokenLoss } from '../../model/contract.ts'
 
 /** One completion as a loss sees it; all arrays are [tokens]. */
 export interface ReferenceCompletion {

@@ -1,5 +1,5 @@
 // What a GRPO loss is: the token loss that the language model differentiates, and the weight of each token in it.
-import type { TokenLoss } from '../../llm/contract.ts'
+import type { TokenLoss } from '../../model/contract.ts'
 
 interface LossOptions {
   /** A probability ratio below 1 − clipLow gives no further gradient. */

@@ -4,6 +4,7 @@
 // profile which names the topic predicts the user's records: all that the likelihood judge needs.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { User, UserSplit } from '../../logs/types.ts'
 import type {
   AdamParams,
   Completion,
@@ -17,8 +18,7 @@ import type {
   Tokenizer,
   TokenLoss,
   TrainGroup,
-} from '../../llm/contract.ts'
-import type { User, UserSplit } from '../../logs/types.ts'
+} from '../../model/contract.ts'
 import { CancelledError } from '../../util/errors.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
 import { referenceLoss } from '../losses/reference.ts'

@@ -1,0 +1,64 @@
+// Profiles of users: prompts built, completions sampled, texts cleaned. Used by the GRPO loop for its rollouts, by
+// validation, and by `bump profile`.
+
+import type { Interaction } from '../logs/types.ts'
+import type { Completion, LanguageModel, WeightSet } from '../model/contract.ts'
+import { BumpError } from '../util/errors.ts'
+import { cleanProfile } from './clean.ts'
+import { buildProfilePrompt, type PromptBudget } from './history.ts'
+
+export interface GenerateOptions {
+  prompt: PromptBudget
+  /** Upper bound of a profile's tokens, the stop token included. */
+  maxTokens: number
+  /** 0 is greedy. */
+  temperature: number
+  /** One profile for each seed. */
+  seeds: (userId: string) => number[]
+  /** Default 'policy'. */
+  weights?: WeightSet
+  signal?: AbortSignal
+  /** Called now and then with the tokens sampled so far. */
+  onProgress?: (tokens: number) => void
+}
+
+/** The profiles of one user, [seed]. */
+export interface GeneratedProfiles {
+  user: string
+  /** Ids that the generator saw. */
+  prompt: number[]
+  /** The interactions in the prompt, oldest first, as they stand there. */
+  shown: string[]
+  /** [seed] cleaned texts. */
+  profiles: string[]
+  /** [seed] what was sampled. */
+  completions: Completion[]
+}
+
+/**
+ * Samples profiles for each user from their history, all users in one call of the model.
+ * Throws BumpError where a prompt and a profile do not fit the model's context.
+ */
+export async function generateProfiles(
+  model: LanguageModel,
+  users: readonly { id: string; history: readonly Interaction[] }[],
+  options: GenerateOptions,
+): Promise<GeneratedProfiles[]> {
+  const prompts = users.map((user) => buildProfilePrompt(user.history, model.tokenizer, options.prompt))
+  const longest = Math.max(0, ...prompts.map(({ tokens }) => tokens.length))
+  if (longest + options.maxTokens > model.info.contextLength)
+    throw new BumpError(
+      'context-exceeded',
+      `A prompt of ${longest} tokens and a profile of ${options.maxTokens} do not fit the ${model.info.contextLength} tokens of ${model.info.name}. Lower prompt.historyTokens (now ${options.prompt.historyTokens}) or rollout.maxTokens.`,
+    )
+  const requests = users.map((user, u) => ({ prompt: prompts[u].tokens, seeds: options.seeds(user.id) }))
+  const { maxTokens, temperature, weights, signal, onProgress } = options
+  const completions = await model.sample(requests, { maxTokens, temperature, weights, signal, onProgress })
+  return users.map((user, u) => ({
+    user: user.id,
+    prompt: prompts[u].tokens,
+    shown: prompts[u].texts,
+    profiles: completions[u].map((completion) => cleanProfile(model.tokenizer.decode(completion.tokens))),
+    completions: completions[u],
+  }))
+}

@@ -1,0 +1,66 @@
+// The generator's input: as much of a user's recent history as the token budget allows, in the prompt's form.
+
+import type { Interaction } from '../logs/types.ts'
+import type { Tokenizer } from '../model/contract.ts'
+import { type PromptWording, profilePrompt } from './prompt.ts'
+
+/** How the generator's prompt is made: its words and its token budgets. */
+export interface PromptBudget extends PromptWording {
+  /** Upper bound of the tokens of all listed interactions together. */
+  historyTokens: number
+  /** Longer interactions are cut to this many tokens. */
+  interactionTokens: number
+}
+
+export interface ProfilePrompt {
+  /** Ids under the model's chat template, ready for the profile. */
+  tokens: number[]
+  /** The interactions shown, oldest first, as they stand in the prompt. */
+  texts: string[]
+}
+
+// Longer words than this do not exist in a tokenizer; it bounds the work on absurdly long interactions.
+const CHARACTERS_PER_TOKEN = 32
+
+/**
+ * Prompt for the profile of a user: the most recent interactions that fit the budget, oldest first. White space in an
+ * interaction is one space, so that each is one line. Interactions without text are skipped.
+ */
+export function buildProfilePrompt(
+  history: readonly Interaction[],
+  tokenizer: Tokenizer,
+  budget: PromptBudget,
+): ProfilePrompt {
+  const texts: string[] = []
+  let left = budget.historyTokens
+  for (let i = history.length - 1; i >= 0; i--) {
+    const cost = (text: string): number => tokenizer.encode(`- ${text}\n`).length
+    const text = cut(history[i].text, tokenizer, budget.interactionTokens)
+    if (text === '') continue
+    const tokens = cost(text)
+    if (tokens > left) {
+      // A budget below one interaction still shows a part of it.
+      if (texts.length === 0) texts.push(cut(text, tokenizer, Math.max(1, left - cost(''))))
+      break
+    }
+    texts.push(text)
+    left -= tokens
+  }
+  texts.reverse()
+  return { tokens: tokenizer.chat(profilePrompt(texts, budget)), texts }
+}
+
+/** The first `limit` tokens of a text on one line. */
+function cut(text: string, tokenizer: Tokenizer, limit: number): string {
+  const line = text
+    .slice(0, limit * CHARACTERS_PER_TOKEN)
+    .replace(/\s+/g, ' ')
+    .trim()
+  const tokens = tokenizer.encode(line)
+  if (tokens.length <= limit) return line
+  // A character whose bytes are spread over several tokens may be cut in the middle: it decodes to U+FFFD.
+  return tokenizer
+    .decode(tokens.slice(0, limit))
+    .replace(/\uFFFD+$/, '')
+    .trim()
+}

@@ -1,0 +1,123 @@
+// Answers are asked for once, kept at once, and come back in order.
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ChatMessage } from '../model/contract.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
+import { AnswerCache, type AnswerProgress, type Ask, cachedAnswers } from './answers.ts'
+import { countingModel } from './testing/counting-model.ts'
+
+let folder: string
+let file: string
+let files = 0
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-answers-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const newFile = () => {
+  file = join(folder, `${++files}.jsonl`)
+  return file
+}
+
+const GREEDY: Ask = { type: 'generate', maxTokens: 8 }
+const prompt = (content: string): ChatMessage[] => [{ role: 'user', content }]
+const many = Array.from({ length: 70 }, (_, i) => prompt(`a b word${'x'.repeat((i * 7) % 50)}n${i}`))
+const expected = many.map(([{ content }]) => content.slice(4))
+
+describe('cached answers', () => {
+  it('come in order, the longest prompts being asked first', async () => {
+    const model = countingModel()
+    expect(await cachedAnswers(model, many, GREEDY, new AnswerCache(newFile()))).toEqual(expected)
+    const asked = model.calls.flat()
+    expect(asked).toEqual([...asked].sort((a, b) => b - a))
+    expect(model.calls.length).toBeGreaterThan(1)
+  })
+
+  it('are not asked for again, by another process either', async () => {
+    await cachedAnswers(countingModel(), many, GREEDY, new AnswerCache(newFile()))
+    const again = countingModel()
+    const progress: AnswerProgress[] = []
+    const onProgress = (done: AnswerProgress) => progress.push(done)
+    const cache = new AnswerCache(file)
+    expect(await cachedAnswers(again, many, GREEDY, cache, { onProgress })).toEqual(expected)
+    expect(again.calls).toEqual([])
+    expect(progress.map(({ prompts }) => prompts)).toEqual([70])
+  })
+
+  it('are of one model, prompt and way of asking', async () => {
+    const cache = new AnswerCache(newFile())
+    const ask = async (model: ReturnType<typeof countingModel>, how: Ask, text = 'one 2') => {
+      await cachedAnswers(model, [prompt(text)], how, cache)
+      return model.calls.length
+    }
+    const choose: Ask = { type: 'choose', labels: ['1', '2'] }
+    expect(await ask(countingModel(), GREEDY)).toBe(1)
+    expect(await ask(countingModel(), GREEDY)).toBe(0)
+    expect(await ask(countingModel(), { ...GREEDY, maxTokens: 9 })).toBe(1)
+    expect(await ask(countingModel({ identity: 'other' }), GREEDY)).toBe(1)
+    expect(await ask(countingModel(), GREEDY, 'two 2')).toBe(1)
+    expect(await ask(countingModel({ choose: true }), choose)).toBe(1)
+    expect(await ask(countingModel({ choose: true }), { ...choose, labels: ['1', '2', '3'] })).toBe(1)
+    expect(await ask(countingModel({ choose: true }), choose)).toBe(0)
+  })
+
+  it('of equal prompts are asked for once', async () => {
+    const model = countingModel()
+    const same = [prompt('one two'), prompt('three'), prompt('one two')]
+    const progress: AnswerProgress[] = []
+    const onProgress = (done: AnswerProgress) => progress.push(done)
+    const answers = await cachedAnswers(model, same, GREEDY, new AnswerCache(newFile()), { onProgress })
+    expect(answers).toEqual(['one', 'three', 'one'])
+    expect(model.calls).toEqual([[7, 5]])
+    expect(progress).toEqual([
+      { prompts: 0, characters: 0 },
+      { prompts: 3, characters: 19 },
+    ])
+  })
+
+  it('of an interrupted call are asked for again, the others are kept', async () => {
+    const interrupted = countingModel({ failAt: 2 })
+    await expect(cachedAnswers(interrupted, many, GREEDY, new AnswerCache(newFile()))).rejects.toThrow(CancelledError)
+    const [[...kept]] = interrupted.calls
+    const resumed = countingModel()
+    expect(await cachedAnswers(resumed, many, GREEDY, new AnswerCache(file))).toEqual(expected)
+    expect(resumed.calls.flat()).toHaveLength(many.length - kept.length)
+  })
+
+  it('are not asked for once the signal is aborted', async () => {
+    const model = countingModel()
+    const signal = AbortSignal.abort()
+    const cache = new AnswerCache(newFile())
+    await expect(cachedAnswers(model, many, GREEDY, cache, { signal })).rejects.toThrow(CancelledError)
+    expect(model.calls).toEqual([])
+  })
+
+  it('of a choice are the likeliest label', async () => {
+    const ask: Ask = { type: 'choose', labels: ['1', '2', '3'] }
+    const prompts = ['ends in 3', 'ends in 1', 'ends in none'].map(prompt)
+    const cache = new AnswerCache(newFile())
+    expect(await cachedAnswers(countingModel({ choose: true }), prompts, ask, cache)).toEqual(['3', '1', '1'])
+    await expect(cachedAnswers(countingModel({ identity: 'plain' }), prompts, ask, cache)).rejects.toThrow(
+      /plain gives no probabilities.*--free-answers/,
+    )
+  })
+})
+
+describe('the file', () => {
+  it('loses a line that was cut off, and nothing else', async () => {
+    await cachedAnswers(countingModel(), many.slice(0, 3), GREEDY, new AnswerCache(newFile()))
+    const whole = readFileSync(file, 'utf8')
+    appendFileSync(file, '{"key":"abc","ans')
+    const again = countingModel()
+    await cachedAnswers(again, many.slice(0, 3), GREEDY, new AnswerCache(file))
+    expect(again.calls).toEqual([])
+    expect(readFileSync(file, 'utf8')).toBe(whole)
+  })
+
+  it.each(['not JSON', '{"key":"a"}', '[]', '{"key":1,"answer":"a"}'])('with a line %j is refused', (line) => {
+    writeFileSync(newFile(), `{"key":"a","answer":"b"}\n${line}\n`)
+    expect(() => new AnswerCache(file)).toThrow(BumpError)
+    expect(() => new AnswerCache(file)).toThrow(`${file}:2 is no cached answer`)
+  })
+})

@@ -1,0 +1,87 @@
+// The official shape of answers, {task, golds: [{id, output}]}: gold outputs in, predictions in and out. Ids must match
+// the questions exactly, as the benchmark's own scoring demands.
+import { BumpError } from '../util/errors.ts'
+import { readJson } from './json-file.ts'
+import { idAt, listed, objectAt } from './questions.ts'
+import type { LampTask } from './tasks.ts'
+import type { LampTaskNumber } from './types.ts'
+
+/**
+ * [question] the gold outputs of a file, in the order of `ids`. Throws a BumpError for golds of another task, ids that
+ * differ from the questions', and outputs that the task does not know. Ratings like '4.0' become '4'.
+ */
+export function readGolds(file: string, task: LampTask, ids: readonly string[]): string[] {
+  const written = readAnswers(file, task.number, ids, 'gold')
+  const golds = written.map((gold) => (task.number === 3 ? String(Number(gold)) : gold.trim()))
+  const { labels } = task
+  const wrong = labels === undefined ? -1 : golds.findIndex((gold) => !labels.includes(gold))
+  if (wrong >= 0)
+    throw new BumpError(
+      'lamp-unusable',
+      `${file}: the gold of '${ids[wrong]}' is '${written[wrong].slice(0, 60)}', which is no answer of ${task.variant} ` +
+        `(${labels?.join(', ')})`,
+    )
+  return golds
+}
+
+/** [id] outputs of a file in the order of `ids`, as written. Throws a BumpError where task or ids differ. */
+export function readAnswers(
+  file: string,
+  task: LampTaskNumber,
+  ids: readonly string[],
+  what: 'gold' | 'prediction',
+): string[] {
+  const content = objectAt(file, readJson(file), `a file of ${what}s {task, golds: [{id, output}]}`)
+  checkTask(file, content.task, task)
+  if (!Array.isArray(content.golds)) throw new BumpError('lamp-unusable', `${file}: no 'golds' array of {id, output}`)
+  const outputs = new Map<string, string>()
+  const repeated: string[] = []
+  for (const [i, entry] of content.golds.entries()) {
+    const where = `${file}: ${what} ${i + 1}`
+    const record = objectAt(where, entry, `a ${what}`)
+    const id = idAt(where, record.id, `the ${what}`)
+    const { output } = record
+    if (typeof output !== 'string' && typeof output !== 'number')
+      throw new BumpError('lamp-unusable', `${where}: '${id}' has no text in 'output'`)
+    if (outputs.has(id)) repeated.push(id)
+    outputs.set(id, String(output))
+  }
+  checkIds(file, ids, outputs, repeated, what)
+  return ids.map((id) => outputs.get(id)!)
+}
+
+function checkTask(file: string, written: unknown, task: LampTaskNumber): void {
+  const found = typeof written === 'string' ? /^LaMP[_-]?(\d+)/i.exec(written) : null
+  if (found === null)
+    throw new BumpError(
+      'lamp-unusable',
+      `${file}: 'task' is ${JSON.stringify(written) ?? 'missing'}: expected "LaMP_${task}"`,
+    )
+  if (Number(found[1]) !== task)
+    throw new BumpError(
+      'lamp-unusable',
+      `${file}: of task ${written}, not LaMP_${task}: take the file or the task that belongs here`,
+    )
+}
+
+function checkIds(
+  file: string,
+  ids: readonly string[],
+  outputs: ReadonlyMap<string, string>,
+  repeated: readonly string[],
+  what: string,
+): void {
+  const known = new Set(ids)
+  const missing = ids.filter((id) => !outputs.has(id))
+  const extra = [...outputs.keys()].filter((id) => !known.has(id))
+  const parts = [
+    missing.length > 0 ? `${missing.length} missing (${listed(missing)})` : '',
+    extra.length > 0 ? `${extra.length} of no question (${listed(extra)})` : '',
+    repeated.length > 0 ? `${repeated.length} repeated (${listed(repeated)})` : '',
+  ].filter((part) => part !== '')
+  if (parts.length > 0)
+    throw new BumpError(
+      'lamp-unusable',
+      `${file}: the ${what}s do not match the ${ids.length} questions: ${parts.join('; ')}: every question needs exactly one`,
+    )
+}

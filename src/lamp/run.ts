@@ -1,0 +1,226 @@
+// A LaMP table: rows (a condition, on the backbone as it is or after LoRA-SFT) answered, scored and written as result
+// files. Takes the split of read.ts and the prompts of conditions.ts; metrics.ts scores what comes back.
+import { join } from 'node:path'
+import type { EvaluationResult } from '../evaluate/result.ts'
+import type { ChatMessage } from '../model/contract.ts'
+import type { TextModel } from '../model/text-model.ts'
+import { BumpError } from '../util/errors.ts'
+import { writeFileAtomic } from '../util/files.ts'
+import { seedFrom, shuffled } from '../util/random.ts'
+import { type AnswerCache, type Ask, askOf, cachedAnswers, promptCharacters } from './answers.ts'
+import { type Condition, conditionPrompts } from './conditions.ts'
+import { writePredictions } from './predictions.ts'
+import type { AnsweredRow, AnsweredRows, LampRow } from './rows.ts'
+import { type ScoredRow, scoreRows } from './table.ts'
+import { taskOf } from './tasks.ts'
+import type { LampSplit } from './types.ts'
+
+/** Tokens of a prompt by default: what the benchmark's own models read. */
+export const DEFAULT_BUDGET = 512
+/** Room for the chat template's own words. */
+const MARKUP_TOKENS = 64
+
+/** A backbone opened for a group of rows. */
+interface OpenedBackbone {
+  model: TextModel
+  close(): Promise<void>
+}
+
+export interface AnswerRowsOptions {
+  split: LampSplit
+  rows: readonly LampRow[]
+  /** User -> profile; needed where a row's condition shows it. */
+  zeroShot?: ReadonlyMap<string, string>
+  bump?: ReadonlyMap<string, string>
+  /** Items that a prompt with items shows. */
+  items: number
+  /** Tokens of a prompt; default 512, or less where the backbone's context is shorter. */
+  budget?: number
+  seed: number
+  /** Classification in free text, also where the backbone could choose among the labels. */
+  freeAnswers: boolean
+  cache: AnswerCache
+  /** Opens the backbone, with the adapter where one is named. Only one is open at a time. */
+  open(adapter: string | undefined): Promise<OpenedBackbone>
+  signal?: AbortSignal
+  /** Answers known so far, of all rows; `share` of the work done, in [0, 1]. */
+  onProgress?: (done: number, total: number, share: number) => void
+}
+
+/**
+ * About `count` questions of a split: all questions of users drawn by the seed, until there are as many. Questions keep
+ * their order.
+ */
+export function sampleQuestions(split: LampSplit, count: number, seed: number): LampSplit {
+  const sizes = new Map<string, number>()
+  for (const { user } of split.questions) sizes.set(user, (sizes.get(user) ?? 0) + 1)
+  const chosen = new Set<string>()
+  let questions = 0
+  for (const user of shuffled([...sizes.keys()], seedFrom('lamp-questions', seed))) {
+    if (questions >= count) break
+    chosen.add(user)
+    questions += sizes.get(user)!
+  }
+  const kept = split.questions.flatMap(({ user }, q) => (chosen.has(user) ? [q] : []))
+  return {
+    ...split,
+    questions: kept.map((q) => split.questions[q]),
+    golds: split.golds && kept.map((q) => split.golds![q]),
+  }
+}
+
+/**
+ * Answers all rows: those of the backbone as it is first, then adapter by adapter, each opened once. All rows of one
+ * condition have the same prompts. Throws BumpError where a profile is missing or the budget exceeds the context.
+ */
+export async function answerRows(options: AnswerRowsOptions): Promise<AnsweredRows> {
+  const { split, rows, cache, signal, onProgress } = options
+  const adapters = [undefined, ...new Set(rows.flatMap(({ adapter }) => adapter ?? []))]
+  const predictions = new Map<LampRow, Pick<AnsweredRow, 'predictions' | 'model'>>()
+  let plan: Plan | undefined
+  const before = { prompts: 0, characters: 0 }
+  for (const adapter of adapters) {
+    const { model, close } = await options.open(adapter)
+    try {
+      plan ??= planOf(model, options)
+      const { prompts, ask, total, characters } = plan
+      const group = rows.filter((row) => row.adapter === adapter)
+      const asked = group.flatMap(({ condition }) => prompts.get(condition)!)
+      const answers = await cachedAnswers(model, asked, ask, cache, {
+        signal,
+        onProgress: (done) =>
+          onProgress?.(before.prompts + done.prompts, total, (before.characters + done.characters) / characters),
+      })
+      before.prompts += asked.length
+      before.characters += charactersOf(asked)
+      for (const [r, row] of group.entries()) {
+        const start = r * split.questions.length
+        const own = answers.slice(start, start + split.questions.length)
+        predictions.set(row, { predictions: own, model: model.identity })
+      }
+    } finally {
+      await close()
+    }
+  }
+  const { backbone, budget, ask } = plan!
+  return {
+    rows: rows.map((row) => ({ ...row, ...predictions.get(row)! })),
+    backbone,
+    items: options.items,
+    budget,
+    decoding: ask.type === 'choose' ? 'choice' : 'greedy',
+  }
+}
+
+/** What is asked, and how: the same for all rows, whatever adapter answers. */
+interface Plan {
+  backbone: string
+  budget: number
+  ask: Ask
+  /** The prompts of every condition that some row has. */
+  prompts: Map<Condition, ChatMessage[][]>
+  /** Prompts and characters of all rows. */
+  total: number
+  characters: number
+}
+
+function planOf(model: TextModel, options: AnswerRowsOptions): Plan {
+  const { split, rows, zeroShot, bump, items, seed } = options
+  const task = taskOf(split)
+  const { maxTokens } = task
+  const budget = promptBudget(model, maxTokens, options.budget)
+  const inputs = { items, budget, seed, model, zeroShot, bump }
+  const conditions = [...new Set(rows.map(({ condition }) => condition))]
+  const prompts = new Map(conditions.map((condition) => [condition, conditionPrompts(split, condition, inputs)]))
+  return {
+    backbone: model.name,
+    budget,
+    ask: options.freeAnswers ? { type: 'generate', maxTokens } : askOf(task, model),
+    prompts,
+    total: rows.length * split.questions.length,
+    characters: rows.reduce((sum, { condition }) => sum + charactersOf(prompts.get(condition)!), 0),
+  }
+}
+
+/** Tokens of a prompt: what is wanted, else 512 or what the context leaves beside the answer. Throws BumpError (`invalid-options`). */
+export function promptBudget(model: TextModel, maxTokens: number, wanted: number | undefined): number {
+  const most = model.contextLength - maxTokens - MARKUP_TOKENS
+  const budget = wanted ?? Math.min(DEFAULT_BUDGET, most)
+  if (budget > most || budget < 1)
+    throw new BumpError(
+      'invalid-options',
+      `--budget ${budget}: ${model.name} has a context of ${model.contextLength} tokens; with an answer of ${maxTokens} and the chat's own words, a prompt may have ${Math.max(0, most)}`,
+    )
+  return budget
+}
+
+function charactersOf(prompts: readonly ChatMessage[][]): number {
+  return prompts.reduce((sum, prompt) => sum + promptCharacters(prompt), 0)
+}
+
+/** Everything of a result that the answers do not tell. */
+export interface LampRecord {
+  command: string
+  seconds: number
+  /** Shown under the table, after what the split itself makes necessary. */
+  notes: readonly string[]
+  seed: number
+  settings: Record<string, unknown>
+}
+
+/**
+ * Scores the rows and writes result.json, predictions/<row>.json in the benchmark's shape, and questions.jsonl with
+ * every answer and score. Where the golds are withheld, the predictions are written and nothing is scored.
+ */
+export function writeLampResult(
+  out: string,
+  split: LampSplit,
+  answered: AnsweredRows,
+  record: LampRecord,
+): EvaluationResult {
+  const { table, scored } = scoreRows(split, answered, record.notes, record.seed)
+  const result: EvaluationResult = {
+    kind: 'lamp',
+    createdAt: new Date().toISOString(),
+    command: record.command,
+    seconds: Math.round(record.seconds * 10) / 10,
+    tables: [table],
+    settings: {
+      task: split.task,
+      variant: split.variant,
+      rebuilt: split.rebuilt,
+      questionsFile: split.file,
+      questions: split.questions.length,
+      users: new Set(split.questions.map(({ user }) => user)).size,
+      seed: record.seed,
+      backbone: answered.backbone,
+      items: answered.items,
+      budget: answered.budget,
+      decoding: answered.decoding,
+      rows: Object.fromEntries(answered.rows.map(({ key, model, adapter }) => [key, { model, adapter }])),
+      unparsable: Object.fromEntries(
+        scored.flatMap(({ key, unparsable }) => (unparsable === undefined ? [] : [[key, unparsable]])),
+      ),
+      ...record.settings,
+    },
+  }
+  for (const { key, predictions } of answered.rows)
+    writePredictions(join(out, 'predictions', `${key}.json`), split, predictions)
+  writeFileAtomic(join(out, 'questions.jsonl'), questionLines(split, scored))
+  writeFileAtomic(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)
+  return result
+}
+
+function questionLines(split: LampSplit, rows: readonly ScoredRow[]): string {
+  const lines = split.questions.map(({ id, user }, q) => {
+    const scores = rows.flatMap(({ key, perQuestion }) => (perQuestion ? [[key, perQuestion[q]] as const] : []))
+    return JSON.stringify({
+      id,
+      user,
+      gold: split.golds?.[q],
+      answers: Object.fromEntries(rows.map(({ key, predictions }) => [key, predictions[q]])),
+      scores: scores.length === 0 ? undefined : Object.fromEntries(scores),
+    })
+  })
+  return lines.map((line) => `${line}\n`).join('')
+}

@@ -1,0 +1,44 @@
+// A text model for tests: answers with the longest word of a prompt, chooses the label that stands in it, and counts.
+import type { ChatMessage } from '../../model/contract.ts'
+import type { TextModel } from '../../model/text-model.ts'
+import { CancelledError } from '../../util/errors.ts'
+
+export interface CountingModel extends TextModel {
+  /** [call] characters of each prompt, in the order asked. */
+  readonly calls: number[][]
+}
+
+/** `failAt`: the call (from 1) that ends as if it were cancelled. */
+export function countingModel(
+  options: { identity?: string; choose?: boolean; failAt?: number; contextLength?: number } = {},
+): CountingModel {
+  const { identity = 'counting', choose = false, failAt, contextLength = 2048 } = options
+  const calls: number[][] = []
+  const textOf = (prompt: readonly ChatMessage[]) => prompt.map(({ content }) => content).join('\n')
+  const count = (prompts: readonly ChatMessage[][], signal?: AbortSignal): void => {
+    if (signal?.aborted || calls.length + 1 === failAt) throw new CancelledError()
+    calls.push(prompts.map((prompt) => textOf(prompt).length))
+  }
+  return {
+    name: identity,
+    identity,
+    contextLength,
+    calls,
+    countTokens: (text) => text.split(/\s+/).filter(Boolean).length,
+    cut: (text, limit) => text.split(/\s+/).filter(Boolean).slice(0, limit).join(' '),
+    async answer(prompts, { signal }) {
+      count(prompts, signal)
+      return prompts.map((prompt) =>
+        textOf(prompt)
+          .match(/\w+/g)!
+          .reduce((a, b) => (b.length > a.length ? b : a)),
+      )
+    },
+    ...(choose && {
+      async chooseLogprobs(prompts: readonly ChatMessage[][], labels: readonly string[], o?: { signal?: AbortSignal }) {
+        count(prompts, o?.signal)
+        return prompts.map((prompt) => labels.map((label) => (textOf(prompt).endsWith(label) ? -1 : -5)))
+      },
+    }),
+  }
+}

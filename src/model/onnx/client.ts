@@ -1,0 +1,120 @@
+// The caller's side of the engine's worker thread: calls, cancellation, progress, errors.
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import '../../engine/telemetry.ts'
+import { BumpError, CancelledError } from '../../util/errors.ts'
+import type { ErrorRecord, MethodName, Methods, Reply, Request, StartData } from './protocol.ts'
+
+interface Waiting {
+  resolve: (value: never) => void
+  reject: (error: Error) => void
+  onProgress?: (tokens: number) => void
+}
+
+function revive(error: ErrorRecord): Error {
+  if (error.code === 'cancelled') return new CancelledError(error.message)
+  if (error.code) return new BumpError(error.code, error.message)
+  const plain = new Error(error.message)
+  plain.name = error.name
+  if (error.stack) plain.stack = error.stack
+  return plain
+}
+
+/** The worker's file: JavaScript in the built package; under a TypeScript loader (tests) it needs the loader as well. */
+function startWorker(workerData: StartData): Worker {
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), { workerData })
+  const loader = pathToFileURL(
+    createRequire(import.meta.url)
+      .resolve('tsx/esm/api')
+      .replace(/cjs$/, 'mjs'),
+  ).href
+  const file = new URL('./worker.ts', import.meta.url).href
+  const boot = `import(${JSON.stringify(loader)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(file)}) })`
+  return new Worker(boot, { workerData, eval: true })
+}
+
+export class EngineClient {
+  private readonly waiting = new Map<number, Waiting>()
+  private nextId = 0
+  private ended: Error | undefined
+
+  private constructor(
+    private readonly worker: Worker,
+    readonly info: Extract<Reply, { type: 'opened' }>['info'],
+  ) {
+    worker.on('message', (reply: Reply) => this.receive(reply))
+    worker.on('error', (error) => this.end(error))
+    worker.on('exit', (code) =>
+      this.end(
+        new BumpError(
+          'model-unusable',
+          `the engine's thread ended (exit code ${code}); out of memory is the usual cause: use a smaller batch or model`,
+        ),
+      ),
+    )
+  }
+
+  /** @throws what opening the model threw */
+  static open(start: StartData, onLine?: (line: string) => void): Promise<EngineClient> {
+    const worker = startWorker(start)
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        void worker.terminate()
+        reject(error)
+      }
+      worker.on('error', fail)
+      const first = (reply: Reply) => {
+        if (reply.type === 'line') onLine?.(reply.line)
+        else if (reply.type === 'error') fail(revive(reply.error))
+        else if (reply.type === 'opened') {
+          worker.off('message', first)
+          worker.off('error', fail)
+          resolve(new EngineClient(worker, reply.info))
+        }
+      }
+      worker.on('message', first)
+    })
+  }
+
+  call<M extends MethodName>(
+    method: M,
+    args: Methods[M]['args'],
+    options: { signal?: AbortSignal; onProgress?: (tokens: number) => void } = {},
+  ): Promise<Methods[M]['result']> {
+    const { signal, onProgress } = options
+    if (signal?.aborted) return Promise.reject(new CancelledError())
+    if (this.ended) return Promise.reject(this.ended)
+    const id = this.nextId++
+    const cancel = new Int32Array(new SharedArrayBuffer(4))
+    const abort = () => Atomics.store(cancel, 0, 1)
+    signal?.addEventListener('abort', abort, { once: true })
+    const result = new Promise<Methods[M]['result']>((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject, onProgress })
+      this.worker.postMessage({ id, method, args, cancel } satisfies Request)
+    })
+    return result.finally(() => signal?.removeEventListener('abort', abort))
+  }
+
+  /** Frees the model and ends the thread; calls under way are cancelled. */
+  async close(): Promise<void> {
+    if (this.ended) return
+    this.end(new CancelledError('the model was closed'))
+    await this.worker.terminate()
+  }
+
+  private receive(reply: Reply): void {
+    if (reply.type === 'progress') this.waiting.get(reply.id)?.onProgress?.(reply.tokens)
+    if (reply.type !== 'result' && reply.type !== 'error') return
+    const waiting = this.waiting.get(reply.id)
+    this.waiting.delete(reply.id)
+    if (reply.type === 'error') waiting?.reject(revive(reply.error))
+    else waiting?.resolve(reply.value as never)
+  }
+
+  private end(error: Error): void {
+    this.ended ??= error
+    for (const { reject } of this.waiting.values()) reject(this.ended)
+    this.waiting.clear()
+  }
+}

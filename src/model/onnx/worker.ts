@@ -1,0 +1,63 @@
+// The engine's thread: opens one model and serves calls one after another.
+import { parentPort, workerData } from 'node:worker_threads'
+import { Engine } from '../../engine/engine.ts'
+import { BumpError } from '../../util/errors.ts'
+import type { ErrorRecord, Reply, Request, StartData } from './protocol.ts'
+
+const port = parentPort
+if (!port) throw new Error('this file runs as a worker thread')
+const reply = (message: Reply) => port.postMessage(message)
+
+function record(error: unknown): ErrorRecord {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  const { name, message, stack } = error
+  return { name, message, stack, ...(error instanceof BumpError ? { code: error.code } : {}) }
+}
+
+async function call(engine: Engine, { id, method, args, cancel }: Request): Promise<unknown> {
+  const cancelled = () => Atomics.load(cancel, 0) === 1
+  // The arguments were typed by the client's `Methods`; structured cloning keeps their shapes.
+  const [a, b, c] = args as [never, never, never]
+  switch (method) {
+    case 'sample': {
+      let reported = 0
+      return engine.sample(a, b, c, cancelled, (tokens) => {
+        if (performance.now() - reported < 200) return
+        reported = performance.now()
+        reply({ type: 'progress', id, tokens })
+      })
+    }
+    case 'score':
+      return engine.score(a, b, c, cancelled)
+    case 'labelLogits':
+      return engine.labelLogits(a, b, c, cancelled)
+    case 'forwardBackward':
+      return engine.forwardBackward(a, b, cancelled)
+    case 'optimStep':
+      return engine.optimStep(a)
+    case 'policyDigest':
+      return engine.policyDigest()
+    case 'close':
+      return engine.close()
+    default:
+      return engine[method](a)
+  }
+}
+
+const { where, options } = workerData as StartData
+try {
+  const engine = await Engine.open(where, { ...options, onProgress: (line) => reply({ type: 'line', line }) })
+  let queue = Promise.resolve()
+  port.on('message', (request: Request) => {
+    queue = queue.then(async () => {
+      try {
+        reply({ type: 'result', id: request.id, value: await call(engine, request) })
+      } catch (error) {
+        reply({ type: 'error', id: request.id, error: record(error) })
+      }
+    })
+  })
+  reply({ type: 'opened', info: engine.info })
+} catch (error) {
+  reply({ type: 'error', id: -1, error: record(error) })
+}

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest'
+import { judgeConfigSchema } from '../judge/config.ts'
+import { createJudge } from '../judge/judge.ts'
+import { toyUsers } from '../judge/testing/toy-world.ts'
+import type { Judge, Pool } from '../judge/types.ts'
+import { toyModel } from '../model/testing/toy-model.ts'
+import { mean } from '../util/stats.ts'
+import { combineReward, computeRewards } from './batch-rewards.ts'
+import { bidirectionalRewardSchema } from './config.ts'
+import { chanceNdcg } from './ndcg.ts'
+import type { RewardUser } from './reward.ts'
+
+const config = bidirectionalRewardSchema.parse({})
+const world = toyUsers(12)
+
+/** Two rollouts a user: the user's own profile, and that of the next user. */
+function truthAndLie(): RewardUser[] {
+  return world.map((user, u) => ({
+    ...user,
+    rollouts: [user.profile, world[(u + 1) % world.length].profile].map((text) => ({ text, tokens: 30 })),
+  }))
+}
+
+describe('computeRewards', () => {
+  it.each(['likelihood', 'pointwise', 'listwise'] as const)(
+    'prefers the truth in both directions (%s)',
+    async (type) => {
+      const judge = createJudge(toyModel(), judgeConfigSchema.parse({ type }))
+      const { rewards, chance, negatives } = await computeRewards(truthAndLie(), judge, config, [1, 'step', 0])
+      expect(chance.forward).toBeCloseTo(0.473, 3)
+      expect(chance.backward).toBeCloseTo(0.473, 3)
+      expect(negatives).toEqual({ forward: 8, backward: 8 })
+      expect(mean(rewards.map(([truth]) => truth.terms.forward))).toBe(1)
+      // A rival's lie may be this very user's profile, so not all truths can win.
+      expect(mean(rewards.map(([truth]) => truth.terms.backward))).toBeGreaterThan(0.8)
+      for (const term of ['forward', 'backward'])
+        expect(mean(rewards.map(([truth, lie]) => truth.terms[term] - lie.terms[term]))).toBeGreaterThan(0.25)
+      for (const sum of ['raw', 'total'] as const)
+        expect(mean(rewards.map(([truth, lie]) => truth[sum] - lie[sum]))).toBeGreaterThan(0.25)
+    },
+  )
+
+  it('is worth exactly chance where the judge cannot tell', async () => {
+    const judge = createJudge(toyModel({ blind: true }), judgeConfigSchema.parse({ type: 'likelihood' }))
+    const batch = truthAndLie().map((user) => ({ ...user, heldOut: [user.heldOut[0]] }))
+    const { rewards } = await computeRewards(batch, judge, config, [1])
+    for (const { terms } of rewards.flat())
+      expect(terms).toEqual({ forward: chanceNdcg(1, 8), backward: chanceNdcg(1, 8) })
+  })
+
+  it('asks one call for the batch, shares the pools among rollouts, and is determined by its seed', async () => {
+    const asked: { forward: readonly Pool[]; backward: readonly Pool[] }[] = []
+    const inner = createJudge(toyModel(), judgeConfigSchema.parse({ type: 'likelihood' }))
+    const judge: Judge = {
+      config: inner.config,
+      rank(request, options) {
+        asked.push(request)
+        return inner.rank(request, options)
+      },
+    }
+    const two = bidirectionalRewardSchema.parse({ positives: 2, negatives: 3 })
+    const first = await computeRewards(truthAndLie(), judge, two, [1])
+    expect(asked).toHaveLength(1)
+    expect(asked[0].forward).toHaveLength(24)
+    expect(asked[0].backward).toHaveLength(48)
+    for (let u = 0; u < 12; u++) {
+      const [a, b] = asked[0].forward.slice(2 * u)
+      expect(a.candidates).toHaveLength(5)
+      expect([b.candidates, b.seed]).toEqual([a.candidates, a.seed])
+      const four = asked[0].backward.slice(4 * u, 4 * u + 4)
+      expect(new Set(four.map((pool) => pool.candidates.slice(1).join()))).toHaveProperty('size', 1)
+      expect(four.map((pool) => pool.query)).toEqual([...a.candidates.slice(0, 2), ...a.candidates.slice(0, 2)])
+    }
+    expect(await computeRewards(truthAndLie(), judge, two, [1])).toEqual(first)
+    await computeRewards(truthAndLie(), judge, two, [2])
+    expect(asked[2]).not.toEqual(asked[0])
+  })
+
+  it('gives empty profiles nothing and does not show them to the judge', async () => {
+    const judge = createJudge(toyModel(), judgeConfigSchema.parse(undefined))
+    const batch = truthAndLie().map((user) => ({
+      ...user,
+      rollouts: [...user.rollouts, { text: ' ...', tokens: 900 }],
+    }))
+    const { rewards } = await computeRewards(batch, judge, config, [1])
+    for (const [, , empty] of rewards)
+      expect(empty).toEqual({ terms: { forward: 0, backward: 0 }, raw: 0, length: 0, copied: 0, total: 0, empty: true })
+    const silent = batch.map((user) => ({ ...user, rollouts: [{ text: '', tokens: 0 }] }))
+    const nothing = await computeRewards(silent, judge, config, [1])
+    expect(nothing.rewards.flat().every((reward) => reward.total === 0)).toBe(true)
+    expect(nothing.usage).toEqual({ pairs: 0, tokens: 0 })
+  })
+
+  it('reports the effective number of negatives of a small batch', async () => {
+    const judge = createJudge(toyModel(), judgeConfigSchema.parse(undefined))
+    const { negatives, chance } = await computeRewards(truthAndLie().slice(0, 3), judge, config, [1])
+    expect(negatives).toEqual({ forward: 4, backward: 2 })
+    expect(chance).toEqual({ forward: chanceNdcg(1, 4), backward: chanceNdcg(1, 2) })
+  })
+
+  it('names what is wrong with a batch', async () => {
+    const judge = createJudge(toyModel(), judgeConfigSchema.parse(undefined))
+    const batch = truthAndLie()
+    await expect(computeRewards(batch.slice(0, 1), judge, config, [1])).rejects.toThrow('at least 2 users')
+    const mute = batch.map((user) => ({ ...user, rollouts: [] }))
+    await expect(computeRewards(mute, judge, config, [1])).rejects.toThrow('has no rollout')
+    const cancelled = computeRewards(batch, judge, config, [1], { signal: AbortSignal.abort() })
+    await expect(cancelled).rejects.toThrow('cancelled')
+  })
+})
+
+describe('combineReward', () => {
+  it('adds the weighted directions and subtracts the penalties', () => {
+    const custom = bidirectionalRewardSchema.parse({
+      forwardWeight: 2,
+      backwardWeight: 0.5,
+      lengthBudget: 10,
+      lengthPenalty: 0.4,
+      maxCopiedNgram: 2,
+      copyPenalty: 0.5,
+    })
+    const rollout = { text: 'one two three here', tokens: 15 }
+    expect(combineReward({ forward: 0.6, backward: 0.8 }, rollout, ['one two three'], custom)).toEqual({
+      terms: { forward: 0.6, backward: 0.8 },
+      raw: 0.6 * 2 + 0.8 * 0.5,
+      length: 0.4 * 0.5,
+      copied: 0.5 * 0.5,
+      total: 0.6 * 2 + 0.8 * 0.5 - 0.4 * 0.5 - 0.5 * 0.5,
+      empty: false,
+    })
+  })
+})
