@@ -43,7 +43,7 @@ function correlation(a, b) {
 
 async function measure(quantize) {
   const model = await openModel(where, { quantize, threads: threads && Number(threads) })
-  const judge = createJudge(model, judgeConfigSchema.parse({ type: 'likelihood' }))
+  const judge = createJudge(model, judgeConfigSchema.parse({ scorer: 'likelihood' }))
   const scores = []
   const recording = {
     config: judge.config,

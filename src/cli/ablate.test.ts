@@ -24,7 +24,7 @@ const SETTINGS = [
     'optim.learningRate=1e-3',
     'rollout.users=3',
     'rollout.groupSize=3',
-    'rollout.maxTokens=8',
+    'profile.maxTokens=8',
   ],
   ...['prompt.historyTokens=64', 'split.validation=3', 'split.test=5', 'reward.negatives=2', 'reward.lengthBudget=4'],
 ]

@@ -66,9 +66,10 @@ export function demoConfig({ seed, steps, name }: DemoFlags): TrainConfig {
     prompt: NANO_WORDING,
     split: { validation: 0.15, test: 0.4 },
     reward: { lengthBudget: 48 },
-    rollout: { users: 8, groupSize: 8, maxTokens: 56 },
+    rollout: { users: 8, groupSize: 8 },
+    profile: { maxTokens: 56 },
     optim: { learningRate: 3e-4, schedule: 'linear', warmup: 3 },
-    validation: { every: 20, users: 24 },
+    validation: { every: 20, maxUsers: 24 },
     checkpoint: { every: 20 },
   }
   const flags = [

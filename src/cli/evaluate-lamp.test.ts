@@ -64,7 +64,7 @@ async function trainGenerator(): Promise<void> {
     title: `${topics[i % 4]} at dusk, part ${i}`,
   }))
   writeFileSync(at('log.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''))
-  const small = ['rollout.users=2', 'rollout.groupSize=2', 'rollout.maxTokens=8', 'reward.negatives=1']
+  const small = ['rollout.users=2', 'rollout.groupSize=2', 'profile.maxTokens=8', 'reward.negatives=1']
   const users = ['split.validation=2', 'split.test=2', 'trainable.rank=2']
   const sets = [...small, ...users].flatMap((setting) => ['--set', setting])
   const source = ['--logs', at('log.jsonl'), '--text', 'title', '--model', NANO, '--threads', '1']

@@ -42,8 +42,14 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bump-evaluate-'))
   run = join(folder, 'example')
   captured.start()
-  const small = ['trainable.type=full', 'rollout.users=2', 'rollout.groupSize=2', 'rollout.maxTokens=12']
-  const less = ['split.validation=2', 'split.test=14', 'test.users=2', 'validation.users=2', 'prompt.historyTokens=48']
+  const small = ['trainable.type=full', 'rollout.users=2', 'rollout.groupSize=2', 'profile.maxTokens=12']
+  const less = [
+    'split.validation=2',
+    'split.test=14',
+    'test.maxUsers=2',
+    'validation.maxUsers=2',
+    'prompt.historyTokens=48',
+  ]
   const settings = [...small, ...less, 'optim.steps=1', 'reward.negatives=1', 'checkpoint.every=1']
   const where = ['--name', 'example', '--runs', folder, '--threads', '1']
   await bump('train', '--logs', LOG, '--model', NANO, ...where, ...settings.flatMap((each) => ['--set', each]))
@@ -69,7 +75,7 @@ describe('bump evaluate profiles', () => {
       for (const condition of ['none', 'generic'])
         expect(table.rows.find((row) => row.condition === condition)?.values.gain_backward.mean).toBeCloseTo(0, 10)
     }
-    expect(first.settings).toMatchObject({ users: 14, poolSizes: [4, 8], judge: { config: { type: 'likelihood' } } })
+    expect(first.settings).toMatchObject({ users: 14, poolSizes: [4, 8], judge: { config: { scorer: 'likelihood' } } })
 
     const users = userLines(out)
     const known = JSON.parse(readFileSync(join(run, 'users.json'), 'utf8'))

@@ -200,7 +200,7 @@ async function planOf(flags: EvaluateProfilesFlags, progress: WorkProgress): Pro
     runs,
     config,
     judge,
-    judgeModel: flags.judgeModel ?? runs[0]?.config.judgeModel ?? runs[0]?.config.model ?? flags.model!,
+    judgeModel: flags.judgeModel ?? runs[0]?.config.judge.model ?? runs[0]?.config.model ?? flags.model!,
     users,
     poolSizes: poolSizesOf(flags, users.length, judge, config, progress),
     notes: found.notes,
@@ -241,7 +241,7 @@ function poolSizesOf(
   { reward }: TrainConfig,
   progress: WorkProgress,
 ): number[] {
-  const most = judge.type === 'listwise' ? LISTWISE_CANDIDATES - reward.positives : Number.POSITIVE_INFINITY
+  const most = judge.scorer === 'listwise' ? LISTWISE_CANDIDATES - reward.positives : Number.POSITIVE_INFINITY
   if (poolSizes) {
     checkPoolSizes(users, poolSizes)
     if (poolSizes.some((size) => size > most))
@@ -302,7 +302,7 @@ async function judged(
       positives: config.reward.positives,
       poolSizes,
       prompt: config.prompt,
-      maxTokens: config.rollout.maxTokens,
+      maxTokens: config.profile.maxTokens,
       temperature: config.profile.temperature,
       split: config.split,
       seed: flags.seed,

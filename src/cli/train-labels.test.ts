@@ -37,7 +37,7 @@ function writeReviews(split: string, users: number): void {
 }
 
 const SETTINGS = [
-  ...['trainable.type=full', 'rollout.users=3', 'rollout.groupSize=3', 'rollout.maxTokens=8', 'validation.every=1'],
+  ...['trainable.type=full', 'rollout.users=3', 'rollout.groupSize=3', 'profile.maxTokens=8', 'validation.every=1'],
   ...['prompt.historyTokens=64', 'split.validation=3', 'split.test=4', 'reward.negatives=2', 'reward.budget=96'],
 ]
 const train = (...flags: string[]) => {

@@ -32,7 +32,7 @@ function run(variant: Variant, seed: number, gain: number, changes: Partial<Summ
       seconds: {},
       peakMemoryBytes: 1,
       model: { name: 'tiny', digest: 'd' },
-      judge: { type: 'likelihood', name: 'tiny' },
+      judge: { scorer: 'likelihood', name: 'tiny' },
       data: { digest: 'logs' },
       ...changes,
     },

@@ -138,7 +138,7 @@ function notesOf(runs: readonly VariantRun[], variants: readonly Variant[]): str
       : `95 % intervals by a bootstrap over users, of each user's mean over the seeds ${seeds.join(', ')}. NDCG both by seed: ${each(({ summary: { after } }) => figure(after))}; largest spread between seeds ${largestSpread(runs, variants).toFixed(3)}.`,
     `Mismatched profiles (another user's, must be near chance), NDCG both: ${each(({ summary: { controls } }) => figure(controls.mismatched))}.`,
     `Best checkpoint, by each run's own reward on validation users: ${each(({ summary: { bestStep, steps } }) => `step ${bestStep} of ${steps}`)}.`,
-    `Model ${String(summary.model.name)}, judge ${String(summary.judge?.name)} (${String(summary.judge?.type)}).`,
+    `Model ${String(summary.model.name)}, judge ${String(summary.judge?.name)} (${String(summary.judge?.scorer)}).`,
   ]
 }
 

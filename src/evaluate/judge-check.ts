@@ -10,10 +10,10 @@ import { evaluateProfiles, type ProfileEvaluation } from './measure/evaluate-pro
 
 /** The scorers under the names of the command line. */
 export const SCORERS = {
-  likelihood: judgeConfigSchema.parse({ type: 'likelihood' }),
-  pointwise: judgeConfigSchema.parse({ type: 'pointwise' }),
-  listwise: judgeConfigSchema.parse({ type: 'listwise', decoder: 'permutation' }),
-  'listwise-first-token': judgeConfigSchema.parse({ type: 'listwise', decoder: 'first-token' }),
+  likelihood: judgeConfigSchema.parse({ scorer: 'likelihood' }),
+  pointwise: judgeConfigSchema.parse({ scorer: 'pointwise' }),
+  listwise: judgeConfigSchema.parse({ scorer: 'listwise', decoder: 'permutation' }),
+  'listwise-first-token': judgeConfigSchema.parse({ scorer: 'listwise', decoder: 'first-token' }),
 } as const satisfies Record<string, JudgeConfig>
 export type ScorerName = keyof typeof SCORERS
 

@@ -49,7 +49,7 @@ export async function generateProfiles(
   if (longest + options.maxTokens > model.info.contextLength)
     throw new BumpError(
       'context-exceeded',
-      `A prompt of ${longest} tokens and a profile of ${options.maxTokens} do not fit the ${model.info.contextLength} tokens of ${model.info.name}. Lower prompt.historyTokens (now ${options.prompt.historyTokens}) or rollout.maxTokens.`,
+      `A prompt of ${longest} tokens and a profile of ${options.maxTokens} do not fit the ${model.info.contextLength} tokens of ${model.info.name}. Lower prompt.historyTokens (now ${options.prompt.historyTokens}) or profile.maxTokens.`,
     )
   const requests = users.map((user, u) => ({ prompt: prompts[u].tokens, seeds: options.seeds(user.id) }))
   const { maxTokens, temperature, weights, signal, onProgress } = options

@@ -9,10 +9,10 @@ import { toyUsers } from './testing/toy-world.ts'
 import type { RankRequest } from './types.ts'
 
 const SCORERS: Record<string, JudgeConfig> = {
-  likelihood: judgeConfigSchema.parse({ type: 'likelihood' }),
-  pointwise: judgeConfigSchema.parse({ type: 'pointwise' }),
-  permutation: judgeConfigSchema.parse({ type: 'listwise' }),
-  'first-token': judgeConfigSchema.parse({ type: 'listwise', decoder: 'first-token', orders: 3 }),
+  likelihood: judgeConfigSchema.parse({ scorer: 'likelihood' }),
+  pointwise: judgeConfigSchema.parse({ scorer: 'pointwise' }),
+  permutation: judgeConfigSchema.parse({ scorer: 'listwise' }),
+  'first-token': judgeConfigSchema.parse({ scorer: 'listwise', decoder: 'first-token', orders: 3 }),
 }
 
 const users = toyUsers(5)
@@ -36,9 +36,9 @@ function request(): RankRequest {
 
 describe('judge config', () => {
   it('defaults to the likelihood scorer, and the listwise judge to the paper', () => {
-    expect(judgeConfigSchema.parse(undefined)).toMatchObject({ type: 'likelihood' })
+    expect(judgeConfigSchema.parse(undefined)).toMatchObject({ scorer: 'likelihood' })
     expect(SCORERS.permutation).toMatchObject({ decoder: 'permutation', orders: 2 })
-    expect(judgeConfigSchema.safeParse({ type: 'likelihood', orders: 2 }).success).toBe(false)
+    expect(judgeConfigSchema.safeParse({ scorer: 'likelihood', orders: 2 }).success).toBe(false)
     expect(judgeConfigSchema.safeParse({ type: 'pairwise' }).success).toBe(false)
   })
 })
@@ -49,7 +49,7 @@ describe.each(Object.entries(SCORERS))('%s', (_, config) => {
     expect(forward).toHaveLength(users.length)
     expect(backward).toHaveLength(users.length)
     for (const views of [...forward, ...backward]) {
-      expect(views).toHaveLength(config.type === 'listwise' ? config.orders : 1)
+      expect(views).toHaveLength(config.scorer === 'listwise' ? config.orders : 1)
       for (const [own, ...others] of views) expect(own).toBeGreaterThan(Math.max(...others))
     }
   })

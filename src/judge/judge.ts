@@ -18,7 +18,7 @@ export function createJudge(
   options: { cacheEntries?: number; store?: ScoreStore } = {},
 ): Judge {
   const cache = options.store ?? new ScoreCache<readonly number[]>(options.cacheEntries ?? 0)
-  switch (config.type) {
+  switch (config.scorer) {
     case 'likelihood':
       return likelihoodJudge(model, config, cache)
     case 'pointwise':

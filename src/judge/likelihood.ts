@@ -14,7 +14,7 @@ import type { Judge } from './types.ts'
  */
 export function likelihoodJudge(
   model: LanguageModel,
-  config: Extract<JudgeConfig, { type: 'likelihood' }>,
+  config: Extract<JudgeConfig, { scorer: 'likelihood' }>,
   cache: ScoreStore,
 ): Judge {
   const { tokenizer } = model

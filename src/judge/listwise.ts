@@ -19,7 +19,7 @@ interface Look {
 /** A judge that reads whole pools. Throws BumpError where the labels are no single tokens, or a pool has too many candidates. */
 export function listwiseJudge(
   model: LanguageModel,
-  config: Extract<JudgeConfig, { type: 'listwise' }>,
+  config: Extract<JudgeConfig, { scorer: 'listwise' }>,
   cache: ScoreStore,
 ): Judge {
   const { tokenizer } = model
@@ -47,7 +47,7 @@ export function listwiseJudge(
       return {
         prompt,
         order,
-        key: scoreKey(config.type, config.decoder, model.info.digest, direction, query, ...shown),
+        key: scoreKey(config.scorer, config.decoder, model.info.digest, direction, query, ...shown),
       }
     })
   }

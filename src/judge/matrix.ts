@@ -13,7 +13,7 @@ export interface Pair {
 
 /** Key of a pair's score in a `ScoreStore`: `digest` is that of the judge's model. */
 export function pairKey(config: JudgeConfig, digest: string, { profile, interaction }: Pair): string {
-  return scoreKey(config.type, digest, config.maxProfileTokens, config.maxInteractionTokens, profile, interaction)
+  return scoreKey(config.scorer, digest, config.maxProfileTokens, config.maxInteractionTokens, profile, interaction)
 }
 
 /** [pair] scores and the tokens they cost; all pairs in one model call. */

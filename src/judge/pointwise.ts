@@ -11,7 +11,7 @@ import type { Judge } from './types.ts'
 /** score(profile, interaction) = logit(Yes) − logit(No) as the first token of the answer; one prompt a pair. */
 export function pointwiseJudge(
   model: LanguageModel,
-  config: Extract<JudgeConfig, { type: 'pointwise' }>,
+  config: Extract<JudgeConfig, { scorer: 'pointwise' }>,
   cache: ScoreStore,
 ): Judge {
   const { tokenizer } = model

@@ -293,7 +293,9 @@ describe('loadUsers', () => {
   it.each([{ heldOut: 0 }, { minInteractions: 1.5 }, { validation: -1 }, { test: 2.5 }, { maxHistory: 0 }])(
     'refuses %j',
     async (wrong) => {
-      await expect(loadUsers({ paths: ['x'] }, { ...options, ...wrong })).rejects.toMatchObject({ code: 'invalid-options' })
+      await expect(loadUsers({ paths: ['x'] }, { ...options, ...wrong })).rejects.toMatchObject({
+        code: 'invalid-options',
+      })
     },
   )
 })

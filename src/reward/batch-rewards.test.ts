@@ -41,7 +41,7 @@ describe('computeRewards', () => {
   )
 
   it('is worth exactly chance where the judge cannot tell', async () => {
-    const judge = createJudge(toyModel({ blind: true }), judgeConfigSchema.parse({ type: 'likelihood' }))
+    const judge = createJudge(toyModel({ blind: true }), judgeConfigSchema.parse({ scorer: 'likelihood' }))
     const batch = truthAndLie().map((user) => ({ ...user, heldOut: [user.heldOut[0]] }))
     const { rewards } = await computeRewards(batch, judge, config, [1])
     for (const { terms } of rewards.flat())
@@ -50,7 +50,7 @@ describe('computeRewards', () => {
 
   it('asks one call for the batch, shares the pools among rollouts, and is determined by its seed', async () => {
     const asked: { forward: readonly Pool[]; backward: readonly Pool[] }[] = []
-    const inner = createJudge(toyModel(), judgeConfigSchema.parse({ type: 'likelihood' }))
+    const inner = createJudge(toyModel(), judgeConfigSchema.parse({ scorer: 'likelihood' }))
     const judge: Judge = {
       config: inner.config,
       rank(request, options) {

@@ -57,7 +57,7 @@ export async function collectBatch(
   options.onPhase('rollout')
   const generated = await generateProfiles(model, users, {
     prompt: config.prompt,
-    maxTokens: config.rollout.maxTokens,
+    maxTokens: config.profile.maxTokens,
     temperature: config.rollout.temperature,
     seeds: (user) =>
       Array.from({ length: config.rollout.groupSize }, (_, g) => seedFrom(config.seed, 'rollout', step, user, g)),

@@ -104,9 +104,12 @@ function isPlain(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Keys that say which variant a section is: `reward.type`, `judge.scorer`. */
+const KINDS = ['type', 'scorer']
+
 /**
- * The layers' values, later ones over earlier ones. A section with another `type` replaces the one below, unless that one
- * names no type; lists are always replaced.
+ * The layers' values, later ones over earlier ones. A section of another kind (`type`, `scorer`) replaces the one below, unless
+ * that one names none; lists are always replaced.
  */
 export function mergeLayers(layers: readonly Layer[]): Values {
   return layers.reduce<Values>((under, { values }) => merge(under, values), {})
@@ -120,7 +123,7 @@ function merge(under: Values, over: Values): Values {
     const sameType =
       isPlain(below) &&
       isPlain(value) &&
-      (value.type === undefined || below.type === undefined || value.type === below.type)
+      KINDS.every((kind) => value[kind] === undefined || below[kind] === undefined || value[kind] === below[kind])
     define(merged, key, sameType ? merge(below as Values, value as Values) : value)
   }
   return merged

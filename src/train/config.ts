@@ -111,8 +111,6 @@ export const trainConfigSchema = z
     trainable: trainableSchema.prefault({ type: 'lora' }),
     /** Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full. */
     quantize: z.enum(['none', 'int8', 'int4']).default('none'),
-    /** Another model as the judge; default: the frozen base of the policy. */
-    judgeModel: z.string().min(1).optional(),
     judge: judgeConfigSchema,
     reward: rewardConfigSchema,
     prompt: promptSchema,
@@ -122,8 +120,6 @@ export const trainConfigSchema = z
         users: z.int().min(2).max(4096).default(8),
         /** G: profiles sampled for each user. */
         groupSize: z.int().min(2).max(1024).default(8),
-        /** Upper bound of a profile's tokens. */
-        maxTokens: z.int().min(1).max(32768).default(96),
         temperature: z.number().positive().max(5).default(1),
       })
       .prefault({}),
@@ -151,14 +147,20 @@ export const trainConfigSchema = z
         ...adamFields,
       })
       .prefault({}),
-    /** How the one profile per user is sampled that validation, the final test and `bump profile` use. */
-    profile: z.strictObject({ /** 0 is greedy. */ temperature: z.number().min(0).max(5).default(0) }).prefault({}),
+    profile: z
+      .strictObject({
+        /** Upper bound of a profile's tokens. */
+        maxTokens: z.int().min(1).max(32768).default(96),
+        /** Of the one profile a user that validation, the final test and `bump profile` sample; 0 is greedy. */
+        temperature: z.number().min(0).max(5).default(0),
+      })
+      .prefault({}),
     validation: z
       .strictObject({
         /** Steps between validations. */
         every: count.default(10),
         /** At most this many users of the validation part. */
-        users: z.int().min(2).default(32),
+        maxUsers: z.int().min(2).default(32),
         /** Validations without a better one until the run stops early; 0 never stops. */
         patience: z.int().min(0).default(0),
         /** The checkpoint that the run ends with. Few users choose the best by noise: compare short runs by their last. */
@@ -166,7 +168,7 @@ export const trainConfigSchema = z
       })
       .prefault({}),
     /** At most this many users of the test part are measured at the end. */
-    test: z.strictObject({ users: z.int().min(2).default(200) }).prefault({}),
+    test: z.strictObject({ maxUsers: z.int().min(2).default(200) }).prefault({}),
     checkpoint: z.strictObject({ /** Steps between checkpoints. */ every: count.default(5) }).prefault({}),
   })
   .refine(({ quantize, trainable }) => quantize === 'none' || trainable.type === 'lora', {
@@ -184,7 +186,7 @@ export type TrainConfigInput = z.input<typeof trainConfigSchema>
 export const PRESETS: Record<string, Record<string, unknown>> = {
   paper: {
     model: 'Qwen/Qwen3-4B-Instruct-2507',
-    judge: { type: 'listwise', decoder: 'permutation', orders: 2 },
+    judge: { scorer: 'listwise', decoder: 'permutation', orders: 2 },
     reward: { positives: 1, negatives: 8, forwardWeight: 1, backwardWeight: 1 },
     rollout: { groupSize: 8, temperature: 1 },
   },

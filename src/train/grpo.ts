@@ -86,7 +86,7 @@ class GrpoLoop extends RunLoop<Phase, Summary> {
     ])
     this.judge = createJudge(judgeModel ?? model, config.judge)
     this.reward = options.reward ?? defaultReward(this.judge, config)
-    this.validationUsers = measuredUsers(users.validation, config.validation.users, config)
+    this.validationUsers = measuredUsers(users.validation, config.validation.maxUsers, config)
   }
 
   protected async step(): Promise<StepOutcome<Phase>> {
@@ -130,7 +130,7 @@ class GrpoLoop extends RunLoop<Phase, Summary> {
   /** Zero-shot against the best checkpoint, on users that no choice of the run has seen. */
   protected async finish(bestStep: number): Promise<Summary> {
     const { config, model, users, signal, baseline } = this.options
-    const testUsers = measuredUsers(users.test, config.test.users, config)
+    const testUsers = measuredUsers(users.test, config.test.maxUsers, config)
     this.tell({ type: 'phase', phase: 'test', step: this.state.step })
     const started = performance.now()
     const before = baseline?.before ?? (await measure(model, this.judge, testUsers, config, 'base', signal))

@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const SETTINGS = [
   ...['trainable.type=full', 'optim.steps=5', 'optim.numUpdates=2', 'optim.klCoef=0.01', 'optim.learningRate=1e-3'],
-  ...['rollout.users=3', 'rollout.groupSize=3', 'rollout.maxTokens=8', 'prompt.historyTokens=64'],
+  ...['rollout.users=3', 'rollout.groupSize=3', 'profile.maxTokens=8', 'prompt.historyTokens=64'],
   ...['split.validation=4', 'split.test=4', 'validation.every=2', 'checkpoint.every=1', 'reward.negatives=2'],
 ]
 

@@ -33,7 +33,7 @@ export async function measuredProfiles(
 ): Promise<Pick<Measurement, 'profiles' | 'lengths'>> {
   const generated = await generateProfiles(model, users, {
     prompt: config.prompt,
-    maxTokens: config.rollout.maxTokens,
+    maxTokens: config.profile.maxTokens,
     temperature: config.profile.temperature,
     seeds: profileSeeds(config.seed),
     weights,

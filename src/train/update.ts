@@ -65,7 +65,7 @@ export async function updatePolicy(
           : undefined,
       })),
     ),
-    rollout.maxTokens,
+    config.profile.maxTokens,
   )
   const trainGroups: TrainGroup[] = groups.map(({ prompt, rollouts }, u) => ({
     prompt,

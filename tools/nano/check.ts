@@ -53,7 +53,7 @@ async function rankProfiles(
   profiles: readonly string[],
   seed: number,
 ): Promise<Ndcg[]> {
-  const judge = createJudge(model, { type: 'likelihood', maxProfileTokens: 300, maxInteractionTokens: 64 })
+  const judge = createJudge(model, { scorer: 'likelihood', maxProfileTokens: 300, maxInteractionTokens: 64 })
   const everyone = people.map((_, i) => i)
   const pools = everyone.map((i) => [
     i,

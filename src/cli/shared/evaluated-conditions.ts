@@ -79,7 +79,7 @@ export async function collectConditions(
     const found = await cachedProfiles(model, users, {
       settings: {
         prompt: by.prompt,
-        maxTokens: by.rollout.maxTokens,
+        maxTokens: by.profile.maxTokens,
         temperature: by.profile.temperature,
         seed: by.seed,
       },
@@ -144,7 +144,7 @@ export async function collectConditions(
     const profiles = await serverProfiles(text, users, {
       tokenizer: counting,
       prompt: config.prompt,
-      maxTokens: config.rollout.maxTokens,
+      maxTokens: config.profile.maxTokens,
       cache: join(out, 'server-answers.jsonl'),
       signal,
       onProgress: (done, total) => progress.update(label, done, total),

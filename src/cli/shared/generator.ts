@@ -91,7 +91,7 @@ function settingsOf(config: ReturnType<typeof trainConfigSchema.parse>, flags: G
       historyTokens: flags.historyTokens ?? config.prompt.historyTokens,
       interactionTokens: flags.interactionTokens ?? config.prompt.interactionTokens,
     },
-    maxTokens: flags.maxTokens ?? config.rollout.maxTokens,
+    maxTokens: flags.maxTokens ?? config.profile.maxTokens,
     temperature: flags.temperature ?? config.profile.temperature,
     seed: flags.seed ?? config.seed,
   }

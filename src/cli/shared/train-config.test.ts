@@ -36,19 +36,19 @@ describe('a configuration', () => {
     const config = yaml(
       'name: mine\nmodel: a\nlogs: {paths: [x.csv], user: who}\noptim:\n  steps: 5\n  clipHigh: 0.28\n',
     )
-    const resolved = resolve({ config, model: 'b', steps: '7', set: ['optim.steps=9', 'judge.type=pointwise'] })
-    expect(resolved).toMatchObject({ name: 'mine', model: 'b', logs: { user: 'who' }, judge: { type: 'pointwise' } })
+    const resolved = resolve({ config, model: 'b', steps: '7', set: ['optim.steps=9', 'judge.scorer=pointwise'] })
+    expect(resolved).toMatchObject({ name: 'mine', model: 'b', logs: { user: 'who' }, judge: { scorer: 'pointwise' } })
     expect(resolved.optim).toMatchObject({ steps: 9, clipHigh: 0.28 })
   })
 
   it('puts a preset under everything else', () => {
     const config = resolve({ ...basic, model: undefined, preset: 'paper', set: ['judge.orders=3'] })
     expect(config.model).toBe('Qwen/Qwen3-4B-Instruct-2507')
-    expect(config.judge).toMatchObject({ type: 'listwise', decoder: 'permutation', orders: 3 })
+    expect(config.judge).toMatchObject({ scorer: 'listwise', decoder: 'permutation', orders: 3 })
   })
 
   it('replaces a section whose type changes', () => {
-    expect(resolve({ ...basic, preset: 'paper', set: ['judge.type=likelihood'] }).judge).not.toHaveProperty('orders')
+    expect(resolve({ ...basic, preset: 'paper', set: ['judge.scorer=likelihood'] }).judge).not.toHaveProperty('orders')
     expect(resolve({ ...basic, set: ['trainable.type=full'] }).trainable).toEqual({ type: 'full' })
     expect(resolve({ ...basic, set: ['trainable.rank=4'] }).trainable).toMatchObject({ type: 'lora', rank: 4 })
   })
@@ -130,9 +130,9 @@ const mistakes: [string, () => Partial<TrainFlags>, string][] = [
   ],
   ['a key like no other', set('zzzzzz=1'), 'valid here: preset, name, seed'],
   ['a renamed prototype', set('__proto__.x=1'), 'unknown key __proto__'],
-  ['a key of another variant', set('judge.type=likelihood', 'judge.orders=2'), 'orders does not belong to this type'],
+  ['a key of another variant', set('judge.scorer=likelihood', 'judge.orders=2'), 'orders does not belong to this type'],
   ['lora settings of a full run', set('trainable.type=full', 'trainable.rank=8'), 'rank does not belong to this type'],
-  ['an unknown variant', set('judge.type=oracle'), "--set judge.type: judge.type: Expected 'likelihood'"],
+  ['an unknown variant', set('judge.scorer=oracle'), "--set judge.scorer: judge.scorer: Expected 'likelihood'"],
   ['an unknown reward', set('reward.type=oracle'), "reward.type: Expected 'bidirectional' | 'labels'"],
   [
     'a key of the other reward',
@@ -194,7 +194,7 @@ describe('mistakes', () => {
   })
 
   it('are all told at once', () => {
-    const wrong = () => resolve({ ...basic, set: ['optim.steps=x', 'rollout.users=1', 'judge.type=7'] })
+    const wrong = () => resolve({ ...basic, set: ['optim.steps=x', 'rollout.users=1', 'judge.scorer=7'] })
     expect(wrong).toThrow(/optim\.steps.*\n.*rollout\.users|rollout\.users[\s\S]*optim\.steps/)
   })
 })

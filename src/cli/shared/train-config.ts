@@ -45,7 +45,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['time', 'logs.time', 'text'],
   ['text', 'logs.text', 'text'],
   ['model', 'model', 'text'],
-  ['judgeModel', 'judgeModel', 'text'],
+  ['judgeModel', 'judge.model', 'text'],
   ['reward', 'reward.type', 'text'],
   ['task', 'reward.task', 'number'],
   ['data', 'reward.data', 'text'],
@@ -89,10 +89,15 @@ export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): T
 /** The variants of sections whose type nothing names: `--set trainable.rank=8` is about LoRA. */
 function defaultTypes(named: Record<string, unknown>): Layer {
   const defaults = trainConfigSchema.parse({ name: 'any', logs: { paths: ['any'] }, model: 'any' })
-  const types = (['trainable', 'judge', 'reward'] as const)
-    .filter((section) => (named[section] as { type?: unknown } | undefined)?.type === undefined)
-    .map((section) => [section, { type: defaults[section].type }])
-  return fixed(Object.fromEntries(types), 'defaults')
+  const kinds = [
+    ['trainable', 'type', defaults.trainable.type],
+    ['judge', 'scorer', defaults.judge.scorer],
+    ['reward', 'type', defaults.reward.type],
+  ] as const
+  const unnamed = kinds.filter(
+    ([section, key]) => (named[section] as Record<string, unknown> | undefined)?.[key] === undefined,
+  )
+  return fixed(Object.fromEntries(unnamed.map(([section, key, value]) => [section, { [key]: value }])), 'defaults')
 }
 
 /** Under the reward of labels, the logs are the profiles of the task's questions where no others are named. */

@@ -65,7 +65,7 @@ export async function trainRun(config: TrainConfig, users: UserSplit, options: T
     const seed = seedFrom(config.seed, 'trainable')
     const trainable = config.trainable.type === 'lora' ? { ...config.trainable, seed } : config.trainable
     const model = await open(config.model, { trainable, memory })
-    const judgeModel = config.judgeModel === undefined ? undefined : await open(config.judgeModel)
+    const judgeModel = config.judge.model === undefined ? undefined : await open(config.judge.model)
     const reward =
       config.reward.type === 'labels'
         ? await openLabelReward(config, config.reward, users, model, open, say)

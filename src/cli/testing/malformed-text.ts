@@ -330,7 +330,12 @@ export const CONFIGS: ConfigCase[] = [
   ['a number for a section', 'optim: 3\n', [], /train\.yaml:1: optim: expected object, received number/],
   ['nothing for a section', 'optim:\n', [], /train\.yaml:1: optim: expected object, received null/],
   ['a list for a number', 'seed: [1]\n', [], /train\.yaml:1: seed: expected number, received array/],
-  ['a number for the judge', 'judgeModel: 5\n', [], /train\.yaml:1: judgeModel: expected string, received number/],
+  [
+    'a number for the judge',
+    'judge: {model: 5}\n',
+    [],
+    /train\.yaml:1: judge\.model: expected string, received number/,
+  ],
   ['no logs in the list', 'logs: {testPaths: []}\n', [], /train\.yaml:1: logs\.testPaths: Too small/],
   ['a learning rate below zero', 'optim: {learningRate: -1}\n', [], /train\.yaml:1: optim\.learningRate: Too small/],
   [
@@ -351,7 +356,7 @@ export const CONFIGS: ConfigCase[] = [
     /trainable\.targets\.1: expected one of "q"/,
   ],
   ['an unknown loss', '', ['--set', 'optim.loss=ppo'], /--set optim\.loss: optim\.loss: expected one of "grpo"/],
-  ['an unknown judge', '', ['--set', 'judge.type=oracle'], /--set judge\.type/],
+  ['an unknown judge', '', ['--set', 'judge.scorer=oracle'], /--set judge\.type/],
   ['a share above one', '', ['--set', 'split.validation=1.5'], /split\.validation: a share below 1/],
   ['an assignment without a value', '', ['--set', 'optim.steps'], /--set.*write it as key=value/],
   ['an assignment to a prototype', '', ['--set', '__proto__.x=1'], /unknown key __proto__/],

@@ -18,8 +18,8 @@ export function judgeRecord({ name, digest }: ModelInfo, config: JudgeConfig): J
 
 /** 'likelihood', 'listwise (permutation, 2 orders)'. */
 function scorerName(config: JudgeConfig): string {
-  if (config.type !== 'listwise') return config.type
-  return `${config.type} (${config.decoder}, ${config.orders} orders)`
+  if (config.scorer !== 'listwise') return config.scorer
+  return `${config.scorer} (${config.decoder}, ${config.orders} orders)`
 }
 
 /** The judge of a run's training. */

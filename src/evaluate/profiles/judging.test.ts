@@ -93,7 +93,7 @@ describe.each(['likelihood', 'pointwise', 'listwise'] as const)('judgeConditions
 })
 
 describe('judgeConditions', () => {
-  const config = judgeConfigSchema.parse({ type: 'pointwise' })
+  const config = judgeConfigSchema.parse({ scorer: 'pointwise' })
 
   it('says how many distinct pairs there are, and how many were judged before', async () => {
     const { model, asked } = counted()

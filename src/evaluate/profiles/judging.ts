@@ -104,7 +104,7 @@ export async function judgeConditions(
   const donors = donorsOf(users.length, seed)
   const scorer = createJudge(model, config, { store })
   // A judge of pairs scores equal pairs equally by itself.
-  const judge = config.type === 'listwise' ? tiesAmongEquals(scorer) : scorer
+  const judge = config.scorer === 'listwise' ? tiesAmongEquals(scorer) : scorer
   const sizes = poolSizes.map((negatives) => {
     const pools = drawPools(users, { positives, negatives, seed: ['evaluate', seed], excluded: (i) => donors[i] })
     return { negatives, pools, entrants: conditions.map((condition) => entrantsOf(condition, pools, donors)) }
@@ -112,7 +112,7 @@ export async function judgeConditions(
   const requests = sizes.flatMap(({ entrants }) => entrants.map(entrantPools))
   const known = (pair: { profile: string; interaction: string }): boolean =>
     store.get(pairKey(config, model.info.digest, pair)) !== undefined
-  await ask(judge, config.type === 'listwise' ? poolWork(requests) : pairWork(requests, known), options)
+  await ask(judge, config.scorer === 'listwise' ? poolWork(requests) : pairWork(requests, known), options)
 
   const scored: PoolSizeScores[] = []
   for (const { negatives, pools, entrants } of sizes) {

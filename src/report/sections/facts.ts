@@ -35,7 +35,7 @@ function modelText({ name, parameters, trainableParameters, digest }: Record<str
 
 function judgeText(judge: Record<string, unknown>, model: Record<string, unknown>): string {
   const same = judge.digest !== undefined && judge.digest === model.digest
-  return listed([same ? 'the same model, frozen' : modelText(judge), typeof judge.type === 'string' && judge.type])
+  return listed([same ? 'the same model, frozen' : modelText(judge), typeof judge.scorer === 'string' && judge.scorer])
 }
 
 function dataText({ logs, data }: Record<string, unknown>): string {

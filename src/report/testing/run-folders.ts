@@ -36,7 +36,7 @@ export function writeRun(path: string, options: FolderOptions = {}): string {
     },
     package: { name: 'bump', version: '0.1.0' },
     model,
-    judge: { type: 'likelihood', ...model },
+    judge: { scorer: 'likelihood', ...model },
     data: { digest: 'd', train: 72, validation: 24, test: 64 },
   }
   writeFileSync(join(path, 'config.json'), JSON.stringify(header))
