@@ -4,7 +4,7 @@ import { DEFAULT_WORDING } from '../generator/prompt.ts'
 import { judgeConfigSchema } from '../judge/config.ts'
 import { LOG_FORMATS } from '../logs/types.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
-import { LOSSES, type LossName } from './losses/index.ts'
+import { LOSSES, type LossName } from './losses.ts'
 import { SCHEDULES } from './schedule.ts'
 
 const count = z.int().min(1)

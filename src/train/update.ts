@@ -2,7 +2,7 @@
 import type { LanguageModel, TrainGroup, WeightSet } from '../model/contract.ts'
 import type { RolloutGroup } from './batch.ts'
 import type { TrainConfig } from './config.ts'
-import { importanceWeights, LOSSES, tokenWeights } from './losses/index.ts'
+import { importanceWeights, LOSSES, tokenWeights } from './losses.ts'
 import { learningRateAt } from './schedule.ts'
 import { clipRatios, summarise } from './token-statistics.ts'
 

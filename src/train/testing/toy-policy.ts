@@ -21,7 +21,7 @@ import type {
 } from '../../model/contract.ts'
 import { CancelledError } from '../../util/errors.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
-import { referenceLoss } from '../losses/reference.ts'
+import { lossAndGradient } from '../losses.ts'
 
 const TOPICS = [
   ['coffee', 'espresso', 'beans'],
@@ -152,7 +152,7 @@ export function toyPolicy(options: ToyOptions = {}): LanguageModel & { state: St
           const logits = tempered(model.state.table[topic], temperature)
           const logps = logSoftmax(logits)
           const logprobs = policyLogprobs(logits, completion.tokens)
-          const result = referenceLoss(loss, { ...completion, logprobs })
+          const result = lossAndGradient(loss, { ...completion, logprobs })
           total += result.loss
           for (const [t, token] of completion.tokens.entries())
             for (let c = 0; c < CHOICES; c++)

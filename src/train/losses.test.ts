@@ -1,9 +1,8 @@
-// The losses against cases worked out by hand, and the reference gradients against central differences.
+// The losses against cases worked out by hand, and the gradients against central differences.
 import { describe, expect, it } from 'vitest'
-import type { TokenLoss } from '../../model/contract.ts'
-import { seedFrom, uniform } from '../../util/random.ts'
-import { importanceWeights, LOSSES, type LossName, tokenWeights } from './index.ts'
-import { type ReferenceCompletion, referenceLoss } from './reference.ts'
+import type { TokenLoss } from '../model/contract.ts'
+import { seedFrom, uniform } from '../util/random.ts'
+import { importanceWeights, LOSSES, type LossInput, type LossName, lossAndGradient, tokenWeights } from './losses.ts'
 
 const options = { clipLow: 0.2, clipHigh: 0.3, klCoef: 0, temperature: 1 }
 
@@ -22,7 +21,7 @@ const sizes = [
 function batchLoss(name: LossName): { loss: number; gradients: Float64Array[] } {
   const weights = tokenWeights(LOSSES[name], sizes, 10)
   const results = [first, second].map((completion, i) =>
-    referenceLoss(LOSSES[name].tokenLoss(options), { ...completion, weights: Float64Array.from(weights[i]) }),
+    lossAndGradient(LOSSES[name].tokenLoss(options), { ...completion, weights: Float64Array.from(weights[i]) }),
   )
   return { loss: results[0].loss + results[1].loss, gradients: results.map(({ gradient }) => gradient) }
 }
@@ -83,7 +82,7 @@ describe('hand-computed cases', () => {
   })
 
   it('cross_entropy: the weighted negative log probability', () => {
-    const { loss, gradient } = referenceLoss(
+    const { loss, gradient } = lossAndGradient(
       { type: 'cross_entropy' },
       { logprobs: [-1, -2], weights: [0.5, 0.25], advantage: 7 },
     )
@@ -92,7 +91,7 @@ describe('hand-computed cases', () => {
   })
 
   it('the k3 penalty of a policy at half the base probability', () => {
-    const { loss, gradient } = referenceLoss(
+    const { loss, gradient } = lossAndGradient(
       { type: 'cispo', clipHigh: 0.2, klCoef: 0.1 },
       { logprobs: [0], oldLogprobs: [0], refLogprobs: [Math.log(2)], weights: [1], advantage: 0 },
     )
@@ -101,7 +100,7 @@ describe('hand-computed cases', () => {
   })
 })
 
-describe('reference gradients', () => {
+describe('gradients', () => {
   const losses: [string, TokenLoss][] = [
     ['cross_entropy', { type: 'cross_entropy' }],
     ['ppo', { type: 'ppo', clipLow: 0.2, clipHigh: 0.28 }],
@@ -120,7 +119,7 @@ describe('reference gradients', () => {
         weights: logprobs.map(() => (next() < 0.2 ? 0 : next())),
         advantage: 2 * next() - 1,
       }
-      const { gradient } = referenceLoss(loss, { ...base, logprobs })
+      const { gradient } = lossAndGradient(loss, { ...base, logprobs })
       for (let t = 0; t < 4; t++) {
         const at = (delta: number): number => {
           const moved = logprobs.map((logprob, i) => (i === t ? logprob + delta : logprob))
@@ -132,10 +131,10 @@ describe('reference gradients', () => {
   })
 
   /** The loss with CISPO's stop-gradient factor held at its value for `logprobs`. */
-  function frozen(loss: TokenLoss, completion: ReferenceCompletion, logprobs: number[]): number {
-    if (loss.type !== 'cispo') return referenceLoss(loss, completion).loss
-    const held = referenceLoss({ type: 'cispo', clipHigh: loss.clipHigh }, { ...completion, logprobs }).gradient
-    const kl = referenceLoss(loss, { ...completion, advantage: 0 }).loss
+  function frozen(loss: TokenLoss, completion: LossInput, logprobs: number[]): number {
+    if (loss.type !== 'cispo') return lossAndGradient(loss, completion).loss
+    const held = lossAndGradient({ type: 'cispo', clipHigh: loss.clipHigh }, { ...completion, logprobs }).gradient
+    const kl = lossAndGradient(loss, { ...completion, advantage: 0 }).loss
     return kl + held.reduce((sum, factor, t) => sum + factor * completion.logprobs[t], 0)
   }
 })
