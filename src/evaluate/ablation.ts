@@ -1,4 +1,4 @@
-// The ablation of the reward (METHOD.md §10.2): which configuration each variant trains with, and one table of all of
+// The ablation of the reward (docs/method.md §10.2): which configuration each variant trains with, and one table of all of
 // them from what their runs measured. cli/ablate.ts trains the runs between the two.
 import type { TrainConfig } from '../train/config.ts'
 import type { DirectionIntervals } from '../train/measure.ts'

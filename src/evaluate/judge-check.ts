@@ -1,5 +1,5 @@
 // Can this judge tell these users apart? Asked before any training, with the raw history in the profile's place:
-// a judge at chance there can reward nothing (METHOD.md §10).
+// a judge at chance there can reward nothing (docs/method.md §10).
 import { type JudgeConfig, judgeConfigSchema } from '../judge/config.ts'
 import { createJudge } from '../judge/judge.ts'
 import type { LanguageModel, Tokenizer } from '../model/contract.ts'

@@ -1,4 +1,4 @@
-// The cache of `bump profile`: one profile per user, keyed by user, generator and history (METHOD.md §9), as JSONL. Each
+// The cache of `bump profile`: one profile per user, keyed by user, generator and history (docs/method.md §9), as JSONL. Each
 // profile is appended as soon as it is known, so that an interrupted command goes on where it stopped.
 import { appendFileSync } from 'node:fs'
 import { z } from 'zod'

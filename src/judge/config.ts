@@ -23,7 +23,7 @@ const variants = z.discriminatedUnion('scorer', [
   }),
 ])
 
-/** How candidates are scored (METHOD.md §5); default: the likelihood scorer. */
+/** How candidates are scored (docs/method.md §5); default: the likelihood scorer. */
 export const judgeConfigSchema = variants.prefault({ scorer: 'likelihood' })
 
 export type JudgeConfig = z.infer<typeof variants>

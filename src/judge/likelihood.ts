@@ -1,4 +1,4 @@
-// The likelihood scorer: how much likelier an interaction becomes when the profile is known (METHOD.md §5). It needs
+// The likelihood scorer: how much likelier an interaction becomes when the profile is known (docs/method.md §5). It needs
 // no instruction following, so any causal language model can judge, also a tiny one.
 import type { LanguageModel, ScoreRequest, TokenIds } from '../model/contract.ts'
 import { checkFits, truncateText } from './budget.ts'

@@ -1,5 +1,5 @@
 // The listwise judge: the query and the lettered candidates stand in one prompt, shown in M random orders, and the
-// answer is a complete ordering by constrained decoding (METHOD.md §5) [paper].
+// answer is a complete ordering by constrained decoding (docs/method.md §5) [paper].
 import type { LanguageModel, TokenIds } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, shuffled } from '../util/random.ts'

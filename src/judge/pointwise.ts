@@ -1,4 +1,4 @@
-// The pointwise scorer: the log-odds of yes against no for one pair of profile and interaction (METHOD.md §5).
+// The pointwise scorer: the log-odds of yes against no for one pair of profile and interaction (docs/method.md §5).
 import type { LanguageModel } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { checkFits, truncateText } from './budget.ts'

@@ -1,4 +1,4 @@
-// What a judge is: it scores the candidates of pools, in both directions at once (METHOD.md §3-5). The reward turns
+// What a judge is: it scores the candidates of pools, in both directions at once (docs/method.md §3-5). The reward turns
 // the scores into NDCG.
 import type { JudgeConfig } from './config.ts'
 

@@ -9,7 +9,7 @@ export interface Interaction {
   metadata: Record<string, unknown>
 }
 
-/** A user after the chronological split (METHOD.md §2). */
+/** A user after the chronological split (docs/method.md §2). */
 export interface User {
   id: string
   /** Earlier interactions, oldest first: all that the profile generator sees. */

@@ -1,4 +1,4 @@
-// The bidirectional reward of a batch of rollouts (METHOD.md §3-6): NDCG forward and backward by the judge, less the
+// The bidirectional reward of a batch of rollouts (docs/method.md §3-6): NDCG forward and backward by the judge, less the
 // penalties for length and copied text. GRPO reads `total`, its zero-variance filter `raw`.
 import type { Judge, JudgeUsage } from '../judge/types.ts'
 import { BumpError } from '../util/errors.ts'

@@ -7,7 +7,7 @@ import type { BidirectionalConfig } from './config.ts'
 import type { RewardFunction } from './reward.ts'
 
 /**
- * NDCG forward and backward by the judge (METHOD.md §3-6). `poolSeed` determines the pools of `evaluate`: equal seeds
+ * NDCG forward and backward by the judge (docs/method.md §3-6). `poolSeed` determines the pools of `evaluate`: equal seeds
  * and users give equal pools.
  */
 export function bidirectionalReward(judge: Judge, config: BidirectionalConfig, poolSeed: number): RewardFunction {

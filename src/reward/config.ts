@@ -1,4 +1,4 @@
-// Options of the reward, checked once at the edge. The defaults are the paper's setting (METHOD.md §3-6).
+// Options of the reward, checked once at the edge. The defaults are the paper's setting (docs/method.md §3-6).
 import { z } from 'zod'
 
 /** Pools of NDCG: those of the bidirectional reward, and those of the final test whatever the reward. */
@@ -35,7 +35,7 @@ export const bidirectionalRewardSchema = z.strictObject({
   ...guards,
 })
 
-/** The prior work's way, as a baseline: the metric of a LaMP task, whose answers a frozen backbone writes (METHOD.md §10). */
+/** The prior work's way, as a baseline: the metric of a LaMP task, whose answers a frozen backbone writes (docs/method.md §10). */
 const labelRewardSchema = z.strictObject({
   type: z.literal('labels'),
   /** Number of the LaMP task. */

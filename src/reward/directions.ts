@@ -1,4 +1,4 @@
-// From pools to scores and NDCG: asks the judge once for a whole batch, both directions together (METHOD.md §3-5).
+// From pools to scores and NDCG: asks the judge once for a whole batch, both directions together (docs/method.md §3-5).
 import type { Judge, JudgeUsage, Pool, RankRequest } from '../judge/types.ts'
 import { mean } from '../util/stats.ts'
 import { isEmptyProfile } from './guards.ts'

@@ -1,4 +1,4 @@
-// Guards of the reward (METHOD.md §6): what a profile loses for length, for copied text, and for saying nothing.
+// Guards of the reward (docs/method.md §6): what a profile loses for length, for copied text, and for saying nothing.
 import type { GuardConfig } from './config.ts'
 
 /** True where a profile holds no letter and no digit. */

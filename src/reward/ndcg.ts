@@ -1,4 +1,4 @@
-// Normalised discounted cumulative gain: the currency of both reward directions and of the evaluation (METHOD.md §3, §6).
+// Normalised discounted cumulative gain: the currency of both reward directions and of the evaluation (docs/method.md §3, §6).
 // Ties share the expected DCG over their orders, so a judge that cannot tell is worth exactly chance.
 
 function discount(rank: number): number {
@@ -52,7 +52,7 @@ export function ndcgFromRanking(ranking: readonly number[], relevant: readonly b
 }
 
 /**
- * Expected NDCG of a uniformly random order: METHOD.md §6's formula, for any number of positives. It is 0.473 for
+ * Expected NDCG of a uniformly random order: docs/method.md §6's formula, for any number of positives. It is 0.473 for
  * one positive among 8 negatives.
  */
 export function chanceNdcg(positives: number, negatives: number): number {

@@ -1,4 +1,4 @@
-// Draws the candidate pools of a batch of users (METHOD.md §3-4). Pure and seeded; no model is asked here.
+// Draws the candidate pools of a batch of users (docs/method.md §3-4). Pure and seeded; no model is asked here.
 import { normaliseText } from '../logs/normalise.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, shuffled } from '../util/random.ts'

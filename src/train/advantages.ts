@@ -1,4 +1,4 @@
-// Rewards of rollouts to advantages, and the filter of groups that teach nothing (METHOD.md §8).
+// Rewards of rollouts to advantages, and the filter of groups that teach nothing (docs/method.md §8).
 import { mean } from '../util/stats.ts'
 
 /** What a reward's distance to its group's mean is divided by. */

@@ -1,4 +1,4 @@
-// One batch of experience: users chosen, profiles sampled, rewards judged, advantages computed (METHOD.md §3-8).
+// One batch of experience: users chosen, profiles sampled, rewards judged, advantages computed (docs/method.md §3-8).
 
 import { generateProfiles } from '../generator/generate.ts'
 import type { User } from '../logs/types.ts'

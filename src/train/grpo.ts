@@ -1,4 +1,4 @@
-// The GRPO loop: sample, reward, update, validate, keep the best, and measure it at the end (METHOD.md §8). It knows the
+// The GRPO loop: sample, reward, update, validate, keep the best, and measure it at the end (docs/method.md §8). It knows the
 // contract of a language model only, so the same loop trains on the embedded engine and on a cluster; and of the reward
 // only its interface.
 import { createJudge } from '../judge/judge.ts'

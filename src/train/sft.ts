@@ -1,5 +1,5 @@
 // The SFT loop: adapts a task backbone to examples, validates on held-out users, keeps the best checkpoint and writes it
-// as an adapter (METHOD.md §9). It knows the contract of a language model only, and writes the run folder that the GRPO
+// as an adapter (docs/method.md §9). It knows the contract of a language model only, and writes the run folder that the GRPO
 // loop writes, with the metric names of TRL's SFTTrainer.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

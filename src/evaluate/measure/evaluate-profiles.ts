@@ -1,5 +1,5 @@
 // How well profiles identify users who were never trained on: NDCG in both directions with bootstrap intervals
-// (METHOD.md §10). Used by validation, summary.json and the judge check.
+// (docs/method.md §10). Used by validation, summary.json and the judge check.
 import type { Judge, JudgeUsage } from '../../judge/types.ts'
 import { scoreDirections } from '../../reward/directions.ts'
 import { drawPools, type PoolUser } from '../../reward/pools.ts'

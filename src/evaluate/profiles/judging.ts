@@ -1,4 +1,4 @@
-// Every condition judged in the same pools, in both directions and for several pool sizes (METHOD.md §10). What the judge
+// Every condition judged in the same pools, in both directions and for several pool sizes (docs/method.md §10). What the judge
 // has to read is collected over all conditions and sizes first: each pair of a profile and an interaction is scored once,
 // profile by profile, so that the tokens of a profile are computed once.
 import type { ScoreStore } from '../../judge/cache.ts'
