@@ -1,13 +1,17 @@
 // `bump ablate`: trains the reward's variants one after the other, and prints one table of them.
+
 import { join } from 'node:path'
 import { type Command as CliCommand, Command, InvalidArgumentError } from 'commander'
 import { ablationTable, VARIANTS, type Variant, type VariantRun, variantConfig } from '../evaluate/ablation.ts'
 import type { EvaluationResult } from '../evaluate/result.ts'
 import type { UserSplit } from '../logs/types.ts'
-import { checkSameRun } from '../run/folder.ts'
+import { readProfileLines, readSummary } from '../run/read.ts'
+import { checkSameRun } from '../run/same-run.ts'
 import type { TrainConfig } from '../train/config.ts'
 import { dataDigest } from '../train/digest.ts'
-import { type Baseline, readBaseline, readProfileRecords, readSummary } from '../train/summary.ts'
+import type { Baseline } from '../train/final-test.ts'
+import { readBaseline } from '../train/final-test.ts'
+
 import { CancelledError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { commandLine } from './shared/command-line.ts'
@@ -190,7 +194,7 @@ async function trainAll(
       spent.push((performance.now() - started) / 1000)
     }
     if (!baselines.has(measured)) baselines.set(measured, readBaseline(folder, summary))
-    runs.push({ variant, seed, summary, profiles: readProfileRecords(folder) })
+    runs.push({ variant, seed, summary, profiles: readProfileLines(folder) })
   }
   return runs
 }

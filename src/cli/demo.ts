@@ -1,5 +1,6 @@
 // `bump demo`: the whole method in a few minutes. Trains the bundled nano model on the bundled example log through the
 // same code as `bump train`, and shows what it did to users it was never trained on.
+
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,16 +9,16 @@ import { NANO_WORDING } from '../generator/prompt.ts'
 import { loadUsers } from '../logs/load.ts'
 import type { User, UserSplit } from '../logs/types.ts'
 import { openModel } from '../model/onnx/open.ts'
-import { readRunHeader } from '../run/folder.ts'
+import type { Summary } from '../run/format.ts'
+import { packageInfo } from '../run/package-info.ts'
+import { readRunHeader } from '../run/read.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { flagLayer, resolveLayers } from '../train/config-layers.ts'
 import { train } from '../train/grpo.ts'
-import type { Summary } from '../train/summary.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { lockFolder } from '../util/lock.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
-import { packageInfo } from './shared/package-info.ts'
 import { type Progress, trainProgress } from './shared/progress.ts'
 import { summaryTable } from './shared/summary-table.ts'
 

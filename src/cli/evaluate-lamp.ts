@@ -1,4 +1,5 @@
 // `bump evaluate lamp`: a LaMP task answered by one backbone under several conditions, as one table.
+
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
@@ -11,7 +12,8 @@ import { lampRows } from '../lamp/rows.ts'
 import { answerRows, DEFAULT_BUDGET, sampleQuestions, writeLampResult } from '../lamp/run.ts'
 import { checkSeenUsers } from '../lamp/seen-users.ts'
 import type { LampSplit, LampTaskNumber } from '../lamp/types.ts'
-import { bestCheckpoint, readRunHeader } from '../run/folder.ts'
+import { bestCheckpoint, readRunHeader } from '../run/read.ts'
+
 import { trainConfigSchema } from '../train/config.ts'
 import { BumpError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'

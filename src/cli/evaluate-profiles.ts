@@ -1,5 +1,6 @@
 // `bump evaluate profiles`: how well profiles identify people never trained on, beside everything they must be compared
 // with. Opens models and files; the judging and the tables are in evaluate/profiles/.
+
 import { basename, join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { SCORERS, type ScorerName } from '../evaluate/judge-check.ts'
@@ -19,7 +20,9 @@ import { openModel } from '../model/onnx/open.ts'
 import { isEmptyProfile } from '../reward/guards.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { measuredUsers, poolUsers } from '../train/measure.ts'
-import { type RunRecord, readRun } from '../train/read-run.ts'
+import type { TrainedRun } from '../train/trained-run.ts'
+import { readTrainedRun } from '../train/trained-run.ts'
+
 import { BumpError } from '../util/errors.ts'
 import { lockFolder } from '../util/lock.ts'
 import { commandLine } from './shared/command-line.ts'
@@ -121,7 +124,7 @@ function sizeList(text: string): number[] {
 
 /** Everything that the flags decide before a model is opened. */
 interface Plan {
-  runs: RunRecord[]
+  runs: TrainedRun[]
   /** That of the first run; without one, the defaults. */
   config: TrainConfig
   judge: JudgeConfig
@@ -180,7 +183,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
 
 async function planOf(flags: EvaluateProfilesFlags, progress: WorkProgress): Promise<Plan> {
   checkFlags(flags)
-  const runs = flags.run.map(readRun)
+  const runs = flags.run.map(readTrainedRun)
   const config = runs[0]?.config ?? defaultConfig(flags.model ?? flags.judgeModel!)
   const { user, time, text } = config.logs
   const source = flags.logs && {

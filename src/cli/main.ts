@@ -1,6 +1,7 @@
 // The command line: registers the commands, and turns every way a command can end into a message and an exit code.
 import { Command, CommanderError } from 'commander'
 import pc from 'picocolors'
+import { packageInfo } from '../run/package-info.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { ablateCommand } from './ablate.ts'
 import { demoCommand } from './demo.ts'
@@ -12,7 +13,6 @@ import { profileCommand } from './profile.ts'
 import { reportCommand } from './report.ts'
 import { sftCommand } from './sft.ts'
 import { INTERRUPTED } from './shared/interrupt.ts'
-import { packageInfo } from './shared/package-info.ts'
 import { trainCommand } from './train.ts'
 
 const HELP = `

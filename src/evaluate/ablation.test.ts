@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { Summary } from '../run/format.ts'
 import { trainConfigSchema } from '../train/config.ts'
-import type { Summary } from '../train/summary.ts'
+
 import { ablationTable, type Variant, type VariantRun, variantConfig } from './ablation.ts'
 
 const base = (reward: object = {}) =>

@@ -1,8 +1,8 @@
 // The ablation of the reward (docs/method.md §10.2): which configuration each variant trains with, and one table of all of
 // them from what their runs measured. cli/ablate.ts trains the runs between the two.
+import type { DirectionIntervals, ProfileLine, Summary } from '../run/format.ts'
 import type { TrainConfig } from '../train/config.ts'
-import type { DirectionIntervals } from '../train/measure.ts'
-import type { ProfileRecord, Summary } from '../train/summary.ts'
+
 import { BumpError } from '../util/errors.ts'
 import { seedFrom } from '../util/random.ts'
 import { bootstrapInterval, type Interval, mean } from '../util/stats.ts'
@@ -24,7 +24,7 @@ export interface VariantRun {
   seed: number
   summary: Summary
   /** Of the test users, in the same order in every run. */
-  profiles: readonly ProfileRecord[]
+  profiles: readonly ProfileLine[]
 }
 
 /**
@@ -110,7 +110,7 @@ function metricsOf(chance: Summary['chance']): ResultMetric[] {
 }
 
 function perUser(runs: readonly VariantRun[], side: 'before' | 'after'): PerUser {
-  const over = (value: (scores: ProfileRecord['before']) => number) =>
+  const over = (value: (scores: ProfileLine['before']) => number) =>
     runs[0].profiles.map((_, u) => mean(runs.map(({ profiles }) => value(profiles[u][side]))))
   return {
     forward: over(({ forward }) => forward),

@@ -1,6 +1,7 @@
 // Who was in a training that an evaluation builds on: a generator's or an SFT's. Scores of such users say nothing about
 // people never seen, so they are refused unless the caller means it.
-import { readRunUsers } from '../run/folder.ts'
+
+import { readRunUsers } from '../run/read.ts'
 import { BumpError } from '../util/errors.ts'
 
 /**

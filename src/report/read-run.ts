@@ -1,9 +1,12 @@
 // A run folder as the report shows it. Only config.json must be there: a run under way, an interrupted one and one with
 // damaged files are read as far as they go, with a note for each thing that is missing.
+
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type RunHeader, readRunHeader } from '../run/folder.ts'
+import type { RunHeader } from '../run/format.ts'
+import { readRunHeader } from '../run/read.ts'
+
 import { readJsonLines } from './read-lines.ts'
 import { evenly, type Point } from './series.ts'
 

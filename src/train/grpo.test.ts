@@ -1,14 +1,16 @@
 // The whole loop on a toy world: it learns, it logs TRL's names, and however it is interrupted and resumed, it writes the
 // very bytes of an uninterrupted run.
+
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkpointSteps, readRunUsers } from '../run/folder.ts'
+import { checkpointSteps, readRunUsers } from '../run/read.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 import { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './config.ts'
+import { readBaseline } from './final-test.ts'
 import { type TrainOptions, type TrainResult, train } from './grpo.ts'
-import { readBaseline } from './summary.ts'
+
 import { toyPolicy, toySplit } from './testing/toy-policy.ts'
 
 let root: string

@@ -1,226 +1,239 @@
-// The GRPO loop: sample, reward, update, validate, keep the best, and measure it at the end (docs/method.md §8). It knows the
-// contract of a language model only, so the same loop trains on the embedded engine and on a cluster; and of the reward
-// only its interface.
-import { createJudge } from '../judge/judge.ts'
-import type { Judge } from '../judge/types.ts'
-import type { User, UserSplit } from '../logs/types.ts'
-import type { LanguageModel } from '../model/contract.ts'
-import { bidirectionalReward } from '../reward/bidirectional.ts'
-import type { RewardFunction } from '../reward/reward.ts'
-import { checkpointPath, RunFolder, type RunHeader, type RunUsers } from '../run/folder.ts'
-import { BumpError } from '../util/errors.ts'
-import { mean } from '../util/stats.ts'
-import { batchUsers, collectBatch } from './batch.ts'
+// GRPO, whole (docs/method.md §8): validate, save, sample, judge, advantages, update, and the test at the end. The loop
+// knows the contract of a language model and the interface of a reward, nothing of who provides them.
+//
+// Names say their axes: U users of a batch, G rollouts of a user, T tokens of a completion.
+import { generateProfiles } from '../generator/generate.ts'
+import type { User } from '../logs/types.ts'
+import type { Completion, LanguageModel, TrainGroup, WeightSet } from '../model/contract.ts'
+import type { RunHeader, Summary } from '../run/format.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
+import { seedFrom, shuffled } from '../util/random.ts'
+import { advantages, varies } from './advantages.ts'
 import type { TrainConfig } from './config.ts'
-import { dataDigest } from './digest.ts'
-import {
-  compareMeasurements,
-  measure,
-  measureControls,
-  measuredProfiles,
-  measuredUsers,
-  poolSeed,
-  poolUsers,
-} from './measure.ts'
-import { batchMetrics, batchTokens, prefixed, rolloutRecords } from './metrics.ts'
-import { type RunEvent, RunLoop, type RunOptions, type RunResult, rounded, type StepOutcome } from './run-loop.ts'
-import { type Baseline, peakMemoryBytes, profileRecords, type Summary } from './summary.ts'
-import { updatePolicy } from './update.ts'
+import { type FinalTestInputs, finalTest } from './final-test.ts'
+import { importanceWeights, LOSSES, tokenWeights } from './losses.ts'
+import { measuredUsers, validate } from './measure.ts'
+import { batchMetrics, batchTokens, type RolloutGroup, rolloutLines, UPDATE_METRICS, updateMetrics } from './metrics.ts'
+import { type OngoingRun, peakMemoryBytes, rounded } from './ongoing-run.ts'
+import { learningRateAt } from './schedule.ts'
 
-export type Phase = 'rollout' | 'judge' | 'train' | 'validation' | 'test'
-
-export type TrainEvent = RunEvent<Phase>
-
-/** `model`: the policy, opened with the trainable that the config names. */
-export interface TrainOptions extends RunOptions<Phase> {
-  config: TrainConfig
-  /** The judge's model; default: the frozen base of `model`. */
-  judgeModel?: LanguageModel
-  /** What profiles are rewarded by; default: the bidirectional reward that the config describes. */
-  reward?: RewardFunction
-  /** What an earlier run of the same model, judge, users and budgets measured before training: taken, not measured anew. */
-  baseline?: Baseline
-  users: UserSplit
-  /** The run's folder. */
-  folder: string
-  /** Name and version of the program, for config.json. */
-  package: RunHeader['package']
+/** `model`: opened as trainable. */
+export interface GrpoInputs extends FinalTestInputs {
+  /** What the run's config.json says of model, judge and data. */
+  header: RunHeader
 }
 
-export type TrainResult = RunResult<Summary>
+/** Trains to the last step and tests the best checkpoint. Throws CancelledError where the signal aborts. */
+export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary> {
+  const { config, model, reward, users, signal } = inputs
+  const { rollout, profile, prompt, optim, seed } = config
+  const validationUsers = measuredUsers(users.validation, config.validation.maxUsers, config)
 
-/**
- * Trains a profile generator and writes its run folder. Throws BumpError where the users are too few, or the folder
- * cannot be started or resumed.
- */
-export async function train(options: TrainOptions): Promise<TrainResult> {
-  checkUsers(options)
-  const header = runHeader(options)
-  const folder = RunFolder.open(options.folder, header, options.resume ?? false, completeConfig)
-  try {
-    folder.writeUsers(userIds(options.users))
-    return await new GrpoLoop(options, header, folder).train()
-  } finally {
-    folder.close()
-  }
-}
+  for (;;) {
+    if (run.validationDue) {
+      run.begin('validation')
+      const started = performance.now()
+      const { score, metrics } = await validate(model, reward, validationUsers, config, signal)
+      run.validated(score, metrics, secondsSince(started))
+    }
+    if (run.checkpointDue) await run.checkpoint()
+    if (run.ended) break
+    if (signal?.aborted) throw new CancelledError()
+    const { step } = run
 
-class GrpoLoop extends RunLoop<Phase, Summary> {
-  private readonly judge: Judge
-  private readonly reward: RewardFunction
-  private readonly validationUsers: User[]
-  protected readonly validates = true
+    // Sample: G profiles of each of U users.
+    run.begin('rollout')
+    const sampling = performance.now()
+    const users_U = batchUsers(users.train, rollout.users, step, seed)
+    const generated_U = await generateProfiles(model, users_U, {
+      prompt,
+      maxTokens: profile.maxTokens,
+      temperature: rollout.temperature,
+      seeds: (user) => Array.from({ length: rollout.groupSize }, (_, g) => seedFrom(seed, 'rollout', step, user, g)),
+      signal,
+    })
 
-  constructor(
-    private readonly options: TrainOptions,
-    private readonly header: RunHeader,
-    folder: RunFolder,
-  ) {
-    const { config, users, model, judgeModel } = options
-    super(options, folder, { ...config, steps: config.optim.steps }, [
-      'rollout',
-      'judge',
-      'train',
-      'validation',
-      'test',
-    ])
-    this.judge = createJudge(judgeModel ?? model, config.judge)
-    this.reward = options.reward ?? defaultReward(this.judge, config)
-    this.validationUsers = measuredUsers(users.validation, config.validation.maxUsers, config)
-  }
+    // Judge: both directions, less the penalties.
+    run.begin('judge')
+    const judging = performance.now()
+    const { rewards, chance, usage } = await reward.score(
+      users_U.map((user, u) => ({
+        id: user.id,
+        heldOut: user.heldOut.map(({ text }) => text),
+        history: generated_U[u].shown,
+        rollouts: generated_U[u].profiles.map((text, g) => ({
+          text,
+          tokens: generated_U[u].completions[g].tokens.length,
+        })),
+      })),
+      [seed, step],
+      { signal },
+    )
 
-  protected async step(): Promise<StepOutcome<Phase>> {
-    const { config, model, users, signal } = this.options
-    const { step } = this.state
-    const chosen = batchUsers(users.train, config.rollout.users, step, config.seed)
-    const onPhase = (phase: Phase) => this.tell({ type: 'phase', phase, step: step + 1 })
-    const batch = await collectBatch(model, this.reward, chosen, config, step, { signal, onPhase })
-    onPhase('train')
+    // Advantages: what a rollout is better by than its group.
+    run.begin('train')
     const updating = performance.now()
-    const update = await updatePolicy(model, batch.groups, config, step, signal)
-    for (const name of ['loss', 'grad_norm'])
-      if (!Number.isFinite(update[name] ?? 0))
-        throw new BumpError(
-          'training-failed',
-          `Step ${step + 1} diverged (${name} is ${update[name]}). Lower optim.learningRate and start another run.`,
-        )
-    const seconds = { ...batch.seconds, train: (performance.now() - updating) / 1000 }
-    return {
+    const advantages_U_G = advantages(
+      rewards.map((rewards_G) => rewards_G.map(({ total }) => total)),
+      optim.scaleRewards,
+    )
+    const groups_U: RolloutGroup[] = generated_U.map(({ user, prompt, profiles, completions }, u) => ({
+      user,
+      prompt,
+      kept: varies(rewards[u].map(({ raw }) => raw)),
+      rollouts: profiles.map((text, g) => ({
+        profile: text,
+        completion: completions[g],
+        reward: rewards[u][g],
+        advantage: advantages_U_G[u][g],
+      })),
+    }))
+
+    // Update: the optimiser's steps on this batch.
+    const update = await updatePolicy(model, groups_U, config, step, signal)
+    refuseDivergence(update, step)
+    const seconds = {
+      rollout: (judging - sampling) / 1000,
+      judge: (updating - judging) / 1000,
+      train: secondsSince(updating),
+    }
+    run.stepDone({
       metrics: {
-        ...batchMetrics(batch),
+        ...batchMetrics(groups_U, chance, usage),
         ...update,
         'time/rollout': rounded(seconds.rollout),
         'time/judge': rounded(seconds.judge),
         'time/train': rounded(seconds.train),
       },
-      tokens: batchTokens(batch),
+      tokens: batchTokens(groups_U),
       seconds,
-      records: { 'rollouts.jsonl': rolloutRecords(batch, step + 1) },
-    }
-  }
-
-  protected async validate(): Promise<{ score: number; metrics: Record<string, number> }> {
-    const { config, model, signal } = this.options
-    const { profiles, lengths } = await measuredProfiles(model, this.validationUsers, config, 'policy', signal)
-    const { score, metrics } = await this.reward.evaluate(poolUsers(this.validationUsers), profiles, { signal })
-    const all = { ...metrics, mean_length: mean(lengths), users: this.validationUsers.length }
-    return { score, metrics: prefixed('eval', all) }
-  }
-
-  /** Zero-shot against the best checkpoint, on users that no choice of the run has seen. */
-  protected async finish(bestStep: number): Promise<Summary> {
-    const { config, model, users, signal, baseline } = this.options
-    const testUsers = measuredUsers(users.test, config.test.maxUsers, config)
-    this.tell({ type: 'phase', phase: 'test', step: this.state.step })
-    const started = performance.now()
-    const before = baseline?.before ?? (await measure(model, this.judge, testUsers, config, 'base', signal))
-    await model.loadState(checkpointPath(this.folder.path, bestStep))
-    const after = await measure(model, this.judge, testUsers, config, 'policy', signal)
-    const controls = await measureControls(model.tokenizer, this.judge, testUsers, after.profiles, config, {
-      signal,
-      known: baseline?.history,
+      rollouts: rolloutLines(groups_U, step + 1),
     })
-    const profiles = { before: before.profiles, after: after.profiles }
-    const task = await this.reward.compareTask?.(poolUsers(testUsers), profiles, { signal })
-    this.spend('test', (performance.now() - started) / 1000)
-    const summary: Summary = {
-      ...compareMeasurements(before, after, config.split.seed),
-      controls,
-      ...(task ? { task } : {}),
-      chance: before.chance,
-      users: testUsers.length,
-      steps: this.state.step,
-      bestStep,
-      seed: config.seed,
-      seconds: this.spentSeconds(),
-      peakMemoryBytes: peakMemoryBytes(),
-      model: this.header.model,
-      judge: this.header.judge,
-      data: this.header.data,
-    }
-    this.folder.write('profiles.jsonl', profileRecords(before, after))
-    this.folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`)
-    return summary
   }
+
+  // Test: zero-shot against the best checkpoint, on users that no choice of the run has seen.
+  run.begin('test')
+  const started = performance.now()
+  const test = await finalTest(inputs, run)
+  run.spend('test', secondsSince(started))
+  const summary: Summary = {
+    ...test.result,
+    steps: run.step,
+    bestStep: run.bestStep,
+    seed,
+    seconds: run.spentSeconds(),
+    peakMemoryBytes: peakMemoryBytes(),
+    model: inputs.header.model,
+    judge: inputs.header.judge,
+    data: inputs.header.data,
+  }
+  run.folder.write('profiles.jsonl', test.profiles.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  run.folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`)
+  return summary
 }
 
-function defaultReward(judge: Judge, config: TrainConfig): RewardFunction {
-  if (config.reward.type !== 'bidirectional')
-    throw new BumpError(
-      'training-failed',
-      `The reward ${config.reward.type} is not made from the configuration alone: give train() its reward.`,
-    )
-  return bidirectionalReward(judge, config.reward, poolSeed(config))
+/**
+ * Users of step `step` (from 0): each epoch goes through the users in a seeded order, `size` at a time; the remainder of
+ * an epoch is left out, so that no user stands in a batch twice.
+ */
+export function batchUsers(users: readonly User[], size: number, step: number, seed: number): User[] {
+  const batches = Math.floor(users.length / size)
+  const order = shuffled(users, seedFrom(seed, 'epoch', Math.floor(step / batches)))
+  const start = (step % batches) * size
+  return order.slice(start, start + size)
 }
 
-/** A stored configuration in today's form: older runs do not name the only reward or precision that there was. */
-function completeConfig(stored: Record<string, unknown>): Record<string, unknown> {
-  return {
-    quantize: 'none',
-    ...stored,
-    reward: { type: 'bidirectional', ...(stored.reward as object) },
-    validation: { select: 'best', ...(stored.validation as object) },
+/**
+ * Makes `optim.numUpdates` optimiser steps on the groups that are kept; metrics are null where none is. Old log
+ * probabilities are the sampler's own for a single on-policy update: sampler and trainer then hold the same weights, and
+ * their ratio is 1 but for rounding. With several updates, importance sampling or a quantised sampler, the trainer
+ * scores them first. `signal` cancels until the first optimiser step; from there on the update is finished, so that the
+ * policy never stays between two steps.
+ */
+export async function updatePolicy(
+  model: LanguageModel,
+  batch: readonly RolloutGroup[],
+  config: TrainConfig,
+  step: number,
+  signal?: AbortSignal,
+): Promise<Record<string, number | null>> {
+  const { optim } = config
+  const learningRate = learningRateAt(step, optim)
+  const masked = ({ stopReason }: Completion): boolean => optim.maskTruncated && stopReason === 'length'
+  const groups_U = batch.filter(({ kept, rollouts }) => kept && rollouts.some(({ completion }) => !masked(completion)))
+  if (groups_U.length === 0)
+    return { ...Object.fromEntries(UPDATE_METRICS.map((name) => [name, null])), learning_rate: learningRate }
+
+  const sampler_U_G_T = groups_U.map(({ rollouts }) => rollouts.map(({ completion }) => completion.logprobs))
+  const rescored = optim.numUpdates > 1 || optim.importanceSampling.enabled || config.quantize !== 'none'
+  const old_U_G_T = rescored ? await logprobs(model, groups_U, config, 'policy', signal) : sampler_U_G_T
+  const reference_U_G_T = optim.klCoef > 0 ? await logprobs(model, groups_U, config, 'base', signal) : undefined
+  const policyLoss = LOSSES[optim.loss]
+  const weights_UG_T = tokenWeights(
+    policyLoss,
+    groups_U.flatMap(({ rollouts }, u) =>
+      rollouts.map(({ completion }, g) => ({
+        length: completion.tokens.length,
+        masked: masked(completion),
+        correction: optim.importanceSampling.enabled
+          ? importanceWeights(old_U_G_T[u][g], sampler_U_G_T[u][g], optim.importanceSampling.cap)
+          : undefined,
+      })),
+    ),
+    config.profile.maxTokens,
+  )
+  const groups: TrainGroup[] = groups_U.map(({ prompt, rollouts }, u) => ({
+    prompt,
+    completions: rollouts.map(({ completion, advantage }, g) => ({
+      tokens: completion.tokens,
+      advantage,
+      weights: weights_UG_T[u * config.rollout.groupSize + g],
+      oldLogprobs: old_U_G_T[u][g],
+      refLogprobs: reference_U_G_T?.[u][g],
+    })),
+  }))
+
+  const loss = policyLoss.tokenLoss({ ...optim, temperature: config.rollout.temperature })
+  const updates: Record<string, number>[] = []
+  for (let update = 0; update < optim.numUpdates; update++) {
+    const result = await model.forwardBackward(groups, loss, { signal: update === 0 ? signal : undefined })
+    const { gradNorm } = await model.optimStep({ ...optim, learningRate })
+    updates.push({ loss: result.loss, grad_norm: gradNorm, ...updateMetrics(loss, groups, result, sampler_U_G_T) })
   }
+  // Sampler and trainer are compared before the policy moves; everything else is the mean over the updates.
+  const metrics = UPDATE_METRICS.map((name) => [
+    name,
+    name.startsWith('sampling/')
+      ? updates[0][name]
+      : updates.reduce((sum, update) => sum + update[name], 0) / updates.length,
+  ])
+  return { ...Object.fromEntries(metrics), learning_rate: learningRate }
 }
 
-function checkUsers({ config, users }: TrainOptions): void {
-  const needed = { train: config.rollout.users, validation: 2, test: 2 }
-  const cure = {
-    train: 'lower rollout.users, or give more logs',
-    validation: 'raise split.validation, or give more logs',
-    test: 'raise split.test, or give more logs',
-  }
-  for (const part of ['train', 'validation', 'test'] as const)
-    if (users[part].length < needed[part])
+/** [group][completion][token] log probabilities under the given weights, at the sampler's temperature. */
+function logprobs(
+  model: LanguageModel,
+  groups: readonly RolloutGroup[],
+  { rollout: { temperature } }: TrainConfig,
+  weights: WeightSet,
+  signal?: AbortSignal,
+): Promise<Float32Array[][]> {
+  const requests = groups.map(({ prompt, rollouts }) => ({
+    prefix: prompt,
+    continuations: rollouts.map(({ completion }) => completion.tokens),
+  }))
+  return model.score(requests, { weights, exact: true, temperature, signal })
+}
+
+function refuseDivergence(update: Record<string, number | null>, step: number): void {
+  for (const name of ['loss', 'grad_norm'])
+    if (!Number.isFinite(update[name] ?? 0))
       throw new BumpError(
         'training-failed',
-        `The ${part} part has ${users[part].length} users (of ${users.train.length + users.validation.length + users.test.length}), but needs at least ${needed[part]}: ${cure[part]}.`,
+        `Step ${step + 1} diverged (${name} is ${update[name]}). Lower optim.learningRate and start another run.`,
       )
 }
 
-function runHeader({ config, model, judgeModel, reward, users, package: program }: TrainOptions): RunHeader {
-  const describe = ({ info }: LanguageModel) => ({
-    name: info.name,
-    digest: info.digest,
-    parameters: info.parameters,
-    trainableParameters: info.trainableParameters,
-  })
-  return {
-    config,
-    package: program,
-    model: describe(model),
-    judge: { ...config.judge, ...describe(judgeModel ?? model) },
-    ...(reward?.origin ? { reward: reward.origin } : {}),
-    data: {
-      digest: dataDigest(users),
-      train: users.train.length,
-      validation: users.validation.length,
-      test: users.test.length,
-    },
-  }
-}
-
-function userIds({ train, validation, test }: UserSplit): RunUsers {
-  const ids = (users: readonly User[]) => users.map(({ id }) => id)
-  return { train: ids(train), validation: ids(validation), test: ids(test) }
+function secondsSince(start: number): number {
+  return (performance.now() - start) / 1000
 }

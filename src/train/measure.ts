@@ -1,5 +1,4 @@
-// Measures the generator on users never trained on: one profile each, NDCG both ways. Validation and the final test.
-
+// Measures the generator on users never trained on: one profile each. Validation and the final test.
 import { historyText } from '../evaluate/judge-check.ts'
 import { evaluateProfiles, type ProfileEvaluation } from '../evaluate/measure/evaluate-profiles.ts'
 import { generateProfiles } from '../generator/generate.ts'
@@ -7,9 +6,12 @@ import { profileSeeds } from '../generator/profile-users.ts'
 import type { Judge } from '../judge/types.ts'
 import type { User } from '../logs/types.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
+import type { ProfileScore, RewardFunction } from '../reward/reward.ts'
+import type { DirectionIntervals } from '../run/format.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
-import { bootstrapInterval, type Interval } from '../util/stats.ts'
+import { bootstrapInterval, mean } from '../util/stats.ts'
 import type { TrainConfig } from './config.ts'
+import { prefixed } from './metrics.ts'
 
 export interface Measurement extends ProfileEvaluation {
   /** [user] the profiles that were judged. */
@@ -23,14 +25,24 @@ export function measuredUsers(users: readonly User[], limit: number, config: Tra
   return shuffled(users, seedFrom(config.split.seed, 'measured')).slice(0, limit)
 }
 
-/** One profile of each user under the given weights, as validation and the final test sample it. */
-export async function measuredProfiles(
+/** Profiles of users, as validation and the final test sample them: one each. */
+interface MeasuredProfiles {
+  /** [user] */
+  profiles: string[]
+  /** [user] their tokens. */
+  lengths: number[]
+  /** [user] the interactions that the generator saw. */
+  shown: string[][]
+}
+
+/** One profile of each user under the given weights. */
+async function measuredProfiles(
   model: LanguageModel,
   users: readonly User[],
   config: TrainConfig,
   weights: WeightSet,
   signal?: AbortSignal,
-): Promise<Pick<Measurement, 'profiles' | 'lengths'>> {
+): Promise<MeasuredProfiles> {
   const generated = await generateProfiles(model, users, {
     prompt: config.prompt,
     maxTokens: config.profile.maxTokens,
@@ -42,7 +54,46 @@ export async function measuredProfiles(
   return {
     profiles: generated.map((user) => user.profiles[0]),
     lengths: generated.map(({ completions }) => completions[0].tokens.length),
+    shown: generated.map(({ shown }) => shown),
   }
+}
+
+/** The policy's score on the validation users, and what is logged of it. */
+export async function validate(
+  model: LanguageModel,
+  reward: RewardFunction,
+  users: readonly User[],
+  config: TrainConfig,
+  signal?: AbortSignal,
+): Promise<ProfileScore> {
+  const measured = await measuredProfiles(model, users, config, 'policy', signal)
+  const { score, metrics } = reward.evaluate
+    ? await reward.evaluate(poolUsers(users), measured.profiles, { signal })
+    : await rewardOfEach(reward, users, measured, config, signal)
+  return {
+    score,
+    metrics: prefixed('eval', { ...metrics, mean_length: mean(measured.lengths), users: users.length }),
+  }
+}
+
+/** A reward that only scores rollouts: one profile a user, with the same seed at every validation. */
+async function rewardOfEach(
+  reward: RewardFunction,
+  users: readonly User[],
+  { profiles, lengths, shown }: MeasuredProfiles,
+  config: TrainConfig,
+  signal?: AbortSignal,
+): Promise<ProfileScore> {
+  const batch = poolUsers(users).map((user, u) => ({
+    ...user,
+    history: shown[u],
+    rollouts: [{ text: profiles[u], tokens: lengths[u] }],
+  }))
+  const { rewards, chance } = await reward.score(batch, ['validation', config.split.seed], { signal })
+  const each = rewards.map(([rollout]) => rollout)
+  const terms = Object.keys(each[0].terms).map((term) => [term, mean(each.map((rollout) => rollout.terms[term]))])
+  const score = mean(each.map(({ raw }) => raw))
+  return { score, metrics: { ...Object.fromEntries(terms), score, ...prefixed('chance', chance) } }
 }
 
 /** Profiles of the users under the given weights, and how well they identify them. Equal users get equal pools. */
@@ -57,13 +108,6 @@ export async function measure(
   const { profiles, lengths } = await measuredProfiles(model, users, config, weights, signal)
   const evaluation = await evaluateProfiles(poolUsers(users), profiles, judge, { ...poolOptions(config), signal })
   return { ...evaluation, profiles, lengths }
-}
-
-/** NDCG with 95% bootstrap intervals over users; `both` is the mean of the two directions. */
-export interface DirectionIntervals {
-  forward: Interval
-  backward: Interval
-  both: Interval
 }
 
 type PerUser = (user: number, direction: 'forward' | 'backward') => number

@@ -1,10 +1,35 @@
-// A batch's numbers under the names that TRL's users have dashboards for, and the lines of rollouts.jsonl.
+// A step's numbers under the names that TRL's users have dashboards for (run/metrics.ts says what each means), and the
+// lines of rollouts.jsonl.
+import type { Completion, ForwardBackwardResult, TokenLoss, TrainGroup } from '../model/contract.ts'
+import type { RolloutReward, ScoredBatch } from '../reward/reward.ts'
+import type { RolloutLine } from '../run/format.ts'
 import { mean } from '../util/stats.ts'
 import { deviation } from './advantages.ts'
-import type { Batch } from './batch.ts'
+
+/** One sampled profile with all that the update and the log need. */
+interface Rollout {
+  profile: string
+  completion: Completion
+  reward: RolloutReward
+  advantage: number
+}
+
+/** The rollouts of one user. */
+export interface RolloutGroup {
+  user: string
+  prompt: number[]
+  /** [G]. */
+  rollouts: Rollout[]
+  /** False where the raw reward does not vary: the group gives no gradient. */
+  kept: boolean
+}
 
 /** Rewards, lengths and shares of one batch. Penalties are logged as what they add to the reward: 0 or less. */
-export function batchMetrics({ groups, chance, usage }: Batch): Record<string, number> {
+export function batchMetrics(
+  groups: readonly RolloutGroup[],
+  chance: ScoredBatch['chance'],
+  usage: ScoredBatch['usage'],
+): Record<string, number> {
   const rollouts = groups.flatMap((group) => group.rollouts)
   const totals = groups.map((group) => group.rollouts.map(({ reward }) => reward.total))
   const lengths = rollouts.map(({ completion }) => completion.tokens.length)
@@ -41,7 +66,7 @@ export function prefixed(prefix: string, values: Readonly<Record<string, number>
 }
 
 /** Tokens of a batch as TRL counts them: the prompt with every completion. */
-export function batchTokens({ groups }: Batch): number {
+export function batchTokens(groups: readonly RolloutGroup[]): number {
   return groups.reduce(
     (sum, { prompt, rollouts }) =>
       sum + rollouts.reduce((tokens, { completion }) => tokens + prompt.length + completion.tokens.length, 0),
@@ -49,8 +74,8 @@ export function batchTokens({ groups }: Batch): number {
   )
 }
 
-/** One record for each rollout: the profile with every term of its reward and its advantage. */
-export function rolloutRecords({ groups }: Batch, step: number): object[] {
+/** One line for each rollout: the profile with every term of its reward and its advantage. */
+export function rolloutLines(groups: readonly RolloutGroup[], step: number): RolloutLine[] {
   return groups.flatMap(({ user, kept, rollouts }) =>
     rollouts.map(({ profile, completion, reward, advantage }, rollout) => ({
       step,
@@ -67,4 +92,102 @@ export function rolloutRecords({ groups }: Batch, step: number): object[] {
       kept,
     })),
   )
+}
+
+/** Numbers of an update; null where no group gave a gradient. */
+export const UPDATE_METRICS = [
+  'loss',
+  'entropy',
+  'kl',
+  'clip_ratio/low_mean',
+  'clip_ratio/low_min',
+  'clip_ratio/high_mean',
+  'clip_ratio/high_max',
+  'clip_ratio/region_mean',
+  'sampling/sampling_logp_difference/mean',
+  'sampling/sampling_logp_difference/max',
+  'sampling/importance_sampling_ratio/min',
+  'sampling/importance_sampling_ratio/mean',
+  'sampling/importance_sampling_ratio/max',
+  'grad_norm',
+] as const
+
+/** What one forwardBackward says of its tokens. `sampler`: [group][completion][token] log probabilities when sampled. */
+export function updateMetrics(
+  loss: TokenLoss,
+  groups: readonly TrainGroup[],
+  { completions }: ForwardBackwardResult,
+  sampler: readonly (readonly Float32Array[])[],
+): Record<string, number> {
+  return { ...tokenMetrics(groups, completions, sampler), ...clipRatios(loss, groups, completions) }
+}
+
+type Results = ForwardBackwardResult['completions']
+
+/** Entropy, KL to the base and the sampler's distance, over the tokens that weigh in the loss. */
+function tokenMetrics(
+  groups: readonly TrainGroup[],
+  results: Results,
+  sampler: readonly (readonly Float32Array[])[],
+): Record<string, number> {
+  const entropy: number[] = []
+  const kl: number[] = []
+  const difference: number[] = []
+  const ratio: number[] = []
+  groups.forEach(({ completions }, u) => {
+    completions.forEach(({ weights, refLogprobs }, g) => {
+      const result = results[u][g]
+      for (let t = 0; t < weights.length; t++) {
+        if (weights[t] === 0) continue
+        entropy.push(result.entropy[t])
+        const gap = result.logprobs[t] - sampler[u][g][t]
+        difference.push(Math.abs(gap))
+        ratio.push(Math.exp(gap))
+        const log = (refLogprobs?.[t] ?? result.logprobs[t]) - result.logprobs[t]
+        kl.push(Math.exp(log) - log - 1)
+      }
+    })
+  })
+  return {
+    entropy: mean(entropy),
+    kl: mean(kl),
+    'sampling/sampling_logp_difference/mean': mean(difference),
+    'sampling/sampling_logp_difference/max': difference.reduce((a, b) => Math.max(a, b)),
+    'sampling/importance_sampling_ratio/min': ratio.reduce((a, b) => Math.min(a, b)),
+    'sampling/importance_sampling_ratio/mean': mean(ratio),
+    'sampling/importance_sampling_ratio/max': ratio.reduce((a, b) => Math.max(a, b)),
+  }
+}
+
+/**
+ * Share of tokens whose ratio was clipped, per completion: below (only for negative advantages), above (only for
+ * positive ones), and either. Names and meaning are TRL's.
+ */
+function clipRatios(loss: TokenLoss, groups: readonly TrainGroup[], results: Results): Record<string, number> {
+  const low: number[] = []
+  const high: number[] = []
+  groups.forEach(({ completions }, u) => {
+    completions.forEach(({ advantage, weights, oldLogprobs }, g) => {
+      const gaps = [...weights.keys()]
+        .filter((t) => weights[t] !== 0)
+        .map((t) => results[u][g].logprobs[t] - (oldLogprobs?.[t] ?? results[u][g].logprobs[t]))
+      if (gaps.length === 0 || loss.type === 'cross_entropy') return
+      const whole = loss.type === 'ppo' && loss.sequenceRatio === true
+      const ratios = (whole ? [mean(gaps)] : gaps).map(Math.exp)
+      const lowest = loss.type === 'ppo' ? 1 - loss.clipLow : 0
+      low.push(advantage < 0 ? share(ratios, (ratio) => ratio < lowest) : 0)
+      high.push(advantage > 0 ? share(ratios, (ratio) => ratio > 1 + loss.clipHigh) : 0)
+    })
+  })
+  return {
+    'clip_ratio/low_mean': mean(low),
+    'clip_ratio/low_min': low.reduce((a, b) => Math.min(a, b)),
+    'clip_ratio/high_mean': mean(high),
+    'clip_ratio/high_max': high.reduce((a, b) => Math.max(a, b)),
+    'clip_ratio/region_mean': mean(low.map((value, i) => value + high[i])),
+  }
+}
+
+function share(values: readonly number[], test: (value: number) => boolean): number {
+  return values.filter(test).length / values.length
 }

@@ -1,11 +1,13 @@
 // The SFT loop on the toy policy: it learns a mapping, its loss is that of the target tokens alone, it stops early, and
 // however it is interrupted and resumed, it writes the very bytes of an uninterrupted run.
+
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LanguageModel, TrainGroup } from '../model/contract.ts'
-import { checkpointSteps, readRunHeader, readRunUsers } from '../run/folder.ts'
+import { checkpointSteps, readRunHeader, readRunUsers } from '../run/read.ts'
+
 import { seedFrom, uniform } from '../util/random.ts'
 import { trainConfigSchema } from './config.ts'
 import { train } from './grpo.ts'

@@ -1,11 +1,13 @@
 // In what an adapter of bump sft was trained otherwise than a row of a LaMP table asks the backbone with it: other prompts
 // than those of its training make an adapter look worse than it is. Used by `bump evaluate lamp`.
+
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Condition } from '../../lamp/conditions.ts'
 import { DEFAULT_BUDGET } from '../../lamp/run.ts'
-import { readRunHeader } from '../../run/folder.ts'
+import { readRunHeader } from '../../run/read.ts'
+
 import { profileKindOf } from './lamp-profiles.ts'
 
 const trainedSchema = z.object({

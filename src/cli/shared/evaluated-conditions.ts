@@ -1,5 +1,6 @@
 // The profiles that `bump evaluate profiles` compares: written by the runs and models that the flags name (each opened
 // once, and closed before the next), by a server, or read from files.
+
 import { basename, join } from 'node:path'
 import { cachedProfiles } from '../../evaluate/generated-profiles.ts'
 import {
@@ -16,9 +17,10 @@ import type { User } from '../../logs/types.ts'
 import type { Tokenizer, WeightSet } from '../../model/contract.ts'
 import { type OnnxModel, type OpenModelOptions, openModel } from '../../model/onnx/open.ts'
 import { openOpenAi } from '../../model/openai/open.ts'
-import { bestCheckpoint, checkpointPath, checkpointSteps } from '../../run/folder.ts'
+import { bestCheckpoint, checkpointPath, checkpointSteps } from '../../run/read.ts'
 import type { TrainConfig } from '../../train/config.ts'
-import type { RunRecord } from '../../train/read-run.ts'
+import type { TrainedRun } from '../../train/trained-run.ts'
+
 import { BumpError } from '../../util/errors.ts'
 import { sha256 } from '../../util/files.ts'
 import { type EngineFlags, engineOptions } from './engine-flags.ts'
@@ -33,7 +35,7 @@ export interface ConditionFlags extends EngineFlags {
 }
 
 export interface ConditionInputs {
-  runs: readonly RunRecord[]
+  runs: readonly TrainedRun[]
   /** Settings of the generator where there is no run, and of the server's. */
   config: TrainConfig
   users: readonly User[]
@@ -193,7 +195,7 @@ function shortName(where: string): string {
 }
 
 /** Steps of the checkpoints named. Throws BumpError (`invalid-options`) where the run has no such checkpoint. */
-function checkpointsOf(run: RunRecord | undefined, names: readonly string[]): number[] {
+function checkpointsOf(run: TrainedRun | undefined, names: readonly string[]): number[] {
   if (!run) return []
   const there = checkpointSteps(run.folder)
   return [...new Set(names)].map((name) => {

@@ -1,11 +1,13 @@
 // A profile generator opened for use: a run's best checkpoint, or any model zero-shot.
+
 import { type Command, InvalidArgumentError } from 'commander'
 import type { GeneratorSettings } from '../../generator/profile-users.ts'
 import type { LogSource } from '../../logs/types.ts'
 import { type OnnxModel, openModel } from '../../model/onnx/open.ts'
-import { bestCheckpoint, checkpointPath } from '../../run/folder.ts'
+import { bestCheckpoint, checkpointPath } from '../../run/read.ts'
 import { trainConfigSchema } from '../../train/config.ts'
-import { readRun } from '../../train/read-run.ts'
+import { readTrainedRun } from '../../train/trained-run.ts'
+
 import { BumpError } from '../../util/errors.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './engine-flags.ts'
 import { naturalNumber, positiveInteger, temperatureValue } from './flag-values.ts'
@@ -65,7 +67,7 @@ export async function openGenerator(flags: GeneratorFlags, onProgress: (line: st
     return { model: await openModel(flags.model, options), settings: settingsOf(defaults, flags) }
   }
   const run = flags.run!
-  const { header, config } = readRun(run)
+  const { header, config } = readTrainedRun(run)
   const step = bestCheckpoint(run)
   const model = await openModel(config.model, { ...options, trainable: config.trainable, quantize: config.quantize })
   try {

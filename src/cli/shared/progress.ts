@@ -1,7 +1,8 @@
 // Progress of a training run: a live view on a terminal, one plain line a step elsewhere. All of it goes to stderr.
+
 import { createLogUpdate } from 'log-update'
 import pc from 'picocolors'
-import type { Phase } from '../../train/grpo.ts'
+import type { Phase } from '../../train/ongoing-run.ts'
 
 type Metrics = Readonly<Record<string, number | null>>
 

@@ -1,10 +1,12 @@
 // Flags, YAML file and (on --resume) the run's own record -> one resolved configuration of `bump sft`.
+
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { CONDITIONS } from '../../lamp/conditions.ts'
 import { LAMP_TASKS } from '../../lamp/types.ts'
-import { readRunHeader } from '../../run/folder.ts'
+import { readRunHeader } from '../../run/read.ts'
+
 import { assignmentLayer, flagLayer, type Layer, mergeLayers, resolveLayers } from '../../train/config-layers.ts'
 import { sftConfigSchema } from '../../train/sft-config.ts'
 import { BumpError } from '../../util/errors.ts'

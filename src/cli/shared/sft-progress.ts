@@ -1,5 +1,6 @@
 // Progress of `bump sft` and the end of its run on the terminal.
-import type { SftSummary } from '../../train/sft.ts'
+
+import type { SftSummary } from '../../run/format.ts'
 import { duration, type Progress, type ProgressWords, progressView } from './progress.ts'
 
 const number = (value: unknown): string => (typeof value === 'number' ? value.toFixed(4) : '-')

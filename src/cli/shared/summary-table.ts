@@ -1,7 +1,7 @@
 // The end of a training run on the terminal: NDCG of users never trained on, before and after, beside chance.
+
 import { formatInterval } from '../../evaluate/judge-check.ts'
-import type { DirectionIntervals } from '../../train/measure.ts'
-import type { Summary } from '../../train/summary.ts'
+import type { DirectionIntervals, Summary } from '../../run/format.ts'
 
 /** summary.json as a table. */
 export function summaryTable(summary: Summary): string {

@@ -1,4 +1,5 @@
 // A task backbone opened for use: a model on the embedded engine, with an adapter or without, or a server's.
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -6,7 +7,8 @@ import { type OnnxModel, openModel } from '../../model/onnx/open.ts'
 import { openOpenAi } from '../../model/openai/open.ts'
 import { textModel } from '../../model/text-from-tokens.ts'
 import type { TextModel } from '../../model/text-model.ts'
-import { readRunHeader } from '../../run/folder.ts'
+import { readRunHeader } from '../../run/read.ts'
+
 import { BumpError } from '../../util/errors.ts'
 import { type EngineFlags, engineOptions } from './engine-flags.ts'
 import { positiveInteger } from './flag-values.ts'

@@ -1,10 +1,12 @@
 // Flags, YAML file, preset and (on --resume) the run's own record -> one resolved configuration.
+
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { readLamp } from '../../lamp/read.ts'
 import { LAMP_TASKS } from '../../lamp/types.ts'
-import { readRunHeader } from '../../run/folder.ts'
+import { readRunHeader } from '../../run/read.ts'
+
 import { PRESETS, type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import {
   assignmentLayer,

@@ -10,13 +10,13 @@ import { openModel } from '../../model/onnx/open.ts'
 import { textModel } from '../../model/text-from-tokens.ts'
 import type { LabelRewardConfig } from '../../reward/config.ts'
 import type { RewardFunction } from '../../reward/reward.ts'
+import { packageInfo } from '../../run/package-info.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import { type TrainOptions, type TrainResult, train } from '../../train/grpo.ts'
 import { BumpError } from '../../util/errors.ts'
 import { seedFrom } from '../../util/random.ts'
 import type { TrainingFlags } from './engine-flags.ts'
 import { reportLines } from './log-flags.ts'
-import { packageInfo } from './package-info.ts'
 
 type Say = (line: string) => void
 

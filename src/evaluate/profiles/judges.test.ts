@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { judgeConfigSchema } from '../../judge/config.ts'
 import { trainConfigSchema } from '../../train/config.ts'
-import type { RunRecord } from '../../train/read-run.ts'
+import type { TrainedRun } from '../../train/trained-run.ts'
+
 import { judgeNotes, judgeRecord } from './judges.ts'
 
-const run = (more: object = {}): RunRecord => {
+const run = (more: object = {}): TrainedRun => {
   const config = trainConfigSchema.parse({ name: 'x', logs: { paths: ['a'] }, model: 'base', ...more })
   const model = { name: 'base', digest: 'base-digest' }
   const header = { config, package: { name: 'bump', version: '0' }, model, judge: { ...model }, data: {} }

@@ -1,8 +1,9 @@
 // Which judge evaluates, and how it stands to the judges of the trainings: a profile that only the judge it was trained
 // with can read is a hack of the reward, and the numbers of that judge cannot show it.
+
 import type { JudgeConfig } from '../../judge/config.ts'
 import type { ModelInfo } from '../../model/contract.ts'
-import type { RunRecord } from '../../train/read-run.ts'
+import type { TrainedRun } from '../../train/trained-run.ts'
 
 /** What decides a judge's scores. */
 export interface JudgeRecord {
@@ -23,13 +24,13 @@ function scorerName(config: JudgeConfig): string {
 }
 
 /** The judge of a run's training. */
-export function trainingJudge({ header, config }: RunRecord): JudgeRecord {
+export function trainingJudge({ header, config }: TrainedRun): JudgeRecord {
   const { name, digest } = header.judge ?? header.model
   return { model: String(name), digest: String(digest), config: config.judge }
 }
 
 /** For every run, plainly: is the judge of the evaluation the one that the run was trained with? */
-export function judgeNotes(judge: JudgeRecord, runs: readonly RunRecord[]): string[] {
+export function judgeNotes(judge: JudgeRecord, runs: readonly TrainedRun[]): string[] {
   const mine = `the ${scorerName(judge.config)} scorer on ${judge.model}`
   if (runs.length === 0) return [`Judge: ${mine}.`]
   return runs.map((run) => {

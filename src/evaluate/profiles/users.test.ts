@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadUsers } from '../../logs/load.ts'
 import { trainConfigSchema } from '../../train/config.ts'
-import { readRun } from '../../train/read-run.ts'
+import { readTrainedRun } from '../../train/trained-run.ts'
+
 import { evaluationUsers } from './users.ts'
 
 let folder: string
@@ -48,7 +49,7 @@ describe('evaluationUsers', () => {
     const { split } = await loadUsers({ paths: [log] }, config)
     const parts = { train: ids(split.train), validation: ids(split.validation), test: ids(split.test) }
     for (const known of [undefined, parts]) {
-      const run = readRun(writeRun(known ? 'listed' : 'derived', { paths: [log] }, known))
+      const run = readTrainedRun(writeRun(known ? 'listed' : 'derived', { paths: [log] }, known))
       const { users, notes } = await evaluationUsers([run], undefined, heldOut)
       expect(ids(users)).toEqual(parts.test)
       expect(notes).toEqual([])
@@ -57,7 +58,7 @@ describe('evaluationUsers', () => {
 
   it('are those of the test logs where the run has such', async () => {
     const paths = [writeLog('train.jsonl', 8)]
-    const run = readRun(writeRun('run', { paths, testPaths: [writeLog('test.jsonl', 5, 'q')] }))
+    const run = readTrainedRun(writeRun('run', { paths, testPaths: [writeLog('test.jsonl', 5, 'q')] }))
     const { users, source } = await evaluationUsers([run], undefined, heldOut)
     expect(ids(users).sort()).toEqual(['q0', 'q1', 'q2', 'q3', 'q4'])
     expect(source.paths[0]).toMatch(/test\.jsonl$/)
@@ -65,11 +66,13 @@ describe('evaluationUsers', () => {
 
   it('were in no training: others are refused, with ids', async () => {
     const log = writeLog('log.jsonl', 20)
-    const run = readRun(writeRun('run', { paths: [log] }))
+    const run = readTrainedRun(writeRun('run', { paths: [log] }))
     await expect(evaluationUsers([run], { paths: [log] }, heldOut)).rejects.toThrow(
       /16 of the 20 users to evaluate were in the training of .*run, 13 in its train part and 3 in its validation part: p\d/,
     )
-    const other = readRun(writeRun('other', { paths: [log] }, { train: ['p0'], validation: ['p1'], test: ['p2'] }))
+    const other = readTrainedRun(
+      writeRun('other', { paths: [log] }, { train: ['p0'], validation: ['p1'], test: ['p2'] }),
+    )
     await expect(
       evaluationUsers([other], { paths: [writeLog('few.jsonl', 1), writeLog('q.jsonl', 3, 'q')] }, heldOut),
     ).rejects.toThrow(/1 of the 4 users to evaluate were in the training of .*other, 1 in its train part: p0\./)
@@ -78,7 +81,7 @@ describe('evaluationUsers', () => {
   })
 
   it('of a run whose training is not known are said to be so', async () => {
-    const run = readRun(writeRun('run', { paths: [join(folder, 'gone.jsonl')] }))
+    const run = readTrainedRun(writeRun('run', { paths: [join(folder, 'gone.jsonl')] }))
     const { notes } = await evaluationUsers([run], { paths: [writeLog('log.jsonl', 4)] }, heldOut)
     expect(notes.join()).toMatch(/Which users .*run was trained on is not known/)
     await expect(evaluationUsers([run], undefined, heldOut)).rejects.toThrow(/gone\.jsonl: no such file/)
@@ -86,18 +89,18 @@ describe('evaluationUsers', () => {
 
   it('must still be in the logs', async () => {
     const parts = { train: ['p0'], validation: ['p1'], test: ['p2', 'gone'] }
-    const run = readRun(writeRun('run', { paths: [writeLog('log.jsonl', 4)] }, parts))
+    const run = readTrainedRun(writeRun('run', { paths: [writeLog('log.jsonl', 4)] }, parts))
     await expect(evaluationUsers([run], undefined, heldOut)).rejects.toThrow(/1 of the 2 test users .*\(gone\)/)
     await expect(evaluationUsers([], undefined, heldOut)).rejects.toThrow('name the interaction logs by --logs')
   })
 })
 
-describe('readRun', () => {
+describe('readTrainedRun', () => {
   it('refuses runs of bump sft, and of versions whose prompt is not known', () => {
     const paths = ['a.jsonl']
-    expect(() => readRun(writeRun('sft', { paths }, undefined, { kind: 'sft' }))).toThrow(/bump sft/)
+    expect(() => readTrainedRun(writeRun('sft', { paths }, undefined, { kind: 'sft' }))).toThrow(/bump sft/)
     const old = { config: { ...trainConfigSchema.parse({ name: 'x', logs: { paths }, model: 'm' }), prompt: {} } }
-    expect(() => readRun(writeRun('old', { paths }, undefined, old))).toThrow(/another version of bump/)
-    expect(readRun(`${writeRun('fine', { paths })}/`).name).toBe('fine')
+    expect(() => readTrainedRun(writeRun('old', { paths }, undefined, old))).toThrow(/another version of bump/)
+    expect(readTrainedRun(`${writeRun('fine', { paths })}/`).name).toBe('fine')
   })
 })

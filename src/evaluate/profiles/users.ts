@@ -1,10 +1,13 @@
 // Which users an evaluation of profiles measures: people that no run in it was trained on or chose its checkpoint by.
+
 import { loadUsers } from '../../logs/load.ts'
 import { splitUsers } from '../../logs/split.ts'
 import type { LogSource, User } from '../../logs/types.ts'
-import { type RunUsers, readRunUsers } from '../../run/folder.ts'
+import type { RunUsers } from '../../run/format.ts'
+import { readRunUsers } from '../../run/read.ts'
 import type { TrainConfig } from '../../train/config.ts'
-import type { RunRecord } from '../../train/read-run.ts'
+import type { TrainedRun } from '../../train/trained-run.ts'
+
 import { BumpError } from '../../util/errors.ts'
 
 export interface EvaluationUsers {
@@ -23,7 +26,7 @@ export type HeldOutOptions = Pick<TrainConfig['split'], 'heldOut' | 'minInteract
  * on some of them or chose its checkpoint by them, and where the logs cannot be read. `onReport` gets what was read.
  */
 export async function evaluationUsers(
-  runs: readonly RunRecord[],
+  runs: readonly TrainedRun[],
   logs: LogSource | undefined,
   heldOut: HeldOutOptions,
   onReport: (report: Awaited<ReturnType<typeof loadUsers>>['report']) => void = () => {},
@@ -34,7 +37,7 @@ export async function evaluationUsers(
     return split.train
   }
   const notes: string[] = []
-  const parts = new Map<RunRecord, RunUsers | undefined>()
+  const parts = new Map<TrainedRun, RunUsers | undefined>()
   for (const run of runs) parts.set(run, readRunUsers(run.folder) ?? (await derivedParts(run)))
   let users: User[]
   let source = logs
@@ -62,12 +65,12 @@ export async function evaluationUsers(
 }
 
 /** Logs that the run's test users stand in. */
-function testSource({ config }: RunRecord): LogSource {
+function testSource({ config }: TrainedRun): LogSource {
   const { testPaths, ...source } = config.logs
   return testPaths ? { ...source, paths: testPaths } : source
 }
 
-function testUsers(run: RunRecord, known: RunUsers | undefined, users: readonly User[]): User[] {
+function testUsers(run: TrainedRun, known: RunUsers | undefined, users: readonly User[]): User[] {
   if (!known)
     throw new BumpError(
       'invalid-options',
@@ -84,7 +87,7 @@ function testUsers(run: RunRecord, known: RunUsers | undefined, users: readonly 
 }
 
 /** The parts as training drew them; undefined where its logs cannot be read any more. */
-async function derivedParts({ config }: RunRecord): Promise<RunUsers | undefined> {
+async function derivedParts({ config }: TrainedRun): Promise<RunUsers | undefined> {
   const { testPaths, ...source } = config.logs
   const whole = { ...config.split, validation: 0, test: 0 }
   const idsOf = (users: readonly User[]): string[] => users.map(({ id }) => id)
@@ -99,7 +102,7 @@ async function derivedParts({ config }: RunRecord): Promise<RunUsers | undefined
   }
 }
 
-function refuseSeen({ folder }: RunRecord, known: RunUsers, users: readonly User[]): void {
+function refuseSeen({ folder }: TrainedRun, known: RunUsers, users: readonly User[]): void {
   const part = new Map([
     ...known.train.map((id) => [id, 'train'] as const),
     ...known.validation.map((id) => [id, 'validation'] as const),

@@ -1,10 +1,11 @@
 // A run folder of bump train as others read it: its settings, resolved.
 import { basename, join, normalize } from 'node:path'
-import { type RunHeader, readRunHeader } from '../run/folder.ts'
+import type { RunHeader } from '../run/format.ts'
+import { readRunHeader } from '../run/read.ts'
 import { BumpError } from '../util/errors.ts'
 import { type TrainConfig, trainConfigSchema } from './config.ts'
 
-export interface RunRecord {
+export interface TrainedRun {
   folder: string
   /** Last part of the folder's path. */
   name: string
@@ -13,19 +14,19 @@ export interface RunRecord {
 }
 
 /** Reads config.json. Throws BumpError where the folder holds no run of bump train of this version. */
-export function readRun(folder: string): RunRecord {
+export function readTrainedRun(folder: string): TrainedRun {
   const header = readRunHeader(folder)
   if (header.kind === 'sft')
     throw new BumpError(
-      'training-failed',
+      'run-unusable',
       `${folder} is a run of bump sft: a task backbone, which writes no profiles. Name a run of bump train.`,
     )
   const config = trainConfigSchema.safeParse(header.config)
   const { prompt } = header.config as { prompt?: { instruction?: unknown } }
   // Without its own wording the generator would be asked something else than in training.
-  if (!config.success || typeof header.model?.digest !== 'string' || prompt?.instruction === undefined)
+  if (!config.success || typeof header.model.digest !== 'string' || prompt?.instruction === undefined)
     throw new BumpError(
-      'training-failed',
+      'run-unusable',
       `${join(folder, 'config.json')} was written by another version of bump: train the run anew.`,
     )
   return { folder, name: basename(normalize(folder)), header, config: config.data }

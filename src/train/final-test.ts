@@ -1,0 +1,83 @@
+// The end of a run: the best checkpoint against the zero-shot model on the test users, who took no part in any choice.
+import type { Judge } from '../judge/types.ts'
+import type { UserSplit } from '../logs/types.ts'
+import type { LanguageModel } from '../model/contract.ts'
+import type { RewardFunction } from '../reward/reward.ts'
+import type { ProfileLine, Summary } from '../run/format.ts'
+import { readProfileLines } from '../run/read.ts'
+import type { TrainConfig } from './config.ts'
+import { compareMeasurements, type Measurement, measure, measureControls, measuredUsers, poolUsers } from './measure.ts'
+import type { OngoingRun } from './ongoing-run.ts'
+
+type MeasuredUsers = Pick<Measurement, 'users' | 'profiles' | 'lengths'>
+
+/** What of a run's final test does not depend on its training. */
+export interface Baseline {
+  /** Zero-shot profiles of the frozen base. */
+  before: MeasuredUsers & Pick<Measurement, 'chance'>
+  /** The raw history in the profile's place. */
+  history: Summary['controls']['history']
+}
+
+export interface FinalTestInputs {
+  config: TrainConfig
+  /** The policy, with its frozen base. */
+  model: LanguageModel
+  /** Ranks the test users' pools, whatever the reward is. */
+  judge: Judge
+  reward: RewardFunction
+  users: UserSplit
+  /** What an earlier run of the same model, judge, users and budgets measured before training. */
+  baseline?: Baseline
+  signal?: AbortSignal
+}
+
+/** What the test says of a run's summary, and the test users' profiles before and after. */
+export interface FinalTest {
+  result: Pick<Summary, 'before' | 'after' | 'difference' | 'controls' | 'task' | 'chance' | 'users'>
+  profiles: ProfileLine[]
+}
+
+/** Measures the frozen base (unless `baseline` knows), then the best checkpoint, which the model is left at. */
+export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promise<FinalTest> {
+  const { config, model, judge, reward, users, baseline, signal } = inputs
+  const testUsers = measuredUsers(users.test, config.test.maxUsers, config)
+  const before = baseline?.before ?? (await measure(model, judge, testUsers, config, 'base', signal))
+  await run.loadBest()
+  const after = await measure(model, judge, testUsers, config, 'policy', signal)
+  const controls = await measureControls(model.tokenizer, judge, testUsers, after.profiles, config, {
+    signal,
+    known: baseline?.history,
+  })
+  const profiles = { before: before.profiles, after: after.profiles }
+  const task = await reward.compareTask?.(poolUsers(testUsers), profiles, { signal })
+  return {
+    result: {
+      ...compareMeasurements(before, after, config.split.seed),
+      controls,
+      ...(task ? { task } : {}),
+      chance: before.chance,
+      users: testUsers.length,
+    },
+    profiles: before.users.map(({ id }, u) => ({ user: id, before: tested(before, u), after: tested(after, u) })),
+  }
+}
+
+function tested({ profiles, lengths, users }: MeasuredUsers, u: number): ProfileLine['before'] {
+  const { forward, backward } = users[u]
+  return { profile: profiles[u], tokens: lengths[u], forward, backward }
+}
+
+/** What a finished run measured before training, for runs of the same model, judge, users and budgets. */
+export function readBaseline(run: string, summary: Summary): Baseline {
+  const lines = readProfileLines(run)
+  return {
+    before: {
+      users: lines.map(({ user, before: { forward, backward } }) => ({ id: user, forward, backward })),
+      profiles: lines.map(({ before }) => before.profile),
+      lengths: lines.map(({ before }) => before.tokens),
+      chance: summary.chance,
+    },
+    history: summary.controls.history,
+  }
+}
