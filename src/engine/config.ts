@@ -1,5 +1,6 @@
 // Shape of a Llama-family decoder and the canonical names of its weights. Every weight source (Hugging Face folder,
 // GGUF) is turned into these names; every graph reads them.
+import { PROJECTIONS, type Projection } from '../model/contract.ts'
 
 /** Llama 3's frequency scaling of the rotary embedding (`rope_scaling.rope_type: "llama3"`). */
 export interface RopeScaling {
@@ -31,10 +32,6 @@ export interface ModelConfig {
   /** q and k are RMS-normalised per head (Qwen3). */
   qkNorm: boolean
 }
-
-/** The seven linear maps of a layer, in the order of the forward pass. */
-export const PROJECTIONS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const
-export type Projection = (typeof PROJECTIONS)[number]
 
 /** [inputs, outputs] of a projection. Weights are stored in this orientation: y = x·W. */
 export function projectionShape(c: ModelConfig, projection: Projection): [number, number] {

@@ -3,22 +3,34 @@
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import {
+  type AdamParams,
+  type Completion,
+  type ForwardBackwardResult,
+  type ModelInfo,
+  PROJECTIONS,
+  type Projection,
+  type SampleRequest,
+  type ScoreRequest,
+  type TokenIds,
+  type TokenLoss,
+  type WeightSet,
+} from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { sha256, writeFileAtomic } from '../util/files.ts'
-import { type ModelConfig, PROJECTIONS, type Projection, weightShapes } from './config.ts'
+import { type ModelConfig, weightShapes } from './config.ts'
 import { type MemoryPlan, planMemory } from './memory.ts'
-import type { AdamSettings } from './runtime/adamw.ts'
 import type { Cancelled, Core } from './runtime/core.ts'
 import { chooseDevice, type Device, type DeviceRequest } from './runtime/device.ts'
 import { readFullWeights } from './runtime/full-weights.ts'
-import { type Generated, type GenerateJob, type GenerateOptions, generate } from './runtime/generate.ts'
+import { type GenerateOptions, generate } from './runtime/generate.ts'
 import { LayerWise } from './runtime/layer-wise.ts'
-import { type LoraSettings, ModelWeights, type Trainable, type WeightSetName } from './runtime/model-weights.ts'
+import { type LoraSettings, ModelWeights, type Trainable } from './runtime/model-weights.ts'
 import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
 import type { PackGroup } from './runtime/pack.ts'
-import { labelLogits, type ScoreJob, score } from './runtime/score.ts'
+import { labelLogits, score } from './runtime/score.ts'
 import { Sessions } from './runtime/sessions.ts'
-import { type TokenLossSpec, Trainer } from './runtime/train.ts'
+import { Trainer } from './runtime/train.ts'
 import { openWeights } from './weights/open-weights.ts'
 import { loadAdapter, saveAdapter } from './weights/peft.ts'
 import { openQuantized, type QuantizedWeights } from './weights/quantize.ts'
@@ -114,7 +126,7 @@ export class Engine {
     return new Engine(where, store, options, planMemory(where, store.config, options), device, quantized)
   }
 
-  get info(): { digest: string; contextLength: number; parameters: number; trainableParameters: number } {
+  get info(): Omit<ModelInfo, 'name'> {
     const size = (shapes: Iterable<readonly number[]>) => {
       let sum = 0
       for (const dims of shapes) sum += dims.reduce((a, b) => a * b, 1)
@@ -139,45 +151,45 @@ export class Engine {
   }
 
   sample(
-    jobs: readonly GenerateJob[],
+    requests: readonly SampleRequest[],
     options: GenerateOptions,
-    set: WeightSetName,
+    weightSet: WeightSet,
     cancelled: Cancelled,
     onTokens: (sampled: number) => void,
-  ): Promise<Generated[][]> {
-    for (const { prompt } of jobs) this.checkIds(prompt)
-    return generate(this.inference, jobs, options, set, cancelled, onTokens)
+  ): Promise<Completion[][]> {
+    for (const { prompt } of requests) this.checkIds(prompt)
+    return generate(this.inference, requests, options, weightSet, cancelled, onTokens)
   }
 
   /** `exact`: not by quantised weights. `temperature`: of the distribution whose log probabilities are given. */
   score(
-    jobs: readonly ScoreJob[],
-    set: WeightSetName,
+    requests: readonly ScoreRequest[],
+    weightSet: WeightSet,
     { exact = false, temperature = 1 }: { exact?: boolean; temperature?: number },
     cancelled: Cancelled,
   ): Promise<Float32Array[][]> {
-    this.checkScoreJobs(jobs)
-    return score(exact ? this.core : this.inference, jobs, set, cancelled, temperature)
+    this.checkScored(requests)
+    return score(exact ? this.core : this.inference, requests, weightSet, cancelled, temperature)
   }
 
   labelLogits(
-    prompts: readonly ArrayLike<number>[],
-    labels: ArrayLike<number>,
-    set: WeightSetName,
+    prompts: readonly TokenIds[],
+    labels: TokenIds,
+    weightSet: WeightSet,
     cancelled: Cancelled,
   ): Promise<Float32Array[]> {
-    this.checkScoreJobs(prompts.map((prefix) => ({ prefix, continuations: [] })))
+    this.checkScored(prompts.map((prefix) => ({ prefix, continuations: [] })))
     this.checkIds(labels)
-    return labelLogits(this.inference, prompts, labels, set, cancelled)
+    return labelLogits(this.inference, prompts, labels, weightSet, cancelled)
   }
 
-  forwardBackward(groups: readonly PackGroup[], loss: TokenLossSpec, cancelled: Cancelled) {
+  forwardBackward(groups: readonly PackGroup[], loss: TokenLoss, cancelled: Cancelled): Promise<ForwardBackwardResult> {
     for (const { prompt, completions } of groups)
       for (const ids of [prompt, ...completions.map((c) => c.tokens)]) this.checkIds(ids)
     return this.needTrainer().forwardBackward(groups, loss, cancelled)
   }
 
-  optimStep(adam: AdamSettings): { gradNorm: number } {
+  optimStep(adam: AdamParams): { gradNorm: number } {
     return this.needTrainer().step(adam)
   }
 
@@ -259,9 +271,9 @@ export class Engine {
         )
   }
 
-  private checkScoreJobs(jobs: readonly ScoreJob[]): void {
+  private checkScored(requests: readonly ScoreRequest[]): void {
     const limit = this.core.sessions.maxPositions
-    for (const { prefix, continuations } of jobs) {
+    for (const { prefix, continuations } of requests) {
       for (const ids of [prefix, ...continuations]) this.checkIds(ids)
       if (prefix.length === 0)
         throw new BumpError('model-unusable', 'a prefix to score after is empty; give at least one token')

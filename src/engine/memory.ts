@@ -1,8 +1,9 @@
 // How much memory a run with a model will take, from its shape alone: what the choice of training layer by layer rests on.
 // The factors are counted from the graphs; memory.test.ts holds them to what was measured.
 import { totalmem } from 'node:os'
+import { PROJECTIONS } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
-import { type ModelConfig, PROJECTIONS, projectionShape, weightShapes } from './config.ts'
+import { type ModelConfig, projectionShape, weightShapes } from './config.ts'
 import { HEAD_CHUNKS } from './model/loss-head.ts'
 
 /** How many rows (tokens) run at once: what bounds the memory of activations. */

@@ -8,6 +8,10 @@ export type TokenIds = readonly number[]
 /** Which weights answer: the trained policy, or the frozen base it started from (the judge and the KL reference). */
 export type WeightSet = 'policy' | 'base'
 
+/** The linear maps of a decoder's layer, in the order of the forward pass: what an adapter may sit on. */
+export const PROJECTIONS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const
+export type Projection = (typeof PROJECTIONS)[number]
+
 /** One turn of a conversation. */
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant'

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { DEFAULT_WORDING } from '../generator/prompt.ts'
 import { judgeConfigSchema } from '../judge/config.ts'
 import { LOG_FORMATS } from '../logs/types.ts'
+import { PROJECTIONS } from '../model/contract.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses.ts'
 import { SCHEDULES } from './schedule.ts'
@@ -12,8 +13,6 @@ const part = z
   .number()
   .min(0)
   .refine((value) => value < 1 || Number.isInteger(value), 'a share below 1 or a whole number of users')
-
-const PROJECTIONS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const
 
 /** A LoRA adapter's shape. */
 export const loraFields = {

@@ -1,6 +1,7 @@
 // One definition of a Llama-family decoder, from which every graph is made: training, prefill, scoring and decoding
 // differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
-import { headName, type ModelConfig, PROJECTIONS, type Projection, projectionShape, weightShapes } from '../config.ts'
+import { PROJECTIONS, type Projection } from '../../model/contract.ts'
+import { headName, type ModelConfig, projectionShape, weightShapes } from '../config.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import {
   add,

@@ -1,13 +1,5 @@
 // AdamW (decoupled weight decay), one tensor at a time, in place.
-
-export interface AdamSettings {
-  learningRate: number
-  beta1: number
-  beta2: number
-  eps: number
-  weightDecay: number
-  maxGradNorm: number
-}
+import type { AdamParams } from '../../model/contract.ts'
 
 /**
  * Step number `step` (from 1): m ← β1·m + (1−β1)·g, v ← β2·v + (1−β2)·g²,
@@ -19,7 +11,7 @@ export function adamwUpdate(
   m: Float32Array,
   v: Float32Array,
   step: number,
-  settings: Pick<AdamSettings, 'learningRate' | 'beta1' | 'beta2' | 'eps' | 'weightDecay'>,
+  settings: Omit<AdamParams, 'maxGradNorm'>,
   scale = 1,
 ): void {
   const { learningRate, beta1, beta2, eps, weightDecay } = settings

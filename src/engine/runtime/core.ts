@@ -1,10 +1,11 @@
 // What generation, scoring and training share: the model's sessions and weights, and the forward pass over prefixes.
 import type { InferenceSession } from 'onnxruntime-node'
+import type { TokenIds, WeightSet } from '../../model/contract.ts'
 import { CancelledError } from '../../util/errors.ts'
 import type { ModelConfig } from '../config.ts'
 import type { Rows } from '../memory.ts'
 import type { ExtendHead } from '../model/extend-graph.ts'
-import type { ModelWeights, WeightSetName } from './model-weights.ts'
+import type { ModelWeights } from './model-weights.ts'
 import type { GraphKind, Sessions } from './sessions.ts'
 import { type Feeds, f32, floats, longs } from './tensors.ts'
 
@@ -30,14 +31,14 @@ export function throwIfCancelled(cancelled: Cancelled): void {
 export async function run(
   core: Core,
   kind: GraphKind,
-  set: WeightSetName,
+  weightSet: WeightSet,
   feeds: Feeds,
 ): Promise<InferenceSession.OnnxValueMapType> {
   const { weights, quantized } = core
   const by =
     kind.graph === 'decode'
-      ? weights.decoding(set, quantized)
-      : { binding: weights.binding(set, quantized), feeds: weights.feeds(set) }
+      ? weights.decoding(weightSet, quantized)
+      : { binding: weights.binding(weightSet, quantized), feeds: weights.feeds(weightSet) }
   const session = await core.sessions.get(kind, by.binding)
   return session.run({ ...by.feeds, ...feeds })
 }
@@ -56,8 +57,8 @@ export interface Prefixes {
  */
 export async function computePrefixes(
   core: Core,
-  prefixes: readonly ArrayLike<number>[],
-  set: WeightSetName,
+  prefixes: readonly TokenIds[],
+  weightSet: WeightSet,
   layout: 'extend' | 'decode',
 ): Promise<Prefixes> {
   const { config: c } = core
@@ -75,7 +76,7 @@ export async function computePrefixes(
     ids.set(prefix, u * P)
   })
   const head: ExtendHead = layout === 'extend' ? 'kv' : 'decode-kv'
-  const result = await run(core, { graph: 'extend', head }, set, {
+  const result = await run(core, { graph: 'extend', head }, weightSet, {
     ...emptyPrefixes(c, U),
     ids: longs(ids),
     positions: longs(
@@ -96,8 +97,8 @@ export async function computePrefixes(
 export async function extendPrefix(
   core: Core,
   root: Prefixes,
-  rests: readonly ArrayLike<number>[],
-  set: WeightSetName,
+  rests: readonly TokenIds[],
+  weightSet: WeightSet,
 ): Promise<Prefixes> {
   const { config: c } = core
   const U = rests.length
@@ -110,7 +111,7 @@ export async function extendPrefix(
     ids.set(rest, u * S)
     mask.fill(MASKED, u * P + shared + rest.length, (u + 1) * P)
   })
-  const result = await run(core, { graph: 'extend', head: 'kv' }, set, {
+  const result = await run(core, { graph: 'extend', head: 'kv' }, weightSet, {
     ...root.feeds,
     ids: longs(ids),
     positions: longs(

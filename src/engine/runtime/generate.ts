@@ -1,9 +1,9 @@
 // Batched sampling: prompts are run once, then all sequences of all prompts decode together, each on its prompt's shared
 // prefix with a private cache. Finished sequences leave the batch when enough have finished; caches grow by buckets.
+import type { Completion, SampleRequest, WeightSet } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { uniform } from '../../util/random.ts'
 import { type Cancelled, type Core, computePrefixes, MASKED, type Prefixes, run, throwIfCancelled } from './core.ts'
-import type { WeightSetName } from './model-weights.ts'
 import { drawToken, type Restrictions } from './restricted-sampling.ts'
 import { type Feeds, f32, floats, longs } from './tensors.ts'
 
@@ -14,11 +14,6 @@ const BUCKET = 32
 /** Scales logits so far apart that the softmax is one at the largest: greedy decoding by the sampling graph. */
 const GREEDY = 1e6
 
-export interface GenerateJob {
-  prompt: ArrayLike<number>
-  seeds: readonly number[]
-}
-
 export interface GenerateOptions {
   maxTokens: number
   temperature: number
@@ -26,12 +21,6 @@ export interface GenerateOptions {
   topK: number
   stopTokens: readonly number[]
   allowed?: { steps: readonly (readonly number[])[]; distinct?: boolean }
-}
-
-export interface Generated {
-  tokens: number[]
-  logprobs: Float32Array
-  stopReason: 'stop' | 'length'
 }
 
 interface Sequence {
@@ -53,14 +42,14 @@ interface Row {
 /** [request][seed]. */
 export async function generate(
   core: Core,
-  jobs: readonly GenerateJob[],
+  requests: readonly SampleRequest[],
   options: GenerateOptions,
-  set: WeightSetName,
+  weightSet: WeightSet,
   cancelled: Cancelled,
   onTokens: (sampled: number) => void,
-): Promise<Generated[][]> {
-  const sequences = jobs.map((job, request) =>
-    job.seeds.map(
+): Promise<Completion[][]> {
+  const sequences = requests.map(({ seeds }, request) =>
+    seeds.map(
       (seed, index): Sequence => ({
         request,
         index,
@@ -71,11 +60,11 @@ export async function generate(
       }),
     ),
   )
-  for (const { prompt } of jobs) checkLength(core, prompt.length, options.maxTokens)
+  for (const { prompt } of requests) checkLength(core, prompt.length, options.maxTokens)
   // Requests with more seeds than a batch holds are cut; their prompt then runs once per cut.
-  const pieces = jobs.flatMap((job, request) =>
-    Array.from({ length: Math.ceil(job.seeds.length / BATCH) }, (_, i) => ({
-      prompt: job.prompt,
+  const pieces = requests.flatMap(({ prompt, seeds }, request) =>
+    Array.from({ length: Math.ceil(seeds.length / BATCH) }, (_, i) => ({
+      prompt,
       sequences: sequences[request].slice(i * BATCH, (i + 1) * BATCH),
     })),
   )
@@ -94,7 +83,7 @@ export async function generate(
       )
     }
     while (end < pieces.length && fits(end + 1)) end++
-    await generateBatch(core, pieces.slice(at, end), options, set, cancelled, count)
+    await generateBatch(core, pieces.slice(at, end), options, weightSet, cancelled, count)
     at = end
   }
   return sequences.map((list) =>
@@ -120,7 +109,7 @@ async function generateBatch(
   core: Core,
   pieces: readonly { prompt: ArrayLike<number>; sequences: Sequence[] }[],
   options: GenerateOptions,
-  set: WeightSetName,
+  weightSet: WeightSet,
   cancelled: Cancelled,
   onTokens: (n: number) => void,
 ): Promise<void> {
@@ -129,7 +118,7 @@ async function generateBatch(
   const prefixes = await computePrefixes(
     core,
     pieces.map((p) => Array.prototype.slice.call(p.prompt, 0, -1)),
-    set,
+    weightSet,
     'decode',
   )
   let batch = new Batch(
@@ -143,7 +132,7 @@ async function generateBatch(
     const active = batch.active()
     if (active === 0) return
     if (active * 4 <= batch.size * 3) batch = batch.compacted()
-    await batch.step(options, set)
+    await batch.step(options, weightSet)
     for (const sequence of batch.sequences())
       if (stops.has(sequence.tokens[step])) sequence.stopReason = 'stop'
       else if (step === options.maxTokens - 1) sequence.stopReason = 'length'
@@ -186,7 +175,7 @@ class Batch {
   }
 
   /** One token for every unfinished sequence. */
-  async step(options: GenerateOptions, set: WeightSetName): Promise<void> {
+  async step(options: GenerateOptions, weightSet: WeightSet): Promise<void> {
     const { U, G } = this
     if (this.length === this.S) this.grow()
     const ids = new Int32Array(this.size)
@@ -225,7 +214,7 @@ class Batch {
         [],
       )
     }
-    const result = await run(this.core, { graph: 'decode', head: restricted ? 'logits' : 'sample' }, set, feeds)
+    const result = await run(this.core, { graph: 'decode', head: restricted ? 'logits' : 'sample' }, weightSet, feeds)
     this.keep(result)
     slots.forEach((sequence, at) => {
       if (!sequence) return

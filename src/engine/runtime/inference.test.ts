@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { WeightSet } from '../../model/contract.ts'
 import { normals, seedFrom, uniform } from '../../util/random.ts'
 import { openCore, useTemporaryCache } from '../testing/core.ts'
 import { TINY_LORA } from '../testing/tiny.ts'
 import type { Core } from './core.ts'
 import { type GenerateOptions, generate } from './generate.ts'
-import type { WeightSetName } from './model-weights.ts'
 import { labelLogits, score } from './score.ts'
 
 const never = () => false
@@ -62,7 +62,7 @@ describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-qwen3'])('%s', (name) => {
     })
   })
 
-  it.each<[WeightSetName, number]>([
+  it.each<[WeightSet, number]>([
     ['base', 0],
     ['policy', 0],
     ['base', 20],

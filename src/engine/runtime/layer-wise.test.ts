@@ -1,15 +1,16 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import type { TokenLoss } from '../../model/contract.ts'
 import { normals, seedFrom, uniform } from '../../util/random.ts'
 import { openCore, useTemporaryCache } from '../testing/core.ts'
 import { LayerWise } from './layer-wise.ts'
 import type { PackGroup } from './pack.ts'
-import { type TokenLossSpec, Trainer } from './train.ts'
+import { Trainer } from './train.ts'
 
 useTemporaryCache()
 
 const never = () => false
-const LOSSES: TokenLossSpec[] = [
+const LOSSES: TokenLoss[] = [
   { type: 'cross_entropy' },
   { type: 'ppo', clipLow: 0.2, clipHigh: 0.2, klCoef: 0.1, sequenceRatio: true },
 ]

@@ -1,7 +1,9 @@
 // The two weight sets of one model: the frozen base, and the policy (the base with an adapter, or a full copy that
 // training changes). A graph binds to a set; the set's fed tensors go with every run.
+
+import type { Projection, WeightSet } from '../../model/contract.ts'
 import { normals, seedFrom, uniform } from '../../util/random.ts'
-import { type ModelConfig, type Projection, weightShapes } from '../config.ts'
+import { type ModelConfig, weightShapes } from '../config.ts'
 import { type LoraShape, loraShapes, type WeightBinding } from '../model/layer.ts'
 import type { WeightStore } from '../weights/types.ts'
 import type { Sessions } from './sessions.ts'
@@ -11,8 +13,6 @@ import { type Feeds, floats } from './tensors.ts'
 export type Trainable =
   | { type: 'lora'; rank: number; alpha: number; targets: readonly Projection[]; rsLora: boolean; seed: number }
   | { type: 'full' }
-
-export type WeightSetName = 'policy' | 'base'
 
 /** A named float tensor that the engine owns and may change in place. */
 export interface OwnedTensor {
@@ -101,20 +101,20 @@ export class ModelWeights {
   }
 
   /** `quantized`: in fewer bits, where the sessions have such weights. */
-  binding(set: WeightSetName, quantized: boolean): WeightBinding {
+  binding(weightSet: WeightSet, quantized: boolean): WeightBinding {
     if (this.trainable?.type === 'full') return { base: 'fed' }
     const base = this.sessions.mapped(quantized)
-    return set === 'policy' && this.lora ? { ...base, lora: loraShape(this.lora) } : base
+    return weightSet === 'policy' && this.lora ? { ...base, lora: loraShape(this.lora) } : base
   }
 
   /**
    * What decoding runs by, from either set: one graph with one private copy of the weights, the base being the policy with
    * an adapter of zeros.
    */
-  decoding(set: WeightSetName, quantized: boolean): { binding: WeightBinding; feeds: Feeds } {
-    if (!this.lora) return { binding: this.binding(set, quantized), feeds: this.feeds(set) }
+  decoding(weightSet: WeightSet, quantized: boolean): { binding: WeightBinding; feeds: Feeds } {
+    if (!this.lora) return { binding: this.binding(weightSet, quantized), feeds: this.feeds(weightSet) }
     const binding = this.binding('policy', quantized)
-    if (set === 'policy') return { binding, feeds: this.policyFeeds }
+    if (weightSet === 'policy') return { binding, feeds: this.policyFeeds }
     const zeros = (t: OwnedTensor): OwnedTensor => ({ ...t, data: new Float32Array(t.data.length) })
     this.zeroFeeds ??= feedsOf(new Map([...this.trained].map(([name, tensor]) => [name, zeros(tensor)])))
     return { binding, feeds: this.zeroFeeds }
@@ -125,8 +125,8 @@ export class ModelWeights {
     return { ...this.binding('policy', false), train: this.trainable.type }
   }
 
-  feeds(set: WeightSetName): Feeds {
-    return set === 'policy' ? this.policyFeeds : this.baseFeeds
+  feeds(weightSet: WeightSet): Feeds {
+    return weightSet === 'policy' ? this.policyFeeds : this.baseFeeds
   }
 
   readBaseInto(name: string, into: Float32Array): void {

@@ -1,5 +1,6 @@
 // Scoring: log probabilities of continuations after a shared prefix, and logits of a few labels. What is shared is
 // computed once: prefixes are run first, then all suffixes on them in rectangles of similar shape.
+import type { ScoreRequest, TokenIds, WeightSet } from '../../model/contract.ts'
 import { HEAD_CHUNKS } from '../model/loss-head.ts'
 import {
   type Cancelled,
@@ -10,26 +11,16 @@ import {
   run,
   throwIfCancelled,
 } from './core.ts'
-import type { WeightSetName } from './model-weights.ts'
 import { f32, floats, longs } from './tensors.ts'
-
-export interface ScoreJob {
-  /** At least one token: its last one predicts the first of every continuation. */
-  prefix: ArrayLike<number>
-  continuations: readonly ArrayLike<number>[]
-}
 
 /** A continuation and its place in its request. */
 interface Suffix {
   index: number
-  tokens: ArrayLike<number>
+  tokens: TokenIds
 }
 
 /** A common beginning of fewer tokens is not worth a run of its own. */
 const LEAST_SHARED = 16
-
-const cut = (tokens: ArrayLike<number>, from: number, to: number): number[] =>
-  Array.prototype.slice.call(tokens, from, to)
 
 /**
  * [request][continuation][token] log probabilities at a temperature. What all prefixes begin with is run once, then each
@@ -37,17 +28,17 @@ const cut = (tokens: ArrayLike<number>, from: number, to: number): number[] =>
  */
 export async function score(
   core: Core,
-  jobs: readonly ScoreJob[],
-  set: WeightSetName,
+  requests: readonly ScoreRequest[],
+  weightSet: WeightSet,
   cancelled: Cancelled,
   temperature = 1,
 ): Promise<Float32Array[][]> {
-  const out = jobs.map((job) => job.continuations.map((tokens) => new Float32Array(tokens.length)))
-  const work = jobs
-    .map((job, index) => ({
+  const out = requests.map((request) => request.continuations.map((tokens) => new Float32Array(tokens.length)))
+  const work = requests
+    .map((request, index) => ({
       index,
-      prefix: job.prefix,
-      suffixes: job.continuations
+      prefix: request.prefix,
+      suffixes: request.continuations
         .map((tokens, k): Suffix => ({ index: k, tokens }))
         .filter((s) => s.tokens.length > 0)
         .sort((a, b) => a.tokens.length - b.tokens.length),
@@ -57,7 +48,7 @@ export async function score(
   const { runPrefixes } = await withRoot(
     core,
     work.map((w) => w.prefix),
-    set,
+    weightSet,
   )
   for (let at = 0; at < work.length; ) {
     throwIfCancelled(cancelled)
@@ -71,7 +62,7 @@ export async function score(
     const chunk = work.slice(at, end)
     at = end
     // The last token of a prefix runs with each suffix, where it predicts the first token.
-    const prefixes = await runPrefixes(chunk.map((w) => cut(w.prefix, 0, -1)))
+    const prefixes = await runPrefixes(chunk.map((w) => w.prefix.slice(0, -1)))
     for (const { users, first, last } of rectangles(
       chunk.map((w) => w.suffixes),
       core.rows.suffix,
@@ -86,7 +77,7 @@ export async function score(
           lastToken: w.prefix[w.prefix.length - 1],
           suffixes: w.suffixes.slice(first, last),
         })),
-        { set, temperature },
+        { weightSet, temperature },
         out,
       )
     }
@@ -138,7 +129,7 @@ async function scoreRectangle(
   core: Core,
   prefixes: Prefixes,
   users: { index: number; lastToken: number; suffixes: Suffix[] }[],
-  { set, temperature }: { set: WeightSetName; temperature: number },
+  { weightSet, temperature }: { weightSet: WeightSet; temperature: number },
   out: Float32Array[][],
 ): Promise<void> {
   const U = users.length
@@ -167,7 +158,7 @@ async function scoreRectangle(
     rows.push(rows[0])
     targets.push(targets[0])
   }
-  const result = await run(core, { graph: 'extend', head: 'logprobs' }, set, {
+  const result = await run(core, { graph: 'extend', head: 'logprobs' }, weightSet, {
     ...prefixes.feeds,
     ids: longs(ids),
     positions: longs(positions, [positions.length, 1]),
@@ -189,21 +180,22 @@ async function scoreRectangle(
 /** Runs what all of `prefixes` begin with, once; the result runs any of them, complete or without its last token. */
 async function withRoot(
   core: Core,
-  prefixes: readonly ArrayLike<number>[],
-  set: WeightSetName,
+  prefixes: readonly TokenIds[],
+  weightSet: WeightSet,
 ): Promise<{ shared: number; runPrefixes: (wanted: readonly number[][]) => Promise<Prefixes> }> {
   const shared = commonBeginning(prefixes)
-  if (shared < LEAST_SHARED) return { shared: 0, runPrefixes: (wanted) => computePrefixes(core, wanted, set, 'extend') }
-  const root = await computePrefixes(core, [cut(prefixes[0], 0, shared)], set, 'extend')
+  if (shared < LEAST_SHARED)
+    return { shared: 0, runPrefixes: (wanted) => computePrefixes(core, wanted, weightSet, 'extend') }
+  const root = await computePrefixes(core, [prefixes[0].slice(0, shared)], weightSet, 'extend')
   const runPrefixes = async (wanted: readonly number[][]) => {
     const rests = wanted.map((prefix) => prefix.slice(shared))
-    return rests.length === 1 && rests[0].length === 0 ? root : extendPrefix(core, root, rests, set)
+    return rests.length === 1 && rests[0].length === 0 ? root : extendPrefix(core, root, rests, weightSet)
   }
   return { shared, runPrefixes }
 }
 
 /** How many tokens several prefixes all begin with, their last ones left out; 0 for a single one. */
-function commonBeginning(prefixes: readonly ArrayLike<number>[]): number {
+function commonBeginning(prefixes: readonly TokenIds[]): number {
   if (prefixes.length < 2) return 0
   return prefixes.reduce(
     (shared, prefix) => commonLength(prefixes[0], prefix, Math.min(shared, prefix.length - 1)),
@@ -212,7 +204,7 @@ function commonBeginning(prefixes: readonly ArrayLike<number>[]): number {
 }
 
 /** Longest common beginning of two texts. */
-function commonLength(a: ArrayLike<number>, b: ArrayLike<number>, limit: number): number {
+function commonLength(a: TokenIds, b: TokenIds, limit: number): number {
   let n = 0
   while (n < limit && a[n] === b[n]) n++
   return n
@@ -224,17 +216,17 @@ function commonLength(a: ArrayLike<number>, b: ArrayLike<number>, limit: number)
  */
 export async function labelLogits(
   core: Core,
-  prompts: readonly ArrayLike<number>[],
-  labels: ArrayLike<number>,
-  set: WeightSetName,
+  prompts: readonly TokenIds[],
+  labels: TokenIds,
+  weightSet: WeightSet,
   cancelled: Cancelled,
 ): Promise<Float32Array[]> {
   const out: Float32Array[] = new Array(prompts.length)
-  const { shared, runPrefixes } = await withRoot(core, prompts, set)
+  const { shared, runPrefixes } = await withRoot(core, prompts, weightSet)
   for (const group of sharedBeginnings(prompts, shared)) {
     throwIfCancelled(cancelled)
-    const prefixes = await runPrefixes([cut(prompts[group.members[0]], 0, group.shared)])
-    const rests = group.members.map((m) => cut(prompts[m], group.shared, prompts[m].length))
+    const prefixes = await runPrefixes([prompts[group.members[0]].slice(0, group.shared)])
+    const rests = group.members.map((m) => prompts[m].slice(group.shared))
     const order = rests.map((_, i) => i).sort((a, b) => rests[a].length - rests[b].length)
     for (let at = 0; at < order.length; ) {
       throwIfCancelled(cancelled)
@@ -247,7 +239,7 @@ export async function labelLogits(
       part.forEach((i, k) => {
         ids.set(rests[i], k * S)
       })
-      const result = await run(core, { graph: 'extend', head: 'labels' }, set, {
+      const result = await run(core, { graph: 'extend', head: 'labels' }, weightSet, {
         ...prefixes.feeds,
         ids: longs(ids),
         positions: longs(
@@ -271,10 +263,7 @@ export async function labelLogits(
  * Groups of prompts with a long common beginning (all but at least one token each); the rest in one group that has no
  * more in common than all have.
  */
-function sharedBeginnings(
-  prompts: readonly ArrayLike<number>[],
-  common: number,
-): { members: number[]; shared: number }[] {
+function sharedBeginnings(prompts: readonly TokenIds[], common: number): { members: number[]; shared: number }[] {
   const order = prompts.map((_, i) => i).sort((a, b) => compare(prompts[a], prompts[b]))
   const groups: { members: number[]; shared: number }[] = []
   for (const i of order) {
@@ -295,7 +284,7 @@ function sharedBeginnings(
   return alone.length > 0 ? [...together, { members: alone, shared: common }] : together
 }
 
-function compare(a: ArrayLike<number>, b: ArrayLike<number>): number {
+function compare(a: TokenIds, b: TokenIds): number {
   const n = commonLength(a, b, Math.min(a.length, b.length))
   return n < a.length && n < b.length ? a[n] - b[n] : a.length - b.length
 }

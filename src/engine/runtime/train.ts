@@ -1,24 +1,13 @@
 // Training on the embedded engine: gradients accumulated over micro-batches, AdamW in place on the trained tensors.
+import type { AdamParams, ForwardBackwardResult, TokenLoss } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import type { LossKind } from '../model/loss-head.ts'
-import { type AdamSettings, adamwUpdate } from './adamw.ts'
+import { adamwUpdate } from './adamw.ts'
 import { type Cancelled, type Core, throwIfCancelled } from './core.ts'
 import type { LayerWise, MicroBatchResult } from './layer-wise.ts'
 import type { OwnedTensor } from './model-weights.ts'
 import { makePacks, type PackGroup, packFeeds } from './pack.ts'
 import { type Feeds, f32, floats } from './tensors.ts'
-
-export type TokenLossSpec =
-  | { type: 'cross_entropy' }
-  | {
-      type: 'ppo'
-      clipLow: number
-      clipHigh: number
-      sequenceRatio?: boolean
-      klCoef?: number
-      temperature?: number
-    }
-  | { type: 'cispo'; clipHigh: number; klCoef?: number; temperature?: number }
 
 /** Moments of AdamW, by tensor name. */
 export interface OptimiserState {
@@ -50,9 +39,9 @@ export class Trainer {
    */
   async forwardBackward(
     groups: readonly PackGroup[],
-    loss: TokenLossSpec,
+    loss: TokenLoss,
     cancelled: Cancelled,
-  ): Promise<{ loss: number; completions: { logprobs: Float32Array; entropy: Float32Array }[][] }> {
+  ): Promise<ForwardBackwardResult> {
     try {
       return await this.accumulate(groups, loss, cancelled)
     } catch (error) {
@@ -63,9 +52,9 @@ export class Trainer {
 
   private async accumulate(
     groups: readonly PackGroup[],
-    loss: TokenLossSpec,
+    loss: TokenLoss,
     cancelled: Cancelled,
-  ): Promise<{ loss: number; completions: { logprobs: Float32Array; entropy: Float32Array }[][] }> {
+  ): Promise<ForwardBackwardResult> {
     const { core } = this
     const kind: LossKind = {
       type: loss.type,
@@ -115,7 +104,7 @@ export class Trainer {
    * One AdamW step (decoupled decay, on matrices only: norms and biases are not decayed) on the accumulated gradient,
    * which is cleared. Returns the gradient's norm before clipping.
    */
-  step(adam: AdamSettings): { gradNorm: number } {
+  step(adam: AdamParams): { gradNorm: number } {
     let square = 0
     for (const gradient of this.accumulated.values())
       for (let i = 0; i < gradient.length; i++) square += gradient[i] ** 2
@@ -151,7 +140,7 @@ function moment(moments: Map<string, OwnedTensor>, name: string, dims: number[])
   return tensor.data
 }
 
-function lossNumbers(loss: TokenLossSpec, kind: LossKind): Feeds {
+function lossNumbers(loss: TokenLoss, kind: LossKind): Feeds {
   if (loss.type === 'cross_entropy') return {}
   const number = (x: number) => floats(Float32Array.of(x), [])
   const feeds: Feeds = { clip_high: number(loss.clipHigh), inverse_temperature: number(1 / (loss.temperature ?? 1)) }

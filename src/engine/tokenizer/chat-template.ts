@@ -1,8 +1,9 @@
 // A model's chat template (Jinja), rendered with the texts of users in it but kept apart from the template's own words:
 // a log that spells out "<|im_end|>" must not end the turn. Used by text-tokenizer.ts.
 import { Template } from '@huggingface/jinja'
+import type { ChatMessage } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
-import type { ChatTurn, TokenizerSource } from './types.ts'
+import type { TokenizerSource } from './types.ts'
 
 /** Some templates print today's date. A run must be repeatable, so they get the date that Llama's own default names. */
 const FIXED_DATE: Record<string, string> = {
@@ -20,7 +21,7 @@ const FIXED_DATE: Record<string, string> = {
 }
 
 /** Renders conversations, ready for the assistant's answer. */
-export type ChatRenderer = (messages: readonly ChatTurn[]) => string
+export type ChatRenderer = (messages: readonly ChatMessage[]) => string
 
 /**
  * Compiles the template of `source`; undefined where the model has none. Thinking is switched off in models that have
@@ -91,7 +92,7 @@ export class ContentGuard {
   /**
    * The messages with hidden special tokens, and the function that shows them again in a part of the rendered text.
    */
-  hide(messages: readonly ChatTurn[]): { messages: ChatTurn[]; show: (text: string) => string } {
+  hide(messages: readonly ChatMessage[]): { messages: ChatMessage[]; show: (text: string) => string } {
     const all = messages.map((m) => m.content).join('')
     const hidden = new Map<string, string>()
     let code = 0xe000

@@ -3,13 +3,12 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Tokenizer } from '../../model/contract.ts'
+import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { openTokenizer } from './open-tokenizer.ts'
-import type { ChatTurn } from './types.ts'
 
 interface Golden {
   texts: { text: string; ids: number[]; decoded: string }[]
-  chats?: { messages: ChatTurn[]; ids: number[] }[]
+  chats?: { messages: ChatMessage[]; ids: number[] }[]
 }
 
 const path = (name: string) => fileURLToPath(new URL(`../golden/${name}`, import.meta.url))

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { openTokenizer } from './open-tokenizer.ts'
-import type { ChatTurn, Tokenizer } from './types.ts'
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/tokenizer-${name}`, import.meta.url))
-const user = (content: string): ChatTurn[] => [{ role: 'user', content }]
+const user = (content: string): ChatMessage[] => [{ role: 'user', content }]
 
 let folder: string
 beforeEach(() => {

@@ -1,9 +1,10 @@
 // The tokenizer built from a TokenizerSource: Hugging Face's JavaScript library does normalisation, pre-tokenisation and
 // merges; which texts become special tokens is decided here, because the library makes them from users' texts too.
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers'
+import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { type ChatRenderer, ContentGuard, compileChatTemplate } from './chat-template.ts'
-import type { AddedToken, ChatTurn, Tokenizer, TokenizerSource } from './types.ts'
+import type { AddedToken, TokenizerSource } from './types.ts'
 
 /** Ends of a turn or of a sequence by their usual names: models often list only one of them. */
 const END_TOKENS = [
@@ -99,7 +100,7 @@ class TextTokenizer implements Tokenizer {
     return shown.length === 0 ? '' : this.hf.decode(shown, { clean_up_tokenization_spaces: false })
   }
 
-  chat(messages: readonly ChatTurn[]): number[] {
+  chat(messages: readonly ChatMessage[]): number[] {
     if (!this.render) {
       const start = this.bosToken === undefined ? [] : [this.bosToken]
       return [...start, ...this.encode(messages.map((m) => m.content).join('\n\n'))]

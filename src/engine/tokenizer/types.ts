@@ -1,31 +1,5 @@
-// What the tokenizer room is about: the Tokenizer it hands out (the same shape as in the language-model contract, which
-// lies above the engine), and the TokenizerSource that folders and GGUF files are turned into first.
-
-/** One turn of a conversation. */
-export interface ChatTurn {
-  role: 'system' | 'user' | 'assistant'
-  content: string
-}
-
-/** Text to token ids and back, with the model's own chat template. */
-export interface Tokenizer {
-  /** Number of ids, special tokens included. */
-  readonly vocabSize: number
-  /** Ids that end a generated text (end of sequence, end of turn). */
-  readonly stopTokens: readonly number[]
-  /** Id put before a plain text, where the model wants one. */
-  readonly bosToken: number | undefined
-  /** Ids of a text; no special token is added, and special tokens spelled out in `text` are plain characters. */
-  encode(text: string): number[]
-  /** Text of ids; special tokens and ids outside the vocabulary are left out. */
-  decode(tokens: readonly number[]): string
-  /**
-   * Ids of a conversation under the model's chat template, ready for the assistant's answer. Special tokens of the
-   * template become ids; special tokens spelled out in a content are plain characters.
-   * A model without a template gets the contents separated by blank lines, after `bosToken`.
-   */
-  chat(messages: readonly ChatTurn[]): number[]
-}
+// What every file with a tokenizer, a folder's or a GGUF's, is turned into first: the TokenizerSource that the Tokenizer of
+// the language-model contract is built from.
 
 /** An entry of `added_tokens` in tokenizer.json: a text that is one token whatever the merges say. */
 export interface AddedToken {

@@ -3,9 +3,10 @@
 // engine's `l0.q.A` is [inputs, rank] and `l0.q.B` [rank, outputs].
 import { join } from 'node:path'
 import { z } from 'zod'
+import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { writeFileAtomic } from '../../util/files.ts'
-import { type ModelConfig, PROJECTIONS, type Projection, projectionShape } from '../config.ts'
+import { type ModelConfig, projectionShape } from '../config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { readJson } from './hf-config.ts'
 import { HF_PROJECTIONS, transpose } from './hf-names.ts'
