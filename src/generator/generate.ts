@@ -29,6 +29,8 @@ export interface GeneratedProfiles {
   prompt: number[]
   /** The interactions in the prompt, oldest first, as they stand there. */
   shown: string[]
+  /** Which of the history they are. */
+  shownIndices: number[]
   /** [seed] cleaned texts. */
   profiles: string[]
   /** [seed] what was sampled. */
@@ -41,7 +43,7 @@ export interface GeneratedProfiles {
  */
 export async function generateProfiles(
   model: LanguageModel,
-  users: readonly { id: string; history: readonly Interaction[] }[],
+  users: readonly { id: string; history: readonly Pick<Interaction, 'text'>[] }[],
   options: GenerateOptions,
 ): Promise<GeneratedProfiles[]> {
   const prompts = users.map((user) => buildProfilePrompt(user.history, model.tokenizer, options.prompt))
@@ -58,6 +60,7 @@ export async function generateProfiles(
     user: user.id,
     prompt: prompts[u].tokens,
     shown: prompts[u].texts,
+    shownIndices: prompts[u].indices,
     profiles: completions[u].map((completion) => cleanProfile(model.tokenizer.decode(completion.tokens))),
     completions: completions[u],
   }))

@@ -17,9 +17,11 @@ export interface ProfilePrompt {
   tokens: number[]
   /** The interactions shown, oldest first, as they stand in the prompt. */
   texts: string[]
+  /** Which of the history they are. */
+  indices: number[]
 }
 
-// Longer words than this do not exist in a tokenizer; it bounds the work on absurdly long interactions.
+// Bounds the work on absurdly long interactions: what stands beyond so many characters a token is not looked at.
 const CHARACTERS_PER_TOKEN = 32
 
 /**
@@ -27,11 +29,12 @@ const CHARACTERS_PER_TOKEN = 32
  * interaction is one space, so that each is one line. Interactions without text are skipped.
  */
 export function buildProfilePrompt(
-  history: readonly Interaction[],
+  history: readonly Pick<Interaction, 'text'>[],
   tokenizer: Tokenizer,
   budget: PromptBudget,
 ): ProfilePrompt {
   const texts: string[] = []
+  const indices: number[] = []
   let left = budget.historyTokens
   for (let i = history.length - 1; i >= 0; i--) {
     const cost = (text: string): number => tokenizer.encode(`- ${text}\n`).length
@@ -40,14 +43,19 @@ export function buildProfilePrompt(
     const tokens = cost(text)
     if (tokens > left) {
       // A budget below one interaction still shows a part of it.
-      if (texts.length === 0) texts.push(cut(text, tokenizer, Math.max(1, left - cost(''))))
+      if (texts.length === 0) {
+        texts.push(cut(text, tokenizer, Math.max(1, left - cost(''))))
+        indices.push(i)
+      }
       break
     }
     texts.push(text)
+    indices.push(i)
     left -= tokens
   }
   texts.reverse()
-  return { tokens: tokenizer.chat(profilePrompt(texts, budget)), texts }
+  indices.reverse()
+  return { tokens: tokenizer.chat(profilePrompt(texts, budget)), texts, indices }
 }
 
 /** The first `limit` tokens of a text on one line. */

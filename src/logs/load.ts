@@ -1,6 +1,6 @@
 // Logs in, users out: what training and the judge's check call.
 import { BumpError } from '../util/errors.ts'
-import { openLogs } from './dataset.ts'
+import { type LogDataset, openLogs } from './dataset.ts'
 import { excerpt, issueLines } from './issues.ts'
 import { type PartOptions, type SkipReason, splitUser, splitUsers, type UserSplitOptions } from './split.ts'
 import type { LogReport, LogSource, User, UserSplit } from './types.ts'
@@ -12,6 +12,12 @@ export interface SkipReport {
   skipped: Record<SkipReason, { count: number /** The first few users, with the detail. */; examples: string[] }>
   /** Late interactions that repeated an earlier text and so could not be held out. */
   droppedHeldOut: number
+}
+
+export interface LoadedUsers {
+  split: UserSplit
+  report: LogReport & SkipReport
+  digest: string
 }
 
 /** Collects what `splitUser` skips and drops. */
@@ -41,37 +47,40 @@ export class SkipCounter {
  * Reads logs and splits them: each user in time, then the users into train, validation and test. `digest` is that of
  * the whole canonical log. Throws `BumpError` where the logs cannot be used or no user is left.
  */
-export async function loadUsers(
-  source: LogSource,
-  options: SplitOptions,
-): Promise<{ split: UserSplit; report: LogReport & SkipReport; digest: string }> {
+export async function loadUsers(source: LogSource, options: SplitOptions): Promise<LoadedUsers> {
   checkOptions(options)
   const dataset = await openLogs(source)
   try {
-    const users: User[] = []
-    const skips = new SkipCounter()
-    for await (const { id, interactions } of dataset.users()) {
-      const user = skips.take(id, splitUser(id, interactions, options))
-      if (user !== undefined) users.push(user)
-    }
-    const report = { ...dataset.report, ...skips.report }
-    if (users.length === 0) {
-      const reasons = Object.entries(skips.report.skipped).flatMap(([reason, { count, examples }]) =>
-        count === 0 ? [] : [`  ${reason}: ${count} users, such as ${examples[0]}`],
-      )
-      throw new BumpError(
-        'logs-unusable',
-        [
-          `none of the ${dataset.report.users} users in these logs is left after the split; lower --min-interactions or --held-out`,
-          ...reasons,
-          ...issueLines(report.issues),
-        ].join('\n'),
-      )
-    }
-    return { split: splitUsers(users, options), report, digest: dataset.digest }
+    return await splitDataset(dataset, options)
   } finally {
     dataset.close()
   }
+}
+
+/** Users of an opened log, as `loadUsers` splits them; the log stays open. */
+export async function splitDataset(dataset: LogDataset, options: SplitOptions): Promise<LoadedUsers> {
+  checkOptions(options)
+  const users: User[] = []
+  const skips = new SkipCounter()
+  for await (const { id, interactions } of dataset.users()) {
+    const user = skips.take(id, splitUser(id, interactions, options))
+    if (user !== undefined) users.push(user)
+  }
+  const report = { ...dataset.report, ...skips.report }
+  if (users.length === 0) {
+    const reasons = Object.entries(skips.report.skipped).flatMap(([reason, { count, examples }]) =>
+      count === 0 ? [] : [`  ${reason}: ${count} users, such as ${examples[0]}`],
+    )
+    throw new BumpError(
+      'logs-unusable',
+      [
+        `none of the ${dataset.report.users} users in these logs is left after the split; lower --min-interactions or --held-out`,
+        ...reasons,
+        ...issueLines(report.issues),
+      ].join('\n'),
+    )
+  }
+  return { split: splitUsers(users, options), report, digest: dataset.digest }
 }
 
 function checkOptions(options: SplitOptions): void {

@@ -12,6 +12,23 @@ export type WeightSet = 'policy' | 'base'
 export const PROJECTIONS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const
 export type Projection = (typeof PROJECTIONS)[number]
 
+/** A LoRA adapter's shape. */
+export interface LoraShape {
+  rank: number
+  alpha: number
+  /** Linear maps that get an adapter. */
+  targets: Projection[]
+  /** Scales by alpha/sqrt(rank) instead of alpha/rank. */
+  rsLora: boolean
+}
+
+/** What of a model is trained: an adapter, or all of it. */
+export type Trainable = ({ type: 'lora' } & LoraShape) | { type: 'full' }
+
+/** Precisions that sampling and judging may read a base's matrices in. */
+export const QUANTIZE = ['none', 'int8'] as const
+export type Quantize = (typeof QUANTIZE)[number]
+
 /** One turn of a conversation. */
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant'
@@ -160,6 +177,14 @@ export interface ModelInfo {
   parameters: number
   /** Parameters that optimStep changes; 0 for a model opened for inference. */
   trainableParameters: number
+  /** How it was opened, for the configuration of a run; absent where a provider does not say. */
+  opened?: {
+    /** Absent: for inference. */
+    trainable?: Trainable
+    quantize: Quantize
+    /** What an adapter's first weights derive from. */
+    seed: number
+  }
 }
 
 /** A language model with a policy that may be trained and a frozen base. All token work is batched by the provider. */

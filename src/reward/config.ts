@@ -35,29 +35,22 @@ export const bidirectionalRewardSchema = z.strictObject({
   ...guards,
 })
 
-/** The prior work's way, as a baseline: the metric of a LaMP task, whose answers a frozen backbone writes (docs/method.md §10). */
-const labelRewardSchema = z.strictObject({
-  type: z.literal('labels'),
-  /** Number of the LaMP task. */
-  task: z.literal([1, 2, 3, 4, 5, 6, 7]),
-  /** Folder with the questions and golds of the task. */
-  data: z.string().min(1),
-  /** The model that answers: a Hugging Face folder, a .gguf file or a hub name; default: the frozen base of the policy. */
-  backbone: z.string().min(1).optional(),
-  /** Tokens that a question with the profile may have; longer profiles are cut. */
-  budget: z.int().min(16).default(512),
-  /** Questions asked of each user; where there are more, as many are drawn once. */
-  maxQuestions: z.int().min(1).default(2),
+/** A reward of one's own (custom.ts): given to train() as a function, so this says only which one it was. */
+const customRewardSchema = z.strictObject({
+  type: z.literal('custom'),
+  /** What the reward calls itself. */
+  name: z.string().min(1).max(200),
+  /** Its own settings. */
+  options: z.record(z.string(), z.unknown()).default({}),
   ...pools,
   ...guards,
 })
 
 export const rewardConfigSchema = z
-  .discriminatedUnion('type', [bidirectionalRewardSchema, labelRewardSchema])
+  .discriminatedUnion('type', [bidirectionalRewardSchema, customRewardSchema])
   .prefault({})
 
 export type RewardConfig = z.infer<typeof rewardConfigSchema>
 export type BidirectionalConfig = z.infer<typeof bidirectionalRewardSchema>
-export type LabelRewardConfig = z.infer<typeof labelRewardSchema>
 /** What a profile loses for length and copied text. */
 export type GuardConfig = Pick<BidirectionalConfig, keyof typeof guards>

@@ -15,6 +15,11 @@ export interface Layer {
   where: (path: Path) => string
 }
 
+/** Values that no flag or file wrote, with the place that messages name. */
+export function fixedLayer(values: Values, place: string): Layer {
+  return { values, where: () => place }
+}
+
 /** Layer of a YAML document. Throws BumpError (`invalid-options`) where it is no mapping. */
 export function yamlLayer(text: string, file: string): Layer {
   const lines = new LineCounter()

@@ -1,9 +1,10 @@
 // The configuration of a training run: one schema for YAML files, flags and the library. Every default stands here.
 import { z } from 'zod'
-import { DEFAULT_WORDING } from '../generator/prompt.ts'
+import { profileSchema, promptSchema } from '../generator/config.ts'
 import { judgeConfigSchema } from '../judge/config.ts'
 import { LOG_FORMATS } from '../logs/types.ts'
-import { PROJECTIONS } from '../model/contract.ts'
+import { PROJECTIONS, QUANTIZE } from '../model/contract.ts'
+import { LORA_DEFAULTS } from '../model/trainable.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses.ts'
 import { SCHEDULES } from './schedule.ts'
@@ -16,15 +17,12 @@ const part = z
 
 /** A LoRA adapter's shape. */
 export const loraFields = {
-  rank: z.int().min(1).max(1024).default(16),
-  alpha: z.number().positive().default(32),
+  rank: z.int().min(1).max(1024).default(LORA_DEFAULTS.rank),
+  alpha: z.number().positive().default(LORA_DEFAULTS.alpha),
   /** Linear layers that get an adapter. */
-  targets: z
-    .array(z.enum(PROJECTIONS))
-    .min(1)
-    .default([...PROJECTIONS]),
+  targets: z.array(z.enum(PROJECTIONS)).min(1).default(LORA_DEFAULTS.targets),
   /** Scales by alpha/sqrt(rank) instead of alpha/rank. */
-  rsLora: z.boolean().default(false),
+  rsLora: z.boolean().default(LORA_DEFAULTS.rsLora),
 }
 
 /** AdamW but for its learning rate. */
@@ -84,19 +82,6 @@ const splitSchema = z
   })
   .prefault({})
 
-const promptSchema = z
-  .strictObject({
-    /** System message of the generator; '' sends none. */
-    system: z.string().default(DEFAULT_WORDING.system),
-    /** What stands after the records and asks for the profile. */
-    instruction: z.string().min(1).default(DEFAULT_WORDING.instruction),
-    /** Tokens of all interactions that the generator sees. */
-    historyTokens: z.int().min(8).default(300),
-    /** Longer interactions are cut to this many tokens. */
-    interactionTokens: z.int().min(2).default(48),
-  })
-  .prefault({})
-
 export const trainConfigSchema = z
   .strictObject({
     /** Settings under all others; what they resolve to stands beside. */
@@ -109,7 +94,7 @@ export const trainConfigSchema = z
     /** What is trained. */
     trainable: trainableSchema.prefault({ type: 'lora' }),
     /** Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full. */
-    quantize: z.enum(['none', 'int8', 'int4']).default('none'),
+    quantize: z.enum(QUANTIZE).default('none'),
     judge: judgeConfigSchema,
     reward: rewardConfigSchema,
     prompt: promptSchema,
@@ -146,14 +131,7 @@ export const trainConfigSchema = z
         ...adamFields,
       })
       .prefault({}),
-    profile: z
-      .strictObject({
-        /** Upper bound of a profile's tokens. */
-        maxTokens: z.int().min(1).max(32768).default(96),
-        /** Of the one profile a user that validation, the final test and `bump profile` sample; 0 is greedy. */
-        temperature: z.number().min(0).max(5).default(0),
-      })
-      .prefault({}),
+    profile: profileSchema,
     validation: z
       .strictObject({
         /** Steps between validations. */

@@ -6,12 +6,29 @@ import { describeMemory, planMemory } from '../../engine/memory.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-weights.ts'
-import type { CallOptions, LanguageModel, SampleOptions } from '../contract.ts'
+import { seedFrom } from '../../util/random.ts'
+import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
+import { resolveTrainable, type TrainableInput } from '../trainable.ts'
 import { EngineClient } from './client.ts'
 
-export type OpenModelOptions = EngineOptions
-
 export { DEVICES, type DeviceRequest }
+
+export interface OpenModelOptions {
+  /** What may be trained; absent: the model is opened for inference. */
+  trainable?: TrainableInput
+  /** What an adapter's first weights derive from: the seed of the run. Default 1, as a run's. */
+  seed?: number
+  /** Integers that sampling and scoring read the matrices in; default none. Training stays exact. Not with full fine-tuning. */
+  quantize?: Quantize
+  /** Default: cpu. */
+  device?: DeviceRequest
+  /** Default: all cores. */
+  threads?: number
+  /** Bytes that training may take; default: nine tenths of what the machine (or its container) has. */
+  memory?: number
+  /** Lines about downloads and preparation. */
+  onProgress?: (line: string) => void
+}
 
 /**
  * What training the model will take, as a line, and whether that is layer by layer. A model that is not on this machine
@@ -35,13 +52,21 @@ export interface OnnxModel extends LanguageModel {
  * @throws BumpError when the model cannot be found, is damaged or of an unsupported family
  */
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
-  const { onProgress, ...engineOptions } = options
+  const { onProgress, seed = 1, quantize = 'none', device, threads, memory } = options
+  const trainable = options.trainable && resolveTrainable(options.trainable)
+  const engineOptions: EngineOptions = {
+    trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
+    quantize,
+    device,
+    threads,
+    memory,
+  }
   const place = await resolveModel(where, { onProgress })
   const tokenizer = await openTokenizer(place)
   const client = await EngineClient.open({ where: place, options: engineOptions }, onProgress)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
-    info: { name: where, ...client.info },
+    info: { name: where, ...client.info, opened: { trainable, quantize, seed } },
     tokenizer,
     sample: (requests, o: SampleOptions) =>
       client.call(

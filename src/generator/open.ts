@@ -1,0 +1,215 @@
+// Opens a profile generator for use: a trained one by its run folder or its adapter, or any model as it is. This is what a
+// product holds.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Interaction, LogSource } from '../logs/types.ts'
+import { PROJECTIONS, QUANTIZE, type Trainable } from '../model/contract.ts'
+import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import { bestCheckpoint, checkpointPath, isRunFolder, readRunHeader } from '../run/read.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
+import { profileSchema, promptSchema } from './config.ts'
+import { generateProfiles } from './generate.ts'
+import type { PromptBudget } from './history.ts'
+import { type GeneratorSettings, generatorDigest, profileSeeds } from './profile-users.ts'
+
+export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 'threads' | 'onProgress'> {
+  /** The base model of an adapter folder; default: what its adapter_config.json names. */
+  model?: string
+  /** Words and budgets of the prompt; what is left out is as the run has it, else as a run's default. */
+  prompt?: Partial<PromptBudget>
+  /** Upper bound of a profile's tokens; default: as the run, else 96. */
+  maxTokens?: number
+  /** 0 is greedy; default: as the run, else 0. */
+  temperature?: number
+  /** Of the sampling, at a temperature above 0; default: as the run, else 1. */
+  seed?: number
+  /** Ends the opening with a CancelledError. */
+  signal?: AbortSignal
+}
+
+/** An interaction as a caller gives it: its text, or an object with it. */
+export type HistoryInput = readonly (string | Pick<Interaction, 'text'>)[]
+
+/** A profile with where it comes from. */
+export interface WrittenProfile {
+  /** As the caller called the user; '' where only a history was given. */
+  user: string
+  profile: string
+  /** Indices into the history of the interactions that the generator saw, oldest first: the latest that fit its budget. */
+  shown: number[]
+  /** Tokens of the prompt, and of the profile as sampled. */
+  tokens: { prompt: number; profile: number }
+  /** Digest of the generator: equal digests and histories give equal profiles. */
+  generator: string
+}
+
+/** A generator in use. Its model takes memory and a thread until `close`. */
+export interface Generator {
+  /** Digest of weights and settings: it changes when the generator is trained anew. */
+  readonly digest: string
+  readonly settings: GeneratorSettings
+  readonly model: OnnxModel
+  /** Digest of the weights alone. */
+  readonly weights: string
+  /** The logs that the run was trained on; absent without a run. */
+  readonly logs?: LogSource
+  /** The profile of one person, interactions oldest first. Throws BumpError where they do not fit the model. */
+  write(history: HistoryInput, options?: WriteOptions & { user?: string }): Promise<WrittenProfile>
+  /** Profiles of many people in one go, in their order. */
+  writeAll(users: readonly { id: string; history: HistoryInput }[], options?: WriteOptions): Promise<WrittenProfile[]>
+  close(): Promise<void>
+}
+
+interface WriteOptions {
+  signal?: AbortSignal
+}
+
+/** What of a run's configuration decides how its generator writes. */
+const runConfigSchema = z.object({
+  model: z.string(),
+  trainable: z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('lora'),
+      rank: z.number(),
+      alpha: z.number(),
+      targets: z.array(z.enum(PROJECTIONS)),
+      rsLora: z.boolean(),
+    }),
+    z.object({ type: z.literal('full') }),
+  ]),
+  quantize: z.enum(QUANTIZE),
+  // Without its own wording the generator would be asked something else than in training.
+  prompt: promptSchema.unwrap().required(),
+  profile: profileSchema.unwrap().required(),
+  seed: z.number(),
+  logs: z.looseObject({ paths: z.array(z.string()) }),
+})
+
+/**
+ * Opens a profile generator: `from` is a run folder of `bump train` (its best checkpoint), a folder with a LoRA adapter in
+ * PEFT's form (`adapter_config.json`), or a model (a Hugging Face folder, a .gguf file or a hub name), untrained.
+ *
+ * ```ts
+ * const generator = await openGenerator('runs/reviews')
+ * const { profile } = await generator.write(['how I pruned my roses', 'beans on a trellis'])
+ * await generator.close()
+ * ```
+ *
+ * @throws BumpError `run-unusable` where the run has no checkpoint or its base model is another one than it was trained
+ * on, `model-unusable` or `download-failed` where a model cannot be opened; CancelledError where `signal` aborts
+ */
+export async function openGenerator(from: string, options: OpenGeneratorOptions = {}): Promise<Generator> {
+  const { device, threads, onProgress, signal } = options
+  const engine = { device, threads, onProgress }
+  if (isRunFolder(from)) {
+    const run = generatorOfRun(from)
+    const { model: name, trainable, quantize } = run.config
+    const model = await openModel(name, { ...engine, trainable: trainable as Trainable, quantize })
+    return await closedOnError(model, signal, async () => {
+      if (model.info.digest !== run.modelDigest)
+        throw new BumpError(
+          'run-unusable',
+          `${name} is not the model that ${from} was trained on: its content has changed.`,
+        )
+      const step = bestCheckpoint(from)
+      await model.loadState(checkpointPath(from, step))
+      onProgress?.(`generator: ${from}, best checkpoint step-${step}`)
+      const { prompt, profile, seed, logs } = run.config
+      return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), logs as LogSource)
+    })
+  }
+  const adapter = existsSync(join(from, 'adapter_config.json'))
+  const model = await openModel(adapter ? baseOf(from, options.model) : from, engine)
+  return await closedOnError(model, signal, async () => {
+    if (adapter) await model.loadPolicy(from)
+    const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
+    return generatorOn(model, settingsOf(defaults, options))
+  })
+}
+
+function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {
+  const header = readRunHeader(run)
+  if (header.kind === 'sft')
+    throw new BumpError(
+      'run-unusable',
+      `${run} is a run of bump sft: a task backbone, which writes no profiles. Name a run of bump train.`,
+    )
+  const config = runConfigSchema.safeParse(header.config)
+  const { digest } = header.model
+  if (config.success && typeof digest === 'string') return { config: config.data, modelDigest: digest }
+  throw new BumpError(
+    'run-unusable',
+    `${join(run, 'config.json')} was written by another version of bump: train the run anew.`,
+  )
+}
+
+/** The base model of an adapter. Throws BumpError where neither the caller nor the adapter names one. */
+function baseOf(adapter: string, named: string | undefined): string {
+  if (named !== undefined) return named
+  try {
+    const { base_model_name_or_path: base } = JSON.parse(readFileSync(join(adapter, 'adapter_config.json'), 'utf8'))
+    if (typeof base === 'string' && base !== '') return base
+  } catch {}
+  throw new BumpError(
+    'invalid-options',
+    `${adapter} does not name the model that it belongs to: give it as the option model`,
+  )
+}
+
+/** The settings of a run, or the defaults, with those of the caller over them. */
+function settingsOf(under: GeneratorSettings, options: OpenGeneratorOptions): GeneratorSettings {
+  return {
+    prompt: { ...under.prompt, ...defined(options.prompt ?? {}) },
+    maxTokens: options.maxTokens ?? under.maxTokens,
+    temperature: options.temperature ?? under.temperature,
+    seed: options.seed ?? under.seed,
+  }
+}
+
+function defined<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>
+}
+
+async function closedOnError<T>(model: OnnxModel, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    if (signal?.aborted) throw new CancelledError()
+    return await work()
+  } catch (error) {
+    await model.close()
+    throw error
+  }
+}
+
+async function generatorOn(model: OnnxModel, settings: GeneratorSettings, logs?: LogSource): Promise<Generator> {
+  const weights = await model.policyDigest()
+  const digest = generatorDigest(weights, settings)
+  const writeAll: Generator['writeAll'] = async (users, { signal } = {}) => {
+    const histories = users.map(({ id, history }) => ({
+      id,
+      history: history.map((entry) => (typeof entry === 'string' ? { text: entry } : entry)),
+    }))
+    const generated = await generateProfiles(model, histories, {
+      ...settings,
+      seeds: profileSeeds(settings.seed),
+      signal,
+    })
+    return generated.map(({ user, prompt, shownIndices, profiles, completions }) => ({
+      user,
+      profile: profiles[0],
+      shown: shownIndices,
+      tokens: { prompt: prompt.length, profile: completions[0].tokens.length },
+      generator: digest,
+    }))
+  }
+  return {
+    digest,
+    settings,
+    model,
+    weights,
+    ...(logs ? { logs } : {}),
+    writeAll,
+    write: async (history, { user = '', ...options } = {}) => (await writeAll([{ id: user, history }], options))[0],
+    close: () => model.close(),
+  }
+}

@@ -1,0 +1,23 @@
+// Opening logs from a program: the front door to dataset.ts.
+import { type LogDataset, openLogs as openDataset } from './dataset.ts'
+import type { LogSource } from './types.ts'
+
+/** Logs that are open, with where they came from. */
+export interface Logs extends LogDataset {
+  readonly source: LogSource
+}
+
+/**
+ * Reads interaction logs into the canonical form: files, globs or addresses of any format that bump knows. `user`, `time`
+ * and `text` are column names or SQL expressions over the columns; where one is left out, a column of a usual name is
+ * taken. What was wrong with the logs stands in `report`. `close()` removes the temporary files; so does the end of the
+ * process.
+ * @throws BumpError `logs-unusable` or `invalid-options`, with file, line and what to do
+ */
+export async function openLogs(
+  paths: string | readonly string[],
+  options: Omit<LogSource, 'paths'> = {},
+): Promise<Logs> {
+  const source = { paths: typeof paths === 'string' ? [paths] : [...paths], ...options }
+  return { ...(await openDataset(source)), source }
+}

@@ -1,0 +1,16 @@
+// What of a model is trained, as a caller may write it, with the defaults that a run's configuration, the command line and
+// programs share.
+import { type LoraShape, PROJECTIONS, type Trainable } from './contract.ts'
+
+/** `'lora'` is an adapter of the default shape, `'full'` all of the weights. */
+export type TrainableInput = 'lora' | 'full' | ({ type: 'lora' } & Partial<LoraShape>) | { type: 'full' }
+
+/** LoRA on all linear layers [paper]; rank and alpha are bump's. */
+export const LORA_DEFAULTS: LoraShape = { rank: 16, alpha: 32, targets: [...PROJECTIONS], rsLora: false }
+
+/** The input with every default. */
+export function resolveTrainable(input: TrainableInput): Trainable {
+  if (input === 'full') return { type: 'full' }
+  if (input === 'lora') return { type: 'lora', ...LORA_DEFAULTS }
+  return input.type === 'full' ? input : { ...LORA_DEFAULTS, ...input }
+}

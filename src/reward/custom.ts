@@ -1,0 +1,120 @@
+// A reward of one's own, as train() takes it: made once the users and models of the run are known, and watched, so that a
+// broken number is named before it reaches the optimiser.
+import type { UserSplit } from '../logs/types.ts'
+import type { LanguageModel } from '../model/contract.ts'
+import { BumpError } from '../util/errors.ts'
+import type { RewardConfig } from './config.ts'
+import { type RewardFunction, type RewardUser, type Rollout, totalReward } from './reward.ts'
+
+/** What a reward may be made from. */
+export interface RewardContext {
+  /** The run's `reward` section: its guards, and the options of this reward. */
+  config: RewardConfig
+  users: UserSplit
+  /** The policy's model; its frozen base (`weights: 'base'`) never changes. */
+  model: LanguageModel
+  /** Seed of the split: the same for runs of other seeds, so that what is drawn by it is too. */
+  splitSeed: number
+  /** Lines that the run tells. */
+  note: (text: string) => void
+}
+
+export interface CustomReward {
+  /** As metrics and config.json call it. */
+  readonly name: string
+  /** Settings of the reward, for config.json: JSON values only. */
+  readonly options?: Record<string, unknown>
+  create(context: RewardContext): RewardFunction | Promise<RewardFunction>
+}
+
+/** What the lines of rollouts.jsonl call their own fields: no term of a reward may be called so. */
+const TAKEN = new Set(
+  'step user rollout profile reward length copied tokens stop advantage kept score mean_length users'.split(' '),
+)
+
+/**
+ * A reward from a function of one profile. `score` gives a number, or several by name, which add up; higher is better.
+ * bump subtracts the penalties for length and copied text, and an empty profile is worth 0 whatever `score` says.
+ *
+ * ```ts
+ * const named = defineReward('names_a_topic', ({ text }) => (/about \w+/.test(text) ? 1 : 0))
+ * await train({ model, logs, out: 'runs/named', customReward: named })
+ * ```
+ */
+export function defineReward(
+  name: string,
+  score: (
+    rollout: Rollout,
+    user: RewardUser,
+    options: { signal?: AbortSignal },
+  ) => number | Record<string, number> | Promise<number | Record<string, number>>,
+): CustomReward {
+  return {
+    name,
+    create: ({ config }) => ({
+      async score(batch, _seedParts, options) {
+        const rewards = await Promise.all(
+          batch.map((user) =>
+            Promise.all(
+              user.rollouts.map(async (rollout) => {
+                const given = await score(rollout, user, options)
+                const terms = typeof given === 'number' ? { [name]: given } : given
+                const raw = Object.values(terms).reduce((sum, value) => sum + value, 0)
+                return totalReward(terms, raw, rollout, user.history, config)
+              }),
+            ),
+          ),
+        )
+        return { rewards, chance: {}, usage: {} }
+      },
+    }),
+  }
+}
+
+/** The reward with its answers checked. Its `score` throws BumpError `reward-failed` that names reward, user and term. */
+export function checkedReward(name: string, reward: RewardFunction): RewardFunction {
+  return {
+    ...reward,
+    async score(batch, seedParts, options) {
+      const scored = await guarded(name, () => reward.score(batch, seedParts, options))
+      const { rewards } = scored
+      if (rewards.length !== batch.length || batch.some(({ rollouts }, u) => rewards[u].length !== rollouts.length))
+        throw failed(name, 'did not give one reward for each rollout of each user')
+      for (const [u, group] of rewards.entries())
+        for (const { terms, raw, total } of group) {
+          const numbers = Object.entries({ ...terms, raw, total })
+          const [term] = numbers.find(([, value]) => !Number.isFinite(value)) ?? []
+          if (term !== undefined)
+            throw failed(
+              name,
+              `gave ${({ ...terms, raw, total } as Record<string, number>)[term]} as ${term} of user ${batch[u].id}: give finite numbers`,
+            )
+          const taken = Object.keys(terms).find((key) => TAKEN.has(key))
+          if (taken !== undefined)
+            throw failed(name, `has a term called ${taken}, which rollouts.jsonl uses itself: call it otherwise`)
+        }
+      return scored
+    },
+    evaluate: reward.evaluate && ((...args) => guarded(name, () => reward.evaluate!(...args))),
+    compareTask: reward.compareTask && ((...args) => guarded(name, () => reward.compareTask!(...args))),
+  }
+}
+
+async function guarded<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (BumpError.isInstance(cause)) throw cause
+    throw new BumpError(
+      'reward-failed',
+      `the reward ${name} failed: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+function failed(name: string, what: string): BumpError {
+  return new BumpError('reward-failed', `the reward ${name} ${what}`)
+}

@@ -1,0 +1,1 @@
+export { bidirectionalReward } from '../reward/bidirectional.ts'

@@ -1,0 +1,300 @@
+// train(): one call from logs and a model to a trained profile generator and its run folder. `bump train`, `bump demo` and
+// `bump ablate` make this very call. The loop itself is in grpo.ts.
+import { basename, resolve } from 'node:path'
+import { createJudge } from '../judge/judge.ts'
+import type { Judge } from '../judge/types.ts'
+import { type LoadedUsers, loadUsers, type SplitOptions, splitDataset } from '../logs/load.ts'
+import type { Logs } from '../logs/open.ts'
+import type { LogSource, User, UserSplit } from '../logs/types.ts'
+import type { LanguageModel } from '../model/contract.ts'
+import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import { type CustomReward, checkedReward } from '../reward/custom.ts'
+import type { RewardFunction } from '../reward/reward.ts'
+import { RunFolder } from '../run/folder.ts'
+import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
+import { packageInfo } from '../run/package-info.ts'
+import { readSummary } from '../run/read.ts'
+import { BumpError } from '../util/errors.ts'
+import type { TrainConfig, TrainConfigInput } from './config.ts'
+import { bidirectionalReward } from './default-reward.ts'
+import { dataDigest } from './digest.ts'
+import type { Baseline } from './final-test.ts'
+import { grpo } from './grpo.ts'
+import { poolSeed } from './measure.ts'
+import { OngoingRun, type Phase, type RunEvent } from './ongoing-run.ts'
+import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
+
+/** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
+export type TrainSettings = Partial<Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize'>>
+
+export interface TrainOptions extends TrainSettings {
+  /** The policy: opened as trainable by `openModel`, or its name, with `trainable` and `engine`. */
+  model: LanguageModel | string
+  /** Opened by `openLogs`, or what `openLogs` takes. */
+  logs: Logs | LogSource | string
+  /** Logs of the users of the final test, in the same form; then no user of `logs` is tested. */
+  testLogs?: Logs | string[]
+  /** The run's folder; its last part is the run's name. */
+  out: string
+  /** What is trained, where `model` is a name: default LoRA. */
+  trainable?: TrainConfigInput['trainable']
+  /** Integers that rollouts and judge read the base in, where `model` is a name. */
+  quantize?: TrainConfigInput['quantize']
+  /** What models that are named here run on: device, threads and memory. */
+  engine?: Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
+  /** The judge's model, where it is open already. */
+  judgeModel?: LanguageModel
+  /** A judge of your own, in place of the one that `judge` describes. */
+  customJudge?: Judge
+  /** A reward of your own, in place of the bidirectional one; `reward` still sets its guards. */
+  customReward?: CustomReward
+  /** What an earlier run of the same model, judge, users and budgets measured before training. */
+  baseline?: Baseline
+  /** Goes on with the run in the folder, where there is one. */
+  resume?: boolean
+  /** Ends the run at a clean checkpoint: train() then throws a CancelledError, and `resume` goes on. */
+  signal?: AbortSignal
+  onEvent?: (event: TrainEvent) => void
+}
+
+/** What train() tells while it works. */
+export type TrainEvent =
+  | RunEvent
+  /** Logs were read; `test`: those of the final test's own users. */
+  | { type: 'logs'; report: LoadedUsers['report']; test: boolean }
+  /** The split: how many users each part has. */
+  | { type: 'users'; train: number; validation: number; test: number }
+  /** Models are open; `steps` steps follow. */
+  | { type: 'start'; steps: number }
+
+/** A finished run. */
+export interface TrainRun {
+  /** The run's folder. */
+  folder: string
+  config: TrainConfig
+  /** Before and after on users never trained on, with intervals and controls. */
+  summary: Summary
+}
+
+const PHASES: readonly Phase[] = ['rollout', 'judge', 'train', 'validation', 'test']
+
+/**
+ * Trains a profile generator by GRPO on interaction logs and writes its run folder. The same options and seed give the
+ * same bytes, from a program or from the command line.
+ * @throws BumpError where options, logs or model cannot be used, the users are too few, the folder cannot be started or
+ * resumed, training diverges, or a reward of your own fails; CancelledError where `signal` ended the run
+ */
+export async function train(options: TrainOptions): Promise<TrainRun> {
+  const { out, baseline, customJudge, resume = false, signal, onEvent = () => {} } = options
+  const config = configOf(options)
+  const users = await usersOf(options, config, onEvent)
+  onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
+  checkUsers(users, config)
+  const note = (text: string) => onEvent({ type: 'note', text })
+  const models = new Models(options, config, note)
+  try {
+    const model = await models.policy()
+    const judgeModel = await models.judge(model)
+    const judge = customJudge ?? createJudge(judgeModel, config.judge)
+    const reward = await rewardOf(options, { config, users, model, judge, note })
+    const header = headerOf(config, model, users, {
+      judge: customJudge ? describeJudge(customJudge) : { ...config.judge, ...describeModel(judgeModel) },
+      reward: options.customReward && { name: options.customReward.name, ...reward.origin },
+    })
+    const folder = RunFolder.open(out, header, resume)
+    try {
+      folder.writeUsers(idsOf(users))
+      const finished = resume ? readSummary(out) : undefined
+      if (finished) {
+        note('this run is finished; its summary stands')
+        return { folder: out, config, summary: finished }
+      }
+      onEvent({ type: 'start', steps: config.optim.steps })
+      const run = await OngoingRun.open(folder, model, { ...config, steps: config.optim.steps }, PHASES, onEvent)
+      const inputs = { config, model, judge, reward, users, header, baseline, signal }
+      return { folder: out, config, summary: await run.until(signal, () => grpo(inputs, run)) }
+    } finally {
+      folder.close()
+    }
+  } finally {
+    await models.close()
+  }
+}
+
+/** The resolved configuration. Throws BumpError `invalid-options` with every problem. */
+function configOf(options: TrainOptions): TrainConfig {
+  const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, ...rest } = options
+  const { baseline, resume, signal, onEvent, reward, ...settings } = rest
+  const opened = typeof model === 'string' ? undefined : openedOf(model)
+  const values = {
+    ...settings,
+    ...(opened ? { trainable: opened.trainable, quantize: opened.quantize, seed: settings.seed ?? opened.seed } : {}),
+    ...(customReward
+      ? { reward: { ...reward, type: 'custom', name: customReward.name, options: customReward.options ?? {} } }
+      : reward && { reward }),
+    name: basename(resolve(out)),
+    model: typeof model === 'string' ? model : model.info.name,
+    logs: {
+      ...sourceOf(logs),
+      ...(testLogs ? { testPaths: 'source' in testLogs ? testLogs.source.paths : testLogs } : {}),
+    },
+  }
+  const config = resolveTrainConfig([...presetLayers(settings.preset), { values, where: () => 'train()' }])
+  if (opened?.trainable?.type === 'lora' && opened.seed !== config.seed)
+    throw new BumpError(
+      'invalid-options',
+      `the model was opened with seed ${opened.seed}, which its adapter begins with, but this run has seed ${config.seed}: give openModel the seed of the run`,
+    )
+  if (config.reward.type === 'custom' && !customReward)
+    throw new BumpError(
+      'invalid-options',
+      `the reward ${config.reward.name} is a function: give train() its customReward`,
+    )
+  return config
+}
+
+/** How a model was opened. Throws BumpError where it cannot be trained. */
+function openedOf({ info }: LanguageModel): NonNullable<LanguageModel['info']['opened']> | undefined {
+  if (info.trainableParameters === 0)
+    throw new BumpError(
+      'invalid-options',
+      `${info.name} was opened for inference: open it with openModel(…, { trainable: 'lora' })`,
+    )
+  return info.opened
+}
+
+function sourceOf(logs: TrainOptions['logs']): LogSource {
+  if (typeof logs === 'string') return { paths: [logs] }
+  return 'source' in logs ? logs.source : logs
+}
+
+/** The users of a run: from one log, or with the test's users from logs of their own. */
+async function usersOf(
+  { logs, testLogs }: TrainOptions,
+  config: TrainConfig,
+  onEvent: (event: TrainEvent) => void,
+): Promise<UserSplit> {
+  const load = async (from: Logs | LogSource, options: SplitOptions, test: boolean): Promise<UserSplit> => {
+    const loaded = await ('source' in from ? splitDataset(from, options) : loadUsers(from, options))
+    onEvent({ type: 'logs', report: loaded.report, test })
+    return loaded.split
+  }
+  const from = typeof logs === 'object' && 'source' in logs ? logs : sourceOf(logs)
+  if (!testLogs) return await load(from, config.split, false)
+  const split = await load(from, { ...config.split, test: 0 }, false)
+  const testFrom = 'source' in testLogs ? testLogs : { ...sourceOf(logs), paths: testLogs }
+  const { train: test } = await load(testFrom, { ...config.split, validation: 0, test: 0 }, true)
+  const known = new Set([...split.train, ...split.validation].map(({ id }) => id))
+  const both = test.filter(({ id }) => known.has(id)).map(({ id }) => id)
+  if (both.length > 0)
+    throw new BumpError(
+      'invalid-options',
+      `${both.length} users stand in the logs of training and in those of the test (${both.slice(0, 5).join(', ')}): the test would not measure unseen people. Take them out of one.`,
+    )
+  return { ...split, test }
+}
+
+function checkUsers(users: UserSplit, config: TrainConfig): void {
+  const needed = { train: config.rollout.users, validation: 2, test: 2 }
+  const cure = {
+    train: 'lower rollout.users, or give more logs',
+    validation: 'raise split.validation, or give more logs',
+    test: 'raise split.test, or give more logs',
+  }
+  for (const part of ['train', 'validation', 'test'] as const)
+    if (users[part].length < needed[part])
+      throw new BumpError(
+        'too-few-users',
+        `The ${part} part has ${users[part].length} users (of ${users.train.length + users.validation.length + users.test.length}), but needs at least ${needed[part]}: ${cure[part]}.`,
+      )
+}
+
+/** The models of a run: those that the caller gave, and those that are opened by name and closed again. */
+class Models {
+  private readonly opened: LanguageModel[] = []
+
+  constructor(
+    private readonly options: TrainOptions,
+    private readonly config: TrainConfig,
+    private readonly onProgress: (line: string) => void,
+  ) {}
+
+  async policy(): Promise<LanguageModel> {
+    const { model } = this.options
+    const { trainable, seed } = this.config
+    return typeof model === 'string' ? await this.open(model, { trainable, seed }) : model
+  }
+
+  /** Default: the frozen base of the policy. */
+  async judge(policy: LanguageModel): Promise<LanguageModel> {
+    const name = this.config.judge.model
+    if (this.options.judgeModel) return this.options.judgeModel
+    return name === undefined || this.options.customJudge ? policy : await this.open(name, {})
+  }
+
+  async close(): Promise<void> {
+    for (const model of this.opened) await model.close()
+  }
+
+  private async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'>): Promise<LanguageModel> {
+    const { engine } = this.options
+    // The limit on memory is training's.
+    const shared = options.trainable ? engine : { ...engine, memory: undefined }
+    const model = await openModel(name, {
+      ...shared,
+      quantize: this.config.quantize,
+      onProgress: this.onProgress,
+      ...options,
+    })
+    this.opened.push(model)
+    return model
+  }
+}
+
+async function rewardOf(
+  { customReward }: TrainOptions,
+  context: { config: TrainConfig; users: UserSplit; model: LanguageModel; judge: Judge; note: (text: string) => void },
+): Promise<RewardFunction> {
+  const { config, users, model, judge, note } = context
+  if (customReward) {
+    const made = await customReward.create({ config: config.reward, users, model, splitSeed: config.split.seed, note })
+    return checkedReward(customReward.name, made)
+  }
+  if (config.reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
+  return bidirectionalReward(judge, config.reward, poolSeed(config))
+}
+
+function headerOf(
+  config: TrainConfig,
+  model: LanguageModel,
+  users: UserSplit,
+  { judge, reward }: Pick<RunHeader, 'judge' | 'reward'>,
+): RunHeader {
+  return {
+    config,
+    package: packageInfo(),
+    model: describeModel(model),
+    judge,
+    ...(reward ? { reward } : {}),
+    data: {
+      digest: dataDigest(users),
+      train: users.train.length,
+      validation: users.validation.length,
+      test: users.test.length,
+    },
+  }
+}
+
+function describeModel({ info }: LanguageModel): Record<string, unknown> {
+  const { name, digest, parameters, trainableParameters } = info
+  return { name, digest, parameters, trainableParameters }
+}
+
+function describeJudge(judge: Judge): Record<string, unknown> {
+  return { scorer: 'custom', name: judge.name, ...judge.describe() }
+}
+
+function idsOf({ train, validation, test }: UserSplit): RunUsers {
+  const ids = (users: readonly User[]) => users.map(({ id }) => id)
+  return { train: ids(train), validation: ids(validation), test: ids(test) }
+}
