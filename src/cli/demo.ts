@@ -1,26 +1,25 @@
 // `bump demo`: the whole method in a few minutes. Trains the bundled nano model on the bundled example log through the
 // same code as `bump train`, and shows what it did to users it was never trained on.
 
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { NANO_WORDING } from '../generator/prompt.ts'
-import { loadUsers } from '../logs/load.ts'
-import type { User, UserSplit } from '../logs/types.ts'
-import { openModel } from '../model/onnx/open.ts'
-import type { Summary } from '../run/format.ts'
-import { packageInfo } from '../run/package-info.ts'
-import { readRunHeader } from '../run/read.ts'
+import { splitDataset } from '../logs/load.ts'
+import { openLogs } from '../logs/open.ts'
+import type { User } from '../logs/types.ts'
+import type { ProfileLine, Summary } from '../run/format.ts'
+import { readProfileLines, readRunHeader } from '../run/read.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { flagLayer, resolveLayers } from '../train/config-layers.ts'
-import { train } from '../train/grpo.ts'
+import { optionsOf, train } from '../train/train.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { lockFolder } from '../util/lock.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
-import { type Progress, trainProgress } from './shared/progress.ts'
 import { summaryTable } from './shared/summary-table.ts'
+import { TrainView } from './shared/training.ts'
 
 /** A file of assets/, which lies beside src/ and dist/. */
 function asset(...parts: string[]): string {
@@ -83,29 +82,34 @@ export function demoConfig({ seed, steps, name }: DemoFlags): TrainConfig {
 
 async function demo(flags: DemoFlags): Promise<void> {
   const config = demoConfig(flags)
-  const folder = join('runs', config.name)
-  clearDemoRun(folder, config)
-  const { split } = await loadUsers(config.logs, config.split)
+  clearDemoRun(join('runs', config.name), config)
   const print = (line: string) => void process.stdout.write(`${line}\n`)
-  print(introduction(split, config))
-
-  const model = await openModel(config.model, { trainable: { type: 'full' } })
-  let progress: Progress | undefined = trainProgress(config.optim.steps)
-  const { onEvent } = progress
+  const { logs: source, split } = config
+  const logs = await openLogs(source.paths, source)
+  const view = new TrainView()
   try {
-    const result = await interruptible(
-      () => progress?.say('ending; press Ctrl-C again to stop at once'),
-      (signal) => train({ config, model, users: split, folder, package: packageInfo(), signal, onEvent }),
+    const { folder, summary } = await interruptible(
+      () => view.say('ending; press Ctrl-C again to stop at once'),
+      (signal) =>
+        train({
+          ...optionsOf(config, 'runs'),
+          logs,
+          signal,
+          onEvent: (event) => {
+            if (event.type === 'users') print(introduction(event, config))
+            else if (event.type !== 'logs') view.onEvent(event)
+          },
+        }),
     )
-    progress.done()
-    progress = undefined
-    if (result.status === 'interrupted')
-      throw new CancelledError(`ended after step ${result.step}; bump demo starts anew`)
-    const profiles = readFileSync(join(folder, 'profiles.jsonl'), 'utf8')
-    print(demoReport(result.summary, profiles, split.test, folder))
+    view.done()
+    const { split: users } = await splitDataset(logs, split)
+    print(demoReport(summary, readProfileLines(folder), users.test, folder))
+  } catch (error) {
+    if (error instanceof CancelledError) throw new CancelledError(`${error.message}; bump demo starts anew`)
+    throw error
   } finally {
-    progress?.done()
-    await model.close()
+    view.done()
+    logs.close()
   }
 }
 
@@ -119,9 +123,12 @@ export function clearDemoRun(folder: string, config: TrainConfig): void {
   rmSync(folder, { recursive: true })
 }
 
-function introduction({ train, validation, test }: UserSplit, { rollout, optim, reward }: TrainConfig): string {
+function introduction(
+  { train, validation, test }: Record<'train' | 'validation' | 'test', number>,
+  { rollout, optim, reward }: TrainConfig,
+): string {
   return [
-    `${train.length + validation.length + test.length} invented people: ${train.length} to train on, ${validation.length} to choose the best checkpoint, ${test.length} never trained on.`,
+    `${train + validation + test} invented people: ${train} to train on, ${validation} to choose the best checkpoint, ${test} never trained on.`,
     `Each of ${optim.steps} steps samples ${rollout.groupSize} profiles for each of ${rollout.users} people. The reward, from the frozen model itself:`,
     `  forward   does the profile find its person's own later record among ${reward.negatives} of other people?`,
     '  backward  does that record find the profile among those of other people?',
@@ -129,32 +136,28 @@ function introduction({ train, validation, test }: UserSplit, { rollout, optim, 
   ].join('\n')
 }
 
-interface ProfileRecord {
-  user: string
-  before: { profile: string }
-  after: { profile: string }
-}
-
 /**
- * The result as text: NDCG before and after beside chance, and two users with their profiles. `profiles` is the
- * content of the run's profiles.jsonl; the users shown are its first two.
+ * The result as text: NDCG before and after beside chance, and two users with their profiles. `profiles` are the lines of
+ * the run's profiles.jsonl; the users shown are its first two.
  */
-export function demoReport(summary: Summary, profiles: string, users: readonly User[], folder: string): string {
-  const shown = profiles
-    .trim()
-    .split('\n')
-    .slice(0, 2)
-    .map((line) => JSON.parse(line) as ProfileRecord)
+export function demoReport(
+  summary: Summary,
+  profiles: readonly ProfileLine[],
+  users: readonly User[],
+  folder: string,
+): string {
   return [
     '',
     summaryTable(summary).trimEnd(),
-    ...shown.flatMap((record) => [
-      '',
-      `${record.user}, never trained on`,
-      ...(users.find(({ id }) => id === record.user)?.history ?? []).slice(-5).map(({ text }) => `  - ${text}`),
-      `  profile before: ${record.before.profile}`,
-      `  profile after:  ${record.after.profile}`,
-    ]),
+    ...profiles
+      .slice(0, 2)
+      .flatMap(({ user, before, after }) => [
+        '',
+        `${user}, never trained on`,
+        ...(users.find(({ id }) => id === user)?.history ?? []).slice(-5).map(({ text }) => `  - ${text}`),
+        `  profile before: ${before.profile}`,
+        `  profile after:  ${after.profile}`,
+      ]),
     '',
     `Everything is in ${folder}: config.json, metrics.jsonl, rollouts.jsonl, profiles.jsonl, summary.json and checkpoints.`,
     'The nano model exists to try and to test bump, not to profile real people. Your own logs: bump train --help',

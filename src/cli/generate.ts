@@ -1,10 +1,7 @@
 // `bump generate`: the profile of one user, whose interactions come from stdin.
 import { Command } from 'commander'
-import { generateProfiles } from '../generator/generate.ts'
-import { profileSeeds } from '../generator/profile-users.ts'
-import type { Interaction } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
-import { addGeneratorFlags, type GeneratorFlags, openGenerator } from './shared/generator.ts'
+import { addGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
 import { interruptible } from './shared/interrupt.ts'
 
 const HELP = `
@@ -35,17 +32,13 @@ async function runGenerate(flags: GeneratorFlags & { text: string }): Promise<vo
   await interruptible(
     () => {},
     async (signal) => {
-      const { model, settings } = await openGenerator(flags, say)
+      const generator = await generatorOfFlags(flags, say)
       try {
-        const [{ profiles }] = await generateProfiles(model, [{ id: 'stdin', history }], {
-          ...settings,
-          seeds: profileSeeds(settings.seed),
-          signal,
-        })
-        if (profiles[0] === '') say('the model wrote an empty profile')
-        process.stdout.write(`${profiles[0]}\n`)
+        const { profile } = await generator.write(history, { user: 'stdin', signal })
+        if (profile === '') say('the model wrote an empty profile')
+        process.stdout.write(`${profile}\n`)
       } finally {
-        await model.close()
+        await generator.close()
       }
     },
   )
@@ -55,13 +48,13 @@ async function runGenerate(flags: GeneratorFlags & { text: string }): Promise<vo
  * Interactions from lines of text or JSONL (where the first line begins with a brace). Throws BumpError (`invalid-options`)
  * that names the line, and where there is no interaction at all.
  */
-export function parseInteractions(input: string, field: string): Interaction[] {
+export function parseInteractions(input: string, field: string): { text: string }[] {
   const lines = input.split(/\r?\n/).map((line, i) => ({ line: line.trim(), at: `stdin:${i + 1}` }))
   const filled = lines.filter(({ line }) => line !== '')
   if (filled.length === 0)
     throw new BumpError('invalid-options', 'no interactions on stdin: give one a line, oldest first')
   const texts = filled[0].line.startsWith('{') ? filled.map((entry) => textField(entry, field)) : undefined
-  return filled.map(({ line }, i) => ({ text: texts?.[i] ?? line, time: undefined, metadata: {} }))
+  return filled.map(({ line }, i) => ({ text: texts?.[i] ?? line }))
 }
 
 function textField({ line, at }: { line: string; at: string }, field: string): string {

@@ -7,7 +7,7 @@ import { chronological } from '../logs/split.ts'
 import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
-import { addGeneratorFlags, type GeneratorFlags, openGenerator } from './shared/generator.ts'
+import { addGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
 
@@ -43,15 +43,15 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
   await interruptible(
     () => say('stopping; the profiles written so far are kept, the same command goes on. Ctrl-C again stops at once'),
     async (signal) => {
-      const { model, settings, logs } = await openGenerator(flags, say)
+      const generator = await generatorOfFlags(flags, say)
       try {
         const source: LogSource = flags.logs
           ? { paths: flags.logs, format: flags.format, user: flags.user, time: flags.time, text: flags.text }
-          : logs!
+          : generator.logs!
         const write = async (histories: AsyncIterable<ProfiledUser> | ProfiledUser[], total: number) => {
-          const { users, cached } = await profileUsers(model, histories, {
-            settings,
-            weights: await model.policyDigest(),
+          const { users, cached } = await profileUsers(generator.model, histories, {
+            settings: generator.settings,
+            weights: generator.weights,
             out: flags.out,
             signal,
             onProgress: (done) => say(`${done}/${total} users`),
@@ -66,7 +66,7 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
           await write(split.train, split.train.length)
         }
       } finally {
-        await model.close()
+        await generator.close()
       }
     },
   )

@@ -1,17 +1,16 @@
 // `bump train`: logs in, a trained profile generator and its run folder out.
-import { join } from 'node:path'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { memoryLine } from '../model/onnx/open.ts'
+import { optionsOf, train } from '../train/train.ts'
 import { CancelledError } from '../util/errors.ts'
 import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags } from './shared/log-flags.ts'
-import { type Progress, trainProgress } from './shared/progress.ts'
 import { summaryTable } from './shared/summary-table.ts'
-import { resolveTrainConfig, type TrainFlags } from './shared/train-config.ts'
-import { loadSplit, splitLine, trainRun } from './shared/training.ts'
+import { configOfFlags, type TrainFlags } from './shared/train-config.ts'
+import { customRewardOf, TrainView } from './shared/training.ts'
 
 const HELP = `
 Everything that flags do not name is set in the YAML file or by --set; --dry-run shows all of it with its defaults.
@@ -36,11 +35,9 @@ export function trainCommand(): Command {
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'the policy: a Hugging Face folder, a .gguf file or a hub name')
     .option('--judge-model <where>', 'another model as the judge (default: the frozen base of the policy)')
-    .addOption(
-      new Option(
-        '--reward <type>',
-        'bidirectional: label-free, by the judge; labels: the metric of a LaMP task',
-      ).choices(['bidirectional', 'labels']),
+    .option(
+      '--reward <name>',
+      'bidirectional: label-free, by the judge; labels: the metric of a LaMP task; or a module of yours, ./reward.mjs (default: bidirectional)',
     )
     .option('--task <number>', 'with --reward labels: the LaMP task, 1 to 7')
     .option('--data <folder>', 'with --reward labels: its folder; without --logs its profiles are the logs')
@@ -61,43 +58,34 @@ export function trainCommand(): Command {
 type RunFlags = TrainFlags & TrainingFlags & { dryRun?: boolean }
 
 async function runTrain(flags: RunFlags): Promise<void> {
-  const config = resolveTrainConfig(flags)
+  const config = configOfFlags(flags)
   if (flags.dryRun) {
     const needed = memoryLine(config.model, { trainable: config.trainable, memory: flags.memory })
     return void process.stdout.write(`# ${needed}\n${stringify(config)}`)
   }
-  const folder = join(flags.runs, config.name)
-  let progress: Progress | undefined
-  const say = (line: string): void => (progress ? progress.say(line) : void process.stderr.write(`${line}\n`))
+  const view = new TrainView()
   try {
-    await interruptible(
-      () => say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
-      async (signal) => {
-        const split = await loadSplit(config, say)
-        say(splitLine(split))
-        const result = await trainRun(config, split, {
-          folder,
-          resume: flags.resume,
+    const { folder, summary } = await interruptible(
+      () => view.say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
+      async (signal) =>
+        train({
+          ...optionsOf(config, flags.runs),
           engine: trainingOptions(flags),
+          customReward: await customRewardOf(config, flags.reward),
+          resume: flags.resume,
           signal,
-          say,
-          onOpened: () => {
-            progress = trainProgress(config.optim.steps)
-          },
-          onEvent: (event) => progress?.onEvent(event),
-        })
-        progress?.done()
-        progress = undefined
-        if (result.status === 'interrupted')
-          throw new CancelledError(
-            `ended after step ${result.step}, with a checkpoint. Go on with: bump train --resume --name ${config.name}`,
-          )
-        process.stdout.write(
-          `\n${summaryTable(result.summary)}\nAll of it is in ${folder}. Profiles for your users:\n  bump profile --run ${folder} --out profiles.jsonl\n`,
-        )
-      },
+          onEvent: view.onEvent,
+        }),
     )
+    view.done()
+    process.stdout.write(
+      `\n${summaryTable(summary)}\nAll of it is in ${folder}. Profiles for your users:\n  bump profile --run ${folder} --out profiles.jsonl\n`,
+    )
+  } catch (error) {
+    if (error instanceof CancelledError)
+      throw new CancelledError(`${error.message}. Go on with: bump train --resume --name ${config.name}`)
+    throw error
   } finally {
-    progress?.done()
+    view.done()
   }
 }

@@ -1,6 +1,6 @@
 // train(): one call from logs and a model to a trained profile generator and its run folder. `bump train`, `bump demo` and
 // `bump ablate` make this very call. The loop itself is in grpo.ts.
-import { basename, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { createJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, type SplitOptions, splitDataset } from '../logs/load.ts'
@@ -55,6 +55,13 @@ export interface TrainOptions extends TrainSettings {
   /** Ends the run at a clean checkpoint: train() then throws a CancelledError, and `resume` goes on. */
   signal?: AbortSignal
   onEvent?: (event: TrainEvent) => void
+}
+
+/** A resolved configuration as train() takes it; its run stands in the folder `runs`. */
+export function optionsOf(config: TrainConfig, runs: string): TrainOptions {
+  const { name, logs, ...sections } = config
+  const { testPaths, ...source } = logs
+  return { ...sections, logs: source, testLogs: testPaths, out: join(runs, name) }
 }
 
 /** What train() tells while it works. */

@@ -7,15 +7,16 @@ import { readLamp } from '../../lamp/read.ts'
 import { LAMP_TASKS } from '../../lamp/types.ts'
 import { readRunHeader } from '../../run/read.ts'
 
-import { PRESETS, type TrainConfig, trainConfigSchema } from '../../train/config.ts'
+import type { TrainConfig } from '../../train/config.ts'
 import {
   assignmentLayer,
+  fixedLayer,
   flagLayer,
   type Layer,
   mergeLayers,
-  resolveLayers,
   yamlLayer,
 } from '../../train/config-layers.ts'
+import { presetLayers, resolveTrainConfig } from '../../train/resolve-config.ts'
 import { BumpError } from '../../util/errors.ts'
 import type { LogFlags } from './log-flags.ts'
 
@@ -48,26 +49,24 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['text', 'logs.text', 'text'],
   ['model', 'model', 'text'],
   ['judgeModel', 'judge.model', 'text'],
-  ['reward', 'reward.type', 'text'],
-  ['task', 'reward.task', 'number'],
-  ['data', 'reward.data', 'text'],
+  ['task', 'reward.options.task', 'number'],
+  ['data', 'reward.options.data', 'text'],
   ['steps', 'optim.steps', 'number'],
   ['seed', 'seed', 'number'],
 ]
 
 /** The configuration that the flags of `command` name. Throws BumpError (`invalid-options`) with every problem and its place. */
-export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): TrainConfig {
+export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainConfig {
   const given = FLAGS.flatMap(([name, path, kind]) => {
     const value = flags[name]
     if (value === undefined) return []
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     return [{ flag, path, value: kind === 'number' ? numberOr(value) : value }]
   })
-  const own: Layer[] = [flagLayer(given), assignmentLayer(flags.set)]
+  const own: Layer[] = [rewardLayer(flags.reward), flagLayer(given), assignmentLayer(flags.set)]
   if (flags.config !== undefined) own.unshift(fileLayer(flags.config))
   const wanted = mergeLayers(own)
-  const preset = typeof wanted.preset === 'string' && Object.hasOwn(PRESETS, wanted.preset) ? wanted.preset : undefined
-  const under = preset ? [fixed(PRESETS[preset], `preset ${preset}`)] : []
+  const under = presetLayers(wanted.preset)
   under.unshift(...labelLayers(mergeLayers([...under, ...own])))
   const named = mergeLayers([...under, ...own])
   const name = typeof named.name === 'string' ? named.name : defaultName(named)
@@ -77,29 +76,22 @@ export function resolveTrainConfig(flags: TrainFlags, command = 'bump train'): T
       '--resume: say which run by --name (a folder of runs/), or repeat the flags it was started with',
     )
   if (flags.resume && existsSync(join(flags.runs, name!, 'config.json')))
-    under.unshift(fixed(readRunHeader(join(flags.runs, name!)).config, join(flags.runs, name!, 'config.json')))
-  if (name !== undefined) under.unshift(fixed({ name }, 'name'))
+    under.unshift(fixedLayer(readRunHeader(join(flags.runs, name!)).config, join(flags.runs, name!, 'config.json')))
+  if (name !== undefined) under.unshift(fixedLayer({ name }, 'name'))
   const whole = mergeLayers([...under, ...own])
   if (whole.logs === undefined || whole.model === undefined)
     throw new BumpError(
       'invalid-options',
       `${command} needs logs and a model: --logs <file> --model <folder, .gguf file or hub name>, or logs.paths and model in a --config file`,
     )
-  return resolveLayers(trainConfigSchema, [defaultTypes(whole), ...under, ...own])
+  return resolveTrainConfig([...under, ...own])
 }
 
-/** The variants of sections whose type nothing names: `--set trainable.rank=8` is about LoRA. */
-function defaultTypes(named: Record<string, unknown>): Layer {
-  const defaults = trainConfigSchema.parse({ name: 'any', logs: { paths: ['any'] }, model: 'any' })
-  const kinds = [
-    ['trainable', 'type', defaults.trainable.type],
-    ['judge', 'scorer', defaults.judge.scorer],
-    ['reward', 'type', defaults.reward.type],
-  ] as const
-  const unnamed = kinds.filter(
-    ([section, key]) => (named[section] as Record<string, unknown> | undefined)?.[key] === undefined,
-  )
-  return fixed(Object.fromEntries(unnamed.map(([section, key, value]) => [section, { [key]: value }])), 'defaults')
+/** What --reward names: the bidirectional reward, that of a LaMP task's labels, or a module. */
+function rewardLayer(reward: string | undefined): Layer {
+  if (reward === undefined) return { values: {}, where: () => '--reward' }
+  const section = reward === 'bidirectional' ? { type: reward } : { type: 'custom', name: reward }
+  return { values: { reward: section }, where: () => '--reward' }
 }
 
 /** Under the reward of labels, the logs are the profiles of the task's questions where no others are named. */
@@ -107,15 +99,16 @@ function labelLayers({ reward, logs }: Record<string, unknown>): Layer[] {
   const { success, data: labels } = labelsSchema.safeParse(reward)
   if (!success || (logs as Record<string, unknown> | undefined)?.paths !== undefined) return []
   const { file } = readLamp(labels.data, { task: labels.task, split: 'train' })
-  return [fixed({ logs: { paths: [file], format: 'lamp' } }, '--data')]
+  return [fixedLayer({ logs: { paths: [file], format: 'lamp' } }, '--data')]
 }
 
-const labelsSchema = z.object({ type: z.literal('labels'), task: z.literal(LAMP_TASKS), data: z.string().min(1) })
-
-/** Values that no flag or file wrote, with the place that messages name. */
-export function fixed(values: Record<string, unknown>, place: string): Layer {
-  return { values, where: () => place }
-}
+const labelsSchema = z
+  .object({
+    type: z.literal('custom'),
+    name: z.literal('labels'),
+    options: z.looseObject({ task: z.literal(LAMP_TASKS), data: z.string().min(1) }),
+  })
+  .transform(({ options }) => options)
 
 /** Layer of a YAML file. Throws BumpError (`invalid-options`). */
 export function fileLayer(path: string): Layer {

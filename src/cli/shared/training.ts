@@ -1,109 +1,99 @@
-// What every command that trains a profile generator does around the loop: users loaded, models opened and closed, the
-// reward made where it is not the default one.
+// What every command that trains a profile generator shows, and which reward of one's own it gives to train().
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { labelReward } from '../../lamp/label-reward.ts'
-import { readLamp } from '../../lamp/read.ts'
-import type { LampSplit } from '../../lamp/types.ts'
-import { loadUsers } from '../../logs/load.ts'
-import type { UserSplit } from '../../logs/types.ts'
-import type { LanguageModel } from '../../model/contract.ts'
-import { openModel } from '../../model/onnx/open.ts'
-import { textModel } from '../../model/text-from-tokens.ts'
-import type { LabelRewardConfig } from '../../reward/config.ts'
-import type { RewardFunction } from '../../reward/reward.ts'
-import { packageInfo } from '../../run/package-info.ts'
+import { type CustomReward, defineReward } from '../../reward/custom.ts'
 import type { TrainConfig } from '../../train/config.ts'
-import { type TrainOptions, type TrainResult, train } from '../../train/grpo.ts'
+import type { TrainEvent } from '../../train/train.ts'
 import { BumpError } from '../../util/errors.ts'
-import { seedFrom } from '../../util/random.ts'
-import type { TrainingFlags } from './engine-flags.ts'
+import { sha256 } from '../../util/files.ts'
 import { reportLines } from './log-flags.ts'
+import { type Progress, trainProgress } from './progress.ts'
 
-type Say = (line: string) => void
+/** The view of a training run: lines while it is made ready, then its progress. */
+export class TrainView {
+  private progress: Progress | undefined
 
-/** The users of a run: from one log, or with the test's users from logs of their own. */
-export async function loadSplit(config: TrainConfig, say: Say): Promise<UserSplit> {
-  const { testPaths, ...source } = config.logs
-  const { split, report } = await loadUsers(source, testPaths ? { ...config.split, test: 0 } : config.split)
-  for (const line of reportLines(report)) say(line)
-  if (!testPaths) return split
-  const tested = await loadUsers({ ...source, paths: testPaths }, { ...config.split, validation: 0, test: 0 })
-  for (const line of reportLines(tested.report)) say(`test: ${line}`)
-  const known = new Set([...split.train, ...split.validation].map(({ id }) => id))
-  const both = tested.split.train.filter(({ id }) => known.has(id)).map(({ id }) => id)
-  if (both.length > 0)
+  constructor(private readonly write: (line: string) => void = (line) => void process.stderr.write(`${line}\n`)) {}
+
+  readonly onEvent = (event: TrainEvent): void => {
+    switch (event.type) {
+      case 'logs':
+        for (const line of reportLines(event.report)) this.say(`${event.test ? 'test: ' : ''}${line}`)
+        return
+      case 'users':
+        this.say(`${event.train} users to train on, ${event.validation} for validation, ${event.test} for the test`)
+        return
+      case 'start':
+        this.progress = trainProgress(event.steps)
+        return
+      case 'note':
+        this.say(event.text)
+        return
+      default:
+        this.progress?.onEvent(event)
+    }
+  }
+
+  /** A line of its own. */
+  readonly say = (line: string): void => {
+    if (this.progress) this.progress.say(line)
+    else this.write(line)
+  }
+
+  /** Leaves the terminal as it should be. */
+  done(): void {
+    this.progress?.done()
+    this.progress = undefined
+  }
+}
+
+/**
+ * The reward that the configuration names, where it is not the bidirectional one. A module is run only where --reward names
+ * it in this very command, never because a file does. Throws BumpError where it cannot be used.
+ */
+export async function customRewardOf(
+  { reward }: TrainConfig,
+  flag: string | undefined,
+): Promise<CustomReward | undefined> {
+  if (reward.type === 'bidirectional') return undefined
+  if (reward.name === 'labels') return labelReward(reward.options)
+  if (flag !== reward.name)
     throw new BumpError(
       'invalid-options',
-      `${both.length} users stand in the logs of training and in those of the test (${both.slice(0, 5).join(', ')}): the test would not measure unseen people. Take them out of one.`,
+      `the reward of this run is the module ${reward.name}, which is code: name it by --reward ${reward.name} if you trust it`,
     )
-  return { ...split, test: tested.split.train }
+  return await rewardModule(reward.name, reward.options)
 }
 
-/** How many users each part has, as a line. */
-export function splitLine({ train, validation, test }: UserSplit): string {
-  return `${train.length} users to train on, ${validation.length} for validation, ${test.length} for the test`
-}
-
-export type TrainRunOptions = Pick<TrainOptions, 'folder' | 'resume' | 'signal' | 'onEvent' | 'baseline'> & {
-  engine: TrainingFlags
-  /** Lines about opening models. */
-  say: Say
-  /** Called when the models are open. */
-  onOpened?: () => void
-}
-
-/** Opens the models that the configuration names, trains, and closes them. Throws what train() throws. */
-export async function trainRun(config: TrainConfig, users: UserSplit, options: TrainRunOptions): Promise<TrainResult> {
-  const { engine, say, onOpened, ...rest } = options
-  const { memory, ...shared } = engine
-  const opened: LanguageModel[] = []
-  const open = async (where: string, more: Parameters<typeof openModel>[1] = {}): Promise<LanguageModel> => {
-    const model = await openModel(where, { ...shared, quantize: config.quantize, onProgress: say, ...more })
-    opened.push(model)
-    return model
-  }
+async function rewardModule(path: string, options: Record<string, unknown>): Promise<CustomReward> {
+  const file = resolve(path)
+  if (!existsSync(file))
+    throw new BumpError(
+      'invalid-options',
+      `--reward ${path}: no such file. It is bidirectional, labels, or a module such as ./reward.mjs`,
+    )
+  let found: unknown
   try {
-    const seed = seedFrom(config.seed, 'trainable')
-    const trainable = config.trainable.type === 'lora' ? { ...config.trainable, seed } : config.trainable
-    const model = await open(config.model, { trainable, memory })
-    const judgeModel = config.judge.model === undefined ? undefined : await open(config.judge.model)
-    const reward =
-      config.reward.type === 'labels'
-        ? await openLabelReward(config, config.reward, users, model, open, say)
-        : undefined
-    onOpened?.()
-    return await train({ ...rest, config, model, judgeModel, reward, users, package: packageInfo() })
-  } finally {
-    for (const model of opened) await model.close()
+    found = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default
+  } catch (cause) {
+    throw new BumpError('reward-failed', `--reward ${path}: ${(cause as Error).message}`, { cause })
   }
-}
-
-async function openLabelReward(
-  config: TrainConfig,
-  reward: LabelRewardConfig,
-  users: UserSplit,
-  policy: LanguageModel,
-  open: (where: string) => Promise<LanguageModel>,
-  say: Say,
-): Promise<RewardFunction> {
-  const questions = readLamp(reward.data, { task: reward.task, split: 'train' })
-  const backbone = reward.backbone === undefined ? policy : await open(reward.backbone)
-  return labelReward({
-    config: reward,
-    questions,
-    testQuestions: config.logs.testPaths ? developmentQuestions(reward, say) : questions,
-    backbone: textModel(backbone, { weights: 'base', identity: backbone.info.digest }),
-    users,
-    seed: config.split.seed,
-  })
-}
-
-/** Test users from logs of their own are those of the development split, where the folder has it. */
-function developmentQuestions({ data, task }: LabelRewardConfig, say: Say): LampSplit | undefined {
-  try {
-    return readLamp(data, { task, split: 'dev' })
-  } catch (error) {
-    if (!(error instanceof BumpError)) throw error
-    say(`the test measures NDCG only, not the task: ${error.message}`)
-    return undefined
+  const made = typeof found === 'function' ? defineReward('custom', found as Parameters<typeof defineReward>[1]) : found
+  if (typeof made !== 'object' || made === null || typeof (made as CustomReward).create !== 'function')
+    throw new BumpError(
+      'reward-failed',
+      `--reward ${path}: its default export must be what defineReward gives, or a function of a rollout and its user`,
+    )
+  const { create } = made as CustomReward
+  const digest = sha256(readFileSync(file))
+  return {
+    name: path,
+    options,
+    create: async (context) => {
+      const reward = await create(context)
+      return { ...reward, origin: { module: digest, ...reward.origin } }
+    },
   }
 }
