@@ -1,0 +1,29 @@
+// Two runs look for dead code: `knip` over everything, and `knip --production` without the tests and their helpers, so
+// that no test keeps alive what nothing else uses. There, an export that its own file uses may be there for its test.
+import type { KnipConfig } from 'knip'
+
+const config: KnipConfig = {
+  entry: [
+    'src/index.ts!',
+    'src/cli/main.ts!',
+    'src/model/onnx/worker.ts!',
+    'bin/*.mjs!',
+    'scripts/*.mjs!',
+    'tools/{bench,docs,nano,package}/main.ts!',
+    // Started as processes of their own.
+    'tools/bench/peers/{run,llama-cpp,ours}.mjs!',
+    'tools/package/consumer.ts!',
+    'examples/*.ts!',
+  ],
+  project: [
+    '{src,tools,examples}/**/*.ts!',
+    '{scripts,tools}/**/*.mjs!',
+    '!**/*.test.ts!',
+    '!**/testing/**!',
+  ],
+  ignoreExportsUsedInFile: process.argv.includes('--production'),
+  // The first two are run as programs by tools/package/main.ts; the third is a peer that its bench installs by itself.
+  ignoreDependencies: ['@arethetypeswrong/cli', 'typescript-oldest', 'node-llama-cpp'],
+}
+
+export default config
