@@ -1,5 +1,7 @@
 // The library: what the commands do, for programs. Open logs and a model, train, profile users.
 
+import './lamp/log-format.ts'
+
 export { judgeCheck } from './evaluate/judge-check.ts'
 export { evaluateProfiles } from './evaluate/measure/evaluate-profiles.ts'
 export type { ProfileCondition } from './evaluate/profiles/conditions.ts'

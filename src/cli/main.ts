@@ -1,6 +1,7 @@
 // The command line: registers the commands, and turns every way a command can end into a message and an exit code.
 import { Command, CommanderError } from 'commander'
 import pc from 'picocolors'
+import '../lamp/log-format.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { ablateCommand } from './ablate.ts'
 import { demoCommand } from './demo.ts'

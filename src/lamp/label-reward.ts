@@ -1,4 +1,4 @@
-// The label reward, the prior work's way and the baseline that label-free training is held against (METHOD.md §10): a
+// The label reward, the prior work's way and the baseline that label-free training is held against (docs/method.md §10): a
 // frozen backbone answers the user's own LaMP questions with the profile before them, and the metric is the reward. The
 // GRPO loop takes it as a reward function.
 

@@ -1,4 +1,4 @@
-// Texts made comparable: by the leak guard of the split and by the judge's false-negative rule (METHOD.md §2, §5).
+// Texts made comparable: by the leak guard of the split and by the judge's false-negative rule (docs/method.md §2, §5).
 
 const EDGE_PUNCTUATION = /^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$/gu
 

@@ -1,4 +1,4 @@
-// The split (METHOD.md §2), pure: each user's interactions into history and held-out, then users into parts.
+// The split (docs/method.md §2), pure: each user's interactions into history and held-out, then users into parts.
 import { seedFrom } from '../util/random.ts'
 import { duplicateKey } from './normalise.ts'
 import type { Interaction, User, UserSplit } from './types.ts'

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { DEFAULT_WORDING } from '../generator/prompt.ts'
 import { judgeConfigSchema } from '../judge/config.ts'
-import { LOG_FORMATS } from '../logs/types.ts'
+import { logFormatNames } from '../logs/formats/formats.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses/index.ts'
 import { SCHEDULES } from './schedule.ts'
@@ -59,7 +59,12 @@ const logsSchema = z.strictObject({
   /** Logs of the users of the final test; then no user of `paths` is tested. None may stand in both. */
   testPaths: z.array(z.string().min(1)).min(1).optional(),
   /** Default: told from name and content. */
-  format: z.enum(LOG_FORMATS).optional(),
+  format: z
+    .string()
+    .refine((name) => logFormatNames().includes(name), {
+      error: () => `expected one of ${logFormatNames().join(', ')}`,
+    })
+    .optional(),
   /** Column or SQL expression of the user; default: a column of a usual name. */
   user: z.string().min(1).optional(),
   /** Column or SQL expression of the time; default: a column of a usual name, else file order. */
