@@ -4,6 +4,7 @@
 const contract = 'model/(contract|text-model)\\.ts$'
 const opening = 'model/onnx/open\\.ts$'
 const ground = ['util/', contract]
+const answers = 'model/answers\\.ts$'
 
 /** What each room may import besides itself; the longest matching name is a file's room. */
 const rooms = {
@@ -19,8 +20,8 @@ const rooms = {
   reward: [...ground, 'logs/', 'judge/'],
   'evaluate/measure': [...ground, 'logs/', 'generator/', 'judge/', 'reward/'],
   train: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/'],
-  evaluate: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
-  lamp: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
+  evaluate: [...ground, answers, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
+  lamp: [...ground, answers, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
   report: ['util/', 'run/', 'train/', 'evaluate/'],
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/'],
 }

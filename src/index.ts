@@ -1,5 +1,7 @@
 // The library: what the commands do, for programs. Open logs and a model, train, profile users.
 
+import './lamp/log-format.ts'
+
 export { judgeCheck } from './evaluate/judge-check.ts'
 export { evaluateProfiles } from './evaluate/measure/evaluate-profiles.ts'
 export type { ProfileCondition } from './evaluate/profiles/conditions.ts'
@@ -12,7 +14,6 @@ export { type GeneratorSettings, profileUsers } from './generator/profile-users.
 export { type JudgeConfig, judgeConfigSchema } from './judge/config.ts'
 export { createJudge } from './judge/judge.ts'
 export type { Judge } from './judge/types.ts'
-export { AnswerCache } from './lamp/answers.ts'
 export { type LabelRewardInputs, labelReward } from './lamp/label-reward.ts'
 export { readLamp } from './lamp/read.ts'
 export { type AnsweredRows, type LampRow, lampRows } from './lamp/rows.ts'
@@ -27,6 +28,7 @@ export type { LampItem, LampQuestion, LampSplit, LampTaskNumber } from './lamp/t
 export { type LogDataset, openLogs } from './logs/dataset.ts'
 export { loadUsers, type SplitOptions } from './logs/load.ts'
 export type { Interaction, LogReport, LogSource, User, UserSplit } from './logs/types.ts'
+export { AnswerCache } from './model/answers.ts'
 export type * from './model/contract.ts'
 export { type OpenModelOptions, openModel } from './model/onnx/open.ts'
 export { type OpenAiOptions, openOpenAi } from './model/openai/open.ts'

@@ -8,9 +8,10 @@ import {
   SCORERS,
   type ScorerName,
 } from '../evaluate/judge-check.ts'
+import { logFormatNames } from '../logs/formats/formats.ts'
 import { issueLines } from '../logs/issues.ts'
 import { loadUsers } from '../logs/load.ts'
-import { LOG_FORMATS, type LogFormat, type User } from '../logs/types.ts'
+import type { User } from '../logs/types.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
@@ -19,7 +20,7 @@ const SCORER_NAMES = Object.keys(SCORERS) as ScorerName[]
 
 interface CheckFlags extends EngineFlags {
   logs: string[]
-  format?: LogFormat
+  format?: string
   user?: string
   time?: string
   text?: string
@@ -45,7 +46,9 @@ function checkCommand(): Command {
     .description('measure whether the judge can tell the users of a log apart, per scorer, beside chance')
     .requiredOption('--logs <paths...>', 'interaction logs: files, globs or addresses')
     .addOption(
-      new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(LOG_FORMATS),
+      new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(
+        logFormatNames(),
+      ),
     )
     .option('--user <column>', 'column or SQL expression of the user')
     .option('--time <column>', 'column or SQL expression of the time')

@@ -1,7 +1,7 @@
 // `bump logs inspect`: what is in a log, how it would be read, and what would be left out, before any training.
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { logFormatNames } from '../logs/formats/formats.ts'
 import { inspectLogs, type LogInspection, type Spread } from '../logs/inspect.ts'
-import { LOG_FORMATS, type LogFormat } from '../logs/types.ts'
 
 const EXAMPLES = `
 Each of --user, --time and --text is a column name or an SQL expression (DuckDB) over the columns of the log. Without
@@ -21,7 +21,7 @@ interface InspectOptions {
   user?: string
   time?: string
   text?: string
-  format?: LogFormat
+  format?: string
   minInteractions: number
   heldOut: number
   json?: boolean
@@ -37,7 +37,7 @@ export function logsCommand(): Command {
     .option('--user <column or SQL>', 'whose record it is')
     .option('--time <column or SQL>', 'when it happened: ISO 8601, seconds or milliseconds since 1970, a year, a date')
     .option('--text <column or SQL>', 'what it says')
-    .addOption(new Option('--format <format>', 'told from name and content if left out').choices(LOG_FORMATS))
+    .addOption(new Option('--format <format>', 'told from name and content if left out').choices(logFormatNames()))
     .option('--min-interactions <n>', 'users with fewer are skipped', wholeNumber, 5)
     .option('--held-out <n>', 'latest interactions held out per user', wholeNumber, 1)
     .option('--json', 'print one JSON object')

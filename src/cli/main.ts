@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import pc from 'picocolors'
 import { packageInfo } from '../run/package-info.ts'
+import '../lamp/log-format.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { ablateCommand } from './ablate.ts'
 import { demoCommand } from './demo.ts'

@@ -1,8 +1,16 @@
 // A JSON file of a LaMP folder, plain or gzipped, with errors for what goes wrong in practice: a web page where data
 // should be, a download cut short, a file larger than one string can be.
 import { readFileSync } from 'node:fs'
+import { StringDecoder } from 'node:string_decoder'
 import { gunzipSync } from 'node:zlib'
+import { JsonArrayScanner } from '../logs/json-array.ts'
+import { isObject } from '../logs/json-record.ts'
 import { BumpError } from '../util/errors.ts'
+
+/** Bytes that are decoded at once. */
+const BLOCK = 4 * 2 ** 20
+/** Ids that an error names, of those that it concerns. */
+const NAMED_IDS = 5
 
 /** An element of a top-level array, with the line it starts on (from 1). */
 export interface JsonElement {
@@ -27,36 +35,57 @@ export function readJson(file: string): unknown {
  */
 export function* readJsonArray(file: string): Generator<JsonElement> {
   const bytes = readBytes(file)
-  let at = skipSpace(bytes, 0)
-  if (bytes[at] !== OPEN_ARRAY)
+  if (bytes[skipSpace(bytes)] !== OPEN_ARRAY)
     throw new BumpError(
       'lamp-unusable',
       `${file}: not a JSON array of questions: name the folder of the downloaded LaMP files`,
     )
-  let line = 1 + newlines(bytes, 0, at)
-  for (let first = true; ; first = false) {
-    const start = skipSpace(bytes, at + 1)
-    line += newlines(bytes, at, start)
-    const end = start < bytes.length ? elementEnd(bytes, start) : undefined
-    if (end === undefined) throw truncated(file, line)
-    const text = bytes.toString('utf8', start, end)
-    const closes = bytes[end] === CLOSE_ARRAY
-    if (first && closes && text.trim() === '') return
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch (error) {
-      throw notJson(`${file}:${line}`, error)
+  const scanner = new JsonArrayScanner()
+  const decoder = new StringDecoder('utf8')
+  for (let at = 0; at < bytes.length && (scanner.state === 'before' || scanner.state === 'inside'); at += BLOCK) {
+    for (const { text, line } of scanner.push(decoder.write(bytes.subarray(at, at + BLOCK)))) {
+      let value: unknown
+      try {
+        value = JSON.parse(text)
+      } catch (error) {
+        throw notJson(`${file}:${line}`, error)
+      }
+      yield { value, line }
     }
-    yield { value, line }
-    if (closes) return
-    line += newlines(bytes, start, end)
-    at = end
   }
+  if (scanner.state === 'too-long')
+    throw new BumpError(
+      'lamp-unusable',
+      `${file}:${scanner.openLine}: a question of more than ${scanner.maxElement} characters: is this a LaMP file?`,
+    )
+  if (scanner.state === 'inside')
+    throw new BumpError(
+      'lamp-unusable',
+      `${file}:${scanner.openLine || scanner.line}: the file ends inside the array (cut short): download it again`,
+    )
 }
 
-const [SPACE, QUOTE, COMMA, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from(' ",[\\]{}')
-const NEWLINE = 10
+/** An object with string keys. Throws a BumpError that names the place and `what` it should be. */
+export function objectAt(place: string, value: unknown, what: string): Record<string, unknown> {
+  if (isObject(value)) return value
+  throw new BumpError(
+    'lamp-unusable',
+    `${place}: ${what} should be an object and is ${JSON.stringify(value)?.slice(0, 40)}`,
+  )
+}
+
+/** An id as text. Throws a BumpError that names the place and `whose` it should be. */
+export function idAt(place: string, id: unknown, whose: string): string {
+  if (typeof id === 'number' || (typeof id === 'string' && id !== '')) return String(id)
+  throw new BumpError('lamp-unusable', `${place}: ${whose} has no id`)
+}
+
+/** The first few ids, for an error. */
+export function someIds(ids: readonly string[]): string {
+  return ids.slice(0, NAMED_IDS).join(', ') + (ids.length > NAMED_IDS ? ', ...' : '')
+}
+
+const OPEN_ARRAY = 0x5b
 
 function readBytes(file: string): Buffer {
   let bytes: Buffer
@@ -75,7 +104,7 @@ function readBytes(file: string): Buffer {
     }
   }
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) bytes = bytes.subarray(3)
-  const first = bytes[skipSpace(bytes, 0)]
+  const first = bytes[skipSpace(bytes)]
   if (first === undefined) throw new BumpError('lamp-unusable', `${file}: the file is empty: download it again`)
   if (first === 0x3c)
     throw new BumpError(
@@ -86,42 +115,15 @@ function readBytes(file: string): Buffer {
   return bytes
 }
 
-function notJson(where: string, cause: unknown): BumpError {
+function notJson(place: string, cause: unknown): BumpError {
   const what = cause instanceof Error ? cause.message : String(cause)
   const cut = /unexpected end|unterminated/i.test(what) ? ' (the file is cut short: download it again)' : ''
-  return new BumpError('lamp-unusable', `${where}: not valid JSON: ${what}${cut}`, { cause })
+  return new BumpError('lamp-unusable', `${place}: not valid JSON: ${what}${cut}`, { cause })
 }
 
-function truncated(file: string, line: number): BumpError {
-  return new BumpError(
-    'lamp-unusable',
-    `${file}:${line}: the file ends inside the array (cut short): download it again`,
-  )
-}
-
-function skipSpace(bytes: Buffer, from: number): number {
-  let at = from
-  while (at < bytes.length && (bytes[at] === SPACE || (bytes[at] >= 9 && bytes[at] <= 13))) at++
+/** Place of the first byte that is no white space. */
+function skipSpace(bytes: Buffer): number {
+  let at = 0
+  while (at < bytes.length && (bytes[at] === 0x20 || (bytes[at] >= 9 && bytes[at] <= 13))) at++
   return at
-}
-
-function newlines(bytes: Buffer, from: number, to: number): number {
-  let count = 0
-  for (let at = bytes.indexOf(NEWLINE, from); at >= 0 && at < to; at = bytes.indexOf(NEWLINE, at + 1)) count++
-  return count
-}
-
-/** Place of the comma or bracket that ends the element which starts at `from`; undefined where the file ends first. */
-function elementEnd(bytes: Buffer, from: number): number | undefined {
-  let depth = 0
-  for (let at = from; at < bytes.length; at++) {
-    const c = bytes[at]
-    if (c === QUOTE) {
-      at++
-      while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
-    } else if (depth === 0 && (c === COMMA || c === CLOSE_ARRAY)) return at
-    else if (c === OPEN_ARRAY || c === OPEN_OBJECT) depth++
-    else if (c === CLOSE_ARRAY || c === CLOSE_OBJECT) depth--
-  }
-  return undefined
 }

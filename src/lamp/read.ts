@@ -1,11 +1,12 @@
 // LaMP files -> one split of one task, checked: official folders (by user or by time) and sets rebuilt in their shape.
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { type NumericTime, numericTimeOf, parseTime } from '../logs/time.ts'
 import { BumpError } from '../util/errors.ts'
-import { readGolds } from './golds.ts'
-import { readQuestions } from './questions.ts'
-import { taskOf } from './tasks.ts'
-import { LAMP_TASKS, type LampSplit, type LampTaskNumber } from './types.ts'
+import { idAt, objectAt, readJsonArray, someIds } from './json-file.ts'
+import { readGolds } from './outputs.ts'
+import { type LampTask, TASK_2_VARIANTS, TASKS, taskOf } from './tasks.ts'
+import { LAMP_TASKS, type LampItem, type LampQuestion, type LampSplit, type LampTaskNumber } from './types.ts'
 
 export const LAMP_SPLITS = ['train', 'dev', 'test'] as const
 export type LampSplitName = (typeof LAMP_SPLITS)[number]
@@ -13,8 +14,8 @@ export type LampSplitName = (typeof LAMP_SPLITS)[number]
 /**
  * Reads `<split>_questions.json` and `<split>_outputs.json`, plain or gzipped, from a folder: `LaMP_N/<split>`,
  * `LaMP_N`, the folder above, or one that holds the files themselves. Golds may be absent for test only (there they are
- * withheld). `oldNews` permits the old task 2, news categories. Throws a BumpError for a missing folder or file, a file that is no JSON, questions of another task, and
- * golds that do not match the questions.
+ * withheld). `oldNews` permits the old task 2, news categories. Throws a BumpError for a missing folder or file, a file
+ * that is no JSON, questions of another task, and golds that do not match the questions.
  */
 export function readLamp(
   folder: string,
@@ -30,7 +31,7 @@ export function readLamp(
   if (variant === 'LaMP-2N' && !options.oldNews)
     throw new BumpError(
       'lamp-unusable',
-      `${file}: this is the old LaMP-2, news categories (LaMP-2N), not the movie tags that LaMP-2 is today: download LaMP_2 anew, or evaluate the old task by --old-news of bump evaluate lamp`,
+      `${file}: this is the old LaMP-2, news categories (LaMP-2N), not the movie tags that LaMP-2 is today: download LaMP_2 anew, or permit the old task (oldNews)`,
     )
   const outputs = find(folder, task, `${split}_outputs`)
   if (outputs === undefined && split !== 'test')
@@ -70,4 +71,124 @@ function noQuestions(folder: string, task: LampTaskNumber, split: LampSplitName)
     'lamp-unusable',
     `${folder}: no ${split}_questions.json or ${split}_questions.json.gz: ${advice}`,
   )
+}
+
+/**
+ * Reads a questions file. `variant` tells the movie tags of task 2 from the news categories of the old LaMP-2.
+ * Throws a BumpError with file and line for a question of another shape, repeated ids and empty profiles.
+ */
+function readQuestions(
+  file: string,
+  number: LampTaskNumber,
+): { questions: LampQuestion[]; variant: string; rebuilt: boolean } {
+  const questions: LampQuestion[] = []
+  const lines = new Map<string, number>()
+  const withoutItems: string[] = []
+  let task: LampTask | undefined
+  let rebuilt = false
+  for (const { value, line } of readJsonArray(file)) {
+    const place = `${file}:${line}`
+    const question = objectAt(place, value, 'a question')
+    const id = idAt(place, question.id, 'the question')
+    if (lines.has(id))
+      throw new BumpError('lamp-unusable', `${place}: question id '${id}' was on line ${lines.get(id)} already`)
+    lines.set(id, line)
+    if (typeof question.input !== 'string' || question.input.trim() === '')
+      throw new BumpError('lamp-unusable', `${place}: question '${id}' has no text in 'input'`)
+    const own = variantOf(number, question.input, place)
+    task ??= own
+    if (own !== task)
+      throw new BumpError(
+        'lamp-unusable',
+        `${place}: a question of ${own.variant} in a file that begins with ${task.variant}: separate them`,
+      )
+    if (!Array.isArray(question.profile))
+      throw new BumpError(
+        'lamp-unusable',
+        `${place}: question '${id}' has no 'profile' array: these are no LaMP questions`,
+      )
+    if (question.profile.length === 0) withoutItems.push(id)
+    rebuilt ||= question.user_id !== undefined
+    const user = question.user_id === undefined ? id : idAt(place, question.user_id, 'the user')
+    const items = question.profile.map((item, i) =>
+      readItem(item, `${place}: question '${id}', profile item ${i + 1}`, own),
+    )
+    questions.push({ id, user, input: question.input, items })
+  }
+  if (task === undefined) throw new BumpError('lamp-unusable', `${file}: holds no questions`)
+  if (withoutItems.length > 0)
+    throw new BumpError(
+      'lamp-unusable',
+      `${file}: ${withoutItems.length} of ${questions.length} questions have an empty profile ` +
+        `(ids ${someIds(withoutItems)}): nothing personal is known there; remove them from questions and outputs`,
+    )
+  return { questions: inOrder(questions), variant: task.variant, rebuilt }
+}
+
+/** Which publication of the task a question is of. */
+function variantOf(number: LampTaskNumber, input: string, place: string): LampTask {
+  if (number !== 2) return TASKS[number]
+  const found = /\b(?:tags|categories): \[([^\]]*)\]/.exec(input)
+  const offered = new Set(found?.[1].split(',').map((label) => label.trim()))
+  const task = TASK_2_VARIANTS.find(
+    ({ labels }) => labels?.length === offered.size && labels.every((l) => offered.has(l)),
+  )
+  if (task !== undefined) return task
+  throw new BumpError(
+    'lamp-unusable',
+    `${place}: not a question of LaMP-2: its input offers neither the 15 movie tags (LaMP-2M) nor the 15 news categories ` +
+      `of the old LaMP-2 (LaMP-2N)`,
+  )
+}
+
+/** The item with its date as written; `inOrder` reads the dates when all are known. */
+function readItem(value: unknown, place: string, task: LampTask): LampItem {
+  const { id, date, ...rest } = objectAt(place, value, 'a profile item')
+  const fields: Record<string, string> = {}
+  for (const [name, field] of Object.entries(rest)) {
+    if (typeof field === 'string') fields[name] = field
+    else if (typeof field === 'number' || typeof field === 'boolean') fields[name] = String(field)
+  }
+  const missing = task.fields.find((name) => fields[name] === undefined)
+  if (missing !== undefined)
+    throw new BumpError(
+      'lamp-unusable',
+      `${place}: no '${missing}', which items of ${task.variant} have (found ${Object.keys(fields).join(', ') || 'nothing'}): ` +
+        'is this the folder of that task?',
+    )
+  return {
+    id: idAt(place, id, 'the item'),
+    ...(typeof date === 'string' || typeof date === 'number' ? { date: String(date) } : {}),
+    fields,
+  }
+}
+
+/** Items oldest first where every item of the question has a readable date, else as in the file; dates become ISO. */
+function inOrder(questions: readonly LampQuestion[]): LampQuestion[] {
+  const numeric = numericDates(questions)
+  return questions.map((question) => {
+    const timed = question.items.map(({ date, ...item }) => {
+      const time = date === undefined ? undefined : parseTime(date, numeric)
+      return { time, item: time === undefined ? item : { ...item, date: isoDate(time) } }
+    })
+    if (timed.every(({ time }) => time !== undefined)) timed.sort((a, b) => a.time! - b.time!)
+    return { ...question, items: timed.map(({ item }) => item) }
+  })
+}
+
+/** How the file means dates that are bare numbers: years, or time since 1970. */
+function numericDates(questions: readonly LampQuestion[]): NumericTime {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const { items } of questions) {
+    for (const { date } of items) {
+      const value = Number(date ?? Number.NaN)
+      if (value < min) min = value
+      if (value > max) max = value
+    }
+  }
+  return min > max ? 'epoch' : numericTimeOf(min, max)
+}
+
+function isoDate(time: number): string {
+  return new Date(time).toISOString().replace('T00:00:00.000Z', '')
 }

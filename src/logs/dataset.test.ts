@@ -172,36 +172,6 @@ describe('openLogs', () => {
     expect(users[0].interactions.map(({ time }) => time)).toEqual([Date.UTC(1999, 0), Date.UTC(2020, 0)])
   })
 
-  it('reads LaMP: users by user_id or id, copies over questions merged, repeats within one kept', async () => {
-    const item = (id: string, text: string, date: string) => ({ id, text, date, tag: 't' })
-    const questions = [
-      {
-        id: '10',
-        user_id: 'u',
-        input: 'q',
-        profile: [item('1', 'a', '2020'), item('2', 'b', '2021'), item('3', 'b', '2021')],
-      },
-      {
-        id: '11',
-        user_id: 'u',
-        input: 'q',
-        profile: [item('9', 'b', '2021'), item('8', 'c', '2019'), item('7', 'a', '2020')],
-      },
-      { id: '12', input: 'q', profile: [item('1', 'a', '2020')] },
-    ]
-    const path = folder.write('train_questions.json.gz', gzipped(JSON.stringify(questions)))
-    const { users, report } = await read({ paths: [path] })
-    expect(flat(users)).toEqual([
-      ['12', Date.UTC(2020, 0), 'a'],
-      ['u', Date.UTC(2019, 0), 'c'],
-      ['u', Date.UTC(2020, 0), 'a'],
-      ['u', Date.UTC(2021, 0), 'b'],
-      ['u', Date.UTC(2021, 0), 'b'],
-    ])
-    expect(report).toMatchObject({ merged: 2, records: 7, interactions: 5, files: [{ format: 'lamp' }] })
-    expect(users[1].interactions[0].metadata).toEqual({ id: '8', tag: 't', question_id: '11' })
-  })
-
   it('repairs bytes of another encoding, and says where', async () => {
     const latin1 = Buffer.concat([Buffer.from('{"user":"u","text":"caf'), Buffer.from([0xe9]), Buffer.from(' ü"}\n')])
     const path = folder.write('mixed.jsonl', Buffer.concat([Buffer.from('{"user":"u","text":"größe"}\n'), latin1]))
@@ -285,9 +255,12 @@ describe('loadUsers', () => {
 
   it('says why no user is left', async () => {
     const path = folder.write('few.jsonl', jsonLines(rows))
-    await expect(loadUsers({ paths: [path] }, { ...options, minInteractions: 100 })).rejects.toThrow(
-      /none of the 20 users .*min-interactions[\s\S]*too-few-interactions: 20 users, such as user u0: 2 of at least 100/,
-    )
+    await expect(loadUsers({ paths: [path] }, { ...options, minInteractions: 100 })).rejects.toMatchObject({
+      code: 'logs-unusable',
+      message: expect.stringMatching(
+        /split\.minInteractions or split\.heldOut[\s\S]*too-few-interactions: 20 users, such as user u0: 2 of at least 100/,
+      ),
+    })
   })
 
   it.each([{ heldOut: 0 }, { minInteractions: 1.5 }, { validation: -1 }, { test: 2.5 }, { maxHistory: 0 }])(

@@ -7,10 +7,11 @@ import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
 import { type Database, duckMessage, openDatabase, query, sqlString } from './database.ts'
+import type { Staged } from './formats/format.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
 import { type Mapping, resolveMapping } from './mapping.ts'
 import { resolveFiles } from './sources.ts'
-import { type Staged, stageFiles } from './stage.ts'
+import { stageFiles } from './stage.ts'
 import { type NumericTime, numericTimeOf, parseTime } from './time.ts'
 import type { Interaction, LogReport, LogSource, UserLog } from './types.ts'
 
@@ -19,8 +20,6 @@ export interface LogDataset {
   report: LogReport
   /** SHA-256 of users, times and texts in canonical order: equal for equal content, whatever path or format. */
   digest: string
-  /** The canonical file. */
-  parquet: string
   /** Users in order of their ids' bytes, each with all interactions, oldest first. */
   users(): AsyncGenerator<UserLog>
   /** Rows of an SQL query over the table `interactions` (user_id, time, position, text, metadata). */
@@ -60,7 +59,6 @@ export async function openLogs(source: LogSource): Promise<LogDataset> {
     return {
       report,
       digest,
-      parquet,
       users: () => streamUsers(database),
       query: (sql) => query(database.connection, sql),
       close,
@@ -97,7 +95,7 @@ async function canonicalise(
   if (staged.columns.length === 0) {
     throw nothing(`no record could be read from ${files.map((file) => file.name).join(', ')}`)
   }
-  const mapping = await resolveMapping(source, staged, database.connection)
+  const mapping = await resolveMapping(source, files, staged, database.connection)
   const interactions = await writeInteractions(staged, mapping, database, issues)
   if (interactions === 0) {
     const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`

@@ -74,7 +74,7 @@ export async function splitDataset(dataset: LogDataset, options: SplitOptions): 
     throw new BumpError(
       'logs-unusable',
       [
-        `none of the ${dataset.report.users} users in these logs is left after the split; lower --min-interactions or --held-out`,
+        `none of the ${dataset.report.users} users in these logs is left after the split; lower split.minInteractions or split.heldOut`,
         ...reasons,
         ...issueLines(report.issues),
       ].join('\n'),

@@ -3,7 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { closest } from 'fastest-levenshtein'
 import { BumpError } from '../util/errors.ts'
 import { duckMessage, query } from './database.ts'
-import type { Staged, StagedColumn } from './stage.ts'
+import type { SourceFile, Staged, StagedColumn, UsualColumns } from './formats/format.ts'
 import type { LogSource } from './types.ts'
 
 /** A part of an interaction as SQL over the view `rows`. */
@@ -23,9 +23,10 @@ export interface Mapping {
   text: Expression
 }
 
-type Part = 'user' | 'time' | 'text'
+type Part = keyof UsualColumns
 
-const USUAL: Record<Part, string[]> = {
+/** Names of columns that are usual in logs of any format. */
+export const USUAL_COLUMNS: UsualColumns = {
   user: ['user', 'user_id', 'userid', 'username', 'author', 'author_id', 'reviewerid', 'reviewer_id', 'customer_id'],
   time: ['time', 'ts', 'timestamp', 'date', 'datetime', 'created_at', 'created_utc', 'unixreviewtime', 'reviewtime'],
   text: [
@@ -41,28 +42,29 @@ const USUAL: Record<Part, string[]> = {
     'comment',
   ],
 }
-/** LaMP's items have no text in some tasks: there the title or the description is what the user wrote or chose. */
-export const USUAL_LAMP: Readonly<Record<Part, readonly string[]>> = {
-  user: ['user_id'],
-  time: USUAL.time,
-  text: ['text', 'title', 'description', 'abstract'],
+
+/** The usual columns of files: those of their format where all are of one, else those of any log. */
+function usualColumns(files: readonly SourceFile[]): UsualColumns {
+  const [{ format }] = files
+  const own = files.every((file) => file.format === format) ? format.usualColumns : undefined
+  return { ...USUAL_COLUMNS, ...own }
 }
 
 /** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. */
 export async function resolveMapping(
   source: LogSource,
-  staged: Staged,
+  files: readonly SourceFile[],
+  { columns }: Staged,
   connection: DuckDBConnection,
 ): Promise<Mapping> {
-  const usual = staged.files.every((file) => file.format === 'lamp') ? USUAL_LAMP : USUAL
+  const usual = usualColumns(files)
   const resolve = async (part: Part) => {
     const written = source[part]?.trim()
     if (written === '')
-      throw new BumpError('invalid-options', `--${part} is empty: give a column name or an SQL expression`)
-    if (written !== undefined)
-      return check(part, written, findColumn(staged.columns, written), staged.columns, connection)
-    const column = usual[part].map((name) => findColumn(staged.columns, name)).find((found) => found !== undefined)
-    return column && check(part, column.name, column, staged.columns, connection)
+      throw new BumpError('invalid-options', `\`${part}\` is empty: give it a column name or an SQL expression`)
+    if (written !== undefined) return check(part, written, findColumn(columns, written), columns, connection)
+    const column = usual[part].map((name) => findColumn(columns, name)).find((found) => found !== undefined)
+    return column && check(part, column.name, column, columns, connection)
   }
   const [user, time, text] = [await resolve('user'), await resolve('time'), await resolve('text')]
   for (const [part, found] of [
@@ -72,8 +74,8 @@ export async function resolveMapping(
     if (found !== undefined) continue
     throw new BumpError(
       'invalid-options',
-      `which column is the ${part}? None is named ${usual[part].slice(0, 4).join(', ')}: give --${part} with a column name ` +
-        `or an SQL expression. ${columnsFound(staged.columns)}`,
+      `which column is the ${part}? None is named ${usual[part].slice(0, 4).join(', ')}: give \`${part}\` a column name ` +
+        `or an SQL expression. ${columnsFound(columns)}`,
     )
   }
   return { user: user!, time, text: text! }
@@ -119,7 +121,7 @@ function expressionError(part: Part, written: string, columns: StagedColumn[], f
     const what = reason.replace(/^(Parser|Binder|Catalog) Error: /, '').replace(/ Candidate bindings:.*$/, '')
     return new BumpError(
       'invalid-options',
-      `--${part} "${written}" is neither a column nor a valid SQL expression: ${what}. ${columnsFound(columns)}`,
+      `${part} "${written}" is neither a column nor a valid SQL expression: ${what}. ${columnsFound(columns)}`,
       { cause: failure },
     )
   }
@@ -131,10 +133,10 @@ function expressionError(part: Part, written: string, columns: StagedColumn[], f
           columns.map((column) => column.name.toLowerCase()),
         )
   const name = columns.find((column) => column.name.toLowerCase() === near)?.name
-  const where = unknown === written ? `--${part} "${written}"` : `--${part} "${written}": "${unknown}"`
+  const place = unknown === written ? `${part} "${written}"` : `${part} "${written}": "${unknown}"`
   return new BumpError(
     'invalid-options',
-    `${where} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
+    `${place} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
     { cause: failure },
   )
 }

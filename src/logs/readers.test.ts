@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { delimiterOf, readCsv } from './csv.ts'
+import { delimiterOf, readCsv } from './csv-records.ts'
 import { IssueLog } from './issues.ts'
-import { readElements } from './json-elements.ts'
+import { readElements } from './json-array.ts'
 import { readLines } from './lines.ts'
 
 /** The text cut into blocks of the given sizes, as files arrive. */
@@ -109,6 +109,16 @@ describe('readElements', () => {
     const read = await collect(readElements(blocks('[\n{"a":\n1},\n{"b":"]', [3]), 'f', issues))
     expect(read).toEqual([{ text: '{"a":\n1}', line: 2, index: 1 }])
     expect(issues.list()[0].examples).toEqual(['f:4: the file ends inside element 2, which starts on line 4'])
+  })
+
+  it('passes over commas with nothing before them', async () => {
+    const issues = new IssueLog()
+    const read = await collect(readElements(blocks('[,{"a":1},,\n{"b":2},]', [4]), 'f', issues))
+    expect(read.map(({ text, line, index }) => [text, line, index])).toEqual([
+      ['{"a":1}', 1, 1],
+      ['{"b":2}', 2, 2],
+    ])
+    expect(issues.list()).toEqual([])
   })
 
   it('stops at an element that is too long', async () => {

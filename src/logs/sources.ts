@@ -6,13 +6,11 @@ import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { duckMessage, loadBuckets, query, sqlString } from './database.ts'
+import type { LogFormat, SourceFile } from './formats/format.ts'
+import { logFormatNamed, logFormatNames, logFormats } from './formats/formats.ts'
 import { type IssueLog, issueLines } from './issues.ts'
 import { DamagedGzip, encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
-import { LOG_FORMATS, type LogFormat, type LogSource } from './types.ts'
-
-export interface SourceFile extends LogFile {
-  format: LogFormat
-}
+import type { LogSource } from './types.ts'
 
 const BUCKET = /^(s3|s3a|s3n|gs|gcs|r2|hf|az|azure|abfss):\/\//
 const GLOB = /[*?[\]]/
@@ -25,10 +23,7 @@ export async function resolveFiles(
   issues: IssueLog,
 ): Promise<SourceFile[]> {
   if (source.paths.length === 0) throw new BumpError('invalid-options', 'no logs given: name at least one file')
-  const { format } = source
-  if (format !== undefined && !LOG_FORMATS.includes(format)) {
-    throw new BumpError('invalid-options', `unknown log format "${format}": one of ${LOG_FORMATS.join(', ')}`)
-  }
+  const format = source.format === undefined ? undefined : logFormatNamed(source.format)
   const files: SourceFile[] = []
   const seen = new Set<string>()
   for (const path of source.paths) {
@@ -48,12 +43,12 @@ export async function resolveFiles(
   }
   if (files.length === 0)
     throw new BumpError('logs-unusable', ['nothing to read', ...issueLines(issues.list())].join('\n'))
-  const parquet = files.find((file) => file.format === 'parquet')
-  const other = files.find((file) => file.format !== 'parquet')
-  if (parquet !== undefined && other !== undefined) {
+  const table = files.find((file) => file.format.type === 'table')
+  const other = table && files.find((file) => file.format !== table.format)
+  if (other !== undefined) {
     throw new BumpError(
       'logs-unusable',
-      `${parquet.name} is Parquet and ${other.name} is ${other.format}: give logs of one kind at a time`,
+      `${table!.name} is ${table!.format.title} and ${other.name} is ${other.format.title}: give logs of one kind at a time`,
     )
   }
   return files
@@ -144,14 +139,19 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
     )
   }
   if (start.length === 0) return undefined
-  if (start.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet'
-  const stem = file.name.toLowerCase().replace(/\.(gz|gzip)$/, '')
-  if (/\.(parquet|pq)$/.test(stem)) return 'parquet'
+  const formats = logFormats()
+  const bytes = start.toString('latin1')
+  const marked = formats.find(({ magic }) => magic !== undefined && bytes.startsWith(magic))
+  if (marked !== undefined) return marked
+  const fileName = file.name.toLowerCase().replace(/\.(gz|gzip)$/, '')
+  const named = formats.find(({ fileNames }) => fileNames?.test(fileName))
+  if (named?.type === 'table') return named
   const encoding = encodingOf(start)
   if (encoding === 'binary') {
+    const titles = formats.map(({ title }) => title)
     throw new BumpError(
       'logs-unusable',
-      `${file.name} is binary data of an unknown kind: JSON Lines, JSON, CSV, TSV or Parquet is expected`,
+      `${file.name} is binary data of an unknown kind: ${titles.slice(0, -1).join(', ')} or ${titles.at(-1)} is expected`,
     )
   }
   const text = new TextDecoder(encoding)
@@ -159,15 +159,11 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
     .replace(/^\uFEFF/, '')
     .trimStart()
   if (text === '') return undefined
-  if (/\.(csv)$/.test(stem)) return 'csv'
-  if (/\.(tsv|tab)$/.test(stem)) return 'tsv'
-  if (text.startsWith('[')) return /^\[\s*\{/.test(text) && /"profile"\s*:\s*\[/.test(text) ? 'lamp' : 'json'
-  if (text.startsWith('{') || /\.(jsonl|ndjson|json)$/.test(stem)) return 'jsonl'
-  if (/^[^\n]*\t/.test(text)) return 'tsv'
-  if (/^[^\n]*[,;|]/.test(text)) return 'csv'
+  const found = named ?? formats.find((format) => format.type === 'text' && format.recognises(text, fileName))
+  if (found !== undefined) return found
   throw new BumpError(
     'invalid-options',
-    `${file.name}: the format is not to be told from its name or content; say which with --format ` +
-      `(${LOG_FORMATS.join(', ')})`,
+    `${file.name}: the format is not to be told from its name or content; say which by \`format\` ` +
+      `(${logFormatNames().join(', ')})`,
   )
 }

@@ -1,35 +1,25 @@
 // Files -> one DuckDB relation `rows` with a column per column of the source, over which SQL expressions are written.
 // Text formats pass through a table of JSON records, since only then every bad line keeps its number.
 import { DuckDBDataChunk } from '@duckdb/node-api'
-import { BumpError } from '../util/errors.ts'
-import { type Database, duckMessage, query, sqlName, sqlString } from './database.ts'
+import { type Database, query, sqlName, sqlString } from './database.ts'
+import type { LogFormat, SourceFile, Staged, TextFormat } from './formats/format.ts'
 import type { IssueLog } from './issues.ts'
-import { readRecords } from './records.ts'
-import type { SourceFile } from './sources.ts'
-
-/** What lies in the view `rows`: `_file` (index), `_line`, `_element`, `_record` (JSON of all columns), the columns. */
-export interface Staged {
-  columns: StagedColumn[]
-  files: { name: string; format: SourceFile['format']; records: number }[]
-  records: number
-  merged: number
-}
-
-export interface StagedColumn {
-  name: string
-  /** SQL for the column's value as it stood in the file, not converted: what a plain column name means. */
-  raw: string
-}
+import { textBlocks } from './text-blocks.ts'
 
 /** More columns than this stay reachable only as metadata: keys that are data would otherwise become columns. */
 const MAX_COLUMNS = 1000
 const CHUNK = 2048
 
-export async function stageFiles(files: SourceFile[], database: Database, issues: IssueLog): Promise<Staged> {
-  return files[0].format === 'parquet' ? stageParquet(files, database, issues) : stageText(files, database, issues)
+/**
+ * Reads the files, all of text formats or all of one table format, into the view `rows` of `Staged`. Throws a BumpError
+ * where no file of a table format can be read.
+ */
+export async function stageFiles(files: readonly SourceFile[], database: Database, issues: IssueLog): Promise<Staged> {
+  const [{ format }] = files
+  return format.type === 'table' ? format.stage(files, database, issues) : stageText(files, database, issues)
 }
 
-async function stageText(files: SourceFile[], { connection }: Database, issues: IssueLog): Promise<Staged> {
+async function stageText(files: readonly SourceFile[], { connection }: Database, issues: IssueLog): Promise<Staged> {
   await connection.run(
     'CREATE TABLE records (_file INTEGER, _line BIGINT, _element BIGINT, _record VARCHAR, merge_key VARCHAR)',
   )
@@ -49,14 +39,15 @@ async function stageText(files: SourceFile[], { connection }: Database, issues: 
   for (const [index, file] of files.entries()) {
     const bad = issues.count('bad-line')
     let records = 0
-    for await (const record of readRecords(file, issues)) {
+    const format = textFormat(file.format)
+    for await (const record of format.records(textBlocks(file, issues), file.name, issues)) {
       records++
-      columns.add(record.value, file.format === 'csv' || file.format === 'tsv')
+      columns.add(record.value, format.untyped ?? false)
       merging ||= record.mergeKey !== undefined
       rows.push([index, BigInt(record.line), BigInt(record.element), record.json, record.mergeKey ?? null])
       if (rows.length === CHUNK) flush()
     }
-    counts.push({ name: file.name, format: file.format, records: records + issues.count('bad-line') - bad })
+    counts.push({ name: file.name, format: format.name, records: records + issues.count('bad-line') - bad })
   }
   flush()
   appender.closeSync()
@@ -79,44 +70,9 @@ async function stageText(files: SourceFile[], { connection }: Database, issues: 
   }
 }
 
-async function stageParquet(files: SourceFile[], { connection }: Database, issues: IssueLog): Promise<Staged> {
-  const good: SourceFile[] = []
-  const counts: Staged['files'] = []
-  for (const file of files) {
-    try {
-      // Reading every column of every row shows damage now, while it can still be said which file has it.
-      const [{ n }] = await query(
-        connection,
-        `SELECT count(*)::INTEGER AS n FROM (SELECT hash(t) AS h FROM read_parquet(${sqlString(file.path)}) t) WHERE h IS NOT NULL`,
-      )
-      good.push(file)
-      counts.push({ name: file.name, format: file.format, records: Number(n) })
-    } catch (error) {
-      const reason = duckMessage(error).replaceAll(file.path, file.name)
-      issues.add('unreadable-file', file.name, `damaged or not Parquet (${reason.slice(0, 200)})`)
-    }
-  }
-  if (good.length === 0) {
-    const [first] = issues.list().find((issue) => issue.kind === 'unreadable-file')?.examples ?? []
-    throw new BumpError('logs-unusable', `no Parquet file could be read: ${first}`)
-  }
-  const list = good.map((file) => sqlString(file.path)).join(', ')
-  const scan = `read_parquet([${list}], union_by_name = true, filename = '_path', file_row_number = true)`
-  const described = await query(connection, `DESCRIBE SELECT * EXCLUDE (_path, file_row_number) FROM ${scan}`)
-  const names = described.map((row) => String(row.column_name))
-  const index = good.map((file, i) => `WHEN ${sqlString(file.path)} THEN ${i}`).join(' ')
-  const record =
-    names.length === 0 ? `'{}'` : `to_json(struct_pack(${names.map((n) => `${sqlName(n)} := ${sqlName(n)}`)}))`
-  await connection.run(
-    `CREATE VIEW rows AS SELECT CASE _path ${index} END AS _file, file_row_number + 1 AS _line, 0 AS _element,
-       ${record}::VARCHAR AS _record, ${names.map(sqlName).join(', ')} FROM ${scan}`,
-  )
-  return {
-    columns: names.map((name) => ({ name, raw: sqlName(name) })),
-    files: counts,
-    records: counts.reduce((sum, file) => sum + file.records, 0),
-    merged: 0,
-  }
+function textFormat(format: LogFormat): TextFormat {
+  if (format.type === 'text') return format
+  throw new TypeError(`files of ${format.title} are not staged as text`)
 }
 
 type Kind = 'integer' | 'number' | 'boolean' | 'text' | 'nested'
@@ -125,8 +81,8 @@ type Kind = 'integer' | 'number' | 'boolean' | 'text' | 'nested'
 class ColumnTypes {
   private readonly kinds = new Map<string, Set<Kind>>()
 
-  /** `written`: all values are text (CSV), and text that looks like a number makes a number. */
-  add(record: Record<string, unknown>, written: boolean): void {
+  /** `untyped`: all values are written as text, and text that looks like a number is one. */
+  add(record: Record<string, unknown>, untyped: boolean): void {
     for (const key in record) {
       let kinds = this.kinds.get(key)
       if (kinds === undefined) {
@@ -134,7 +90,7 @@ class ColumnTypes {
         kinds = new Set()
         this.kinds.set(key, kinds)
       }
-      const kind = kindOf(record[key], written)
+      const kind = kindOf(record[key], untyped)
       if (kind !== undefined) kinds.add(kind)
     }
   }
@@ -161,13 +117,13 @@ class ColumnTypes {
   }
 }
 
-function kindOf(value: unknown, written: boolean): Kind | undefined {
+function kindOf(value: unknown, untyped: boolean): Kind | undefined {
   if (value === null || value === undefined) return undefined
   if (typeof value === 'number')
     return Number.isInteger(value) ? (Number.isSafeInteger(value) ? 'integer' : 'text') : 'number'
   if (typeof value === 'boolean') return 'boolean'
   if (typeof value === 'object') return 'nested'
-  if (!written) return 'text'
+  if (!untyped) return 'text'
   const text = String(value)
   if (/^-?(0|[1-9]\d{0,14})$/.test(text)) return 'integer'
   return /^-?(0|[1-9]\d{0,14})\.\d{1,15}$/.test(text) ? 'number' : 'text'

@@ -25,16 +25,12 @@ export interface UserSplit {
   test: User[]
 }
 
-export const LOG_FORMATS = ['jsonl', 'json', 'lamp', 'csv', 'tsv', 'parquet'] as const
-/** `lamp`: a JSON array of questions, each with a `profile` array of the user's earlier items. */
-export type LogFormat = (typeof LOG_FORMATS)[number]
-
 /** Where interactions come from and which of their columns mean what. */
 export interface LogSource {
   /** Files, globs, http(s) addresses or bucket addresses (s3://...); plain or gzipped. */
   paths: string[]
-  /** Told from name and content where left out. */
-  format?: LogFormat
+  /** Name of a format (formats/formats.ts); told from name and content where left out. */
+  format?: string
   /** Column name or SQL expression over the columns; where left out, a column of a usual name. */
   user?: string
   time?: string
@@ -64,14 +60,14 @@ export interface LogIssue {
 
 /** What was read, from where, and what was wrong with it. */
 export interface LogReport {
-  files: { name: string; format: LogFormat; records: number }[]
+  files: { name: string; format: string; records: number }[]
   /** All columns found, in order of appearance. */
   columns: string[]
   /** The column or expression in use for each part; `time` is undefined for logs in file order. */
   mapping: { user: string; time: string | undefined; text: string }
   /** Records read from the files, bad ones included. */
   records: number
-  /** Records that stood in several questions of one user (LaMP) and were counted once. */
+  /** Copies of a record that its format holds in several places, beyond the first. */
   merged: number
   interactions: number
   users: number

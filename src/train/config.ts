@@ -2,9 +2,9 @@
 import { z } from 'zod'
 import { profileSchema, promptSchema } from '../generator/config.ts'
 import { judgeConfigSchema } from '../judge/config.ts'
-import { LOG_FORMATS } from '../logs/types.ts'
 import { PROJECTIONS, QUANTIZE } from '../model/contract.ts'
 import { LORA_DEFAULTS } from '../model/trainable.ts'
+import { logFormatNames } from '../logs/formats/formats.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses.ts'
 import { SCHEDULES } from './schedule.ts'
@@ -56,7 +56,12 @@ const logsSchema = z.strictObject({
   /** Logs of the users of the final test; then no user of `paths` is tested. None may stand in both. */
   testPaths: z.array(z.string().min(1)).min(1).optional(),
   /** Default: told from name and content. */
-  format: z.enum(LOG_FORMATS).optional(),
+  format: z
+    .string()
+    .refine((name) => logFormatNames().includes(name), {
+      error: () => `expected one of ${logFormatNames().join(', ')}`,
+    })
+    .optional(),
   /** Column or SQL expression of the user; default: a column of a usual name. */
   user: z.string().min(1).optional(),
   /** Column or SQL expression of the time; default: a column of a usual name, else file order. */

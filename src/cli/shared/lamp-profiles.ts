@@ -5,9 +5,9 @@ import { cachedProfiles } from '../../evaluate/generated-profiles.ts'
 import { readProfileFile } from '../../evaluate/profiles/profile-file.ts'
 import type { ProfiledUser } from '../../generator/profile-users.ts'
 import { byUser, commonItems } from '../../lamp/histories.ts'
+import { LAMP_TEXT_COLUMNS } from '../../lamp/log-format.ts'
 import { taskOf } from '../../lamp/tasks.ts'
 import type { LampItem, LampSplit } from '../../lamp/types.ts'
-import { USUAL_LAMP } from '../../logs/mapping.ts'
 import type { LogSource } from '../../logs/types.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder } from '../../util/files.ts'
@@ -136,7 +136,7 @@ export function profiledUsers(
 export function trainedField(item: LampItem, logs?: LogSource): string | undefined {
   if (logs?.text !== undefined) return logs.text
   const lamp = logs?.format === 'lamp' || logs?.paths.every((path) => /_questions\.json(\.gz)?$/.test(path))
-  return lamp ? USUAL_LAMP.text.find((name) => item.fields[name] !== undefined) : undefined
+  return lamp ? LAMP_TEXT_COLUMNS.find((name) => item.fields[name] !== undefined) : undefined
 }
 
 /** A record as the generator met it in training where that was one field of the items, else as the task has it. */

@@ -1,12 +1,13 @@
 // The flags that name interaction logs, and the report of what was wrong with them: shared by commands that read logs.
 import { type Command, Option } from 'commander'
+import { logFormatNames } from '../../logs/formats/formats.ts'
 import { issueLines } from '../../logs/issues.ts'
 import type { loadUsers } from '../../logs/load.ts'
-import { LOG_FORMATS, type LogFormat, type LogReport } from '../../logs/types.ts'
+import type { LogReport } from '../../logs/types.ts'
 
 export interface LogFlags {
   logs?: string[]
-  format?: LogFormat
+  format?: string
   user?: string
   time?: string
   text?: string
@@ -17,7 +18,9 @@ export function addLogFlags(command: Command): Command {
   return command
     .option('--logs <paths...>', 'interaction logs: files, globs or addresses')
     .addOption(
-      new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(LOG_FORMATS),
+      new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(
+        logFormatNames(),
+      ),
     )
     .option('--user <column>', 'column or SQL expression of the user')
     .option('--time <column>', 'column or SQL expression of the time')

@@ -1,17 +1,17 @@
 // The official shape of answers, {task, golds: [{id, output}]}: gold outputs in, predictions in and out. Ids must match
 // the questions exactly, as the benchmark's own scoring demands.
 import { BumpError } from '../util/errors.ts'
-import { readJson } from './json-file.ts'
-import { idAt, listed, objectAt } from './questions.ts'
+import { writeFileAtomic } from '../util/files.ts'
+import { idAt, objectAt, readJson, someIds } from './json-file.ts'
 import type { LampTask } from './tasks.ts'
-import type { LampTaskNumber } from './types.ts'
+import type { LampSplit, LampTaskNumber } from './types.ts'
 
 /**
  * [question] the gold outputs of a file, in the order of `ids`. Throws a BumpError for golds of another task, ids that
  * differ from the questions', and outputs that the task does not know. Ratings like '4.0' become '4'.
  */
 export function readGolds(file: string, task: LampTask, ids: readonly string[]): string[] {
-  const written = readAnswers(file, task.number, ids, 'gold')
+  const written = readOutputs(file, task.number, ids, 'gold')
   const golds = written.map((gold) => (task.number === 3 ? String(Number(gold)) : gold.trim()))
   const { labels } = task
   const wrong = labels === undefined ? -1 : golds.findIndex((gold) => !labels.includes(gold))
@@ -24,8 +24,20 @@ export function readGolds(file: string, task: LampTask, ids: readonly string[]):
   return golds
 }
 
+/** [question] predictions of a file. Throws a BumpError where its task or its ids differ from the split's. */
+export function readPredictions(file: string, split: LampSplit): string[] {
+  const ids = split.questions.map((question) => question.id)
+  return readOutputs(file, split.task, ids, 'prediction')
+}
+
+/** Writes {task, golds: [{id, output}]}, the shape in which LaMP takes predictions. */
+export function writePredictions(file: string, split: LampSplit, predictions: readonly string[]): void {
+  const golds = split.questions.map(({ id }, i) => ({ id, output: predictions[i] }))
+  writeFileAtomic(file, `${JSON.stringify({ task: `LaMP_${split.task}`, golds }, null, 2)}\n`)
+}
+
 /** [id] outputs of a file in the order of `ids`, as written. Throws a BumpError where task or ids differ. */
-export function readAnswers(
+function readOutputs(
   file: string,
   task: LampTaskNumber,
   ids: readonly string[],
@@ -37,12 +49,11 @@ export function readAnswers(
   const outputs = new Map<string, string>()
   const repeated: string[] = []
   for (const [i, entry] of content.golds.entries()) {
-    const where = `${file}: ${what} ${i + 1}`
-    const record = objectAt(where, entry, `a ${what}`)
-    const id = idAt(where, record.id, `the ${what}`)
-    const { output } = record
+    const place = `${file}: ${what} ${i + 1}`
+    const { id: written, output } = objectAt(place, entry, `a ${what}`)
+    const id = idAt(place, written, `the ${what}`)
     if (typeof output !== 'string' && typeof output !== 'number')
-      throw new BumpError('lamp-unusable', `${where}: '${id}' has no text in 'output'`)
+      throw new BumpError('lamp-unusable', `${place}: '${id}' has no text in 'output'`)
     if (outputs.has(id)) repeated.push(id)
     outputs.set(id, String(output))
   }
@@ -75,9 +86,9 @@ function checkIds(
   const missing = ids.filter((id) => !outputs.has(id))
   const extra = [...outputs.keys()].filter((id) => !known.has(id))
   const parts = [
-    missing.length > 0 ? `${missing.length} missing (${listed(missing)})` : '',
-    extra.length > 0 ? `${extra.length} of no question (${listed(extra)})` : '',
-    repeated.length > 0 ? `${repeated.length} repeated (${listed(repeated)})` : '',
+    missing.length > 0 ? `${missing.length} missing (${someIds(missing)})` : '',
+    extra.length > 0 ? `${extra.length} of no question (${someIds(extra)})` : '',
+    repeated.length > 0 ? `${repeated.length} repeated (${someIds(repeated)})` : '',
   ].filter((part) => part !== '')
   if (parts.length > 0)
     throw new BumpError(

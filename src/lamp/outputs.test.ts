@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readPredictions, writePredictions } from './predictions.ts'
+import { readPredictions, writePredictions } from './outputs.ts'
 import { folderOf, splitOf } from './testing/lamp-folder.ts'
 
 const split = splitOf(5, ['a', 'b'])
