@@ -3,6 +3,7 @@
 // GRPO loop takes it as a reward function.
 
 import type { UserSplit } from '../logs/types.ts'
+import { answersOf, askFor } from '../model/answers.ts'
 import type { ChatMessage } from '../model/contract.ts'
 import type { TextModel } from '../model/text-model.ts'
 import type { LabelRewardConfig } from '../reward/config.ts'
@@ -12,7 +13,6 @@ import { BumpError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { mean } from '../util/stats.ts'
-import { answersOf, askOf } from './answers.ts'
 import { conditionPrompts } from './conditions.ts'
 import { byUser, questionsOfAllItems } from './histories.ts'
 import { compareScores, scoreAnswer, scoreTable } from './metrics.ts'
@@ -139,7 +139,7 @@ async function answersTo(
   signal?: AbortSignal,
 ): Promise<string[]> {
   if (asked.length === 0) return []
-  return await answersOf(backbone, promptsOf(split, asked, budget, backbone), askOf(taskOf(split), backbone), signal)
+  return await answersOf(backbone, promptsOf(split, asked, budget, backbone), askFor(taskOf(split), backbone), signal)
 }
 
 /** The prompts of the condition 'bump', every question being one of a user of its own with the profile in question. */

@@ -2,12 +2,12 @@
 // files. Takes the split of read.ts and the prompts of conditions.ts; metrics.ts scores what comes back.
 import { join } from 'node:path'
 import type { EvaluationResult } from '../evaluate/result.ts'
+import { type AnswerCache, type Ask, askFor, cachedAnswers, promptCharacters } from '../model/answers.ts'
 import type { ChatMessage } from '../model/contract.ts'
 import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
-import { type AnswerCache, type Ask, askOf, cachedAnswers, promptCharacters } from './answers.ts'
 import { type Condition, conditionPrompts } from './conditions.ts'
 import { writePredictions } from './predictions.ts'
 import type { AnsweredRow, AnsweredRows, LampRow } from './rows.ts'
@@ -135,7 +135,7 @@ function planOf(model: TextModel, options: AnswerRowsOptions): Plan {
   return {
     backbone: model.name,
     budget,
-    ask: options.freeAnswers ? { type: 'generate', maxTokens } : askOf(task, model),
+    ask: options.freeAnswers ? { type: 'generate', maxTokens } : askFor(task, model),
     prompts,
     total: rows.length * split.questions.length,
     characters: rows.reduce((sum, { condition }) => sum + charactersOf(prompts.get(condition)!), 0),

@@ -4,8 +4,8 @@
 import { cleanProfile } from '../../generator/clean.ts'
 import { buildProfilePrompt, type PromptBudget } from '../../generator/history.ts'
 import { profilePrompt } from '../../generator/prompt.ts'
-import { AnswerCache, cachedAnswers } from '../../lamp/answers.ts'
 import type { User } from '../../logs/types.ts'
+import { AnswerCache, cachedAnswers } from '../../model/answers.ts'
 import type { Tokenizer } from '../../model/contract.ts'
 import type { TextModel } from '../../model/text-model.ts'
 

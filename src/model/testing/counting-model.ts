@@ -1,7 +1,8 @@
 // A text model for tests: answers with the longest word of a prompt, chooses the label that stands in it, and counts.
-import type { ChatMessage } from '../../model/contract.ts'
-import type { TextModel } from '../../model/text-model.ts'
+
 import { CancelledError } from '../../util/errors.ts'
+import type { ChatMessage } from '../contract.ts'
+import type { TextModel } from '../text-model.ts'
 
 export interface CountingModel extends TextModel {
   /** [call] characters of each prompt, in the order asked. */

@@ -1,16 +1,12 @@
-// Answers of a task backbone, cached by content: the key is the digest of model, prompt and options, and every answer is
-// appended to a JSONL file as soon as it is known. An interrupted evaluation goes on where it stopped, and the same
-// question is never put to the same model twice. Between conditions.ts (prompts) and metrics.ts (scores).
-import { appendFileSync } from 'node:fs'
+// Answers of a text model, cached by content: the key is the digest of model, prompt and way of asking, and every answer
+// is appended to a JSONL file as soon as it is known. An interrupted evaluation goes on where it stopped, and the same
+// question is never put to the same model twice.
 import { z } from 'zod'
-import type { ChatMessage } from '../model/contract.ts'
-import type { TextModel } from '../model/text-model.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
-import { openJsonLines } from '../util/json-lines.ts'
-import type { LampTask } from './tasks.ts'
-
-const entrySchema = z.object({ key: z.string(), answer: z.string() })
+import { JsonlCache } from '../util/jsonl-cache.ts'
+import type { ChatMessage } from './contract.ts'
+import type { TextModel } from './text-model.ts'
 
 /** Prompts of one call of the model: what an interruption loses at most. */
 const PROMPTS_AT_ONCE = 16
@@ -18,33 +14,25 @@ const PROMPTS_AT_ONCE = 16
 /** How a prompt is answered: greedily in free text, or by the likeliest of some labels. */
 export type Ask = { type: 'generate'; maxTokens: number } | { type: 'choose'; labels: readonly string[] }
 
-/** How a task is asked: by choice where its answers are labels and the model gives probabilities. */
-export function askOf({ labels, maxTokens }: Pick<LampTask, 'labels' | 'maxTokens'>, model: TextModel): Ask {
+/** By the likeliest label where there are labels and the model gives probabilities, else in free text. */
+export function askFor(
+  { labels, maxTokens }: { labels?: readonly string[]; maxTokens: number },
+  model: TextModel,
+): Ask {
   return labels !== undefined && model.chooseLogprobs ? { type: 'choose', labels } : { type: 'generate', maxTokens }
 }
 
-/** A JSONL file of answers that is read once and appended to. */
-export class AnswerCache {
-  private readonly entries = new Map<string, string>()
+const answerSchema = z.object({ key: z.string(), answer: z.string() })
 
-  /**
-   * Opens `path`, which need not exist. A last line without its newline (an interrupted write) is cut off; any other
-   * line that is no cached answer is a BumpError that names it.
-   */
-  constructor(private readonly path: string) {
-    const damaged = (where: string) => `${where} is no cached answer: the file was changed. Remove it to ask anew.`
-    for (const { key, answer } of openJsonLines(path, (value) => entrySchema.safeParse(value).data, damaged))
-      this.entries.set(key, answer)
-  }
-
-  get(key: string): string | undefined {
-    return this.entries.get(key)
-  }
-
-  /** Appends answers to the file, in one write. */
-  add(entries: readonly { key: string; answer: string }[]): void {
-    appendFileSync(this.path, entries.map(({ key, answer }) => `${JSON.stringify({ key, answer })}\n`).join(''))
-    for (const { key, answer } of entries) this.entries.set(key, answer)
+/** A JSONL file of answers by their keys. */
+export class AnswerCache extends JsonlCache<z.infer<typeof answerSchema>> {
+  /** Opens `path`, which need not exist. Throws a BumpError (`file-unusable`) that names a line that is no answer. */
+  constructor(path: string) {
+    super(path, {
+      parse: (value) => answerSchema.safeParse(value).data,
+      key: ({ key }) => key,
+      damaged: (at) => `${at} is no cached answer: the file was changed. Remove it to ask anew.`,
+    })
   }
 }
 
@@ -68,7 +56,8 @@ export function promptCharacters(prompt: readonly ChatMessage[]): number {
 /**
  * [prompt] the answers, from the cache where it has them. The others are asked the longest first, so that prompts of one
  * call are of similar length; equal prompts are asked once. Throws CancelledError where the signal aborts, what was
- * answered by then being kept, and BumpError where `ask` chooses and the model gives no probabilities.
+ * answered by then being kept, and BumpError (`model-unusable`) where `ask` chooses and
+ * the model gives no probabilities.
  */
 export async function cachedAnswers(
   model: TextModel,
@@ -97,14 +86,14 @@ export async function cachedAnswers(
     const part = order.slice(at, at + PROMPTS_AT_ONCE)
     const asked = part.map(([, { prompt }]) => prompt)
     const answers = await answersOf(model, asked, ask, options.signal)
-    cache.add(part.map(([key], i) => ({ key, answer: answers[i] })))
+    cache.add(...part.map(([key], i) => ({ key, answer: answers[i] })))
     for (const [, { characters, times }] of part) {
       done.prompts += times
       done.characters += characters * times
     }
     options.onProgress?.({ ...done })
   }
-  return keys.map((key) => cache.get(key)!)
+  return keys.map((key) => cache.get(key)!.answer)
 }
 
 function answerKey(model: TextModel, prompt: readonly ChatMessage[], ask: Ask): string {
@@ -123,8 +112,8 @@ export async function answersOf(
   if (ask.type === 'generate') return await model.answer(prompts, { maxTokens: ask.maxTokens, temperature: 0, signal })
   if (!model.chooseLogprobs)
     throw new BumpError(
-      'lamp-unusable',
-      `${model.name} gives no probabilities, so it cannot choose among labels. Use --free-answers.`,
+      'model-unusable',
+      `${model.name} gives no probabilities, so it cannot choose among labels. Ask it for answers in free text.`,
     )
   const logprobs = await model.chooseLogprobs(prompts, ask.labels, { signal })
   return logprobs.map((row) => ask.labels[row.reduce((best, value, i) => (value > row[best] ? i : best), 0)])
