@@ -5,13 +5,13 @@ import { createJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
 import type { User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import { bidirectionalReward } from '../reward/bidirectional.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { checkpointPath, RunFolder, type RunHeader, type RunUsers } from '../run/folder.ts'
 import { BumpError } from '../util/errors.ts'
 import { mean } from '../util/stats.ts'
 import { batchUsers, collectBatch } from './batch.ts'
 import type { TrainConfig } from './config.ts'
+import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
 import {
   compareMeasurements,
@@ -85,7 +85,7 @@ class GrpoLoop extends RunLoop<Phase, Summary> {
       'test',
     ])
     this.judge = createJudge(judgeModel ?? model, config.judge)
-    this.reward = options.reward ?? defaultReward(this.judge, config)
+    this.reward = options.reward ?? configuredReward(this.judge, config)
     this.validationUsers = measuredUsers(users.validation, config.validation.maxUsers, config)
   }
 
@@ -122,7 +122,7 @@ class GrpoLoop extends RunLoop<Phase, Summary> {
   protected async validate(): Promise<{ score: number; metrics: Record<string, number> }> {
     const { config, model, signal } = this.options
     const { profiles, lengths } = await measuredProfiles(model, this.validationUsers, config, 'policy', signal)
-    const { score, metrics } = await this.reward.evaluate(poolUsers(this.validationUsers), profiles, { signal })
+    const { score, metrics } = await this.reward.evaluate!(poolUsers(this.validationUsers), profiles, { signal })
     const all = { ...metrics, mean_length: mean(lengths), users: this.validationUsers.length }
     return { score, metrics: prefixed('eval', all) }
   }
@@ -164,13 +164,13 @@ class GrpoLoop extends RunLoop<Phase, Summary> {
   }
 }
 
-function defaultReward(judge: Judge, config: TrainConfig): RewardFunction {
+function configuredReward(judge: Judge, config: TrainConfig): RewardFunction {
   if (config.reward.type !== 'bidirectional')
     throw new BumpError(
       'training-failed',
       `The reward ${config.reward.type} is not made from the configuration alone: give train() its reward.`,
     )
-  return bidirectionalReward(judge, config.reward, poolSeed(config))
+  return defaultReward(judge, config.reward, poolSeed(config))
 }
 
 /** A stored configuration in today's form: older runs do not name the only reward or precision that there was. */
