@@ -1,7 +1,7 @@
 // Imports go one way, along the flow of the data: logs -> generator -> judge -> reward -> train -> evaluate -> lamp ->
 // report -> cli. The contract of a language model lies on the ground floor, so that the engine and everything above it
 // share it; only model/onnx knows the engine; nothing imports cli/. docs/architecture.md says why.
-const contract = 'model/(contract|text-model)\\.ts$'
+const contract = 'model/(contract|text-model|cut|answers)\\.ts$'
 const opening = 'model/onnx/open\\.ts$'
 const ground = ['util/', contract]
 const answers = 'model/answers\\.ts$'

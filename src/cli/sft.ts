@@ -11,11 +11,9 @@ import type { LampSplit } from '../lamp/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { openModel } from '../model/onnx/open.ts'
 import { textModel } from '../model/text-from-tokens.ts'
-import { packageInfo } from '../run/package-info.ts'
 import { sft, stepsOf } from '../train/sft.ts'
 import { type SftExample, splitExamples, targetEncoder } from '../train/sft-examples.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
-import { seedFrom } from '../util/random.ts'
 import {
   addTrainingFlags,
   type EngineFlags,
@@ -93,9 +91,10 @@ async function runSft(flags: RunFlags): Promise<void> {
       async (signal) => {
         const split = questionsOf(config)
         const profiles = await profilesOf(split, config, engineOptions(flags), signal)
-        const trainable = { type: 'lora' as const, ...config.lora, seed: seedFrom(config.seed, 'trainable') }
+        const trainable = { type: 'lora' as const, ...config.lora }
         model = await openModel(config.backbone, {
           trainable,
+          seed: config.seed,
           ...trainingOptions(flags),
           onProgress: say,
         })
@@ -104,28 +103,27 @@ async function runSft(flags: RunFlags): Promise<void> {
         say(`${split.variant}: ${parts.train.length} examples to train on, ${parts.validation.length} for validation`)
         progress = sftProgress(stepsOf(config, parts.train.length))
         const folder = join(flags.runs, config.name)
-        const result = await sft({
+        const summary = await sft({
           config,
           model,
           examples,
           about: { task: config.task, variant: split.variant, rebuilt: split.rebuilt, condition: config.condition },
-          folder,
-          package: packageInfo(),
+          out: folder,
           resume: flags.resume,
           signal,
           onEvent: progress.onEvent,
         })
         progress.done()
         progress = undefined
-        if (result.status === 'interrupted')
-          throw new CancelledError(
-            `ended after step ${result.step}, with a checkpoint. Go on with: bump sft --resume --name ${config.name}`,
-          )
         process.stdout.write(
-          `\n${sftSummaryText(result.summary)}The adapter is in ${join(folder, 'adapter')}. What it is worth on users never trained on:\n  bump evaluate lamp --task ${config.task} --data ${config.data} --backbone ${config.backbone}${config.run === undefined ? '' : ` --run ${config.run}`} --sft ${config.condition}=${folder}\n`,
+          `\n${sftSummaryText(summary)}The adapter is in ${join(folder, 'adapter')}. What it is worth on users never trained on:\n  bump evaluate lamp --task ${config.task} --data ${config.data} --backbone ${config.backbone}${config.run === undefined ? '' : ` --run ${config.run}`} --sft ${config.condition}=${folder}\n`,
         )
       },
     )
+  } catch (error) {
+    if (error instanceof CancelledError)
+      throw new CancelledError(`${error.message}. Go on with: bump sft --resume --name ${config.name}`)
+    throw error
   } finally {
     progress?.done()
     await model?.close()

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { cachedProfiles } from '../../evaluate/generated-profiles.ts'
 import { readProfileFile } from '../../evaluate/profiles/profile-file.ts'
+import { openGenerator } from '../../generator/open.ts'
 import type { ProfiledUser } from '../../generator/profile-users.ts'
 import { byUser, commonItems } from '../../lamp/histories.ts'
 import { LAMP_TEXT_COLUMNS } from '../../lamp/log-format.ts'
@@ -12,7 +13,6 @@ import type { LogSource } from '../../logs/types.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder } from '../../util/files.ts'
 import type { EngineFlags } from './engine-flags.ts'
-import { openGenerator } from './generator.ts'
 
 /** `bump`: of a trained generator; `zero-shot`: of the untrained one. */
 export type ProfileKind = 'bump' | 'zero-shot'
@@ -84,7 +84,7 @@ async function generated(
         ? 'BUMP profiles need a generator: name its run by --run (a folder of bump train), or give a file of profiles'
         : 'zero-shot profiles need a generator: name a run by --run (its untrained base writes them), or give a file of profiles',
     )
-  const generator = await openGenerator({ run, model, ...engine }, onProgress)
+  const generator = await openGenerator((run ?? model)!, { ...engine, onProgress })
   try {
     const { empty, users } = profiledUsers(split, generator.logs, text)
     if (empty.length > 0) onProgress(`${empty.length} users have no items to write a profile from: theirs is empty`)

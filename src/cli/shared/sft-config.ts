@@ -7,10 +7,17 @@ import { CONDITIONS } from '../../lamp/conditions.ts'
 import { LAMP_TASKS } from '../../lamp/types.ts'
 import { readRunHeader } from '../../run/read.ts'
 
-import { assignmentLayer, flagLayer, type Layer, mergeLayers, resolveLayers } from '../../train/config-layers.ts'
+import {
+  assignmentLayer,
+  fixedLayer,
+  flagLayer,
+  type Layer,
+  mergeLayers,
+  resolveLayers,
+} from '../../train/config-layers.ts'
 import { sftConfigSchema } from '../../train/sft-config.ts'
 import { BumpError } from '../../util/errors.ts'
-import { fileLayer, fixed, numberOr } from './train-config.ts'
+import { fileLayer, numberOr } from './train-config.ts'
 
 /** What a backbone can be adapted to: all conditions of the evaluation but its control. */
 export const SFT_CONDITIONS = CONDITIONS.filter((condition) => condition !== 'mismatched')
@@ -98,7 +105,7 @@ export function resolveSftConfig(flags: SftFlags): SftRunConfig {
       'invalid-options',
       '--resume: say which run by --name (a folder of runs/), or repeat the flags it was started with',
     )
-  const under = [...(name === undefined ? [] : [fixed({ name }, 'name')]), ...storedLayer(flags, name)]
+  const under = [...(name === undefined ? [] : [fixedLayer({ name }, 'name')]), ...storedLayer(flags, name)]
   const whole = mergeLayers([...under, ...own])
   const missing = (['task', 'data', 'backbone', 'condition'] as const).filter((key) => whole[key] === undefined)
   if (missing.length > 0)
@@ -119,7 +126,7 @@ function storedLayer({ resume, runs }: SftFlags, name: string | undefined): Laye
       'invalid-options',
       `${folder} is a run of bump train. Resume it with: bump train --resume --name ${name}`,
     )
-  return [fixed(config, join(folder, 'config.json'))]
+  return [fixedLayer(config, join(folder, 'config.json'))]
 }
 
 /** `sft-<task>-<condition>-<backbone>`, so that the same command finds its own run again. */
