@@ -70,10 +70,9 @@ describe("the demo's report", () => {
       history: Array.from({ length: 7 }, (_, i) => ({ text: `${id} record ${i}`, time: i, metadata: {} })),
       heldOut: [],
     }))
-    const profiles = users.map(({ id }) =>
-      JSON.stringify({ user: id, before: { profile: `${id} vague` }, after: { profile: `${id} true` } }),
-    )
-    const report = demoReport(summary, `${profiles.join('\n')}\n`, users, 'runs/demo')
+    const side = (profile: string) => ({ profile, tokens: 2, forward: 0.5, backward: 0.5 })
+    const profiles = users.map(({ id }) => ({ user: id, before: side(`${id} vague`), after: side(`${id} true`) }))
+    const report = demoReport(summary, profiles, users, 'runs/demo')
     for (const text of ['0.473', '0.500', '0.800', '0.300', 'ada record 6', 'ada vague', 'bo true', 'runs/demo'])
       expect(report).toContain(text)
     for (const text of ['cy true', 'ada record 1']) expect(report).not.toContain(text)

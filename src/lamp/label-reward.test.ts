@@ -120,7 +120,7 @@ describe('labelReward', () => {
       ['b', '2'],
     ])
     const users = people(['a', 'b'])
-    const reward = labelRewardOn({ config: config({ task: 3 }), questions, backbone: backbone(), users, seed: 1 })
+    const reward = labelRewardOn({ config: config(), questions, backbone: backbone(), users, seed: 1 })
     const { rewards } = await reward.score([group('a', 'gives 5', 'gives 4'), group('b', 'gives 5')], [1, 0], {})
     expect(rewards.flat().map(({ terms }) => terms.labels)).toEqual([1, 0.75, 0.25])
   })
@@ -133,7 +133,7 @@ describe('labelReward', () => {
     const ask = async (seed: number) => {
       const model = backbone()
       const inputs = { config: config({ maxQuestions: 3 }), questions, backbone: model, users: people(['a']), seed }
-      await labelReward(inputs).score([group('a', 'x')], [1, 0], {})
+      await labelRewardOn(inputs).score([group('a', 'x')], [1, 0], {})
       return model.asked
     }
     const first = await ask(1)

@@ -9,9 +9,9 @@ import { checkpointSteps, readRunUsers } from '../run/read.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 import { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './config.ts'
 import { readBaseline } from './final-test.ts'
-import { type TrainOptions, type TrainResult, train } from './grpo.ts'
-
 import { toyPolicy, toySplit } from './testing/toy-policy.ts'
+import { type ToyRun, toyRun } from './testing/toy-run.ts'
+import type { TrainRun } from './train.ts'
 
 let root: string
 beforeEach(() => {
@@ -34,14 +34,8 @@ function toyConfig(changes: Partial<TrainConfigInput> = {}): TrainConfig {
   })
 }
 
-function run(changes: Partial<TrainOptions> & { folder: string }): Promise<TrainResult> {
-  return train({
-    config: toyConfig(),
-    model: toyPolicy(),
-    users: toySplit(),
-    package: { name: 'bump', version: '0' },
-    ...changes,
-  })
+function run({ folder, ...changes }: Partial<ToyRun> & { folder: string }): Promise<TrainRun> {
+  return toyRun({ config: toyConfig(), out: folder, ...changes })
 }
 
 const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
@@ -59,8 +53,7 @@ function timeless(folder: string): string {
 describe('training', () => {
   it('raises the NDCG of users never trained on, and says so in summary.json', async () => {
     const folder = join(root, 'toy')
-    const result = await run({ folder })
-    expect(result.status).toBe('finished')
+    await run({ folder })
     const summary = JSON.parse(read(folder, 'summary.json'))
     expect(summary.difference.forward.low).toBeGreaterThan(0)
     expect(summary.difference.both.low).toBeGreaterThan(0)
@@ -139,7 +132,6 @@ describe('a baseline', () => {
       toyConfig({ optim: { steps: 3, learningRate: 0.3 }, reward: { positives: 2, negatives: 4, backwardWeight } })
     const first = join(root, 'first')
     const result = await run({ folder: first, config: config(1) })
-    if (result.status !== 'finished') throw new Error('not finished')
     const calls = { alone: 0, given: 0 }
     const count = (which: keyof typeof calls) => toyPolicy({ onCall: () => void calls[which]++ })
     await run({ folder: join(root, 'alone'), config: config(0), model: count('alone') })
@@ -165,8 +157,7 @@ describe('resuming', () => {
     for (let trial = 0; trial < 25; trial++) {
       const folder = join(root, `cut-${trial}`)
       const dies = trial % 2 === 0
-      let status = 'died'
-      for (let resume = false; status !== 'finished'; resume = true) {
+      for (let resume = false, finished = false; !finished; resume = true) {
         const controller = new AbortController()
         let left = 1 + Math.floor(next() * calls)
         // Half of the trials end by the signal (a clean checkpoint), half by a crash (none).
@@ -177,9 +168,10 @@ describe('resuming', () => {
         }
         const model = toyPolicy({ onCall })
         try {
-          status = (await run({ folder, config, model, resume, signal: controller.signal })).status
+          await run({ folder, config, model, resume, signal: controller.signal })
+          finished = true
         } catch (error) {
-          expect(String(error)).toContain('crash')
+          expect(String(error)).toMatch(dies ? /crash/ : /ended after step \d+, with a checkpoint/)
         }
       }
       expect(timeless(folder)).toBe(timeless(whole))
@@ -187,16 +179,6 @@ describe('resuming', () => {
       expect(read(folder, 'profiles.jsonl')).toBe(read(whole, 'profiles.jsonl'))
       expect(existsSync(join(folder, 'lock'))).toBe(false)
     }
-  })
-
-  it('goes on with runs from before rewards had a type', async () => {
-    const folder = join(root, 'old')
-    const config = toyConfig({ optim: { steps: 2 } })
-    await run({ folder, config })
-    const header = JSON.parse(read(folder, 'config.json'))
-    delete header.config.reward.type
-    writeFileSync(join(folder, 'config.json'), JSON.stringify(header))
-    expect((await run({ folder, config, resume: true })).status).toBe('finished')
   })
 
   it('goes back to the checkpoint before where one is half written or half removed', async () => {
@@ -224,31 +206,29 @@ describe('resuming', () => {
     const config = toyConfig({ optim: { steps: 2 } })
     await run({ folder, config })
     const summary = read(folder, 'summary.json')
-    const again = await run({ folder, config, resume: true })
-    expect(again.status).toBe('finished')
+    expect((await run({ folder, config, resume: true })).summary).toEqual(JSON.parse(summary))
     expect(read(folder, 'summary.json')).toBe(summary)
   })
 
   it('says who was trained on, also after a resume of a folder without the list', async () => {
     const folder = join(root, 'users')
     const config = toyConfig({ optim: { steps: 1 } })
-    expect(readRunUsers(folder)).toBeUndefined()
     await run({ folder, config })
     const { train, validation, test } = toySplit()
     const ids = [train, validation, test].map((part) => part.map(({ id }) => id))
     expect(readRunUsers(folder)).toEqual({ train: ids[0], validation: ids[1], test: ids[2] })
     rmSync(join(folder, 'users.json'))
     await run({ folder, config, resume: true })
-    expect(readRunUsers(folder)?.train).toEqual(ids[0])
+    expect(readRunUsers(folder).train).toEqual(ids[0])
     writeFileSync(join(folder, 'users.json'), '{"train": 3}')
-    expect(() => readRunUsers(folder)).toThrow(/users\.json is damaged/)
+    expect(() => readRunUsers(folder)).toThrow(/users\.json is missing or damaged/)
   })
 
   it('refuses another config, model or log, and names what differs', async () => {
     const folder = join(root, 'changed')
     const config = toyConfig({ optim: { steps: 2 } })
     await run({ folder, config })
-    await expect(run({ folder, config })).rejects.toThrow(/already holds a run.*--resume/)
+    await expect(run({ folder, config })).rejects.toThrow(/already holds a run.*resuming/)
     const slower = toyConfig({ optim: { steps: 2, learningRate: 0.01 } })
     await expect(run({ folder, config: slower, resume: true })).rejects.toThrow(
       'optim.learningRate: 0.0001 then, 0.01 now',
@@ -282,6 +262,6 @@ describe('starting', () => {
     await expect(run({ folder })).rejects.toThrow(/in use by process 1/)
     // No process has this id.
     lock(2 ** 30, null)
-    expect((await run({ folder, config: toyConfig({ optim: { steps: 1 } }) })).status).toBe('finished')
+    expect((await run({ folder, config: toyConfig({ optim: { steps: 1 } }) })).summary.steps).toBe(1)
   })
 })

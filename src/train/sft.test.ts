@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LanguageModel, TrainGroup } from '../model/contract.ts'
+import type { SftSummary } from '../run/format.ts'
 import { checkpointSteps, readRunHeader, readRunUsers } from '../run/read.ts'
-
 import { seedFrom, uniform } from '../util/random.ts'
 import { trainConfigSchema } from './config.ts'
-import { train } from './grpo.ts'
-import { type SftOptions, type SftResult, sft } from './sft.ts'
+import { type SftOptions, sft } from './sft.ts'
 import { type SftConfig, sftConfigSchema } from './sft-config.ts'
 import type { SftExample } from './sft-examples.ts'
 import { evaluateLoss, scheduleOf, updateOn } from './sft-update.ts'
-import { toyPolicy, toySplit, toyTokenizer } from './testing/toy-policy.ts'
+import { toyPolicy, toyTokenizer } from './testing/toy-policy.ts'
+import { toyRun } from './testing/toy-run.ts'
 
 let root: string
 beforeEach(() => {
@@ -53,13 +53,13 @@ function toyConfig(changes: Changes = {}): SftConfig {
   })
 }
 
-function run(changes: Partial<SftOptions> & { folder: string }): Promise<SftResult> {
+function run({ folder, ...changes }: Partial<SftOptions> & { folder: string }): Promise<SftSummary> {
   return sft({
     config: toyConfig(),
     model: toyPolicy(),
     examples: toyExamples(),
     about: { task: 'toy', condition: 'none' },
-    package: { name: 'bump', version: '0' },
+    out: folder,
     ...changes,
   })
 }
@@ -89,8 +89,7 @@ function recording(): LanguageModel & { groups: TrainGroup[][] } {
 describe('fine-tuning', () => {
   it('learns the mapping for users never trained on, and writes the adapter of the best checkpoint', async () => {
     const folder = join(root, 'learn')
-    const result = await run({ folder })
-    expect(result.status).toBe('finished')
+    await run({ folder })
     const summary = JSON.parse(read(folder, 'summary.json'))
     expect(summary).toMatchObject({ task: 'toy', condition: 'none', steps: 21, epochs: 3, seed: 1 })
     expect(summary).toMatchObject({ examples: { train: 27, validation: 9 }, users: { train: 9, validation: 3 } })
@@ -218,8 +217,7 @@ describe('resuming', () => {
     for (let trial = 0; trial < 20; trial++) {
       const folder = join(root, `cut-${trial}`)
       const dies = trial % 2 === 0
-      let status = 'died'
-      for (let resume = false; status !== 'finished'; resume = true) {
+      for (let resume = false, finished = false; !finished; resume = true) {
         const controller = new AbortController()
         let left = 1 + Math.floor(next() * calls)
         // Half of the trials end by the signal (a clean checkpoint), half by a crash (none).
@@ -229,9 +227,10 @@ describe('resuming', () => {
           controller.abort()
         }
         try {
-          status = (await run({ folder, model: toyPolicy({ onCall }), resume, signal: controller.signal })).status
+          await run({ folder, model: toyPolicy({ onCall }), resume, signal: controller.signal })
+          finished = true
         } catch (error) {
-          expect(String(error)).toContain('crash')
+          expect(String(error)).toMatch(dies ? /crash/ : /ended after step \d+, with a checkpoint/)
         }
       }
       expect(timeless(folder)).toBe(timeless(whole))
@@ -244,7 +243,7 @@ describe('resuming', () => {
     const config = toyConfig({ optim: { steps: 2 } })
     await run({ folder, config })
     const summary = read(folder, 'summary.json')
-    expect((await run({ folder, config, resume: true })).status).toBe('finished')
+    expect(await run({ folder, config, resume: true })).toEqual(JSON.parse(summary))
     expect(read(folder, 'summary.json')).toBe(summary)
   })
 
@@ -258,8 +257,7 @@ describe('resuming', () => {
     const examples = toyExamples().map((example) => ({ ...example, target: [STOP] }))
     await expect(run({ folder, config, examples, resume: true })).rejects.toThrow('data.digest')
     const generator = trainConfigSchema.parse({ name: 'toy', logs: { paths: ['toy.jsonl'] }, model: 'toy' })
-    const grpo = { config: generator, model: toyPolicy(), users: toySplit(), package: { name: 'bump', version: '0' } }
-    await expect(train({ ...grpo, folder, resume: true })).rejects.toThrow(/is a run of bump sft/)
+    await expect(toyRun({ config: generator, out: folder, resume: true })).rejects.toThrow(/is a run of bump sft/)
   })
 })
 

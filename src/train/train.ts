@@ -18,7 +18,7 @@ import { BumpError } from '../util/errors.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
-import type { Baseline } from './final-test.ts'
+import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
 import { poolSeed } from './measure.ts'
 import { OngoingRun, type Phase, type RunEvent } from './ongoing-run.ts'
@@ -96,7 +96,6 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
   const config = configOf(options)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
-  checkUsers(users, config)
   const note = (text: string) => onEvent({ type: 'note', text })
   const models = new Models(options, config, note)
   try {
@@ -104,27 +103,50 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
     const judgeModel = await models.judge(model)
     const judge = customJudge ?? createJudge(judgeModel, config.judge)
     const reward = await rewardOf(options, { config, users, model, judge, note, open: (name) => models.open(name) })
-    const header = headerOf(config, model, users, {
-      judge: customJudge ? describeJudge(customJudge) : { ...config.judge, ...describeModel(judgeModel) },
-      reward: options.customReward && { name: options.customReward.name, ...reward.origin },
+    return await trainUsers(config, {
+      users,
+      model,
+      judge,
+      judgeRecord: customJudge ? describeJudge(customJudge) : { ...config.judge, ...describeModel(judgeModel) },
+      reward,
+      rewardRecord: options.customReward && { name: options.customReward.name, ...reward.origin },
+      baseline,
+      out,
+      resume,
+      signal,
+      onEvent,
     })
-    const folder = RunFolder.open(out, header, resume)
-    try {
-      folder.writeUsers(idsOf(users))
-      const finished = resume ? readSummary(out) : undefined
-      if (finished) {
-        note('this run is finished; its summary stands')
-        return { folder: out, config, summary: finished }
-      }
-      onEvent({ type: 'start', steps: config.optim.steps })
-      const run = await OngoingRun.open(folder, model, { ...config, steps: config.optim.steps }, PHASES, onEvent)
-      const inputs = { config, model, judge, reward, users, header, baseline, signal }
-      return { folder: out, config, summary: await run.until(signal, () => grpo(inputs, run)) }
-    } finally {
-      folder.close()
-    }
   } finally {
     await models.close()
+  }
+}
+
+/** A training run whose users, models and reward are there. */
+interface RunParts extends Omit<FinalTestInputs, 'config'>, Pick<TrainOptions, 'out' | 'resume' | 'onEvent'> {
+  /** What config.json says of the judge. */
+  judgeRecord: Record<string, unknown>
+  /** And of a reward of one's own. */
+  rewardRecord?: Record<string, unknown>
+}
+
+/** What train() does once logs and models are open. Throws what train() throws. */
+export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<TrainRun> {
+  const { users, model, out, resume = false, signal, onEvent = () => {} } = parts
+  checkUsers(users, config)
+  const header = headerOf(config, parts)
+  const folder = RunFolder.open(out, header, resume)
+  try {
+    folder.writeUsers(idsOf(users))
+    const finished = resume ? readSummary(out) : undefined
+    if (finished) {
+      onEvent({ type: 'note', text: 'this run is finished; its summary stands' })
+      return { folder: out, config, summary: finished }
+    }
+    onEvent({ type: 'start', steps: config.optim.steps })
+    const run = await OngoingRun.open(folder, model, { ...config, steps: config.optim.steps }, PHASES, onEvent)
+    return { folder: out, config, summary: await run.until(signal, () => grpo({ ...parts, config, header }, run)) }
+  } finally {
+    folder.close()
   }
 }
 
@@ -271,18 +293,13 @@ async function rewardOf(
   return defaultReward(judge, reward, poolSeed(config))
 }
 
-function headerOf(
-  config: TrainConfig,
-  model: LanguageModel,
-  users: UserSplit,
-  { judge, reward }: Pick<RunHeader, 'judge' | 'reward'>,
-): RunHeader {
+function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord }: RunParts): RunHeader {
   return {
     config,
     package: packageInfo(),
     model: describeModel(model),
-    judge,
-    ...(reward ? { reward } : {}),
+    judge: judgeRecord,
+    ...(rewardRecord ? { reward: rewardRecord } : {}),
     data: {
       digest: dataDigest(users),
       train: users.train.length,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { BumpError } from '../../util/errors.ts'
-import { resolveTrainConfig, type TrainFlags } from './train-config.ts'
+import { configOfFlags, type TrainFlags } from './train-config.ts'
 
 let folder: string
 beforeAll(() => {
@@ -14,7 +14,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function resolve(flags: Partial<TrainFlags>) {
-  return resolveTrainConfig({ set: [], runs: join(folder, 'runs'), ...flags })
+  return configOfFlags({ set: [], runs: join(folder, 'runs'), ...flags })
 }
 const basic = { logs: ['data/Posts 2024.jsonl.gz'], model: 'models/SmolLM2-135M.gguf' }
 

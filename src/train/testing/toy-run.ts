@@ -1,0 +1,33 @@
+// A training run on the toy policy and its toy users, without logs or files of models.
+import { createJudge } from '../../judge/judge.ts'
+import type { Judge } from '../../judge/types.ts'
+import type { UserSplit } from '../../logs/types.ts'
+import type { LanguageModel } from '../../model/contract.ts'
+import type { RewardFunction } from '../../reward/reward.ts'
+import type { TrainConfig } from '../config.ts'
+import { defaultReward } from '../default-reward.ts'
+import type { Baseline } from '../final-test.ts'
+import { poolSeed } from '../measure.ts'
+import { type TrainEvent, type TrainRun, trainUsers } from '../train.ts'
+import { toyPolicy, toySplit } from './toy-policy.ts'
+
+export interface ToyRun {
+  config: TrainConfig
+  out: string
+  model?: LanguageModel
+  users?: UserSplit
+  judge?: Judge
+  reward?: RewardFunction
+  baseline?: Baseline
+  resume?: boolean
+  signal?: AbortSignal
+  onEvent?: (event: TrainEvent) => void
+}
+
+/** Trains the toy policy by the reward that the configuration names. */
+export async function toyRun({ config, model = toyPolicy(), users = toySplit(), ...rest }: ToyRun): Promise<TrainRun> {
+  const judge = rest.judge ?? createJudge(model, config.judge)
+  const bidirectional = config.reward.type === 'bidirectional' ? config.reward : undefined
+  const reward = rest.reward ?? defaultReward(judge, bidirectional!, poolSeed(config))
+  return await trainUsers(config, { ...rest, users, model, judge, reward, judgeRecord: { ...config.judge } })
+}
