@@ -1,9 +1,11 @@
 // What a LaMP evaluation compares on the same backbone: conditions, each a way to put a user into the prompt.
 import type { ChatMessage } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
+import { few } from '../util/few.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { bm25Top } from './bm25.ts'
 import { lampPrompt, type TokenMeasure } from './prompts.ts'
+import { usersOf } from './split.ts'
 import { type LampTask, taskOf } from './tasks.ts'
 import type { LampItem, LampQuestion, LampSplit } from './types.ts'
 
@@ -20,6 +22,15 @@ export const CONDITION_LABELS: Record<Condition, string> = {
   bump: 'BUMP profile',
   'bump+bm25': 'BUMP profile + BM25 items',
   mismatched: 'mismatched profile',
+}
+
+/** Who writes a profile: the trained generator (`bump`) or the untrained one. */
+export type ProfileKind = 'bump' | 'zero-shot'
+
+/** The kind of profile that a condition shows, if any. */
+export function profileKindOf(condition: string): ProfileKind | undefined {
+  if (condition === 'zero-shot') return 'zero-shot'
+  return ['bump', 'bump+bm25', 'mismatched'].includes(condition) ? 'bump' : undefined
 }
 
 export interface ConditionInputs {
@@ -78,7 +89,7 @@ function profilesFor(
   condition: Condition,
   { zeroShot, bump, seed }: ConditionInputs,
 ): ReadonlyMap<string, string> | undefined {
-  const users = [...new Set(split.questions.map((question) => question.user))]
+  const users = usersOf(split)
   switch (condition) {
     case 'zero-shot':
       return complete(zeroShot, users, condition)
@@ -105,7 +116,7 @@ function complete(
     throw new BumpError(
       'lamp-unusable',
       `condition '${condition}' needs a profile of every user, and ${missing.length} of ${users.length} have none ` +
-        `(${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', ...' : ''}): generate the profiles from this very set`,
+        `(${few(missing)}): generate the profiles from this very set`,
     )
   return profiles
 }

@@ -9,8 +9,6 @@ import { BumpError } from '../util/errors.ts'
 
 /** Bytes that are decoded at once. */
 const BLOCK = 4 * 2 ** 20
-/** Ids that an error names, of those that it concerns. */
-const NAMED_IDS = 5
 
 /** An element of a top-level array, with the line it starts on (from 1). */
 export interface JsonElement {
@@ -78,11 +76,6 @@ export function objectAt(place: string, value: unknown, what: string): Record<st
 export function idAt(place: string, id: unknown, whose: string): string {
   if (typeof id === 'number' || (typeof id === 'string' && id !== '')) return String(id)
   throw new BumpError('lamp-unusable', `${place}: ${whose} has no id`)
-}
-
-/** The first few ids, for an error. */
-export function someIds(ids: readonly string[]): string {
-  return ids.slice(0, NAMED_IDS).join(', ') + (ids.length > NAMED_IDS ? ', ...' : '')
 }
 
 const OPEN_ARRAY = 0x5b

@@ -3,7 +3,8 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type NumericTime, numericTimeOf, parseTime } from '../logs/time.ts'
 import { BumpError } from '../util/errors.ts'
-import { idAt, objectAt, readJsonArray, someIds } from './json-file.ts'
+import { few } from '../util/few.ts'
+import { idAt, objectAt, readJsonArray } from './json-file.ts'
 import { readGolds } from './outputs.ts'
 import { type LampTask, TASK_2_VARIANTS, TASKS, taskOf } from './tasks.ts'
 import { LAMP_TASKS, type LampItem, type LampQuestion, type LampSplit, type LampTaskNumber } from './types.ts'
@@ -120,7 +121,7 @@ function readQuestions(
     throw new BumpError(
       'lamp-unusable',
       `${file}: ${withoutItems.length} of ${questions.length} questions have an empty profile ` +
-        `(ids ${someIds(withoutItems)}): nothing personal is known there; remove them from questions and outputs`,
+        `(ids ${few(withoutItems)}): nothing personal is known there; remove them from questions and outputs`,
     )
   return { questions: inOrder(questions), variant: task.variant, rebuilt }
 }
