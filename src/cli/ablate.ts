@@ -2,27 +2,19 @@
 
 import { join } from 'node:path'
 import { type Command as CliCommand, Command, InvalidArgumentError } from 'commander'
-import { ablationTable, VARIANTS, type Variant, type VariantRun, variantConfig } from '../evaluate/ablation.ts'
+import { VARIANTS, type Variant } from '../evaluate/ablation.ts'
 import type { EvaluationResult } from '../evaluate/result.ts'
-import type { UserSplit } from '../logs/types.ts'
-import { readProfileLines, readSummary } from '../run/read.ts'
-import { checkSameRun } from '../run/same-run.ts'
-import type { TrainConfig } from '../train/config.ts'
-import { dataDigest } from '../train/digest.ts'
-import type { Baseline } from '../train/final-test.ts'
-import { readBaseline } from '../train/final-test.ts'
-
-import { CancelledError } from '../util/errors.ts'
+import { runAblation } from '../evaluate/run-ablation.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { commandLine } from './shared/command-line.ts'
 import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags } from './shared/log-flags.ts'
-import { duration, type Progress, trainProgress } from './shared/progress.ts'
+import { duration } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
-import { resolveTrainConfig, type TrainFlags } from './shared/train-config.ts'
-import { loadSplit, splitLine, trainRun } from './shared/training.ts'
+import { configOfFlags, type TrainFlags } from './shared/train-config.ts'
+import { TrainView } from './shared/training.ts'
 
 const HELP = `
 Variants: both (the reward as configured), forward (no backward reward), backward (no forward reward) and
@@ -87,120 +79,41 @@ function seedList(text: string): number[] {
 
 async function ablate(flags: AblateFlags, command: string): Promise<void> {
   const started = performance.now()
-  const base = resolveTrainConfig(flags, 'bump ablate')
-  const plan = flags.seeds.flatMap((seed) =>
-    flags.variants.map((variant) => ({ variant, seed, config: variantConfig(base, variant, seed) })),
-  )
-  const view: View = {}
-  const say = (line: string): void => (view.progress ? view.progress.say(line) : void process.stderr.write(`${line}\n`))
-  await interruptible(
-    () => say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
-    async (signal) => {
-      const users = await loadSplit(base, say)
-      say(splitLine(users))
-      const runs = await trainAll(plan, users, {
-        folder: flags.runs,
-        engine: trainingOptions(flags),
-        signal,
-        say,
-        view,
-      })
-      const table = ablationTable(runs, base.split.seed)
-      const result: EvaluationResult = {
-        kind: 'ablation',
-        createdAt: new Date().toISOString(),
-        command,
-        seconds: (performance.now() - started) / 1000,
-        tables: [table],
-        settings: {
+  const base = configOfFlags(flags, 'bump ablate')
+  const view = new TrainView()
+  try {
+    const { tables, settings } = await interruptible(
+      () => view.say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
+      (signal) =>
+        runAblation({
           config: base,
           variants: flags.variants,
           seeds: flags.seeds,
-          runs: plan.map(({ config }) => config.name),
-          model: runs[0].summary.model,
-          judge: runs[0].summary.judge,
-          data: runs[0].summary.data,
-          trainingSeconds: Object.fromEntries(plan.map(({ config }, i) => [config.name, totalSeconds(runs[i])])),
-        },
-      }
-      const out = join(flags.runs, base.name, 'result.json')
-      writeFileAtomic(out, `${JSON.stringify(result, undefined, 2)}\n`)
-      process.stdout.write(`\n${resultTableText(table)}\nAll of it is in ${out}\n`)
-    },
-  )
-}
-
-/** The progress of the run under way. */
-interface View {
-  progress?: Progress
-}
-
-interface PlannedRun {
-  variant: Variant
-  seed: number
-  config: TrainConfig
-}
-
-/** [planned] finished runs: those that are there are kept, the others trained or resumed, one after the other. */
-async function trainAll(
-  plan: readonly PlannedRun[],
-  users: UserSplit,
-  options: {
-    folder: string
-    engine: TrainingFlags
-    signal: AbortSignal
-    say: (line: string) => void
-    view: View
-  },
-): Promise<VariantRun[]> {
-  const { engine, signal, say, view } = options
-  const runs: VariantRun[] = []
-  const baselines = new Map<number, Baseline>()
-  const spent: number[] = []
-  for (const [i, { variant, seed, config }] of plan.entries()) {
-    const folder = join(options.folder, config.name)
-    const left = spent.length === 0 ? '' : `, ETA of all ${duration((plan.length - i) * (sum(spent) / spent.length))}`
-    // Greedy zero-shot profiles do not depend on the seed.
-    const measured = config.profile.temperature === 0 ? 0 : seed
-    let summary = readSummary(folder)
-    if (summary) {
-      checkSameRun(folder, config, dataDigest(users))
-      say(`${i + 1}/${plan.length} ${config.name}: finished before`)
-    } else {
-      say(`${i + 1}/${plan.length} ${config.name}${left}`)
-      const started = performance.now()
-      try {
-        const result = await trainRun(config, users, {
-          folder,
-          resume: true,
-          engine,
+          runs: flags.runs,
+          engine: trainingOptions(flags),
           signal,
-          baseline: baselines.get(measured),
-          say,
-          onOpened: () => {
-            view.progress = trainProgress(config.optim.steps)
+          onEvent: (event) => {
+            if (event.type !== 'run') return view.onEvent(event)
+            view.done()
+            const { name, index, total, finished, left } = event
+            const when = left === undefined ? '' : `, ETA of all ${duration(left)}`
+            view.say(`${index + 1}/${total} ${name}${finished ? ': finished before' : when}`)
           },
-          onEvent: (event) => view.progress?.onEvent(event),
-        })
-        if (result.status === 'interrupted')
-          throw new CancelledError(
-            `ended in ${config.name} after step ${result.step}, with a checkpoint. The same command goes on.`,
-          )
-        summary = result.summary
-      } finally {
-        view.progress?.done()
-        view.progress = undefined
-      }
-      spent.push((performance.now() - started) / 1000)
+        }),
+    )
+    view.done()
+    const result: EvaluationResult = {
+      kind: 'ablation',
+      createdAt: new Date().toISOString(),
+      command,
+      seconds: (performance.now() - started) / 1000,
+      tables,
+      settings,
     }
-    if (!baselines.has(measured)) baselines.set(measured, readBaseline(folder, summary))
-    runs.push({ variant, seed, summary, profiles: readProfileLines(folder) })
+    const out = join(flags.runs, base.name, 'result.json')
+    writeFileAtomic(out, `${JSON.stringify(result, undefined, 2)}\n`)
+    process.stdout.write(`\n${resultTableText(tables[0])}\nAll of it is in ${out}\n`)
+  } finally {
+    view.done()
   }
-  return runs
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
-
-function totalSeconds({ summary }: VariantRun): number {
-  return Math.round(sum(Object.values(summary.seconds)))
 }

@@ -4,9 +4,10 @@
 import { basename, join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { SCORERS, type ScorerName } from '../evaluate/judge-check.ts'
+import { mismatchedWith } from '../evaluate/measure/controls.ts'
 import { CONDITION_KINDS, type ConditionKind, type ProfileCondition } from '../evaluate/profiles/conditions.ts'
 import { judgeNotes, judgeRecord, trainingJudge } from '../evaluate/profiles/judges.ts'
-import { checkPoolSizes, donorsOf, type JudgingWork, judgeConditions } from '../evaluate/profiles/judging.ts'
+import { checkPoolSizes, type JudgingWork, judgeConditions } from '../evaluate/profiles/judging.ts'
 import { ScoreFile } from '../evaluate/profiles/score-file.ts'
 import { profileTable, shownTable } from '../evaluate/profiles/table.ts'
 import { evaluationUsers } from '../evaluate/profiles/users.ts'
@@ -311,7 +312,7 @@ async function judged(
       seed: flags.seed,
     },
   }
-  writeProfileResult(out, result, userRecords(pooled, conditions, sizes, donorsOf(users.length, flags.seed)))
+  writeProfileResult(out, result, userRecords(pooled, conditions, sizes, mismatchedWith(users.length, flags.seed)))
   return result
 }
 

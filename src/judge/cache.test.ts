@@ -2,17 +2,17 @@ import { expect, it } from 'vitest'
 import { ScoreCache, scoreKey } from './cache.ts'
 
 it('keeps the values used last, up to its bound', () => {
-  const cache = new ScoreCache<number>(2)
-  cache.set('a', 1)
-  cache.set('b', 2)
-  expect(cache.get('a')).toBe(1)
-  cache.set('c', 3)
-  expect([cache.get('a'), cache.get('b'), cache.get('c'), cache.size]).toEqual([1, undefined, 3, 2])
+  const cache = new ScoreCache(2)
+  cache.set('a', [1])
+  cache.set('b', [2])
+  expect(cache.get('a')).toEqual([1])
+  cache.set('c', [3])
+  expect([cache.get('a'), cache.get('b'), cache.get('c'), cache.size]).toEqual([[1], undefined, [3], 2])
 })
 
 it('keeps nothing without room', () => {
-  const cache = new ScoreCache<number>(0)
-  cache.set('a', 1)
+  const cache = new ScoreCache(0)
+  cache.set('a', [1])
   expect(cache.get('a')).toBeUndefined()
 })
 

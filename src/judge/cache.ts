@@ -13,8 +13,8 @@ export interface ScoreStore {
 }
 
 /** At most `entries` values; least recently used ones are dropped. With 0 entries it keeps nothing. */
-export class ScoreCache<V> {
-  private readonly values = new Map<string, V>()
+export class ScoreCache implements ScoreStore {
+  private readonly values = new Map<string, readonly number[]>()
 
   constructor(private readonly entries: number) {}
 
@@ -22,7 +22,7 @@ export class ScoreCache<V> {
     return this.values.size
   }
 
-  get(key: string): V | undefined {
+  get(key: string): readonly number[] | undefined {
     const value = this.values.get(key)
     if (value === undefined) return undefined
     this.values.delete(key)
@@ -30,7 +30,7 @@ export class ScoreCache<V> {
     return value
   }
 
-  set(key: string, value: V): void {
+  set(key: string, value: readonly number[]): void {
     if (this.entries === 0) return
     this.values.delete(key)
     this.values.set(key, value)

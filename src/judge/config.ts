@@ -1,29 +1,25 @@
-// Options of the judge, checked once at the edge. Each scorer is a variant with its own vetted defaults.
+// The table of the scorers, and from it the options of the judge, checked once at the edge (docs/method.md §5). Each
+// scorer is a variant with its own vetted defaults.
 import { z } from 'zod'
+import { likelihood } from './likelihood.ts'
+import { listwise } from './listwise.ts'
+import { pointwise } from './pointwise.ts'
 
-const common = {
-  /** Another model as the judge: a Hugging Face folder, a .gguf file or a hub name; default: the frozen base of the policy. */
-  model: z.string().min(1).optional(),
-  /** Longer profiles are cut to this many tokens before the judge reads them. */
-  maxProfileTokens: z.int().min(1).default(256),
-  /** Longer interactions are cut to this many tokens before the judge reads them. */
-  maxInteractionTokens: z.int().min(1).default(64),
-}
+/** Every scorer, the default first. To add one: write a file like these, and name it here. */
+export const SCORERS = [likelihood, pointwise, listwise] as const
 
-const variants = z.discriminatedUnion('scorer', [
-  z.strictObject({ scorer: z.literal('likelihood'), ...common }),
-  z.strictObject({ scorer: z.literal('pointwise'), ...common }),
-  z.strictObject({
-    scorer: z.literal('listwise'),
-    /** permutation: one constrained step a candidate [paper]; first-token: candidates by the logit of their label. */
-    decoder: z.enum(['permutation', 'first-token']).default('permutation'),
-    /** M random orders in which each pool is shown; the NDCG values are averaged. */
-    orders: z.int().min(1).max(16).default(2),
-    ...common,
-  }),
-])
+/** [scorer] its options. */
+type ConfigsOf<Scorers extends readonly { config: unknown }[]> = { [S in keyof Scorers]: Scorers[S]['config'] }
 
-/** How candidates are scored (docs/method.md §5); default: the likelihood scorer. */
+/** `judge.scorer` of each, in the order of the table. */
+export const SCORER_NAMES: readonly JudgeConfig['scorer'][] = SCORERS.map(({ config }) => config.shape.scorer.value)
+
+const variants = z.discriminatedUnion(
+  'scorer',
+  SCORERS.map(({ config }) => config) as unknown as ConfigsOf<typeof SCORERS>,
+)
+
+/** How candidates are scored; default: the likelihood scorer. */
 export const judgeConfigSchema = variants.prefault({ scorer: 'likelihood' })
 
 export type JudgeConfig = z.infer<typeof variants>

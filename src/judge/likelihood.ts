@@ -1,29 +1,36 @@
 // The likelihood scorer: how much likelier an interaction becomes when the profile is known (docs/method.md §5). It needs
 // no instruction following, so any causal language model can judge, also a tiny one.
+import { z } from 'zod'
 import type { LanguageModel, ScoreRequest, TokenIds } from '../model/contract.ts'
-import { checkFits, truncateText } from './budget.ts'
+import { cutText } from '../model/cut.ts'
+import { checkFits } from './budget.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
-import type { JudgeConfig } from './config.ts'
 import { matrixJudge, type Pair } from './matrix.ts'
 import { likelihoodPrefix, UNCONDITIONAL_PREFIX } from './prompts.ts'
+import { type Scorer, scorerFields } from './scorer.ts'
 import type { Judge } from './types.ts'
+
+const config = z.strictObject({ scorer: z.literal('likelihood'), ...scorerFields })
+type Config = z.infer<typeof config>
+
+export const likelihood = {
+  config,
+  name: () => 'likelihood',
+  open: likelihoodJudge,
+} satisfies Scorer<typeof config>
 
 /**
  * score(profile, interaction) = [log p(interaction | profile) − log p(interaction)] / tokens(interaction), in nats per
  * token. The space that ends a prefix is moved to the interaction, so that both sides are tokenised as in running text.
  */
-export function likelihoodJudge(
-  model: LanguageModel,
-  config: Extract<JudgeConfig, { scorer: 'likelihood' }>,
-  cache: ScoreStore,
-): Judge {
+function likelihoodJudge(model: LanguageModel, config: Config, store: ScoreStore): Judge {
   const { tokenizer } = model
   const prefixTokens = (text: string): TokenIds => [
     ...(tokenizer.bosToken === undefined ? [] : [tokenizer.bosToken]),
     ...tokenizer.encode(text.trimEnd()),
   ]
   const profilePrefix = (profile: string) =>
-    prefixTokens(likelihoodPrefix(truncateText(tokenizer, profile, config.maxProfileTokens)))
+    prefixTokens(likelihoodPrefix(cutText(tokenizer, profile, config.maxProfileTokens)))
   // Both prefixes end in a colon: the interaction is tokenised behind one, as it stands in running text.
   const colon = tokenizer.encode(':')
   const interactionTokens = (interaction: string): TokenIds => {
@@ -51,7 +58,7 @@ export function likelihoodJudge(
     })
     const baseline = new Map<string, number>()
     for (const interaction of interactions) {
-      const known = cache.get(baselineKey(interaction))
+      const known = store.get(baselineKey(interaction))
       if (known) baseline.set(interaction, known[0])
     }
     const unknown = interactions.filter((interaction) => !baseline.has(interaction))
@@ -69,7 +76,7 @@ export function likelihoodJudge(
     for (const [i, interaction] of unknown.entries()) {
       const total = sum(answers[0][i])
       baseline.set(interaction, total)
-      cache.set(baselineKey(interaction), [total])
+      store.set(baselineKey(interaction), [total])
     }
     const rows = new Map<string, Map<string, number>>()
     let row = requests.length - byProfile.size
@@ -85,7 +92,7 @@ export function likelihoodJudge(
     const scores = pairs.map(({ profile, interaction }) => rows.get(profile)?.get(interaction) ?? Number.NaN)
     return { scores, tokens }
   }
-  return matrixJudge(model, config, score, cache)
+  return matrixJudge(model, config, likelihood.name(), score, store)
 }
 
 function sum(values: Float32Array): number {

@@ -1,31 +1,60 @@
 // The listwise judge: the query and the lettered candidates stand in one prompt, shown in M random orders, and the
 // answer is a complete ordering by constrained decoding (docs/method.md §5) [paper].
+import { z } from 'zod'
 import type { LanguageModel, TokenIds } from '../model/contract.ts'
+import { cutText } from '../model/cut.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
-import { checkFits, truncateText } from './budget.ts'
+import { checkFits } from './budget.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
-import type { JudgeConfig } from './config.ts'
 import { LISTWISE_LABELS, listwisePrompt } from './prompts.ts'
-import type { Judge, Pool, RankRequest, RankResult } from './types.ts'
+import { describeJudge, type Scorer, scorerFields } from './scorer.ts'
+import type { Judge, JudgeRequest, JudgeScores, Pool } from './types.ts'
 
-/** One prompt: a pool in one order. `order[i]` is the candidate shown under label i. */
-interface Look {
+const config = z.strictObject({
+  scorer: z.literal('listwise'),
+  decoder: z
+    .enum(['permutation', 'first-token'])
+    .default('permutation')
+    .describe(
+      'permutation: one constrained step a candidate [paper]; first-token: candidates by the logit of their label.',
+    ),
+  orders: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(2)
+    .describe('M random orders in which each pool is shown; the NDCG values are averaged.'),
+  ...scorerFields,
+})
+type Config = z.infer<typeof config>
+
+/** How a listwise judge's answer is read. */
+export const DECODERS = config.shape.decoder.unwrap().options
+
+export const listwise = {
+  config,
+  name: ({ decoder, orders }) => `listwise (${decoder}, ${orders} orders)`,
+  open: listwiseJudge,
+} satisfies Scorer<typeof config>
+
+/** A pool in one order, as a prompt. `order[i]` is the candidate shown under label i. */
+interface ShownPool {
   prompt: TokenIds
   order: number[]
   key: string
 }
 
-/** A judge that reads whole pools. Throws BumpError where the labels are no single tokens, or a pool has too many candidates. */
-export function listwiseJudge(
-  model: LanguageModel,
-  config: Extract<JudgeConfig, { scorer: 'listwise' }>,
-  cache: ScoreStore,
-): Judge {
+/**
+ * A judge that reads whole pools. Throws BumpError where the labels are no single tokens, or a pool has too many
+ * candidates.
+ */
+function listwiseJudge(model: LanguageModel, config: Config, store: ScoreStore): Judge {
   const { tokenizer } = model
   const labels = labelTokens(model)
 
-  function looksAt(direction: 'forward' | 'backward', pool: Pool): Look[] {
+  /** [order] the pool's prompts. */
+  function shownPools(direction: 'forward' | 'backward', pool: Pool): ShownPool[] {
     const n = pool.candidates.length
     if (n > labels.length)
       throw new BumpError(
@@ -37,10 +66,10 @@ export function listwiseJudge(
       direction === 'forward'
         ? [config.maxProfileTokens, config.maxInteractionTokens]
         : [config.maxInteractionTokens, config.maxProfileTokens]
-    const query = truncateText(tokenizer, pool.query, queryBudget)
-    const candidates = pool.candidates.map((candidate) => truncateText(tokenizer, candidate, candidateBudget))
-    return Array.from({ length: config.orders }, (_, view) => {
-      const order = shuffled([...candidates.keys()], seedFrom(pool.seed, 'order', view))
+    const query = cutText(tokenizer, pool.query, queryBudget)
+    const candidates = pool.candidates.map((candidate) => cutText(tokenizer, candidate, candidateBudget))
+    return Array.from({ length: config.orders }, (_, i) => {
+      const order = shuffled([...candidates.keys()], seedFrom(pool.seed, 'order', i))
       const shown = order.map((candidate) => candidates[candidate])
       const prompt = tokenizer.chat(listwisePrompt(direction, query, shown))
       checkFits(model, prompt.length + n)
@@ -74,44 +103,47 @@ export function listwiseJudge(
   }
 
   return {
-    config,
-    async rank(request: RankRequest, options = {}): Promise<RankResult> {
-      const forward = request.forward.map((pool) => looksAt('forward', pool))
-      const backward = request.backward.map((pool) => looksAt('backward', pool))
+    name: listwise.name(config),
+    describe: () => describeJudge(config, model),
+    async score(request: JudgeRequest, options = {}): Promise<JudgeScores> {
+      const forward = request.forward.map((pool) => shownPools('forward', pool))
+      const backward = request.backward.map((pool) => shownPools('backward', pool))
       const known = new Map<string, readonly number[]>()
-      const missing = new Map<number, Map<string, Look>>()
-      for (const look of [...forward.flat(), ...backward.flat()]) {
-        if (known.has(look.key)) continue
-        const cached = cache.get(look.key)
-        if (cached !== undefined) {
-          known.set(look.key, cached)
+      const missing = new Map<number, Map<string, ShownPool>>()
+      for (const shown of [...forward.flat(), ...backward.flat()]) {
+        if (known.has(shown.key)) continue
+        const stored = store.get(shown.key)
+        if (stored !== undefined) {
+          known.set(shown.key, stored)
           continue
         }
-        const n = look.order.length
-        const sameSize = missing.get(n) ?? new Map<string, Look>()
-        missing.set(n, sameSize.set(look.key, look))
+        const n = shown.order.length
+        const sameSize = missing.get(n) ?? new Map<string, ShownPool>()
+        missing.set(n, sameSize.set(shown.key, shown))
       }
       const usage = { pairs: 0, tokens: 0 }
-      for (const [n, looks] of missing) {
-        const prompts = [...looks.values()].map((look) => look.prompt)
+      for (const [n, pools] of missing) {
+        const prompts = [...pools.values()].map(({ prompt }) => prompt)
         const scores = await answer(prompts, n, options.signal)
         let i = 0
-        for (const [key, look] of looks) {
+        for (const [key, { prompt }] of pools) {
           usage.pairs += n
-          usage.tokens += look.prompt.length + (config.decoder === 'permutation' ? n : 0)
+          usage.tokens += prompt.length + (config.decoder === 'permutation' ? n : 0)
           known.set(key, scores[i])
-          cache.set(key, scores[i++])
+          store.set(key, scores[i++])
         }
       }
-      const scoresOf = (looks: readonly Look[]) => looks.map((look) => unshuffled(look, known.get(look.key) ?? []))
+      const scoresOf = (orders: readonly ShownPool[]) =>
+        orders.map((shown) => byCandidate(shown, known.get(shown.key) ?? []))
       return { forward: forward.map(scoresOf), backward: backward.map(scoresOf), usage }
     },
   }
 }
 
-function unshuffled(look: Look, byLabel: readonly number[]): number[] {
-  const scores = new Array<number>(look.order.length)
-  look.order.forEach((candidate, label) => {
+/** [candidate] the scores that the pool's labels got. */
+function byCandidate({ order }: ShownPool, byLabel: readonly number[]): number[] {
+  const scores = new Array<number>(order.length)
+  order.forEach((candidate, label) => {
     scores[candidate] = byLabel[label]
   })
   return scores

@@ -2,8 +2,8 @@
 // serves both directions, read row-wise forward and column-wise backward.
 import type { LanguageModel } from '../model/contract.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
-import type { JudgeConfig } from './config.ts'
-import type { Judge, Pool, RankRequest, RankResult } from './types.ts'
+import { describeJudge, type ScorerConfig } from './scorer.ts'
+import type { Judge, JudgeRequest, JudgeScores, Pool } from './types.ts'
 
 /** One cell of the matrix. */
 export interface Pair {
@@ -12,18 +12,25 @@ export interface Pair {
 }
 
 /** Key of a pair's score in a `ScoreStore`: `digest` is that of the judge's model. */
-export function pairKey(config: JudgeConfig, digest: string, { profile, interaction }: Pair): string {
+export function pairKey(config: ScorerConfig, digest: string, { profile, interaction }: Pair): string {
   return scoreKey(config.scorer, digest, config.maxProfileTokens, config.maxInteractionTokens, profile, interaction)
 }
 
 /** [pair] scores and the tokens they cost; all pairs in one model call. */
 export type PairScorer = (pairs: readonly Pair[], signal?: AbortSignal) => Promise<{ scores: number[]; tokens: number }>
 
-/** A judge over a pair scorer: equal pairs are scored once, and kept for later calls as far as `cache` keeps them. */
-export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: PairScorer, cache: ScoreStore): Judge {
+/** A judge over a pair scorer: equal pairs are scored once, and kept for later calls as far as `store` keeps them. */
+export function matrixJudge(
+  model: LanguageModel,
+  config: ScorerConfig,
+  name: string,
+  scorePairs: PairScorer,
+  store: ScoreStore,
+): Judge {
   return {
-    config,
-    async rank(request: RankRequest, options = {}): Promise<RankResult> {
+    name,
+    describe: () => describeJudge(config, model),
+    async score(request: JudgeRequest, options = {}): Promise<JudgeScores> {
       const known = new Map<string, number>()
       const missing = new Map<string, Pair>()
       const keysOf = (pool: Pool, pair: (candidate: string) => Pair): string[] =>
@@ -31,21 +38,21 @@ export function matrixJudge(model: LanguageModel, config: JudgeConfig, score: Pa
           const cell = pair(candidate)
           const key = pairKey(config, model.info.digest, cell)
           if (known.has(key) || missing.has(key)) return key
-          const cached = cache.get(key)
-          if (cached === undefined) missing.set(key, cell)
-          else known.set(key, cached[0])
+          const stored = store.get(key)
+          if (stored === undefined) missing.set(key, cell)
+          else known.set(key, stored[0])
           return key
         })
       const forward = request.forward.map((pool) => keysOf(pool, (c) => ({ profile: pool.query, interaction: c })))
       const backward = request.backward.map((pool) => keysOf(pool, (c) => ({ profile: c, interaction: pool.query })))
       let tokens = 0
       if (missing.size > 0) {
-        const fresh = await score([...missing.values()], options.signal)
+        const fresh = await scorePairs([...missing.values()], options.signal)
         tokens = fresh.tokens
         let i = 0
         for (const key of missing.keys()) {
           known.set(key, fresh.scores[i])
-          cache.set(key, [fresh.scores[i++]])
+          store.set(key, [fresh.scores[i++]])
         }
       }
       const scoresOf = (keys: readonly string[]) => [keys.map((key) => known.get(key) ?? Number.NaN)]

@@ -1,19 +1,22 @@
 // The pointwise scorer: the log-odds of yes against no for one pair of profile and interaction (docs/method.md §5).
+import { z } from 'zod'
 import type { LanguageModel } from '../model/contract.ts'
+import { cutText } from '../model/cut.ts'
 import { BumpError } from '../util/errors.ts'
-import { checkFits, truncateText } from './budget.ts'
+import { checkFits } from './budget.ts'
 import type { ScoreStore } from './cache.ts'
-import type { JudgeConfig } from './config.ts'
 import { matrixJudge, type Pair } from './matrix.ts'
 import { POINTWISE_ANSWERS, pointwisePrompt } from './prompts.ts'
+import { type Scorer, scorerFields } from './scorer.ts'
 import type { Judge } from './types.ts'
 
+const config = z.strictObject({ scorer: z.literal('pointwise'), ...scorerFields })
+type Config = z.infer<typeof config>
+
+export const pointwise = { config, name: () => 'pointwise', open: pointwiseJudge } satisfies Scorer<typeof config>
+
 /** score(profile, interaction) = logit(Yes) − logit(No) as the first token of the answer; one prompt a pair. */
-export function pointwiseJudge(
-  model: LanguageModel,
-  config: Extract<JudgeConfig, { scorer: 'pointwise' }>,
-  cache: ScoreStore,
-): Judge {
+function pointwiseJudge(model: LanguageModel, config: Config, store: ScoreStore): Judge {
   const { tokenizer } = model
   const answers = POINTWISE_ANSWERS.map((answer) => tokenizer.encode(answer)[0])
   if (answers[0] === answers[1])
@@ -26,7 +29,7 @@ export function pointwiseJudge(
     const cut = new Map<string, string>()
     const truncated = (text: string, maxTokens: number) => {
       const key = `${maxTokens} ${text}`
-      const done = cut.get(key) ?? truncateText(tokenizer, text, maxTokens)
+      const done = cut.get(key) ?? cutText(tokenizer, text, maxTokens)
       cut.set(key, done)
       return done
     }
@@ -46,5 +49,5 @@ export function pointwiseJudge(
     const logits = await model.labelLogits(prompts, answers, { weights: 'base', signal })
     return { scores: logits.map(([yes, no]) => yes - no), tokens }
   }
-  return matrixJudge(model, config, score, cache)
+  return matrixJudge(model, config, pointwise.name(), score, store)
 }

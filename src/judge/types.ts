@@ -1,8 +1,7 @@
 // What a judge is: it scores the candidates of pools, in both directions at once (docs/method.md §3-5). The reward turns
-// the scores into NDCG.
-import type { JudgeConfig } from './config.ts'
+// the scores into NDCG. judge.ts opens the judges that a configuration names; one of your own is any object of this type.
 
-/** One query with the candidates that the judge ranks for it. */
+/** One query with the candidates that the judge scores for it. */
 export interface Pool {
   query: string
   candidates: readonly string[]
@@ -11,7 +10,7 @@ export interface Pool {
 }
 
 /** Pools of both directions, so that one score may serve both. */
-export interface RankRequest {
+export interface JudgeRequest {
   /** Query: a profile; candidates: interactions. */
   forward: readonly Pool[]
   /** Query: an interaction; candidates: profiles. */
@@ -27,20 +26,42 @@ export interface JudgeUsage {
 }
 
 /**
- * [pool][view][candidate]: scores, the higher the better. A view is one look at the pool: one for each shuffled order
- * of a listwise judge, a single one where the order cannot matter. The NDCG of the views is averaged, not their ranks.
+ * [pool][order][candidate]: numbers, the higher the better. A pool is scored once for each shuffled order that a listwise
+ * judge shows it in, and once where the order cannot matter. The NDCG of the orders is averaged, not their ranks.
  */
 type PoolScores = number[][][]
 
-export interface RankResult {
+/** Scores of a request's pools, in their order. */
+export interface JudgeScores {
   forward: PoolScores
   backward: PoolScores
-  usage: JudgeUsage
+  /** Default: every candidate counts as a pair, and no token. */
+  usage?: JudgeUsage
 }
 
-/** The frozen language model that ranks. */
+/**
+ * What scores candidates: a frozen language model, or anything else. Training reads how the candidates of a pool compare,
+ * never the size of a score; equal scores are ties. It must not change while a run trains, and the same request must get
+ * the same scores, or a resumed run is not the run that was stopped. A judge that knows what words are:
+ *
+ * ```ts
+ * const words = (text: string) => [...new Set(text.toLowerCase().match(/\w+/g))]
+ * const shared = ({ query, candidates }: Pool) =>
+ *   [candidates.map((text) => words(text).filter((word) => words(query).includes(word)).length)]
+ * const judge: Judge = {
+ *   name: 'shared words',
+ *   describe: () => ({ version: 1 }),
+ *   score: async ({ forward, backward }) => ({ forward: forward.map(shared), backward: backward.map(shared) }),
+ * }
+ * ```
+ */
 export interface Judge {
-  readonly config: JudgeConfig
-  /** Scores all pools in as few model calls as the scorer allows. Throws BumpError where a prompt does not fit the model. */
-  rank(request: RankRequest, options?: { signal?: AbortSignal }): Promise<RankResult>
+  /** As messages call it. */
+  readonly name: string
+  /** Whatever decides its scores, such as settings and digests: what a run's config.json records of it. JSON values only. */
+  describe(): Record<string, unknown>
+  /**
+   * Scores all pools, best in one go: a step of training is one call. Should throw a CancelledError once `signal` aborts.
+   */
+  score(request: JudgeRequest, options?: { signal?: AbortSignal }): Promise<JudgeScores>
 }

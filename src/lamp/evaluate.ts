@@ -24,7 +24,7 @@ import { adapterNotes, checkSeenUsers } from './training-notes.ts'
 import type { LampSplit, LampTaskNumber } from './types.ts'
 
 /** Which questions are asked. */
-export interface LampQuestionsOptions {
+interface LampQuestionsOptions {
   /** Folder of the downloaded files. */
   data: string
   task: LampTaskNumber

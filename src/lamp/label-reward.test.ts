@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { User, UserSplit } from '../logs/types.ts'
 import type { TextModel } from '../model/text-model.ts'
-import { type LabelRewardConfig, rewardConfigSchema } from '../reward/config.ts'
+import { rewardConfigSchema } from '../reward/config.ts'
 import type { RewardUser } from '../reward/reward.ts'
-import { labelReward, labelValue } from './label-reward.ts'
+import { type LabelRewardConfig, labelRewardOn, labelValue } from './label-reward.ts'
 import type { LampSplit, LampTaskNumber } from './types.ts'
 
 const words = (text: string) => text.split(/(?<=\s)/)
@@ -33,8 +33,12 @@ function backbone(): TextModel & { asked: string[]; calls: number } {
   return model
 }
 
-const config = (changes: object = {}) =>
-  rewardConfigSchema.parse({ type: 'labels', task: 5, data: 'none', ...changes }) as LabelRewardConfig
+const config = (changes: Partial<LabelRewardConfig> = {}): LabelRewardConfig => ({
+  ...rewardConfigSchema.parse(undefined),
+  budget: 512,
+  maxQuestions: 2,
+  ...changes,
+})
 
 function split(task: LampTaskNumber, rows: [user: string, gold: string][]): LampSplit {
   return {
@@ -77,7 +81,7 @@ describe('labelReward', () => {
 
   it('is the mean metric over the user’s own questions, all rollouts in one call', async () => {
     const model = backbone()
-    const reward = labelReward({
+    const reward = labelRewardOn({
       config: config(),
       questions: titles,
       backbone: model,
@@ -99,7 +103,7 @@ describe('labelReward', () => {
   })
 
   it('takes the penalties of length and copied text off', async () => {
-    const reward = labelReward({
+    const reward = labelRewardOn({
       config: config({ lengthBudget: 5, maxCopiedNgram: 1 }),
       questions: titles,
       backbone: backbone(),
@@ -116,7 +120,7 @@ describe('labelReward', () => {
       ['b', '2'],
     ])
     const users = people(['a', 'b'])
-    const reward = labelReward({ config: config({ task: 3 }), questions, backbone: backbone(), users, seed: 1 })
+    const reward = labelRewardOn({ config: config(), questions, backbone: backbone(), users, seed: 1 })
     const { rewards } = await reward.score([group('a', 'gives 5', 'gives 4'), group('b', 'gives 5')], [1, 0], {})
     expect(rewards.flat().map(({ terms }) => terms.labels)).toEqual([1, 0.75, 0.25])
   })
@@ -129,7 +133,7 @@ describe('labelReward', () => {
     const ask = async (seed: number) => {
       const model = backbone()
       const inputs = { config: config({ maxQuestions: 3 }), questions, backbone: model, users: people(['a']), seed }
-      await labelReward(inputs).score([group('a', 'x')], [1, 0], {})
+      await labelRewardOn(inputs).score([group('a', 'x')], [1, 0], {})
       return model.asked
     }
     const first = await ask(1)
@@ -139,7 +143,7 @@ describe('labelReward', () => {
     expect(others.some((asked) => asked.join() !== first.join())).toBe(true)
   })
 
-  it('does not ask what the records of a later question may answer: the generator has read them all', async () => {
+  it('does not ask what the items of a later question may answer: the generator has read them all', async () => {
     const item = (title: string) => ({ id: title, fields: { title } })
     const growing = split(5, [
       ['a', 'early gold'],
@@ -151,7 +155,7 @@ describe('labelReward', () => {
     }))
     const model = backbone()
     const inputs = { config: config(), backbone: model, users: people(['a']), seed: 1 }
-    const reward = labelReward({ ...inputs, questions: { ...growing, questions } })
+    const reward = labelRewardOn({ ...inputs, questions: { ...growing, questions } })
     const { rewards } = await reward.score([group('a', 'early gold', 'late gold')], [1, 0], {})
     expect(rewards[0].map(({ terms }) => terms.labels)).toEqual([0.5, 1])
     expect(model.asked).toHaveLength(2)
@@ -164,7 +168,7 @@ describe('labelReward', () => {
       ['u', 'blue'],
       ['stranger', 'grey'],
     ])
-    const reward = labelReward({
+    const reward = labelRewardOn({
       config: config(),
       questions: titles,
       testQuestions,
@@ -172,7 +176,7 @@ describe('labelReward', () => {
       users,
       seed: 1,
     })
-    expect(await reward.evaluate([{ id: 'a', heldOut: [] }], ['blue'], {})).toEqual({
+    expect(await reward.evaluate?.([{ id: 'a', heldOut: [] }], ['blue'], {})).toEqual({
       score: 0.5,
       metrics: { labels: 0.5, score: 0.5 },
     })
@@ -187,7 +191,7 @@ describe('labelReward', () => {
 
   it('refuses withheld golds and users without a question, naming them', () => {
     const make = (questions: LampSplit, users: UserSplit) => () =>
-      labelReward({ config: config(), questions, backbone: backbone(), users, seed: 1 })
+      labelRewardOn({ config: config(), questions, backbone: backbone(), users, seed: 1 })
     expect(make({ ...titles, golds: undefined }, people(['a']))).toThrow(
       /train_questions\.json: its golds are withheld/,
     )

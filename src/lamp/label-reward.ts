@@ -6,7 +6,7 @@ import type { UserSplit } from '../logs/types.ts'
 import { answersOf, askFor } from '../model/answers.ts'
 import type { ChatMessage } from '../model/contract.ts'
 import type { TextModel } from '../model/text-model.ts'
-import type { LabelRewardConfig } from '../reward/config.ts'
+import type { GuardConfig } from '../reward/config.ts'
 import { isEmptyProfile } from '../reward/guards.ts'
 import { type RewardFunction, totalReward } from '../reward/reward.ts'
 import { BumpError } from '../util/errors.ts'
@@ -19,7 +19,15 @@ import { questionsOfAllItems } from './histories.ts'
 import { compareScores, scoreAnswer, scoreTable } from './metrics.ts'
 import { byUser, goldsOf, questionsWhere, usersOf } from './split.ts'
 import { taskOf } from './tasks.ts'
-import type { LampQuestion, LampSplit, QuestionScores } from './types.ts'
+import type { LampSplit, QuestionScores } from './types.ts'
+
+/** Guards of the reward, and what is asked with a profile. */
+export interface LabelRewardConfig extends GuardConfig {
+  /** Tokens that a question with the profile may have; longer profiles are cut. */
+  budget: number
+  /** Questions asked of each user; where there are more, as many are drawn once. */
+  maxQuestions: number
+}
 
 export interface LabelRewardInputs {
   config: LabelRewardConfig
@@ -55,7 +63,7 @@ export function labelValue({ accuracy, mae, rouge1, rougeL }: QuestionScores): n
  * text; an empty profile is worth 0. Questions whose answer may stand in their user's history are not asked.
  * Throws BumpError where golds are withheld, or users have no question.
  */
-export function labelReward(inputs: LabelRewardInputs): RewardFunction {
+export function labelRewardOn(inputs: LabelRewardInputs): RewardFunction {
   const { config, backbone, users, seed } = inputs
   const questions = withoutLeaks(inputs.questions)
   const testQuestions = inputs.testQuestions && withoutLeaks(inputs.testQuestions)

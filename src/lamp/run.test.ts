@@ -7,8 +7,8 @@ import { evaluationResultSchema } from '../evaluate/result.ts'
 import { AnswerCache } from '../model/answers.ts'
 import { type CountingModel, countingModel } from '../model/testing/counting-model.ts'
 import { BumpError } from '../util/errors.ts'
-import { type LampRow, lampRows } from './table.ts'
 import { type AnswerRowsOptions, answerRows, writeLampResult } from './run.ts'
+import { type LampRow, lampRows } from './table.ts'
 import { splitOf } from './testing/lamp-folder.ts'
 import type { LampSplit } from './types.ts'
 
@@ -121,7 +121,7 @@ describe('rows', () => {
 
   it('need a budget that the context holds', async () => {
     const { options } = bench(newFolder(), { budget: 4000 })
-    await expect(answerRows(options)).rejects.toThrow(/--budget 4000: .* context of 2048 tokens/)
+    await expect(answerRows(options)).rejects.toThrow(/budget 4000: .* 2048 tokens/)
     await expect(answerRows({ ...options, budget: 1976 })).resolves.toMatchObject({ budget: 1976 })
   })
 })

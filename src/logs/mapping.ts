@@ -26,7 +26,7 @@ export interface Mapping {
 type Part = keyof UsualColumns
 
 /** Names of columns that are usual in logs of any format. */
-export const USUAL_COLUMNS: UsualColumns = {
+const USUAL_COLUMNS: UsualColumns = {
   user: ['user', 'user_id', 'userid', 'username', 'author', 'author_id', 'reviewerid', 'reviewer_id', 'customer_id'],
   time: ['time', 'ts', 'timestamp', 'date', 'datetime', 'created_at', 'created_utc', 'unixreviewtime', 'reviewtime'],
   text: [

@@ -15,8 +15,10 @@ export interface RewardContext {
   model: LanguageModel
   /** Seed of the split: the same for runs of other seeds, so that what is drawn by it is too. */
   splitSeed: number
-  /** Lines that the run tells. */
+  /** Tells a line. */
   note: (text: string) => void
+  /** Opens another model by its name, for inference; it is closed with the run. */
+  open: (model: string) => Promise<LanguageModel>
 }
 
 export interface CustomReward {

@@ -41,16 +41,6 @@ export function ndcgFromScores(scores: ArrayLike<number>, relevant: readonly boo
   return dcg / discounts(1, positives)
 }
 
-/** NDCG of an explicit ranking: candidate indices, best first, each exactly once. Throws a RangeError otherwise. */
-export function ndcgFromRanking(ranking: readonly number[], relevant: readonly boolean[]): number {
-  const scores = new Array<number>(relevant.length).fill(Number.NaN)
-  ranking.forEach((candidate, place) => {
-    scores[candidate] = -place
-  })
-  if (ranking.length !== relevant.length) throw new RangeError('a ranking names every candidate once')
-  return ndcgFromScores(scores, relevant)
-}
-
 /**
  * Expected NDCG of a uniformly random order: docs/method.md §6's formula, for any number of positives. It is 0.473 for
  * one positive among 8 negatives.

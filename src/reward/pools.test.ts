@@ -11,7 +11,7 @@ const users = (count: number, each = 2) =>
   }))
 
 describe('drawPools', () => {
-  it('draws P positives, K interactions of K others, and K rivals', () => {
+  it('draws P positives, K interactions and K profiles of others', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 14 }),
@@ -30,11 +30,11 @@ describe('drawPools', () => {
             expect(new Set(negatives).size).toBe(negatives.length)
             expect(negatives).toHaveLength(Math.min(4, 2 * (count - 1)))
             expect(new Set(negatives.map((text) => text.split(' of ')[1])).size).toBe(Math.min(4, count - 1))
-            expect(pool.rivals).toHaveLength(Math.min(4, count - 1))
-            expect(pool.rivals).not.toContain(u)
-            expect(new Set(pool.rivals).size).toBe(pool.rivals.length)
+            expect(pool.others).toHaveLength(Math.min(4, count - 1))
+            expect(pool.others).not.toContain(u)
+            expect(new Set(pool.others).size).toBe(pool.others.length)
             expect(pool.chance.forward).toBe(chanceNdcg(p, negatives.length))
-            expect(pool.chance.backward).toBe(chanceNdcg(1, pool.rivals.length))
+            expect(pool.chance.backward).toBe(chanceNdcg(1, pool.others.length))
           })
           expect(drawPools(batch, { positives, negatives: 4, seed: [seed] })).toEqual(pools)
         },
@@ -67,7 +67,7 @@ describe('drawPools', () => {
   it('leaves out the excluded user in both directions', () => {
     const pools = drawPools(users(4), { positives: 1, negatives: 8, seed: [1], excluded: (i) => (i + 1) % 4 })
     pools.forEach((pool, i) => {
-      expect(pool.rivals).not.toContain((i + 1) % 4)
+      expect(pool.others).not.toContain((i + 1) % 4)
       expect(pool.interactions.some((text) => text.endsWith(`of ${(i + 1) % 4}`))).toBe(false)
     })
   })

@@ -20,7 +20,7 @@ export interface UserPool {
   /** [P + K] true for the positives and for another user's interaction of the same normalised text. */
   relevant: boolean[]
   /** [K] indices of the other users whose profiles stand beside the user's own, backward. */
-  rivals: number[]
+  others: number[]
   /** NDCG of a random order, forward and backward. */
   chance: { forward: number; backward: number }
   /** Determines the orders in which a listwise judge shows the pools. */
@@ -34,7 +34,7 @@ export interface PoolOptions {
   negatives: number
   /** Named parts of the seed: run, purpose, step. */
   seed: readonly (string | number)[]
-  /** A user (by index) who gives user i neither interactions nor a rival profile. */
+  /** A user (by index) who gives user i neither interactions nor a profile. */
   excluded?: (i: number) => number | undefined
 }
 
@@ -52,31 +52,31 @@ export function drawPools(users: readonly PoolUser[], options: PoolOptions): Use
       )
     const part = (purpose: string, other = user.id) => seedFrom(...options.seed, user.id, purpose, other)
     const excluded = options.excluded?.(i)
-    const others = shuffled(
+    const drawn = shuffled(
       [...users.keys()].filter((j) => j !== i && j !== excluded),
       part('others'),
     )
-    if (others.length === 0)
+    if (drawn.length === 0)
       throw new BumpError(
         'too-few-users',
         `user ${user.id} has no other user to be told from: the reward needs at least ${excluded === undefined ? 2 : 3} users in a batch`,
       )
     const positives = shuffled(user.heldOut, part('positives')).slice(0, options.positives)
-    const offered = others.map((j) => shuffled(users[j].heldOut, part('negatives', users[j].id)))
+    const offered = drawn.map((j) => shuffled(users[j].heldOut, part('negatives', users[j].id)))
     const negatives = distinctTexts(offered, options.negatives)
     const interactions = [...positives, ...negatives]
     const own = new Set(positives.map(normaliseText))
     const relevant = interactions.map((text) => own.has(normaliseText(text)))
-    const rivals = others.slice(0, options.negatives)
+    const others = drawn.slice(0, options.negatives)
     const hits = relevant.filter(Boolean).length
     return {
       positives,
       interactions,
       relevant,
-      rivals,
+      others,
       chance: {
         forward: chanceNdcg(hits, interactions.length - hits),
-        backward: chanceNdcg(1, rivals.length),
+        backward: chanceNdcg(1, others.length),
       },
       seed: part('orders'),
     }

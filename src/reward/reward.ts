@@ -1,5 +1,5 @@
-// What a run rewards profiles by. The GRPO loop knows this interface only: the default is the bidirectional reward
-// (bidirectional.ts); the label reward of LaMP (evaluate/lamp/label-reward.ts) is given to it from outside.
+// The interface of a reward: what a run rewards profiles by. The GRPO loop knows nothing else of it. The default is the
+// bidirectional reward (bidirectional.ts); any other, such as the label reward of lamp/, is given to train() from outside.
 import type { Interval } from '../util/stats.ts'
 import type { GuardConfig } from './config.ts'
 import { copiedPenalty, isEmptyProfile, lengthPenalty } from './guards.ts'
@@ -65,6 +65,9 @@ export interface TaskComparison {
   difference: Record<string, Interval>
 }
 
+/**
+ * A reward. `score` is all that it must have: without `evaluate`, a run validates by `score` on one profile a user.
+ */
 export interface RewardFunction {
   /** What decides its values besides the run's configuration, e.g. digests: goes into the run's config.json. */
   readonly origin?: Record<string, unknown>
@@ -74,8 +77,11 @@ export interface RewardFunction {
     seedParts: readonly (string | number)[],
     options: { signal?: AbortSignal },
   ): Promise<ScoredBatch>
-  /** `profiles[i]` of `users[i]`. Equal users are measured alike, so that scores of one run can be compared. */
-  evaluate(
+  /**
+   * `profiles[i]` of `users[i]`: what validation measures, and the best checkpoint is chosen by. Equal users are measured
+   * alike, so that scores of one run can be compared.
+   */
+  evaluate?(
     users: readonly PoolUser[],
     profiles: readonly string[],
     options: { signal?: AbortSignal },
@@ -88,7 +94,7 @@ export interface RewardFunction {
   ): Promise<TaskComparison | null>
 }
 
-/** The total and its parts. Pure. */
+/** A rollout's total, raw less the penalties of its length and of copied text, with its parts. Pure. */
 export function totalReward(
   terms: Readonly<Record<string, number>>,
   raw: number,

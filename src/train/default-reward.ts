@@ -1,1 +1,37 @@
-export { bidirectionalReward } from '../reward/bidirectional.ts'
+// The reward of a run that is given none of its own: the bidirectional reward of the configuration, with its validation by
+// the one evaluator of profiles.
+import { evaluateProfiles } from '../evaluate/measure/evaluate-profiles.ts'
+import type { Judge } from '../judge/types.ts'
+import { bidirectionalReward } from '../reward/bidirectional.ts'
+import type { BidirectionalConfig } from '../reward/config.ts'
+import type { RewardFunction } from '../reward/reward.ts'
+
+/**
+ * NDCG forward and backward by the judge (docs/method.md §3-6). `poolSeed` determines the pools of `evaluate`: equal seeds
+ * and users give equal pools.
+ */
+export function defaultReward(
+  judge: Judge,
+  config: BidirectionalConfig,
+  poolSeed: number,
+): Required<Pick<RewardFunction, 'score' | 'evaluate'>> {
+  const { positives, negatives, forwardWeight, backwardWeight } = config
+  return {
+    ...bidirectionalReward(judge, config),
+    async evaluate(users, profiles, { signal }) {
+      const options = { positives, negatives, seed: poolSeed, signal }
+      const { forward, backward, chance } = await evaluateProfiles(users, profiles, judge, options)
+      const score = forwardWeight * forward.mean + backwardWeight * backward.mean
+      return {
+        score,
+        metrics: {
+          forward: forward.mean,
+          backward: backward.mean,
+          score,
+          'chance/forward': chance.forward,
+          'chance/backward': chance.backward,
+        },
+      }
+    },
+  }
+}

@@ -1,5 +1,6 @@
 // Measures the generator on users never trained on: one profile each. Validation and the final test.
-import { historyText } from '../evaluate/judge-check.ts'
+
+import { rawHistory } from '../evaluate/measure/controls.ts'
 import { evaluateProfiles, type ProfileEvaluation } from '../evaluate/measure/evaluate-profiles.ts'
 import { generateProfiles } from '../generator/generate.ts'
 import { profileSeeds } from '../generator/profile-users.ts'
@@ -150,7 +151,7 @@ export function compareMeasurements(
 }
 
 /**
- * What a profile is measured against: the raw history in its place (as many tokens as the generator saw), and the
+ * What a profile is measured against: the raw history in its place (what the generator read of it), and the
  * control in which every user has another user's profile, which must be at chance. Fewer than 3 users have no control.
  * `known`: the raw history's intervals, where they were measured before.
  */
@@ -166,10 +167,7 @@ export async function measureControls(
   const evaluate = (texts: readonly string[], mismatched: boolean) =>
     evaluateProfiles(poolUsers(users), texts, judge, { ...poolOptions(config), mismatched, signal })
   const measureHistories = async () => {
-    const raw = users.map(({ history }) => {
-      const texts = history.map(({ text }) => text)
-      return historyText(texts, tokenizer, config.prompt.historyTokens)
-    })
+    const raw = users.map(({ history }) => rawHistory(history, tokenizer, config.prompt))
     return directionIntervals(await evaluate(raw, false), config.split.seed)
   }
   return {

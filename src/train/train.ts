@@ -8,7 +8,7 @@ import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
-import { type CustomReward, checkedReward } from '../reward/custom.ts'
+import { type CustomReward, checkedReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
 import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
@@ -16,7 +16,7 @@ import { packageInfo } from '../run/package-info.ts'
 import { readSummary } from '../run/read.ts'
 import { BumpError } from '../util/errors.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
-import { bidirectionalReward } from './default-reward.ts'
+import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
 import type { Baseline } from './final-test.ts'
 import { grpo } from './grpo.ts'
@@ -103,7 +103,7 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
     const model = await models.policy()
     const judgeModel = await models.judge(model)
     const judge = customJudge ?? createJudge(judgeModel, config.judge)
-    const reward = await rewardOf(options, { config, users, model, judge, note })
+    const reward = await rewardOf(options, { config, users, model, judge, note, open: (name) => models.open(name) })
     const header = headerOf(config, model, users, {
       judge: customJudge ? describeJudge(customJudge) : { ...config.judge, ...describeModel(judgeModel) },
       reward: options.customReward && { name: options.customReward.name, ...reward.origin },
@@ -236,14 +236,14 @@ class Models {
   async judge(policy: LanguageModel): Promise<LanguageModel> {
     const name = this.config.judge.model
     if (this.options.judgeModel) return this.options.judgeModel
-    return name === undefined || this.options.customJudge ? policy : await this.open(name, {})
+    return name === undefined || this.options.customJudge ? policy : await this.open(name)
   }
 
   async close(): Promise<void> {
     for (const model of this.opened) await model.close()
   }
 
-  private async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'>): Promise<LanguageModel> {
+  async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'> = {}): Promise<LanguageModel> {
     const { engine } = this.options
     // The limit on memory is training's.
     const shared = options.trainable ? engine : { ...engine, memory: undefined }
@@ -260,15 +260,15 @@ class Models {
 
 async function rewardOf(
   { customReward }: TrainOptions,
-  context: { config: TrainConfig; users: UserSplit; model: LanguageModel; judge: Judge; note: (text: string) => void },
+  { config, judge, ...context }: { config: TrainConfig; judge: Judge } & Omit<RewardContext, 'config' | 'splitSeed'>,
 ): Promise<RewardFunction> {
-  const { config, users, model, judge, note } = context
+  const { reward, split } = config
   if (customReward) {
-    const made = await customReward.create({ config: config.reward, users, model, splitSeed: config.split.seed, note })
+    const made = await customReward.create({ ...context, config: reward, splitSeed: split.seed })
     return checkedReward(customReward.name, made)
   }
-  if (config.reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
-  return bidirectionalReward(judge, config.reward, poolSeed(config))
+  if (reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
+  return defaultReward(judge, reward, poolSeed(config))
 }
 
 function headerOf(

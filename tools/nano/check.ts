@@ -61,7 +61,7 @@ async function rankProfiles(
       .filter((other) => other !== i)
       .slice(0, NEGATIVES),
   ])
-  const { forward, backward } = await judge.rank({
+  const { forward, backward } = await judge.score({
     forward: pools.map((pool, i) => ({ query: profiles[i], candidates: pool.map((j) => people[j].heldOut), seed })),
     backward: pools.map((pool, i) => ({ query: people[i].heldOut, candidates: pool.map((j) => profiles[j]), seed })),
   })

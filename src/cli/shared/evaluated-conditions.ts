@@ -9,7 +9,7 @@ import {
   mismatchedOf,
   noProfile,
   type ProfileCondition,
-  rawHistory,
+  rawHistories,
 } from '../../evaluate/profiles/conditions.ts'
 import { profilesOf, readProfileFile } from '../../evaluate/profiles/profile-file.ts'
 import { serverProfiles } from '../../evaluate/profiles/server-profiles.ts'
@@ -169,7 +169,7 @@ export async function collectConditions(
   const conditions = [
     ...(wanted('none') ? [noProfile(users)] : []),
     ...(wanted('generic') ? [genericText(users)] : []),
-    ...(wanted('history') ? [rawHistory(users, counting, config.prompt)] : []),
+    ...(wanted('history') ? [rawHistories(users, counting, config.prompt)] : []),
     ...zeroShot.filter(({ key }) => key !== 'zero-shot' || wanted('zero-shot')),
     ...(wanted('run') ? trained : []),
     ...other,

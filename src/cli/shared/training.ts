@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { labelReward } from '../../lamp/label-reward.ts'
+import { labelReward } from '../../lamp/label-reward-options.ts'
 import { type CustomReward, defineReward } from '../../reward/custom.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import type { TrainEvent } from '../../train/train.ts'

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { NANO_WORDING } from '../../generator/prompt.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
 import { toyTokenizer, toyUsers } from '../../train/testing/toy-policy.ts'
-import { genericText, mismatchedOf, noProfile, rawHistory } from './conditions.ts'
+import { genericText, mismatchedOf, noProfile, rawHistories } from './conditions.ts'
 
 describe('conditions', () => {
   const users = toyUsers(3, 'u')
@@ -17,9 +17,9 @@ describe('conditions', () => {
 
   it('show of the history what the generator reads, and nothing held out', () => {
     // One token is one character or topic word: "- note 4 on coffee and tea\n" and the like.
-    const all = rawHistory(users, toyTokenizer, { ...NANO_WORDING, historyTokens: 500, interactionTokens: 50 })
+    const all = rawHistories(users, toyTokenizer, { ...NANO_WORDING, historyTokens: 500, interactionTokens: 50 })
     expect(all.profiles[0]).toBe(users[0].history.map(({ text }) => `- ${text}`).join('\n'))
-    const few = rawHistory(users, toyTokenizer, { ...NANO_WORDING, historyTokens: 40, interactionTokens: 50 })
+    const few = rawHistories(users, toyTokenizer, { ...NANO_WORDING, historyTokens: 40, interactionTokens: 50 })
     for (const [u, { history }] of users.entries()) {
       expect(few.profiles[u]).toMatch(new RegExp(`- ${history.at(-1)?.text}$`))
       expect(toyTokenizer.encode(`${few.profiles[u]}\n`).length).toBeLessThanOrEqual(40)

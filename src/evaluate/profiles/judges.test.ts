@@ -18,8 +18,8 @@ const info = (name: string) => ({
   parameters: 1,
   trainableParameters: 0,
 })
-const note = (name: string, type: string, of = run()) =>
-  judgeNotes(judgeRecord(info(name), judgeConfigSchema.parse({ type })), [of]).join('\n')
+const note = (name: string, scorer: string, of = run()) =>
+  judgeNotes(judgeRecord(info(name), judgeConfigSchema.parse({ scorer })), [of]).join('\n')
 
 describe('judgeNotes', () => {
   it('says whether the judge is that of the training', () => {

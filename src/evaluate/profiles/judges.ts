@@ -34,8 +34,8 @@ export function judgeNotes(judge: JudgeRecord, runs: readonly TrainedRun[]): str
   const mine = `the ${scorerName(judge.config)} scorer on ${judge.model}`
   if (runs.length === 0) return [`Judge: ${mine}.`]
   return runs.map((run) => {
-    if (run.config.reward.type === 'labels')
-      return `Judge: ${mine}. ${run.folder} was trained on the labels of a task, without a judge.`
+    if (run.config.reward.type === 'custom')
+      return `Judge: ${mine}. ${run.folder} was trained by the reward ${run.config.reward.name}, without a judge.`
     const training = trainingJudge(run)
     const sameModel = training.digest === judge.digest
     const sameScorer = scorerName(training.config) === scorerName(judge.config)

@@ -6,8 +6,9 @@ import { toyModel } from '../../model/testing/toy-model.ts'
 import { chanceNdcg } from '../../reward/ndcg.ts'
 import { drawPools } from '../../reward/pools.ts'
 import { mean } from '../../util/stats.ts'
+import { mismatchedWith } from '../measure/controls.ts'
 import { mismatchedOf, type ProfileCondition } from './conditions.ts'
-import { donorsOf, type JudgingOptions, judgeConditions } from './judging.ts'
+import { type JudgingOptions, judgeConditions } from './judging.ts'
 
 const users = toyUsers(40)
 const truth: ProfileCondition = { key: 'truth', label: 'truth', profiles: users.map(({ profile }) => profile) }
@@ -18,7 +19,7 @@ const vague: ProfileCondition = {
 }
 const conditions = [vague, truth, mismatchedOf(truth)]
 
-const memory = (): ScoreStore => new ScoreCache<readonly number[]>(1e6)
+const memory = (): ScoreStore => new ScoreCache(1e6)
 const options = (more: Partial<JudgingOptions> = {}): JudgingOptions => ({
   positives: 1,
   poolSizes: [4, 8],
@@ -47,8 +48,8 @@ function counted() {
   return { model, asked: () => asked }
 }
 
-describe.each(['likelihood', 'pointwise', 'listwise'] as const)('judgeConditions (%s)', (type) => {
-  const config = judgeConfigSchema.parse({ type })
+describe.each(['likelihood', 'pointwise', 'listwise'] as const)('judgeConditions (%s)', (scorer) => {
+  const config = judgeConfigSchema.parse({ scorer })
 
   it('finds the truth, and puts what cannot tell users apart at chance', async () => {
     const sizes = await judgeConditions(users, conditions, toyModel(), config, options())
@@ -130,15 +131,15 @@ describe('judgeConditions', () => {
     }
   })
 
-  it('uses the same users of a pool in every size, and never the donor', () => {
-    const donors = donorsOf(users.length, 1)
+  it('uses the same users of a pool in every size, and never the user of the mismatched profile', () => {
+    const mismatch = mismatchedWith(users.length, 1)
     const pools = (negatives: number) =>
-      drawPools(users, { positives: 1, negatives, seed: ['evaluate', 1], excluded: (i) => donors[i] })
+      drawPools(users, { positives: 1, negatives, seed: ['evaluate', 1], excluded: (i) => mismatch[i] })
     const small = pools(4)
     for (const [u, pool] of pools(16).entries()) {
       expect(pool.interactions.slice(0, 5)).toEqual(small[u].interactions)
-      expect(pool.rivals.slice(0, 4)).toEqual(small[u].rivals)
-      expect(pool.rivals).not.toContain(donors[u])
+      expect(pool.others.slice(0, 4)).toEqual(small[u].others)
+      expect(pool.others).not.toContain(mismatch[u])
     }
   })
 

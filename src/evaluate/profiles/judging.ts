@@ -5,15 +5,14 @@ import type { ScoreStore } from '../../judge/cache.ts'
 import type { JudgeConfig } from '../../judge/config.ts'
 import { createJudge } from '../../judge/judge.ts'
 import { pairKey } from '../../judge/matrix.ts'
-import type { Judge, Pool, RankRequest } from '../../judge/types.ts'
+import type { Judge, JudgeRequest, Pool } from '../../judge/types.ts'
 import type { LanguageModel } from '../../model/contract.ts'
-import { directionScores, type Entrant, entrantPools, rankDirections } from '../../reward/directions.ts'
+import { judgeRequest, measureRanking, type PooledProfiles, scoreProfiles } from '../../reward/bidirectional.ts'
 import { gainOverChance, ndcgFromScores } from '../../reward/ndcg.ts'
 import { drawPools, type PoolUser, type UserPool } from '../../reward/pools.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
-import { seedFrom } from '../../util/random.ts'
 import { mean } from '../../util/stats.ts'
-import { drawDonors } from '../measure/evaluate-profiles.ts'
+import { mismatchedWith } from '../measure/controls.ts'
 import { recallAtOneFromScores, reciprocalRankFromScores } from '../measure/rank-metrics.ts'
 import type { ProfileCondition } from './conditions.ts'
 
@@ -53,7 +52,7 @@ export interface JudgingOptions {
   positives: number
   /** K of each table, ascending. */
   poolSizes: readonly number[]
-  /** Determines pools, donors and orders; equal seeds and users give equal pools. */
+  /** Determines pools, the mismatched control and orders; equal seeds and users give equal pools. */
   seed: number
   /** Where scores are kept. */
   store: ScoreStore
@@ -67,12 +66,10 @@ export interface JudgingOptions {
 /** Pairs (or candidates of listwise pools) of one call of the judge: what an interruption loses at most. */
 const PAIRS_AT_ONCE = 128
 
-/** [user] the other user who stands for them in the mismatched condition; never a rival of theirs, in any condition. */
-export function donorsOf(users: number, seed: number): number[] {
-  return drawDonors(users, seedFrom('donors', seed))
-}
-
-/** Throws BumpError (`invalid-options`) where `users` are too few for these pools: a user, the donor and K others are needed. */
+/**
+ * Throws BumpError (`invalid-options`) where `users` are too few for these pools: a user, the one whose
+ * profile is the mismatched control, and K others are needed.
+ */
 export function checkPoolSizes(users: number, poolSizes: readonly number[]): void {
   const largest = Math.max(0, users - 2)
   if (largest === 0)
@@ -101,37 +98,40 @@ export async function judgeConditions(
 ): Promise<PoolSizeScores[]> {
   const { positives, poolSizes, seed, store, signal } = options
   checkPoolSizes(users.length, poolSizes)
-  const donors = donorsOf(users.length, seed)
+  const mismatch = mismatchedWith(users.length, seed)
   const scorer = createJudge(model, config, { store })
   // A judge of pairs scores equal pairs equally by itself.
   const judge = config.scorer === 'listwise' ? tiesAmongEquals(scorer) : scorer
   const sizes = poolSizes.map((negatives) => {
-    const pools = drawPools(users, { positives, negatives, seed: ['evaluate', seed], excluded: (i) => donors[i] })
-    return { negatives, pools, entrants: conditions.map((condition) => entrantsOf(condition, pools, donors)) }
+    const pools = drawPools(users, { positives, negatives, seed: ['evaluate', seed], excluded: (i) => mismatch[i] })
+    return { negatives, pools, pooled: conditions.map((condition) => pooledProfiles(condition, pools, mismatch)) }
   })
-  const requests = sizes.flatMap(({ entrants }) => entrants.map(entrantPools))
+  const requests = sizes.flatMap(({ pooled }) => pooled.map(judgeRequest))
   const known = (pair: { profile: string; interaction: string }): boolean =>
     store.get(pairKey(config, model.info.digest, pair)) !== undefined
   await ask(judge, config.scorer === 'listwise' ? poolWork(requests) : pairWork(requests, known), options)
 
   const scored: PoolSizeScores[] = []
-  for (const { negatives, pools, entrants } of sizes) {
-    const scores: UserScores[][] = []
-    for (const condition of entrants) {
-      const { views } = await rankDirections(condition, judge, signal)
-      scores.push(pools.map((pool, u) => userScores(views[u][0], pool)))
+  for (const { negatives, pools, pooled } of sizes) {
+    const perCondition: UserScores[][] = []
+    for (const condition of pooled) {
+      const { scores } = await scoreProfiles(condition, judge, signal)
+      perCondition.push(pools.map((pool, u) => userScores(scores[u][0], pool)))
     }
-    scored.push({ negatives, chance: chanceScores(pools), scores })
+    scored.push({ negatives, chance: chanceScores(pools), scores: perCondition })
   }
   return scored
 }
 
-function entrantsOf(condition: ProfileCondition, pools: readonly UserPool[], donors: readonly number[]): Entrant[] {
-  const { profiles } = condition
+function pooledProfiles(
+  { profiles, mismatched }: ProfileCondition,
+  pools: readonly UserPool[],
+  mismatch: readonly number[],
+): PooledProfiles[] {
   return pools.map((pool, i) => ({
     pool,
-    profiles: [profiles[condition.mismatched ? donors[i] : i]],
-    rivals: pool.rivals.map((j) => profiles[j]),
+    profiles: [profiles[mismatched ? mismatch[i] : i]],
+    others: pool.others.map((j) => profiles[j]),
   }))
 }
 
@@ -140,7 +140,7 @@ interface Work {
   /** Units that the store already holds. */
   known: number
   /** Calls of the judge, each with the units that it settles. */
-  calls: { request: RankRequest; units: number }[]
+  calls: { request: JudgeRequest; units: number }[]
 }
 
 async function ask(judge: Judge, { unit, known, calls }: Work, options: JudgingOptions): Promise<void> {
@@ -150,7 +150,7 @@ async function ask(judge: Judge, { unit, known, calls }: Work, options: JudgingO
   options.onProgress?.(done, total)
   for (const { request, units } of calls) {
     if (options.signal?.aborted) throw new CancelledError()
-    await judge.rank(request, { signal: options.signal })
+    await judge.score(request, { signal: options.signal })
     done += units
     options.onProgress?.(done, total)
   }
@@ -158,7 +158,7 @@ async function ask(judge: Judge, { unit, known, calls }: Work, options: JudgingO
 
 /** Pairs that are not known yet, row by row: the interactions that each profile is judged with, in any pool. */
 function pairWork(
-  requests: readonly RankRequest[],
+  requests: readonly JudgeRequest[],
   known: (pair: { profile: string; interaction: string }) => boolean,
 ): Work {
   const rows = new Map<string, Set<string>>()
@@ -195,7 +195,7 @@ function pairWork(
 }
 
 /** Pools of a listwise judge, which reads each as a whole. Pools judged before cost no more than looking them up. */
-function poolWork(requests: readonly RankRequest[]): Work {
+function poolWork(requests: readonly JudgeRequest[]): Work {
   const work: Work = { unit: 'pools', known: 0, calls: [] }
   let request: { forward: Pool[]; backward: Pool[] } = { forward: [], backward: [] }
   let units = 0
@@ -222,9 +222,9 @@ function poolWork(requests: readonly RankRequest[]): Work {
 function tiesAmongEquals(judge: Judge): Judge {
   const alike = ({ candidates }: Pool): boolean => candidates.every((candidate) => candidate === candidates[0])
   return {
-    config: judge.config,
-    async rank({ forward, backward }, options) {
-      const ranked = await judge.rank(
+    ...judge,
+    async score({ forward, backward }, options) {
+      const answer = await judge.score(
         { forward: forward.filter((pool) => !alike(pool)), backward: backward.filter((pool) => !alike(pool)) },
         options,
       )
@@ -232,17 +232,17 @@ function tiesAmongEquals(judge: Judge): Judge {
         let next = 0
         return pools.map((pool) => (alike(pool) ? [pool.candidates.map(() => 0)] : scores[next++]))
       }
-      return { ...ranked, forward: filled(forward, ranked.forward), backward: filled(backward, ranked.backward) }
+      return { ...answer, forward: filled(forward, answer.forward), backward: filled(backward, answer.backward) }
     },
   }
 }
 
 const METRICS = { ndcg: ndcgFromScores, mrr: reciprocalRankFromScores, recall1: recallAtOneFromScores }
 
-function userScores(views: Parameters<typeof directionScores>[0], pool: UserPool): UserScores {
-  const ndcg = directionScores(views, pool, METRICS.ndcg)
-  const mrr = directionScores(views, pool, METRICS.mrr)
-  const recall1 = directionScores(views, pool, METRICS.recall1)
+function userScores(scores: Parameters<typeof measureRanking>[0], pool: UserPool): UserScores {
+  const ndcg = measureRanking(scores, pool, METRICS.ndcg)
+  const mrr = measureRanking(scores, pool, METRICS.mrr)
+  const recall1 = measureRanking(scores, pool, METRICS.recall1)
   const of = (direction: Direction): RankScores => ({
     ndcg: ndcg[direction],
     mrr: mrr[direction],
@@ -258,7 +258,7 @@ function chanceScores(pools: readonly UserPool[]): UserScores {
     userScores(
       {
         forward: [pool.interactions.map(() => 0)],
-        backward: pool.positives.map(() => [[0, ...pool.rivals.map(() => 0)]]),
+        backward: pool.positives.map(() => [[0, ...pool.others.map(() => 0)]]),
       },
       pool,
     ),

@@ -14,7 +14,7 @@ export function userRecords(
   users: readonly PoolUser[],
   conditions: readonly ProfileCondition[],
   sizes: readonly PoolSizeScores[],
-  donors: readonly number[],
+  mismatch: readonly number[],
 ): object[] {
   return users.map(({ id }, u) => ({
     user: id,
@@ -22,8 +22,8 @@ export function userRecords(
       conditions.map(({ key, profiles, mismatched }, c) => [
         key,
         {
-          profile: profiles[mismatched ? donors[u] : u],
-          ...(mismatched ? { of: users[donors[u]].id } : {}),
+          profile: profiles[mismatched ? mismatch[u] : u],
+          ...(mismatched ? { of: users[mismatch[u]].id } : {}),
           quality: quality(sizes[0].scores[c][u]),
           pools: Object.fromEntries(sizes.map(({ negatives, scores }) => [negatives, scores[c][u]])),
         },

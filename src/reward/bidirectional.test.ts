@@ -5,7 +5,7 @@ import { toyUsers } from '../judge/testing/toy-world.ts'
 import type { Judge, Pool } from '../judge/types.ts'
 import { toyModel } from '../model/testing/toy-model.ts'
 import { mean } from '../util/stats.ts'
-import { combineReward, computeRewards } from './batch-rewards.ts'
+import { combineReward, computeRewards } from './bidirectional.ts'
 import { bidirectionalRewardSchema } from './config.ts'
 import { chanceNdcg } from './ndcg.ts'
 import type { RewardUser } from './reward.ts'
@@ -24,14 +24,13 @@ function truthAndLie(): RewardUser[] {
 describe('computeRewards', () => {
   it.each(['likelihood', 'pointwise', 'listwise'] as const)(
     'prefers the truth in both directions (%s)',
-    async (type) => {
-      const judge = createJudge(toyModel(), judgeConfigSchema.parse({ type }))
-      const { rewards, chance, negatives } = await computeRewards(truthAndLie(), judge, config, [1, 'step', 0])
+    async (scorer) => {
+      const judge = createJudge(toyModel(), judgeConfigSchema.parse({ scorer }))
+      const { rewards, chance } = await computeRewards(truthAndLie(), judge, config, [1, 'step', 0])
       expect(chance.forward).toBeCloseTo(0.473, 3)
       expect(chance.backward).toBeCloseTo(0.473, 3)
-      expect(negatives).toEqual({ forward: 8, backward: 8 })
       expect(mean(rewards.map(([truth]) => truth.terms.forward))).toBe(1)
-      // A rival's lie may be this very user's profile, so not all truths can win.
+      // Another user's lie may be this very user's profile, so not all truths can win.
       expect(mean(rewards.map(([truth]) => truth.terms.backward))).toBeGreaterThan(0.8)
       for (const term of ['forward', 'backward'])
         expect(mean(rewards.map(([truth, lie]) => truth.terms[term] - lie.terms[term]))).toBeGreaterThan(0.25)
@@ -52,10 +51,10 @@ describe('computeRewards', () => {
     const asked: { forward: readonly Pool[]; backward: readonly Pool[] }[] = []
     const inner = createJudge(toyModel(), judgeConfigSchema.parse({ scorer: 'likelihood' }))
     const judge: Judge = {
-      config: inner.config,
-      rank(request, options) {
+      ...inner,
+      score(request, options) {
         asked.push(request)
-        return inner.rank(request, options)
+        return inner.score(request, options)
       },
     }
     const two = bidirectionalRewardSchema.parse({ positives: 2, negatives: 3 })
@@ -91,10 +90,9 @@ describe('computeRewards', () => {
     expect(nothing.usage).toEqual({ pairs: 0, tokens: 0 })
   })
 
-  it('reports the effective number of negatives of a small batch', async () => {
+  it('draws smaller pools from a small batch', async () => {
     const judge = createJudge(toyModel(), judgeConfigSchema.parse(undefined))
-    const { negatives, chance } = await computeRewards(truthAndLie().slice(0, 3), judge, config, [1])
-    expect(negatives).toEqual({ forward: 4, backward: 2 })
+    const { chance } = await computeRewards(truthAndLie().slice(0, 3), judge, config, [1])
     expect(chance).toEqual({ forward: chanceNdcg(1, 4), backward: chanceNdcg(1, 2) })
   })
 
@@ -106,6 +104,37 @@ describe('computeRewards', () => {
     await expect(computeRewards(mute, judge, config, [1])).rejects.toThrow('has no rollout')
     const cancelled = computeRewards(batch, judge, config, [1], { signal: AbortSignal.abort() })
     await expect(cancelled).rejects.toThrow('cancelled')
+  })
+})
+
+describe("a judge of one's own", () => {
+  /** Counts the words that a candidate shares with the query. */
+  const words = (text: string) => text.match(/\w+/g) ?? []
+  const shared = (query: string, text: string) => words(text).filter((word) => words(query).includes(word)).length
+  const mine = (spoil: (scores: number[][][]) => number[][][] = (scores) => scores): Judge => {
+    const all = (pools: readonly Pool[]) =>
+      pools.map(({ query, candidates }) => [candidates.map((each) => shared(query, each))])
+    return {
+      name: 'shared words',
+      describe: () => ({ version: 1 }),
+      score: async ({ forward, backward }) => ({ forward: spoil(all(forward)), backward: all(backward) }),
+    }
+  }
+
+  it('needs a name, a description and scores', async () => {
+    const { rewards, usage } = await computeRewards(truthAndLie(), mine(), config, [1])
+    expect(mean(rewards.map(([truth, lie]) => truth.raw - lie.raw))).toBeGreaterThan(0.1)
+    expect(usage).toEqual({ pairs: 24 * 9 * 2, tokens: 0 })
+  })
+
+  it.each<[string, (scores: number[][][]) => number[][][]]>([
+    ['scores of 1 pools for 24', (scores) => scores.slice(0, 1)],
+    ['no scores for pool 0', (scores) => scores.map(() => [])],
+    ['8 scores for the 9 candidates of pool 0', (scores) => scores.map(([order]) => [order.slice(1)])],
+    ['a score that is not a number', (scores) => scores.map(([order]) => [order.map(() => Number.NaN)])],
+  ])('is told what is wrong with its answer: %s', async (message, spoil) => {
+    const failed = computeRewards(truthAndLie(), mine(spoil), config, [1])
+    await expect(failed).rejects.toMatchObject({ code: 'reward-failed', message: expect.stringContaining(message) })
   })
 })
 

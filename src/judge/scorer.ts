@@ -1,0 +1,53 @@
+// What a scorer is: one way for a frozen language model to judge. Each is a file of its own beside this one, and a line in
+// the table of config.ts.
+import { z } from 'zod'
+import type { LanguageModel } from '../model/contract.ts'
+import type { ScoreStore } from './cache.ts'
+import type { Judge } from './types.ts'
+
+/** Options that every scorer has. */
+export const scorerFields = {
+  model: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Another model as the judge: a Hugging Face folder, a .gguf file or a hub name; default: the frozen base of the policy.',
+    ),
+  maxProfileTokens: z
+    .int()
+    .min(1)
+    .default(256)
+    .describe('Longer profiles are cut to this many tokens before the judge reads them.'),
+  maxInteractionTokens: z
+    .int()
+    .min(1)
+    .default(64)
+    .describe('Longer interactions are cut to this many tokens before the judge reads them.'),
+}
+
+/** The options of any scorer, as far as all have them. */
+export interface ScorerConfig {
+  scorer: string
+  maxProfileTokens: number
+  maxInteractionTokens: number
+}
+
+/** A scorer: its options with their defaults, and how it judges. */
+export interface Scorer<Schema extends z.ZodType<ScorerConfig>> {
+  /** `scorer` is a literal: what `judge.scorer` of a configuration calls it. */
+  config: Schema
+  /** As results call it, with the options that tell its variants apart. */
+  name(config: z.infer<Schema>): string
+  /**
+   * A judge over the frozen base weights of `model` that keeps its scores in `store`. Throws BumpError
+   * (`judge-unusable`) where it cannot score with this model.
+   */
+  open(model: LanguageModel, config: z.infer<Schema>, store: ScoreStore): Judge
+}
+
+/** What config.json records of a judge: its options, and the model that reads. */
+export function describeJudge(config: ScorerConfig, { info }: LanguageModel): Record<string, unknown> {
+  const { name, digest, parameters, trainableParameters } = info
+  return { ...config, name, digest, parameters, trainableParameters }
+}
