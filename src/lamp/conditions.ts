@@ -1,4 +1,5 @@
 // What a LaMP evaluation compares on the same backbone: conditions, each a way to put a user into the prompt.
+import { derangement } from '../evaluate/measure/controls.ts'
 import type { ChatMessage } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { few } from '../util/few.ts'
@@ -121,17 +122,14 @@ function complete(
   return profiles
 }
 
-/**
- * User -> another user, each given once: a seeded derangement (one cycle through all users in random order).
- * Throws a BumpError for fewer than two users.
- */
+/** User -> another user, each given once. Throws a BumpError for fewer than two users. */
 export function otherUsers(users: readonly string[], seed: number): Map<string, string> {
   if (users.length < 2)
     throw new BumpError(
-      'lamp-unusable',
+      'too-few-users',
       `the control with mismatched profiles needs at least 2 users, and there ${users.length === 1 ? 'is 1' : 'are none'}: ` +
         'take more questions or leave the condition out',
     )
-  const order = shuffled(users, seedFrom('lamp-mismatched', seed))
-  return new Map(order.map((user, i) => [user, order[(i + 1) % order.length]]))
+  const others = derangement(users.length, seedFrom('lamp-mismatched', seed))
+  return new Map(users.map((user, u) => [user, users[others[u]]]))
 }

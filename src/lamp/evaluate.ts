@@ -1,6 +1,6 @@
 // An evaluation on a LaMP task, from the folder of its files to the folder of results: the same questions put to one
-// backbone under several conditions (run.ts), with the profiles that these show (profiles.ts) and the notes that a reader
-// of the table needs. Predictions of other systems are scored here too.
+// backbone under several conditions (run.ts), with the profiles that these show (profiles.ts) and the notes that a
+// reader of the table needs. Predictions of other systems are scored here too.
 import { readFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import type { EvaluationResult } from '../evaluate/result.ts'
@@ -68,7 +68,7 @@ export interface EvaluateLampOptions extends LampQuestionsOptions {
   seenUsers?: boolean
   /** Folder of the results; profiles and answers are kept there by content, so that the same call goes on. */
   out: string
-  /** What made the result, for its record: a command line. */
+  /** The command line that made the result, which records it. */
   command: string
   signal?: AbortSignal
   /** Lines about the work. */
@@ -78,9 +78,9 @@ export interface EvaluateLampOptions extends LampQuestionsOptions {
 }
 
 /**
- * Answers a LaMP task under all conditions and writes the result to `out` (`writeLampResult`). Throws BumpError where the
- * questions, the profiles, an adapter or the backbone cannot be used, where users were in a training, and where another
- * process writes to `out`; CancelledError where the signal aborts, what was answered by then being kept.
+ * Answers a LaMP task under all conditions and writes the result to `out` (`writeLampResult`). Throws BumpError where
+ * the questions, the profiles, an adapter or the backbone cannot be used, where users were in a training, and where
+ * another process writes to `out`; CancelledError where the signal aborts, what was answered by then being kept.
  */
 export async function evaluateLamp(options: EvaluateLampOptions): Promise<EvaluationResult> {
   const { sft, seed, out, signal, onNote } = options
@@ -232,7 +232,7 @@ function notesOfAdapter(
   return adapterNotes(adapter, { task, condition, items, budget, text, generator: source?.run ?? source?.model })
 }
 
-/** Where the profiles of each kind came from, for the record. */
+/** Where the profiles of each kind came from, as the result records it. */
 function originOfProfiles(kinds: readonly ProfileKind[], options: EvaluateLampOptions): Record<string, unknown> {
   return Object.fromEntries(
     kinds.map((kind) => {
@@ -251,13 +251,14 @@ export interface ScorePredictionsOptions extends LampQuestionsOptions {
   seed: number
   /** Folder for result.json; default: it is not written. */
   out?: string
-  /** What made the result, for its record: a command line. */
+  /** The command line that made the result, which records it. */
   command: string
 }
 
 /**
- * Scores prediction files of any system, in LaMP's shape: each is a row, and the later ones are compared with the first,
- * paired. Throws BumpError where the golds are withheld, or a file does not answer exactly the questions of the split.
+ * Scores prediction files of any system, in LaMP's shape: each is a row, and the later ones are compared with the
+ * first, paired. Throws BumpError where the golds are withheld, or a file does not answer exactly the questions of the
+ * split.
  */
 export function scorePredictions(files: readonly string[], options: ScorePredictionsOptions): EvaluationResult {
   const { seed, out, command } = options

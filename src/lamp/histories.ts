@@ -1,6 +1,6 @@
-// The history of a user as a profile generator reads it: which of the user's items, and what of each. Sets by time can list
-// more items in a later question, and such an item may be the very answer of an earlier one: a profile written from it
-// leaks.
+// The history of a user as a profile generator reads it: which of the user's items, and what of each. Sets by time can
+// list more items in a later question, and such an item may be the very answer of an earlier one: a profile written
+// from it leaks.
 import type { ProfiledUser } from '../generator/profile-users.ts'
 import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
@@ -11,15 +11,17 @@ import type { LampItem, LampQuestion, LampSplit } from './types.ts'
 
 const keyOf = ({ fields }: LampItem): string => JSON.stringify(fields)
 
-/** Of one user's questions: the items that stand in all of them, in the order of the first. No answer is among these. */
+/**
+ * Of one user's questions: the items that stand in all of them, in the order of the first. No answer is among these.
+ */
 export function commonItems([first, ...others]: readonly LampQuestion[]): LampItem[] {
   const sets = others.map(({ items }) => new Set(items.map(keyOf)))
   return first.items.filter((item) => sets.every((set) => set.has(keyOf(item))))
 }
 
 /**
- * Of one user's questions: those that list every item that any of them lists. Only these can be asked with a profile that
- * was written from all items.
+ * Of one user's questions: those that list every item that any of them lists. Only these can be asked with a profile
+ * that was written from all items.
  */
 export function questionsOfAllItems(questions: readonly LampQuestion[]): LampQuestion[] {
   const sets = questions.map(({ items }) => new Set(items.map(keyOf)))
@@ -51,8 +53,9 @@ export function itemText(template: string, split: LampSplit): (item: LampItem) =
 }
 
 /**
- * The users of a split with the history that their profile is written from, in order of their first question; `empty` are
- * those without any. `text`: what is read of an item, by default what a generator that was trained on `logs` read of it.
+ * The users of a split with the history that their profile is written from, in order of their first question; `empty`
+ * are those without any. `text`: what is read of an item, by default what a generator that was trained on `logs` read
+ * of it.
  */
 export function profiledUsers(
   split: LampSplit,
@@ -74,8 +77,8 @@ export function profiledUsers(
 }
 
 /**
- * What of an item a run's generator read in training: the text that was named, else of LaMP files the field that logs take
- * it from. Undefined without a run, and where other logs named none.
+ * What of an item a run's generator read in training: the text that was named, else of LaMP files the field that logs
+ * take it from. Undefined without a run, and where other logs named none.
  */
 export function trainedField(item: LampItem, logs?: LogSource): string | undefined {
   if (logs?.text !== undefined) return logs.text

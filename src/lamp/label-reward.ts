@@ -1,6 +1,6 @@
-// The label reward, the prior work's way and the baseline that label-free training is held against (docs/method.md §10): a
-// frozen backbone answers the user's own LaMP questions with the profile before them, and the metric is the reward. The
-// GRPO loop takes it as a reward function.
+// The label reward, the prior work's way and the baseline that label-free training is held against (docs/method.md
+// §10): a frozen backbone answers the user's own LaMP questions with the profile before them, and the metric is the
+// reward. The GRPO loop takes it as a reward function.
 
 import type { UserSplit } from '../logs/types.ts'
 import { answersOf, askFor } from '../model/answers.ts'
@@ -82,14 +82,14 @@ export function labelRewardOn(inputs: LabelRewardInputs): RewardFunction {
   /** [profile] mean reward over its user's questions, all asked in one call; undefined for an empty profile. */
   async function valuesOf(profiles: readonly { user: string; text: string }[], signal?: AbortSignal) {
     const asked: Asked[] = []
-    const places = profiles.map(({ user, text }) => {
+    const askedOf = profiles.map(({ user, text }) => {
       if (isEmptyProfile(text)) return []
       return ofUser.get(user)!.map((question) => asked.push({ question, profile: text }) - 1)
     })
     const answers = await answersTo(questions, asked, config.budget, backbone, signal)
     const values = answers.map((answer, i) => labelValue(scoreAnswer(task, golds[asked[i].question], answer)))
     return {
-      values: places.map((own) => (own.length === 0 ? 0 : mean(own.map((i) => values[i])))),
+      values: askedOf.map((own) => (own.length === 0 ? 0 : mean(own.map((i) => values[i])))),
       asked: asked.length,
     }
   }
@@ -164,10 +164,10 @@ function promptsOf(split: LampSplit, asked: readonly Asked[], budget: number, ba
 
 /** User -> indices of at most `limit` questions, drawn by the seed and the user's id. */
 function questionsByUser({ questions }: LampSplit, limit: number, seed: number): Map<string, number[]> {
-  const place = new Map(questions.map((question, i) => [question, i]))
+  const indexOf = new Map(questions.map((question, i) => [question, i]))
   return new Map(
     [...byUser(questions)].map(([user, own]) => {
-      const all = own.map((question) => place.get(question)!)
+      const all = own.map((question) => indexOf.get(question)!)
       return [user, shuffled(all, seedFrom(seed, 'label-questions', user)).slice(0, limit)]
     }),
   )

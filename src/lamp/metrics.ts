@@ -124,16 +124,16 @@ function macroF1(sums: Float64Array): number {
 
 /** Bootstrap over users: equal seeds draw the same users, whatever is measured on them. */
 class UserDraws {
-  /** [question] place of its user. */
+  /** [question] index of its user. */
   readonly #userOf: number[]
   readonly #users: number
   readonly #seed: number
 
   constructor(split: LampSplit, seed: number) {
-    const places = new Map<string, number>()
-    for (const { user } of split.questions) if (!places.has(user)) places.set(user, places.size)
-    this.#userOf = split.questions.map(({ user }) => places.get(user)!)
-    this.#users = places.size
+    const indexOf = new Map<string, number>()
+    for (const { user } of split.questions) if (!indexOf.has(user)) indexOf.set(user, indexOf.size)
+    this.#userOf = split.questions.map(({ user }) => indexOf.get(user)!)
+    this.#users = indexOf.size
     this.#seed = seedFrom('lamp-bootstrap', seed)
   }
 

@@ -50,11 +50,11 @@ function readOutputs(
   const outputs = new Map<string, string>()
   const repeated: string[] = []
   for (const [i, entry] of content.golds.entries()) {
-    const place = `${file}: ${what} ${i + 1}`
-    const { id: written, output } = objectAt(place, entry, `a ${what}`)
-    const id = idAt(place, written, `the ${what}`)
+    const at = `${file}: ${what} ${i + 1}`
+    const { id: written, output } = objectAt(at, entry, `a ${what}`)
+    const id = idAt(at, written, `the ${what}`)
     if (typeof output !== 'string' && typeof output !== 'number')
-      throw new BumpError('lamp-unusable', `${place}: '${id}' has no text in 'output'`)
+      throw new BumpError('lamp-unusable', `${at}: '${id}' has no text in 'output'`)
     if (outputs.has(id)) repeated.push(id)
     outputs.set(id, String(output))
   }

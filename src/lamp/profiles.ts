@@ -42,10 +42,10 @@ export interface LampProfilesOptions {
 export type LampProfiles = Partial<Record<ProfileKind, Map<string, string>>>
 
 /**
- * Profiles of all users of `split`. A generator reads what stands in all questions of its user: an item that only a later
- * question lists may be the answer of an earlier one. A user without such items gets an empty profile, which is said.
- * Throws BumpError where no source is named for a kind, and where a file lacks users of the split; CancelledError where
- * the signal aborts (what was written by then is kept).
+ * Profiles of all users of `split`. A generator reads what stands in all questions of its user: an item that only a
+ * later question lists may be the answer of an earlier one. A user without such items gets an empty profile, which is
+ * said. Throws BumpError where no source is named for a kind, and where a file lacks users of the split; CancelledError
+ * where the signal aborts (what was written by then is kept).
  */
 export async function lampProfiles(
   split: LampSplit,

@@ -139,7 +139,7 @@ function charactersOf(prompts: readonly ChatMessage[][]): number {
 }
 
 /** Everything of a result that the answers do not tell. */
-export interface LampRecord {
+export interface LampResultDetails {
   command: string
   seconds: number
   /** Shown under the table, after what the split itself makes necessary. */
@@ -156,14 +156,14 @@ export function writeLampResult(
   out: string,
   split: LampSplit,
   answered: AnsweredRows,
-  record: LampRecord,
+  details: LampResultDetails,
 ): EvaluationResult {
-  const { table, scored } = scoreRows(split, answered, record.notes, record.seed)
+  const { table, scored } = scoreRows(split, answered, details.notes, details.seed)
   const result: EvaluationResult = {
     kind: 'lamp',
     createdAt: new Date().toISOString(),
-    command: record.command,
-    seconds: Math.round(record.seconds * 10) / 10,
+    command: details.command,
+    seconds: Math.round(details.seconds * 10) / 10,
     tables: [table],
     settings: {
       task: split.task,
@@ -172,7 +172,7 @@ export function writeLampResult(
       questionsFile: split.file,
       questions: split.questions.length,
       users: usersOf(split).length,
-      seed: record.seed,
+      seed: details.seed,
       backbone: answered.backbone,
       items: answered.items,
       budget: answered.budget,
@@ -181,7 +181,7 @@ export function writeLampResult(
       unparsable: Object.fromEntries(
         scored.flatMap(({ key, unparsable }) => (unparsable === undefined ? [] : [[key, unparsable]])),
       ),
-      ...record.settings,
+      ...details.settings,
     },
   }
   for (const { key, predictions } of answered.rows)

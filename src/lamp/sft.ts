@@ -1,5 +1,6 @@
-// Adapts a task backbone to a LaMP task: the questions of the train split, asked exactly as the evaluation asks them under
-// one condition, become the examples of train/sft.ts. The rows "after SFT" of an evaluation are made of its adapters.
+// Adapts a task backbone to a LaMP task: the questions of the train split, asked exactly as the evaluation asks them
+// under one condition, become the examples of train/sft.ts. The rows "after SFT" of an evaluation are made of its
+// adapters.
 import { z } from 'zod'
 import type { LanguageModel } from '../model/contract.ts'
 import { textModel } from '../model/text-from-tokens.ts'

@@ -128,7 +128,9 @@ function ownNotes(
   return notes
 }
 
-/** Rows against no personalisation, BUMP against what it must beat, and each row after LoRA-SFT against itself before. */
+/**
+ * Rows against no personalisation, BUMP against what it must beat, and each row after LoRA-SFT against itself before.
+ */
 function differencesOf(split: LampSplit, rows: readonly AnsweredRow[], seed: number): ResultDifference[] {
   const byKey = new Map(rows.map((row) => [row.key, row]))
   return rows.flatMap((row) => {

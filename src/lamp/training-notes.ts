@@ -1,5 +1,5 @@
-// What an evaluation must know of the trainings that it builds on, a generator's or an adapter's: whether its users were
-// in them, and whether an adapter was trained with other prompts than it is asked with.
+// What an evaluation must know of the trainings that it builds on, a generator's or an adapter's: whether its users
+// were in them, and whether an adapter was trained with other prompts than it is asked with.
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -10,9 +10,9 @@ import { type Condition, profileKindOf } from './conditions.ts'
 import { DEFAULT_BUDGET } from './run.ts'
 
 /**
- * Notes for the table about which of `users` were in the training of the generator's run and of the adapters (of an adapter
- * that another tool made that is not known). Throws BumpError with their ids where a training learned from some of them or
- * chose its checkpoint by them, unless `allowed`.
+ * Notes for the table about which of `users` were in the training of the generator's run and of the adapters (of an
+ * adapter that another tool made that is not known). Throws BumpError with their ids where a training learned from some
+ * of them or chose its checkpoint by them, unless `allowed`.
  */
 export function checkSeenUsers(
   users: readonly string[],

@@ -133,10 +133,10 @@ function expressionError(part: Part, written: string, columns: StagedColumn[], f
           columns.map((column) => column.name.toLowerCase()),
         )
   const name = columns.find((column) => column.name.toLowerCase() === near)?.name
-  const place = unknown === written ? `${part} "${written}"` : `${part} "${written}": "${unknown}"`
+  const named = unknown === written ? `${part} "${written}"` : `${part} "${written}": "${unknown}"`
   return new BumpError(
     'invalid-options',
-    `${place} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
+    `${named} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
     { cause: failure },
   )
 }
