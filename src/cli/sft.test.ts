@@ -119,6 +119,7 @@ describe('mistakes', () => {
     [named('DATA', 'none', '--set', 'validation.users=12'), 1, /none are left to train on/],
     [named('DATA', 'none', '--run', 'x'), 2, /leave out run/],
     [named('DATA', 'bump', '--run', 'x', '--profiles', 'y'), 2, /not from both/],
+    [named('DATA', 'bump', '--run', 'nowhere'), 1, /nowhere is no run folder/],
     [named('DATA', 'bump'), 2, /name its run \(run\)/],
     [named('DATA', 'bump', '--profiles', 'DATA/none.jsonl'), 1, /none\.jsonl: no such file/],
     [

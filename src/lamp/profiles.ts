@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { cachedProfiles } from '../evaluate/generated-profiles.ts'
 import { readProfileFile } from '../evaluate/profiles/profile-file.ts'
 import { type OpenGeneratorOptions, openGenerator } from '../generator/open.ts'
+import { readRunHeader } from '../run/read.ts'
 import { BumpError } from '../util/errors.ts'
 import { few } from '../util/few.ts'
 import { cacheFolder } from '../util/files.ts'
@@ -77,6 +78,8 @@ async function generated(
         ? 'BUMP profiles need a trained generator: name its run (run), or a file of profiles (profiles)'
         : 'zero-shot profiles need a generator: name a run (run), whose untrained base writes them, or a file of profiles (profiles)',
     )
+  // Whatever is called a run must be one: nothing else is opened in its place.
+  if (run !== undefined) readRunHeader(run)
   const generator = await openGenerator(from, { ...engine, onProgress: onNote, signal })
   try {
     const { empty, users } = profiledUsers(split, generator.logs, text)
