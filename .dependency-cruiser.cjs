@@ -4,7 +4,8 @@
 const contract = 'model/(contract|text-model|cut|answers)\\.ts$'
 const opening = 'model/onnx/open\\.ts$'
 const ground = ['util/', contract]
-const answers = 'model/answers\\.ts$'
+/** A text model over any language model, and answers of one kept on disk. */
+const textModels = 'model/(answers|text-from-tokens)\\.ts$'
 
 /** What each room may import besides itself; the longest matching name is a file's room. */
 const rooms = {
@@ -20,8 +21,8 @@ const rooms = {
   reward: [...ground, 'logs/', 'judge/'],
   'evaluate/measure': [...ground, 'logs/', 'generator/', 'judge/', 'reward/'],
   train: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/'],
-  evaluate: [...ground, answers, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
-  lamp: [...ground, answers, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
+  evaluate: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
+  lamp: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
   report: ['util/', 'run/', 'train/', 'evaluate/'],
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/'],
 }

@@ -1,14 +1,8 @@
 // `bump evaluate predictions`: scores prediction files in LaMP's shape, whichever system wrote them.
-import { basename, extname, join } from 'node:path'
 import { Command, Option } from 'commander'
-import type { EvaluationResult } from '../evaluate/result.ts'
-import { compareScores, scoreTable } from '../lamp/metrics.ts'
-import { readPredictions } from '../lamp/outputs.ts'
-import { LAMP_SPLITS, type LampSplitName, readLamp } from '../lamp/read.ts'
-import { taskOf } from '../lamp/tasks.ts'
+import { scorePredictions } from '../lamp/evaluate.ts'
+import { LAMP_SPLITS, type LampSplitName } from '../lamp/read.ts'
 import type { LampTaskNumber } from '../lamp/types.ts'
-import { BumpError } from '../util/errors.ts'
-import { writeFileAtomic } from '../util/files.ts'
 import { commandLine } from './shared/command-line.ts'
 import { naturalNumber, taskNumber } from './shared/flag-values.ts'
 import { resultTableText } from './shared/result-table.ts'
@@ -48,48 +42,6 @@ export function evaluatePredictionsCommand(): Command {
 }
 
 function scoreFiles(files: readonly string[], flags: PredictionsFlags, command: string): void {
-  const started = performance.now()
-  const split = readLamp(flags.data, flags)
-  if (split.golds === undefined)
-    throw new BumpError(
-      'invalid-options',
-      `${split.file}: the golds of this split are withheld, so nothing can be scored: use --split dev`,
-    )
-  const rows = [...new Set(files)].map((file) => ({ file, predictions: readPredictions(file, split) }))
-  const task = taskOf(split)
-  const users = new Set(split.questions.map(({ user }) => user)).size
-  const result: EvaluationResult = {
-    kind: 'lamp',
-    createdAt: new Date().toISOString(),
-    command,
-    seconds: 0,
-    tables: [
-      {
-        title: `${split.variant}: ${task.title}`,
-        notes: [
-          ...(split.rebuilt
-            ? ["Rebuilt in LaMP's shape from other sources: not comparable with published LaMP scores."]
-            : []),
-          `${split.questions.length} questions of ${users} users; means with 95 % intervals, bootstrap over users; differences are paired.`,
-        ],
-        metrics: [...task.metrics],
-        rows: rows.map(({ file, predictions }) => ({
-          condition: file,
-          label: basename(file, extname(file)),
-          n: split.questions.length,
-          values: scoreTable(split, predictions, flags.seed).values,
-        })),
-        differences: rows.slice(1).map(({ file, predictions }) => ({
-          a: file,
-          b: rows[0].file,
-          values: compareScores(split, predictions, rows[0].predictions, flags.seed),
-        })),
-      },
-    ],
-    settings: { task: split.task, variant: split.variant, questionsFile: split.file, seed: flags.seed },
-  }
-  result.seconds = Math.round((performance.now() - started) / 100) / 10
-  if (flags.out !== undefined)
-    writeFileAtomic(join(flags.out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)
-  process.stdout.write(resultTableText(result.tables[0]))
+  const { tables } = scorePredictions(files, { ...flags, command })
+  process.stdout.write(resultTableText(tables[0]))
 }

@@ -1,7 +1,10 @@
 // `bump logs inspect`: what is in a log, how it would be read, and what would be left out, before any training.
-import { Command, InvalidArgumentError, Option } from 'commander'
-import { logFormatNames } from '../logs/formats/formats.ts'
+import { Command, Option } from 'commander'
+import { logFormatNames, logFormats } from '../logs/formats/formats.ts'
 import { inspectLogs, type LogInspection, type Spread } from '../logs/inspect.ts'
+import { excerpt } from '../logs/issues.ts'
+import type { LogReport } from '../logs/types.ts'
+import { positiveInteger } from './shared/flag-values.ts'
 
 const EXAMPLES = `
 Each of --user, --time and --text is a column name or an SQL expression (DuckDB) over the columns of the log. Without
@@ -33,13 +36,18 @@ export function logsCommand(): Command {
   logs
     .command('inspect')
     .description('Show what is in logs, how they are read, and what would be skipped and why')
-    .argument('<logs...>', 'files, globs or addresses: JSON Lines, JSON, LaMP, CSV, TSV or Parquet, plain or gzipped')
-    .option('--user <column or SQL>', 'whose record it is')
+    .argument(
+      '<logs...>',
+      `files, globs or addresses, plain or gzipped (${logFormats()
+        .map(({ title }) => title)
+        .join(', ')})`,
+    )
+    .option('--user <column or SQL>', 'whose interaction it is')
     .option('--time <column or SQL>', 'when it happened: ISO 8601, seconds or milliseconds since 1970, a year, a date')
     .option('--text <column or SQL>', 'what it says')
     .addOption(new Option('--format <format>', 'told from name and content if left out').choices(logFormatNames()))
-    .option('--min-interactions <n>', 'users with fewer are skipped', wholeNumber, 5)
-    .option('--held-out <n>', 'latest interactions held out per user', wholeNumber, 1)
+    .option('--min-interactions <n>', 'users with fewer are skipped', positiveInteger, 5)
+    .option('--held-out <n>', 'latest interactions held out per user', positiveInteger, 1)
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (paths: string[], options: InspectOptions) => {
@@ -50,23 +58,17 @@ export function logsCommand(): Command {
   return logs
 }
 
-function wholeNumber(written: string): number {
-  const value = Number(written)
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number from 1.')
-  return value
-}
-
 /** The inspection as text for a terminal. */
 function describeInspection(inspection: LogInspection): string {
   const { report, split, timeSpan } = inspection
   const { mapping } = report
   const lines = [
-    ...listed(report.files, (file) => `${file.name}  ${file.format}, ${count(file.records, 'record')}`),
+    ...fileLines(report.files),
     '',
-    `columns        ${shorten(report.columns.join(', '), 200)}`,
+    `columns        ${excerpt(report.columns.join(', '), 200)}`,
     `read as        user: ${mapping.user}   time: ${mapping.time ?? 'none (file order)'}   text: ${mapping.text}`,
     `users          ${number(report.users)}`,
-    `interactions   ${number(report.interactions)}${report.merged > 0 ? ` (${number(report.merged)} copies in several questions of one user merged)` : ''}`,
+    `interactions   ${number(report.interactions)}${report.merged > 0 ? ` (${number(report.merged)} further copies merged)` : ''}`,
     `per user       ${spread(inspection.interactionsPerUser)}`,
     `text length    ${spread(inspection.textLength)} characters`,
     `time span      ${timeSpan === undefined ? 'no times' : `${written(timeSpan.from)} to ${written(timeSpan.to)}`}`,
@@ -93,28 +95,23 @@ function describeInspection(inspection: LogInspection): string {
     '',
     'Samples:',
     ...inspection.samples.flatMap((sample) => [
-      `  user ${shorten(sample.user, 40)}  ${sample.time === undefined ? 'no time' : written(sample.time)}`,
-      `    ${shorten(sample.text, 300)}`,
+      `  user ${excerpt(sample.user, 40)}  ${sample.time === undefined ? 'no time' : written(sample.time)}`,
+      `    ${excerpt(sample.text, 300)}`,
     ]),
   ]
   return `${lines.join('\n')}\n`
 }
 
-function listed<T>(items: T[], line: (item: T) => string): string[] {
-  const shown = items.slice(0, 20).map(line)
-  return items.length > shown.length ? [...shown, `and ${items.length - shown.length} more files`] : shown
+/** The first files, a line each, and how many more there are. */
+function fileLines(files: LogReport['files']): string[] {
+  const shown = files.slice(0, 20).map((file) => `${file.name}  ${file.format}, ${count(file.records, 'record')}`)
+  return files.length > shown.length ? [...shown, `and ${files.length - shown.length} more files`] : shown
 }
 
 const number = (value: number) => value.toLocaleString('en-US')
 const count = (value: number, noun: string) => `${number(value)} ${noun}${value === 1 ? '' : 's'}`
 const spread = ({ min, median, p90, max }: Spread) =>
   `min ${number(min)}, median ${number(median)}, p90 ${number(p90)}, max ${number(max)}`
-
-/** One line without control characters, which could otherwise steer the terminal. */
-function shorten(text: string, length: number): string {
-  const line = text.replace(/[\s\p{Cc}]+/gu, ' ')
-  return line.length <= length ? line : `${line.slice(0, length)}…`
-}
 
 function written(time: number): string {
   const date = new Date(time)

@@ -2,30 +2,14 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { stringify } from 'yaml'
-import { conditionPrompts } from '../lamp/conditions.ts'
-import { itemText } from '../lamp/item-text.ts'
-import { readLamp } from '../lamp/read.ts'
-import { promptBudget, sampleQuestions } from '../lamp/run.ts'
-import { taskOf } from '../lamp/tasks.ts'
-import type { LampSplit } from '../lamp/types.ts'
-import type { LanguageModel } from '../model/contract.ts'
+import { lampSft, SFT_CONDITIONS } from '../lamp/sft.ts'
 import { openModel } from '../model/onnx/open.ts'
-import { textModel } from '../model/text-from-tokens.ts'
-import { sft, stepsOf } from '../train/sft.ts'
-import { type SftExample, splitExamples, targetEncoder } from '../train/sft-examples.ts'
-import { BumpError, CancelledError } from '../util/errors.ts'
-import {
-  addTrainingFlags,
-  type EngineFlags,
-  engineOptions,
-  type TrainingFlags,
-  trainingOptions,
-} from './shared/engine-flags.ts'
+import { CancelledError } from '../util/errors.ts'
+import { addTrainingFlags, engineOptions, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { interruptible } from './shared/interrupt.ts'
-import { type LampProfiles, lampProfiles, type ProfileSource, profileKindOf } from './shared/lamp-profiles.ts'
 import type { Progress } from './shared/progress.ts'
-import { resolveSftConfig, SFT_CONDITIONS, type SftFlags, type SftRunConfig } from './shared/sft-config.ts'
+import { resolveSftConfig, type SftFlags } from './shared/sft-config.ts'
 import { sftProgress, sftSummaryText } from './shared/sft-progress.ts'
 import { workProgress } from './shared/work-progress.ts'
 
@@ -82,135 +66,49 @@ export function sftCommand(): Command {
 async function runSft(flags: RunFlags): Promise<void> {
   const config = resolveSftConfig(flags)
   if (flags.dryRun) return void process.stdout.write(stringify(config))
-  let progress: Progress | undefined
-  const say = (line: string): void => (progress ? progress.say(line) : void process.stderr.write(`${line}\n`))
-  let model: LanguageModel | undefined
+  const out = join(flags.runs, config.name)
+  const preparing = workProgress()
+  let training: Progress | undefined
+  const say = (line: string): void => (training ?? preparing).say(line)
   try {
-    await interruptible(
+    const summary = await interruptible(
       () => say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
-      async (signal) => {
-        const split = questionsOf(config)
-        const profiles = await profilesOf(split, config, engineOptions(flags), signal)
-        const trainable = { type: 'lora' as const, ...config.lora }
-        model = await openModel(config.backbone, {
-          trainable,
-          seed: config.seed,
-          ...trainingOptions(flags),
-          onProgress: say,
-        })
-        const examples = examplesOf(split, profiles, config, model, say)
-        const parts = splitExamples(examples, config.validation.users, config.validation.seed)
-        say(`${split.variant}: ${parts.train.length} examples to train on, ${parts.validation.length} for validation`)
-        progress = sftProgress(stepsOf(config, parts.train.length))
-        const folder = join(flags.runs, config.name)
-        const summary = await sft({
+      (signal) =>
+        lampSft({
           config,
-          model,
-          examples,
-          about: { task: config.task, variant: split.variant, rebuilt: split.rebuilt, condition: config.condition },
-          out: folder,
+          out,
           resume: flags.resume,
+          openBackbone: ({ backbone, lora, seed }) =>
+            openModel(backbone, {
+              trainable: { type: 'lora', ...lora },
+              seed,
+              ...trainingOptions(flags),
+              onProgress: say,
+            }),
+          engine: engineOptions(flags),
           signal,
-          onEvent: progress.onEvent,
-        })
-        progress.done()
-        progress = undefined
-        process.stdout.write(
-          `\n${sftSummaryText(summary)}The adapter is in ${join(folder, 'adapter')}. What it is worth on users never trained on:\n  bump evaluate lamp --task ${config.task} --data ${config.data} --backbone ${config.backbone}${config.run === undefined ? '' : ` --run ${config.run}`} --sft ${config.condition}=${folder}\n`,
-        )
-      },
+          onNote: say,
+          onProgress: preparing.update,
+          onStart(steps) {
+            preparing.done()
+            training = sftProgress(steps)
+          },
+          onEvent: (event) => training?.onEvent(event),
+        }),
+    )
+    training?.done()
+    training = undefined
+    const { task, data, backbone, condition } = config
+    const generator = config.run === undefined ? '' : ` --run ${config.run}`
+    process.stdout.write(
+      `\n${sftSummaryText(summary)}The adapter is in ${join(out, 'adapter')}. What it is worth on users never trained on:\n  bump evaluate lamp --task ${task} --data ${data} --backbone ${backbone}${generator} --sft ${condition}=${out}\n`,
     )
   } catch (error) {
     if (error instanceof CancelledError)
       throw new CancelledError(`${error.message}. Go on with: bump sft --resume --name ${config.name}`)
     throw error
   } finally {
-    progress?.done()
-    await model?.close()
+    training?.done()
+    preparing.done()
   }
-}
-
-/** The questions that become examples. */
-function questionsOf({ data, task, examples, seed }: SftRunConfig): LampSplit {
-  const split = readLamp(data, { task, split: 'train' })
-  return examples === undefined ? split : sampleQuestions(split, examples, seed)
-}
-
-/** The profiles that the condition shows; the generator is closed again before the backbone is opened. */
-async function profilesOf(
-  split: LampSplit,
-  config: SftRunConfig,
-  engine: EngineFlags,
-  signal: AbortSignal,
-): Promise<LampProfiles> {
-  const { condition, run, profiles, text, backbone } = config
-  const kind = profileKindOf(condition)
-  const named = [...(run ? ['--run'] : []), ...(profiles ? ['--profiles'] : [])]
-  if (kind === undefined && named.length > 0)
-    throw new BumpError(
-      'invalid-options',
-      `condition '${condition}' shows no profile: leave ${named.join(' and ')} out`,
-    )
-  if (named.length > 1)
-    throw new BumpError(
-      'invalid-options',
-      'profiles come either from a run (--run) or from a file (--profiles), not from both',
-    )
-  if (kind === undefined) return {}
-  const source: ProfileSource = {
-    run,
-    files: { [kind]: profiles },
-    // Nothing but the backbone is at hand to write zero-shot profiles with.
-    model: kind === 'zero-shot' ? backbone : undefined,
-  }
-  const progress = workProgress()
-  try {
-    return await lampProfiles(split, [kind], source, {
-      engine,
-      text: text === undefined ? undefined : itemText(text, split),
-      signal,
-      onProgress: progress.say,
-      onWork: progress.update,
-    })
-  } finally {
-    progress.done()
-  }
-}
-
-/**
- * The questions as the evaluation asks them, each with its gold as the target. Questions without an answer and examples
- * longer than the model's context are left out, counted and said.
- */
-function examplesOf(
-  split: LampSplit,
-  profiles: LampProfiles,
-  config: SftRunConfig,
-  model: LanguageModel,
-  say: (line: string) => void,
-): SftExample[] {
-  const { condition, items, seed } = config
-  const text = textModel(model, { weights: 'policy', identity: model.info.digest })
-  const budget = promptBudget(text, taskOf(split).maxTokens, config.budget)
-  const { 'zero-shot': zeroShot, bump } = profiles
-  const prompts = conditionPrompts(split, condition, { items, budget, seed, model: text, zeroShot, bump })
-  const target = targetEncoder(model.tokenizer)
-  const { golds = [] } = split
-  const all = split.questions.map(({ id, user }, q) => ({
-    id,
-    user,
-    prompt: model.tokenizer.chat(prompts[q]),
-    target: target(golds[q].trim()),
-  }))
-  const cut = split.questions.filter(({ input }) => text.countTokens(input) > budget).length
-  if (cut > 0)
-    say(`${cut} of ${all.length} questions are longer than the ${budget} tokens of a prompt: their end is cut`)
-  const { contextLength, name } = model.info
-  const kept = all.filter(
-    ({ prompt, target }, q) => golds[q].trim() !== '' && prompt.length + target.length <= contextLength,
-  )
-  if (kept.length < all.length)
-    say(
-      `${all.length - kept.length} of ${all.length} questions are left out: their answer is empty, or longer with its prompt than the ${contextLength} tokens of ${name}`,
-    )
-  return kept
 }

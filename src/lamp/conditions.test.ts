@@ -7,6 +7,7 @@ import {
   type ConditionInputs,
   conditionPrompts,
   otherUsers,
+  profileKindOf,
 } from './conditions.ts'
 import { CHARACTERS } from './testing/lamp-folder.ts'
 import type { LampSplit } from './types.ts'
@@ -114,4 +115,15 @@ describe('otherUsers', () => {
   it('needs two users', () => {
     expect(() => otherUsers(['one'], 1)).toThrow(/at least 2 users, and there is 1/)
   })
+})
+
+it('tells which conditions show a profile', () => {
+  expect(['none', 'bm25', 'zero-shot', 'bump', 'bump+bm25', 'mismatched'].map(profileKindOf)).toEqual([
+    undefined,
+    undefined,
+    'zero-shot',
+    'bump',
+    'bump',
+    'bump',
+  ])
 })

@@ -1,9 +1,12 @@
 // What a LaMP evaluation compares on the same backbone: conditions, each a way to put a user into the prompt.
+import { derangement } from '../evaluate/measure/controls.ts'
 import type { ChatMessage } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
+import { few } from '../util/few.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { bm25Top } from './bm25.ts'
 import { lampPrompt, type TokenMeasure } from './prompts.ts'
+import { usersOf } from './split.ts'
 import { type LampTask, taskOf } from './tasks.ts'
 import type { LampItem, LampQuestion, LampSplit } from './types.ts'
 
@@ -20,6 +23,15 @@ export const CONDITION_LABELS: Record<Condition, string> = {
   bump: 'BUMP profile',
   'bump+bm25': 'BUMP profile + BM25 items',
   mismatched: 'mismatched profile',
+}
+
+/** Who writes a profile: the trained generator (`bump`) or the untrained one. */
+export type ProfileKind = 'bump' | 'zero-shot'
+
+/** The kind of profile that a condition shows, if any. */
+export function profileKindOf(condition: string): ProfileKind | undefined {
+  if (condition === 'zero-shot') return 'zero-shot'
+  return ['bump', 'bump+bm25', 'mismatched'].includes(condition) ? 'bump' : undefined
 }
 
 export interface ConditionInputs {
@@ -78,7 +90,7 @@ function profilesFor(
   condition: Condition,
   { zeroShot, bump, seed }: ConditionInputs,
 ): ReadonlyMap<string, string> | undefined {
-  const users = [...new Set(split.questions.map((question) => question.user))]
+  const users = usersOf(split)
   switch (condition) {
     case 'zero-shot':
       return complete(zeroShot, users, condition)
@@ -105,22 +117,19 @@ function complete(
     throw new BumpError(
       'lamp-unusable',
       `condition '${condition}' needs a profile of every user, and ${missing.length} of ${users.length} have none ` +
-        `(${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', ...' : ''}): generate the profiles from this very set`,
+        `(${few(missing)}): generate the profiles from this very set`,
     )
   return profiles
 }
 
-/**
- * User -> another user, each given once: a seeded derangement (one cycle through all users in random order).
- * Throws a BumpError for fewer than two users.
- */
+/** User -> another user, each given once. Throws a BumpError for fewer than two users. */
 export function otherUsers(users: readonly string[], seed: number): Map<string, string> {
   if (users.length < 2)
     throw new BumpError(
-      'lamp-unusable',
+      'too-few-users',
       `the control with mismatched profiles needs at least 2 users, and there ${users.length === 1 ? 'is 1' : 'are none'}: ` +
         'take more questions or leave the condition out',
     )
-  const order = shuffled(users, seedFrom('lamp-mismatched', seed))
-  return new Map(order.map((user, i) => [user, order[(i + 1) % order.length]]))
+  const others = derangement(users.length, seedFrom('lamp-mismatched', seed))
+  return new Map(users.map((user, u) => [user, users[others[u]]]))
 }

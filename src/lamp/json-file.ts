@@ -9,8 +9,6 @@ import { BumpError } from '../util/errors.ts'
 
 /** Bytes that are decoded at once. */
 const BLOCK = 4 * 2 ** 20
-/** Ids that an error names, of those that it concerns. */
-const NAMED_IDS = 5
 
 /** An element of a top-level array, with the line it starts on (from 1). */
 export interface JsonElement {
@@ -42,8 +40,8 @@ export function* readJsonArray(file: string): Generator<JsonElement> {
     )
   const scanner = new JsonArrayScanner()
   const decoder = new StringDecoder('utf8')
-  for (let at = 0; at < bytes.length && (scanner.state === 'before' || scanner.state === 'inside'); at += BLOCK) {
-    for (const { text, line } of scanner.push(decoder.write(bytes.subarray(at, at + BLOCK)))) {
+  for (let from = 0; from < bytes.length && (scanner.state === 'before' || scanner.state === 'inside'); from += BLOCK) {
+    for (const { text, line } of scanner.push(decoder.write(bytes.subarray(from, from + BLOCK)))) {
       let value: unknown
       try {
         value = JSON.parse(text)
@@ -65,24 +63,19 @@ export function* readJsonArray(file: string): Generator<JsonElement> {
     )
 }
 
-/** An object with string keys. Throws a BumpError that names the place and `what` it should be. */
-export function objectAt(place: string, value: unknown, what: string): Record<string, unknown> {
+/** An object with string keys. Throws a BumpError that says at which file and line and `what` it should be. */
+export function objectAt(at: string, value: unknown, what: string): Record<string, unknown> {
   if (isObject(value)) return value
   throw new BumpError(
     'lamp-unusable',
-    `${place}: ${what} should be an object and is ${JSON.stringify(value)?.slice(0, 40)}`,
+    `${at}: ${what} should be an object and is ${JSON.stringify(value)?.slice(0, 40)}`,
   )
 }
 
-/** An id as text. Throws a BumpError that names the place and `whose` it should be. */
-export function idAt(place: string, id: unknown, whose: string): string {
+/** An id as text. Throws a BumpError that says at which file and line and `whose` it should be. */
+export function idAt(at: string, id: unknown, whose: string): string {
   if (typeof id === 'number' || (typeof id === 'string' && id !== '')) return String(id)
-  throw new BumpError('lamp-unusable', `${place}: ${whose} has no id`)
-}
-
-/** The first few ids, for an error. */
-export function someIds(ids: readonly string[]): string {
-  return ids.slice(0, NAMED_IDS).join(', ') + (ids.length > NAMED_IDS ? ', ...' : '')
+  throw new BumpError('lamp-unusable', `${at}: ${whose} has no id`)
 }
 
 const OPEN_ARRAY = 0x5b
@@ -115,10 +108,10 @@ function readBytes(file: string): Buffer {
   return bytes
 }
 
-function notJson(place: string, cause: unknown): BumpError {
+function notJson(at: string, cause: unknown): BumpError {
   const what = cause instanceof Error ? cause.message : String(cause)
   const cut = /unexpected end|unterminated/i.test(what) ? ' (the file is cut short: download it again)' : ''
-  return new BumpError('lamp-unusable', `${place}: not valid JSON: ${what}${cut}`, { cause })
+  return new BumpError('lamp-unusable', `${at}: not valid JSON: ${what}${cut}`, { cause })
 }
 
 /** Place of the first byte that is no white space. */

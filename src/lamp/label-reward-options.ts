@@ -1,5 +1,5 @@
 // The label reward as train() takes a reward of one's own: its options, the questions that it asks and the model that
-// answers. `bump train --reward labels` names it.
+// answers. A configuration names it by `reward.name: labels`.
 import { z } from 'zod'
 import { textModel } from '../model/text-from-tokens.ts'
 import type { CustomReward } from '../reward/custom.ts'
@@ -13,7 +13,9 @@ export const labelRewardOptionsSchema = z.strictObject({
   task: z.literal(LAMP_TASKS),
   /** Folder with the questions and golds of the task. */
   data: z.string().min(1),
-  /** The model that answers: a Hugging Face folder, a .gguf file or a hub name; default: the frozen base of the policy. */
+  /**
+   * The model that answers: a Hugging Face folder, a .gguf file or a hub name; default: the frozen base of the policy.
+   */
   backbone: z.string().min(1).optional(),
   /** Tokens that a question with the profile may have; longer profiles are cut. */
   budget: z.int().min(16).default(512),
@@ -24,8 +26,8 @@ export const labelRewardOptionsSchema = z.strictObject({
 export type LabelRewardOptions = z.infer<typeof labelRewardOptionsSchema>
 
 /**
- * The metric of a LaMP task as the reward, the prior work's way (docs/method.md §10). Throws BumpError where the options
- * are wrong; `create` throws it where the task's files cannot be used, or users have no question.
+ * The metric of a LaMP task as the reward, the prior work's way (docs/method.md §10). Throws BumpError where the
+ * options are wrong; `create` throws it where the task's files cannot be used, or users have no question.
  */
 export function labelReward(given: Record<string, unknown>): CustomReward {
   const parsed = labelRewardOptionsSchema.safeParse(given)

@@ -143,7 +143,7 @@ describe('labelReward', () => {
     expect(others.some((asked) => asked.join() !== first.join())).toBe(true)
   })
 
-  it('does not ask what the records of a later question may answer: the generator has read them all', async () => {
+  it('does not ask what the items of a later question may answer: the generator has read them all', async () => {
     const item = (title: string) => ({ id: title, fields: { title } })
     const growing = split(5, [
       ['a', 'early gold'],

@@ -1,6 +1,6 @@
-// The label reward, the prior work's way and the baseline that label-free training is held against (docs/method.md §10): a
-// frozen backbone answers the user's own LaMP questions with the profile before them, and the metric is the reward. The
-// GRPO loop takes it as a reward function.
+// The label reward, the prior work's way and the baseline that label-free training is held against (docs/method.md
+// §10): a frozen backbone answers the user's own LaMP questions with the profile before them, and the metric is the
+// reward. The GRPO loop takes it as a reward function.
 
 import type { UserSplit } from '../logs/types.ts'
 import { answersOf, askFor } from '../model/answers.ts'
@@ -10,14 +10,16 @@ import type { GuardConfig } from '../reward/config.ts'
 import { isEmptyProfile } from '../reward/guards.ts'
 import { type RewardFunction, totalReward } from '../reward/reward.ts'
 import { BumpError } from '../util/errors.ts'
+import { few } from '../util/few.ts'
 import { sha256 } from '../util/files.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { mean } from '../util/stats.ts'
 import { conditionPrompts } from './conditions.ts'
-import { byUser, questionsOfAllItems } from './histories.ts'
+import { questionsOfAllItems } from './histories.ts'
 import { compareScores, scoreAnswer, scoreTable } from './metrics.ts'
+import { byUser, goldsOf, questionsWhere, usersOf } from './split.ts'
 import { taskOf } from './tasks.ts'
-import type { LampQuestion, LampSplit, QuestionScores } from './types.ts'
+import type { LampSplit, QuestionScores } from './types.ts'
 
 /** Guards of the reward, and what is asked with a profile. */
 export interface LabelRewardConfig extends GuardConfig {
@@ -39,6 +41,8 @@ export interface LabelRewardInputs {
   /** Determines which questions are drawn where a user has more than `maxQuestions`, and the bootstrap of the test. */
   seed: number
 }
+
+const UNREWARDED = 'its questions give no reward: use the train split'
 
 /** One question with a profile before it. */
 interface Asked {
@@ -63,7 +67,8 @@ export function labelRewardOn(inputs: LabelRewardInputs): RewardFunction {
   const { config, backbone, users, seed } = inputs
   const questions = withoutLeaks(inputs.questions)
   const testQuestions = inputs.testQuestions && withoutLeaks(inputs.testQuestions)
-  const golds = goldsOf(questions)
+  const golds = goldsOf(questions, UNREWARDED)
+  if (testQuestions) goldsOf(testQuestions, UNREWARDED)
   const task = taskOf(questions)
   const ofUser = questionsByUser(questions, config.maxQuestions, seed)
   const learning = [...users.train, ...users.validation].map(({ id }) => id)
@@ -71,20 +76,20 @@ export function labelRewardOn(inputs: LabelRewardInputs): RewardFunction {
   if (without.length > 0)
     throw new BumpError(
       'lamp-unusable',
-      `${without.length} of ${learning.length} users have no question in ${questions.file} (${without.slice(0, 5).join(', ')}): the reward of labels needs the logs of the very users that are asked, and questions whose answers may stand among their records are not asked. Leave --logs out to take the profiles of that file.`,
+      `${without.length} of ${learning.length} users have no question in ${questions.file} (${few(without)}): the reward of labels needs the logs of the very users that are asked, and questions whose answers may stand in their histories are not asked. Without logs of your own, the profiles of that file are taken.`,
     )
 
   /** [profile] mean reward over its user's questions, all asked in one call; undefined for an empty profile. */
   async function valuesOf(profiles: readonly { user: string; text: string }[], signal?: AbortSignal) {
     const asked: Asked[] = []
-    const places = profiles.map(({ user, text }) => {
+    const askedOf = profiles.map(({ user, text }) => {
       if (isEmptyProfile(text)) return []
       return ofUser.get(user)!.map((question) => asked.push({ question, profile: text }) - 1)
     })
     const answers = await answersTo(questions, asked, config.budget, backbone, signal)
     const values = answers.map((answer, i) => labelValue(scoreAnswer(task, golds[asked[i].question], answer)))
     return {
-      values: places.map((own) => (own.length === 0 ? 0 : mean(own.map((i) => values[i])))),
+      values: askedOf.map((own) => (own.length === 0 ? 0 : mean(own.map((i) => values[i])))),
       asked: asked.length,
     }
   }
@@ -117,7 +122,7 @@ export function labelRewardOn(inputs: LabelRewardInputs): RewardFunction {
     },
     async compareTask(people, profiles, { signal }) {
       const ids = new Set(people.map(({ id }) => id))
-      const split = testQuestions && part(testQuestions, ({ user }) => ids.has(user))
+      const split = testQuestions && questionsWhere(testQuestions, ({ user }) => ids.has(user))
       if (split === undefined || split.questions.length === 0) return null
       const answers = async (texts: readonly string[]) => {
         const profileOf = new Map(people.map(({ id }, i) => [id, texts[i]]))
@@ -128,7 +133,7 @@ export function labelRewardOn(inputs: LabelRewardInputs): RewardFunction {
       const after = await answers(profiles.after)
       return {
         task: split.variant,
-        users: new Set(split.questions.map(({ user }) => user)).size,
+        users: usersOf(split).length,
         questions: split.questions.length,
         before: scoreTable(split, before, seed).values,
         after: scoreTable(split, after, seed).values,
@@ -159,34 +164,19 @@ function promptsOf(split: LampSplit, asked: readonly Asked[], budget: number, ba
 
 /** User -> indices of at most `limit` questions, drawn by the seed and the user's id. */
 function questionsByUser({ questions }: LampSplit, limit: number, seed: number): Map<string, number[]> {
-  const place = new Map(questions.map((question, i) => [question, i]))
+  const indexOf = new Map(questions.map((question, i) => [question, i]))
   return new Map(
     [...byUser(questions)].map(([user, own]) => {
-      const all = own.map((question) => place.get(question)!)
+      const all = own.map((question) => indexOf.get(question)!)
       return [user, shuffled(all, seedFrom(seed, 'label-questions', user)).slice(0, limit)]
     }),
   )
 }
 
-/** Without the questions whose answer may stand among the records that the profile of their user is written from. */
+/** Without the questions whose answer may stand in the history that the profile of their user is written from. */
 function withoutLeaks(split: LampSplit): LampSplit {
   const kept = new Set([...byUser(split.questions).values()].flatMap(questionsOfAllItems))
-  return part(split, (question) => kept.has(question))
-}
-
-function part(split: LampSplit, wanted: (question: LampQuestion) => boolean): LampSplit {
-  const golds = goldsOf(split)
-  const own = [...split.questions.keys()].filter((i) => wanted(split.questions[i]))
-  return { ...split, questions: own.map((i) => split.questions[i]), golds: own.map((i) => golds[i]) }
-}
-
-function goldsOf({ golds, file }: LampSplit): readonly string[] {
-  if (golds === undefined)
-    throw new BumpError(
-      'lamp-unusable',
-      `${file}: its golds are withheld, so its questions give no reward: use the train split`,
-    )
-  return golds
+  return questionsWhere(split, (question) => kept.has(question))
 }
 
 function questionsDigest(split: LampSplit): string {

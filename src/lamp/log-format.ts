@@ -1,6 +1,6 @@
-// LaMP's question files as interaction logs: a format that this room adds to those of logs/formats/. Importing this file
-// makes it known. A file is a JSON array of questions, each with a `profile` array of the user's earlier items, which are
-// the interactions.
+// LaMP's question files as interaction logs: a format that this room adds to those of logs/formats/. Importing this
+// file makes it known. A file is a JSON array of questions, each with a `profile` array of the user's earlier items,
+// which are the interactions.
 import type { RawRecord, TextFormat } from '../logs/formats/format.ts'
 import { addLogFormat } from '../logs/formats/formats.ts'
 import type { IssueLog } from '../logs/issues.ts'
@@ -42,7 +42,8 @@ async function* itemRecords(
         issues.add('bad-line', `${at}, item ${i + 1}`, 'a profile item that is not an object')
         continue
       }
-      // Several questions of a user repeat the user's items under other ids; a repeat within one question is the user's.
+      // Several questions of a user repeat the user's items under other ids; a repeat within one question is the
+      // user's.
       const { id: _, ...content } = item
       const key = JSON.stringify([user, content])
       const copy = (copies.get(key) ?? 0) + 1

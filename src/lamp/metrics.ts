@@ -1,15 +1,16 @@
 // Scores of LaMP predictions: per question, and over a split with bootstrap intervals. Users are drawn, not questions,
 // since questions of one user are alike; macro-F1 and RMSE are no means over questions and are computed anew from every
 // draw. The golden figures of golden/lamp-metrics.jsonl hold them to scikit-learn and rouge_score.
-import { BumpError } from '../util/errors.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 import { type Interval, quantile } from '../util/stats.ts'
 import { rouge1, rougeL } from './rouge.ts'
+import { goldsOf } from './split.ts'
 import { type LampTask, taskOf } from './tasks.ts'
 import type { LampSplit, QuestionScores } from './types.ts'
 
 const RESAMPLES = 2000
 const TAIL = 0.025
+const UNSCORABLE = 'nothing can be scored: use the dev split'
 
 export interface LampScores {
   /** [question] scores by metric key; RMSE of a question is its absolute error, and macro-F1 has none. */
@@ -44,7 +45,7 @@ export function scoreTable(split: LampSplit, predictions: readonly string[], see
   for (const { key } of taskOf(split).metrics)
     values[key] = draws.interval([tallies[key]], ([sums]) => metricOf(key, sums))
   const task = taskOf(split)
-  const golds = goldsOf(split)
+  const golds = goldsOf(split, UNSCORABLE)
   return { perQuestion: predictions.map((prediction, i) => scoreAnswer(task, golds[i], prediction)), values }
 }
 
@@ -82,7 +83,7 @@ function worstRating(gold: number): number {
 type Terms = Float64Array[]
 
 function tally(split: LampSplit, predictions: readonly string[]): Record<string, Terms> {
-  const golds = goldsOf(split)
+  const golds = goldsOf(split, UNSCORABLE)
   if (predictions.length !== split.questions.length)
     throw new RangeError(`${predictions.length} predictions for ${split.questions.length} questions`)
   const task = taskOf(split)
@@ -94,15 +95,6 @@ function tally(split: LampSplit, predictions: readonly string[]): Record<string,
       return Float64Array.of(key === 'rmse' ? value * value : value, 1)
     })
   return tallies
-}
-
-function goldsOf(split: LampSplit): readonly string[] {
-  if (split.golds === undefined)
-    throw new BumpError(
-      'lamp-unusable',
-      `${split.file}: its golds are withheld, so nothing can be scored: use the dev split`,
-    )
-  return split.golds
 }
 
 function labelTerms(labels: readonly string[], gold: string, prediction: string): Float64Array {
@@ -132,16 +124,16 @@ function macroF1(sums: Float64Array): number {
 
 /** Bootstrap over users: equal seeds draw the same users, whatever is measured on them. */
 class UserDraws {
-  /** [question] place of its user. */
+  /** [question] index of its user. */
   readonly #userOf: number[]
   readonly #users: number
   readonly #seed: number
 
   constructor(split: LampSplit, seed: number) {
-    const places = new Map<string, number>()
-    for (const { user } of split.questions) if (!places.has(user)) places.set(user, places.size)
-    this.#userOf = split.questions.map(({ user }) => places.get(user)!)
-    this.#users = places.size
+    const indexOf = new Map<string, number>()
+    for (const { user } of split.questions) if (!indexOf.has(user)) indexOf.set(user, indexOf.size)
+    this.#userOf = split.questions.map(({ user }) => indexOf.get(user)!)
+    this.#users = indexOf.size
     this.#seed = seedFrom('lamp-bootstrap', seed)
   }
 

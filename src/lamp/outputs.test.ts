@@ -29,7 +29,7 @@ describe('predictions', () => {
   it('are refused where ids or task differ, with the difference', () => {
     const golds = ['q0', 'x1', 'x2', 'x3', 'x4', 'x5', 'x6'].map((id) => ({ id, output: '' }))
     expect(() => from({ task: 'LaMP_5', golds })).toThrow(
-      /p\.json: the predictions do not match the 2 questions: 1 missing \(q1\); 6 of no question \(x1, x2, x3, x4, x5, \.\.\.\)/,
+      /p\.json: the predictions do not match the 2 questions: 1 missing \(q1\); 6 of no question \(x1, x2, x3, x4, x5 and 1 more\)/,
     )
     expect(() => from({ task: 'LaMP_4', golds })).toThrow('of task LaMP_4, not LaMP_5')
     expect(() => from([])).toThrow(/a file of predictions \{task, golds: \[\{id, output\}\]\} should be an object/)

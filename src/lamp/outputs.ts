@@ -1,8 +1,9 @@
 // The official shape of answers, {task, golds: [{id, output}]}: gold outputs in, predictions in and out. Ids must match
 // the questions exactly, as the benchmark's own scoring demands.
 import { BumpError } from '../util/errors.ts'
+import { few } from '../util/few.ts'
 import { writeFileAtomic } from '../util/files.ts'
-import { idAt, objectAt, readJson, someIds } from './json-file.ts'
+import { idAt, objectAt, readJson } from './json-file.ts'
 import type { LampTask } from './tasks.ts'
 import type { LampSplit, LampTaskNumber } from './types.ts'
 
@@ -49,11 +50,11 @@ function readOutputs(
   const outputs = new Map<string, string>()
   const repeated: string[] = []
   for (const [i, entry] of content.golds.entries()) {
-    const place = `${file}: ${what} ${i + 1}`
-    const { id: written, output } = objectAt(place, entry, `a ${what}`)
-    const id = idAt(place, written, `the ${what}`)
+    const at = `${file}: ${what} ${i + 1}`
+    const { id: written, output } = objectAt(at, entry, `a ${what}`)
+    const id = idAt(at, written, `the ${what}`)
     if (typeof output !== 'string' && typeof output !== 'number')
-      throw new BumpError('lamp-unusable', `${place}: '${id}' has no text in 'output'`)
+      throw new BumpError('lamp-unusable', `${at}: '${id}' has no text in 'output'`)
     if (outputs.has(id)) repeated.push(id)
     outputs.set(id, String(output))
   }
@@ -86,9 +87,9 @@ function checkIds(
   const missing = ids.filter((id) => !outputs.has(id))
   const extra = [...outputs.keys()].filter((id) => !known.has(id))
   const parts = [
-    missing.length > 0 ? `${missing.length} missing (${someIds(missing)})` : '',
-    extra.length > 0 ? `${extra.length} of no question (${someIds(extra)})` : '',
-    repeated.length > 0 ? `${repeated.length} repeated (${someIds(repeated)})` : '',
+    missing.length > 0 ? `${missing.length} missing (${few(missing)})` : '',
+    extra.length > 0 ? `${extra.length} of no question (${few(extra)})` : '',
+    repeated.length > 0 ? `${repeated.length} repeated (${few(repeated)})` : '',
   ].filter((part) => part !== '')
   if (parts.length > 0)
     throw new BumpError(

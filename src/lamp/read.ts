@@ -3,7 +3,8 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type NumericTime, numericTimeOf, parseTime } from '../logs/time.ts'
 import { BumpError } from '../util/errors.ts'
-import { idAt, objectAt, readJsonArray, someIds } from './json-file.ts'
+import { few } from '../util/few.ts'
+import { idAt, objectAt, readJsonArray } from './json-file.ts'
 import { readGolds } from './outputs.ts'
 import { type LampTask, TASK_2_VARIANTS, TASKS, taskOf } from './tasks.ts'
 import { LAMP_TASKS, type LampItem, type LampQuestion, type LampSplit, type LampTaskNumber } from './types.ts'
@@ -55,10 +56,10 @@ function checkFolder(folder: string): void {
 /** Path of `<name>.json` or `<name>.json.gz`, in the folder or where the benchmark puts it below. */
 function find(folder: string, task: LampTaskNumber, name: string): string | undefined {
   const split = name.split('_')[0]
-  const places = [[], [split], [`LaMP_${task}`], [`LaMP_${task}`, split]]
-  return places
-    .flatMap((place) => [join(folder, ...place, `${name}.json`), join(folder, ...place, `${name}.json.gz`)])
-    .find((path) => existsSync(path))
+  const below = [[], [split], [`LaMP_${task}`], [`LaMP_${task}`, split]]
+  return below
+    .flatMap((path) => [join(folder, ...path, `${name}.json`), join(folder, ...path, `${name}.json.gz`)])
+    .find((file) => existsSync(file))
 }
 
 function noQuestions(folder: string, task: LampTaskNumber, split: LampSplitName): BumpError {
@@ -87,31 +88,31 @@ function readQuestions(
   let task: LampTask | undefined
   let rebuilt = false
   for (const { value, line } of readJsonArray(file)) {
-    const place = `${file}:${line}`
-    const question = objectAt(place, value, 'a question')
-    const id = idAt(place, question.id, 'the question')
+    const at = `${file}:${line}`
+    const question = objectAt(at, value, 'a question')
+    const id = idAt(at, question.id, 'the question')
     if (lines.has(id))
-      throw new BumpError('lamp-unusable', `${place}: question id '${id}' was on line ${lines.get(id)} already`)
+      throw new BumpError('lamp-unusable', `${at}: question id '${id}' was on line ${lines.get(id)} already`)
     lines.set(id, line)
     if (typeof question.input !== 'string' || question.input.trim() === '')
-      throw new BumpError('lamp-unusable', `${place}: question '${id}' has no text in 'input'`)
-    const own = variantOf(number, question.input, place)
+      throw new BumpError('lamp-unusable', `${at}: question '${id}' has no text in 'input'`)
+    const own = variantOf(number, question.input, at)
     task ??= own
     if (own !== task)
       throw new BumpError(
         'lamp-unusable',
-        `${place}: a question of ${own.variant} in a file that begins with ${task.variant}: separate them`,
+        `${at}: a question of ${own.variant} in a file that begins with ${task.variant}: separate them`,
       )
     if (!Array.isArray(question.profile))
       throw new BumpError(
         'lamp-unusable',
-        `${place}: question '${id}' has no 'profile' array: these are no LaMP questions`,
+        `${at}: question '${id}' has no 'profile' array: these are no LaMP questions`,
       )
     if (question.profile.length === 0) withoutItems.push(id)
     rebuilt ||= question.user_id !== undefined
-    const user = question.user_id === undefined ? id : idAt(place, question.user_id, 'the user')
+    const user = question.user_id === undefined ? id : idAt(at, question.user_id, 'the user')
     const items = question.profile.map((item, i) =>
-      readItem(item, `${place}: question '${id}', profile item ${i + 1}`, own),
+      readItem(item, `${at}: question '${id}', profile item ${i + 1}`, own),
     )
     questions.push({ id, user, input: question.input, items })
   }
@@ -120,13 +121,13 @@ function readQuestions(
     throw new BumpError(
       'lamp-unusable',
       `${file}: ${withoutItems.length} of ${questions.length} questions have an empty profile ` +
-        `(ids ${someIds(withoutItems)}): nothing personal is known there; remove them from questions and outputs`,
+        `(ids ${few(withoutItems)}): nothing personal is known there; remove them from questions and outputs`,
     )
   return { questions: inOrder(questions), variant: task.variant, rebuilt }
 }
 
 /** Which publication of the task a question is of. */
-function variantOf(number: LampTaskNumber, input: string, place: string): LampTask {
+function variantOf(number: LampTaskNumber, input: string, at: string): LampTask {
   if (number !== 2) return TASKS[number]
   const found = /\b(?:tags|categories): \[([^\]]*)\]/.exec(input)
   const offered = new Set(found?.[1].split(',').map((label) => label.trim()))
@@ -136,14 +137,14 @@ function variantOf(number: LampTaskNumber, input: string, place: string): LampTa
   if (task !== undefined) return task
   throw new BumpError(
     'lamp-unusable',
-    `${place}: not a question of LaMP-2: its input offers neither the 15 movie tags (LaMP-2M) nor the 15 news categories ` +
+    `${at}: not a question of LaMP-2: its input offers neither the 15 movie tags (LaMP-2M) nor the 15 news categories ` +
       `of the old LaMP-2 (LaMP-2N)`,
   )
 }
 
 /** The item with its date as written; `inOrder` reads the dates when all are known. */
-function readItem(value: unknown, place: string, task: LampTask): LampItem {
-  const { id, date, ...rest } = objectAt(place, value, 'a profile item')
+function readItem(value: unknown, at: string, task: LampTask): LampItem {
+  const { id, date, ...rest } = objectAt(at, value, 'a profile item')
   const fields: Record<string, string> = {}
   for (const [name, field] of Object.entries(rest)) {
     if (typeof field === 'string') fields[name] = field
@@ -153,11 +154,11 @@ function readItem(value: unknown, place: string, task: LampTask): LampItem {
   if (missing !== undefined)
     throw new BumpError(
       'lamp-unusable',
-      `${place}: no '${missing}', which items of ${task.variant} have (found ${Object.keys(fields).join(', ') || 'nothing'}): ` +
+      `${at}: no '${missing}', which items of ${task.variant} have (found ${Object.keys(fields).join(', ') || 'nothing'}): ` +
         'is this the folder of that task?',
     )
   return {
-    id: idAt(place, id, 'the item'),
+    id: idAt(at, id, 'the item'),
     ...(typeof date === 'string' || typeof date === 'number' ? { date: String(date) } : {}),
     fields,
   }

@@ -1,5 +1,5 @@
-// ROUGE-1 and ROUGE-L as Google's rouge_score computes them without a stemmer, which is what LaMP reports. Held to it by
-// the golden figures of golden/lamp-metrics.jsonl.
+// ROUGE-1 and ROUGE-L as Google's rouge_score computes them without a stemmer, which is what LaMP reports. Held to it
+// by the golden figures of golden/lamp-metrics.jsonl.
 
 /** Words as rouge_score cuts them: lowercased, and everything but a-z and 0-9 separates. */
 export function rougeWords(text: string): string[] {

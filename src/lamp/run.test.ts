@@ -2,14 +2,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
 import { AnswerCache } from '../model/answers.ts'
 import { type CountingModel, countingModel } from '../model/testing/counting-model.ts'
 import { BumpError } from '../util/errors.ts'
-import { type LampRow, lampRows } from './rows.ts'
-import { type AnswerRowsOptions, answerRows, sampleQuestions, writeLampResult } from './run.ts'
+import { type AnswerRowsOptions, answerRows, writeLampResult } from './run.ts'
+import { type LampRow, lampRows } from './table.ts'
 import { splitOf } from './testing/lamp-folder.ts'
 import type { LampSplit } from './types.ts'
 
@@ -122,7 +121,7 @@ describe('rows', () => {
 
   it('need a budget that the context holds', async () => {
     const { options } = bench(newFolder(), { budget: 4000 })
-    await expect(answerRows(options)).rejects.toThrow(/--budget 4000: .* context of 2048 tokens/)
+    await expect(answerRows(options)).rejects.toThrow(/budget 4000: .* 2048 tokens/)
     await expect(answerRows({ ...options, budget: 1976 })).resolves.toMatchObject({ budget: 1976 })
   })
 })
@@ -208,37 +207,6 @@ describe('the result', () => {
     expect(table.notes[0]).toMatch(/golds of this split are withheld.*predictions are written.*nothing is scored/)
     expect(existsSync(join(out, 'predictions', 'none.json'))).toBe(true)
     expect(JSON.parse(readFileSync(join(out, 'questions.jsonl'), 'utf8').split('\n')[0])).not.toHaveProperty('scores')
-  })
-})
-
-describe('a sample of questions', () => {
-  it('holds whole users, no more than are needed, in the order of the file', () => {
-    const users = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { minLength: 1, maxLength: 30 })
-    fc.assert(
-      fc.property(users, fc.integer({ min: 1, max: 30 }), fc.nat(), (asked, count, seed) => {
-        const split = splitOf(
-          5,
-          asked.map((_, i) => `gold ${i}`),
-          asked,
-        )
-        const sample = sampleQuestions(split, count, seed)
-        expect(sampleQuestions(split, count, seed)).toEqual(sample)
-        const kept = new Set(sample.questions.map(({ user }) => user))
-        const own = split.questions.filter(({ user }) => kept.has(user))
-        expect(sample.questions).toEqual(own)
-        expect(sample.golds).toEqual(own.map(({ id }) => `gold ${id.slice(1)}`))
-        expect(own.length).toBeGreaterThanOrEqual(Math.min(count, asked.length))
-        const largest = Math.max(...[...kept].map((user) => own.filter((question) => question.user === user).length))
-        expect(own.length - largest).toBeLessThan(count)
-      }),
-    )
-  })
-
-  it('is another one by another seed', () => {
-    const golds = Array.from({ length: 40 }, (_, i) => String(i))
-    const ids = (seed: number) => sampleQuestions(splitOf(5, golds), 10, seed).questions.map(({ id }) => id)
-    expect(ids(1)).toHaveLength(10)
-    expect(ids(1)).not.toEqual(ids(2))
   })
 })
 

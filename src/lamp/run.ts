@@ -7,11 +7,10 @@ import type { ChatMessage } from '../model/contract.ts'
 import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
-import { seedFrom, shuffled } from '../util/random.ts'
 import { type Condition, conditionPrompts } from './conditions.ts'
 import { writePredictions } from './outputs.ts'
-import type { AnsweredRow, AnsweredRows, LampRow } from './rows.ts'
-import { type ScoredRow, scoreRows } from './table.ts'
+import { usersOf } from './split.ts'
+import { type AnsweredRow, type AnsweredRows, type LampRow, type ScoredRow, scoreRows } from './table.ts'
 import { taskOf } from './tasks.ts'
 import type { LampSplit } from './types.ts'
 
@@ -21,7 +20,7 @@ export const DEFAULT_BUDGET = 512
 const MARKUP_TOKENS = 64
 
 /** A backbone opened for a group of rows. */
-interface OpenedBackbone {
+export interface OpenedBackbone {
   model: TextModel
   close(): Promise<void>
 }
@@ -45,28 +44,6 @@ export interface AnswerRowsOptions {
   signal?: AbortSignal
   /** Answers known so far, of all rows; `share` of the work done, in [0, 1]. */
   onProgress?: (done: number, total: number, share: number) => void
-}
-
-/**
- * About `count` questions of a split: all questions of users drawn by the seed, until there are as many. Questions keep
- * their order.
- */
-export function sampleQuestions(split: LampSplit, count: number, seed: number): LampSplit {
-  const sizes = new Map<string, number>()
-  for (const { user } of split.questions) sizes.set(user, (sizes.get(user) ?? 0) + 1)
-  const chosen = new Set<string>()
-  let questions = 0
-  for (const user of shuffled([...sizes.keys()], seedFrom('lamp-questions', seed))) {
-    if (questions >= count) break
-    chosen.add(user)
-    questions += sizes.get(user)!
-  }
-  const kept = split.questions.flatMap(({ user }, q) => (chosen.has(user) ? [q] : []))
-  return {
-    ...split,
-    questions: kept.map((q) => split.questions[q]),
-    golds: split.golds && kept.map((q) => split.golds![q]),
-  }
 }
 
 /**
@@ -142,14 +119,17 @@ function planOf(model: TextModel, options: AnswerRowsOptions): Plan {
   }
 }
 
-/** Tokens of a prompt: what is wanted, else 512 or what the context leaves beside the answer. Throws BumpError (`invalid-options`). */
+/**
+ * Tokens of a prompt: what is wanted, else 512 or what the context leaves beside the answer. Throws BumpError
+ * (`invalid-options`) where the context has no room for it.
+ */
 export function promptBudget(model: TextModel, maxTokens: number, wanted: number | undefined): number {
   const most = model.contextLength - maxTokens - MARKUP_TOKENS
   const budget = wanted ?? Math.min(DEFAULT_BUDGET, most)
   if (budget > most || budget < 1)
     throw new BumpError(
       'invalid-options',
-      `--budget ${budget}: ${model.name} has a context of ${model.contextLength} tokens; with an answer of ${maxTokens} and the chat's own words, a prompt may have ${Math.max(0, most)}`,
+      `budget ${budget}: ${model.name} has a context of ${model.contextLength} tokens; with an answer of ${maxTokens} and the chat's own words, a prompt may have ${Math.max(0, most)}`,
     )
   return budget
 }
@@ -159,7 +139,7 @@ function charactersOf(prompts: readonly ChatMessage[][]): number {
 }
 
 /** Everything of a result that the answers do not tell. */
-export interface LampRecord {
+export interface LampResultDetails {
   command: string
   seconds: number
   /** Shown under the table, after what the split itself makes necessary. */
@@ -176,14 +156,14 @@ export function writeLampResult(
   out: string,
   split: LampSplit,
   answered: AnsweredRows,
-  record: LampRecord,
+  details: LampResultDetails,
 ): EvaluationResult {
-  const { table, scored } = scoreRows(split, answered, record.notes, record.seed)
+  const { table, scored } = scoreRows(split, answered, details.notes, details.seed)
   const result: EvaluationResult = {
     kind: 'lamp',
     createdAt: new Date().toISOString(),
-    command: record.command,
-    seconds: Math.round(record.seconds * 10) / 10,
+    command: details.command,
+    seconds: Math.round(details.seconds * 10) / 10,
     tables: [table],
     settings: {
       task: split.task,
@@ -191,8 +171,8 @@ export function writeLampResult(
       rebuilt: split.rebuilt,
       questionsFile: split.file,
       questions: split.questions.length,
-      users: new Set(split.questions.map(({ user }) => user)).size,
-      seed: record.seed,
+      users: usersOf(split).length,
+      seed: details.seed,
       backbone: answered.backbone,
       items: answered.items,
       budget: answered.budget,
@@ -201,7 +181,7 @@ export function writeLampResult(
       unparsable: Object.fromEntries(
         scored.flatMap(({ key, unparsable }) => (unparsable === undefined ? [] : [[key, unparsable]])),
       ),
-      ...record.settings,
+      ...details.settings,
     },
   }
   for (const { key, predictions } of answered.rows)

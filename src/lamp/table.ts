@@ -1,11 +1,57 @@
-// Scores of a LaMP evaluation as one table: every row with its intervals, the differences that answer the questions one
-// asks of profiles, and what must be known to read the numbers. Between run.ts and the report.
+// The table of a LaMP evaluation: its rows (a condition each, on the backbone as it is or after LoRA-SFT), scored with
+// their intervals, the differences that answer the questions one asks of profiles, and what must be known to read the
+// numbers. Between run.ts and the report.
 import type { ResultDifference, ResultTable } from '../evaluate/result.ts'
-import type { Condition } from './conditions.ts'
+import { CONDITION_LABELS, type Condition } from './conditions.ts'
 import { compareScores, ratingOf, scoreTable } from './metrics.ts'
-import type { AnsweredRow, AnsweredRows } from './rows.ts'
+import { usersOf } from './split.ts'
 import { taskOf } from './tasks.ts'
 import type { LampSplit, QuestionScores } from './types.ts'
+
+/** One line of the table. */
+export interface LampRow {
+  /** `bump`, or `bump+sft` after LoRA-SFT. */
+  key: string
+  label: string
+  condition: Condition
+  /** Folder of the adapter, for a row after LoRA-SFT. */
+  adapter?: string
+}
+
+export interface AnsweredRow extends LampRow {
+  /** [question] as the backbone gave them. */
+  predictions: string[]
+  /** Identity of the backbone that answered. */
+  model: string
+}
+
+export interface AnsweredRows {
+  rows: AnsweredRow[]
+  /** Name of the backbone. */
+  backbone: string
+  /** Items that a prompt with items showed, at most. */
+  items: number
+  /** Tokens of a prompt, at most. */
+  budget: number
+  /** 'choice': the likeliest label; 'greedy': free text. */
+  decoding: 'choice' | 'greedy'
+}
+
+/** Rows of `conditions`, then those after LoRA-SFT, in the order given. */
+export function lampRows(
+  conditions: readonly Condition[],
+  adapted: readonly { condition: Condition; adapter: string }[],
+): LampRow[] {
+  return [
+    ...conditions.map((condition) => ({ key: condition, label: CONDITION_LABELS[condition], condition })),
+    ...adapted.map(({ condition, adapter }) => ({
+      key: `${condition}+sft`,
+      label: `${CONDITION_LABELS[condition]}, after SFT`,
+      condition,
+      adapter,
+    })),
+  ]
+}
 
 export interface ScoredRow extends AnsweredRow {
   /** [question]; undefined where the golds are withheld. */
@@ -13,6 +59,9 @@ export interface ScoredRow extends AnsweredRow {
   /** Share of the answers that are no valid label (no number, for ratings), in [0, 1]; for classification only. */
   unparsable?: number
 }
+
+/** Note on sets that are not the benchmark's own. */
+export const REBUILT_NOTE = "Rebuilt in LaMP's shape from other sources: not comparable with published LaMP scores."
 
 /** What a condition is compared with, beside no personalisation. */
 const COMPARED: Partial<Record<Condition, readonly Condition[]>> = {
@@ -32,7 +81,7 @@ export function scoreRows(
 ): { table: ResultTable; scored: ScoredRow[] } {
   const task = taskOf(split)
   const n = split.questions.length
-  const users = new Set(split.questions.map(({ user }) => user)).size
+  const users = usersOf(split).length
   const scores = answered.rows.map(({ predictions }) => split.golds && scoreTable(split, predictions, seed))
   const scored = answered.rows.map((row, r) => ({
     ...row,
@@ -61,8 +110,7 @@ function ownNotes(
     notes.push(
       'The golds of this split are withheld: the predictions are written, in the shape that the benchmark takes, and nothing is scored.',
     )
-  if (split.rebuilt)
-    notes.push("Rebuilt in LaMP's shape from other sources: not comparable with published LaMP scores.")
+  if (split.rebuilt) notes.push(REBUILT_NOTE)
   notes.push(
     `${n} questions of ${users} users${split.golds ? '; means with 95 % intervals, bootstrap over users; differences are paired' : ''}.`,
     `Backbone: ${answered.backbone}; prompts of at most ${answered.budget} tokens, with ${answered.items} items where the condition shows items.`,
@@ -80,7 +128,9 @@ function ownNotes(
   return notes
 }
 
-/** Rows against no personalisation, BUMP against what it must beat, and each row after LoRA-SFT against itself before. */
+/**
+ * Rows against no personalisation, BUMP against what it must beat, and each row after LoRA-SFT against itself before.
+ */
 function differencesOf(split: LampSplit, rows: readonly AnsweredRow[], seed: number): ResultDifference[] {
   const byKey = new Map(rows.map((row) => [row.key, row]))
   return rows.flatMap((row) => {

@@ -105,7 +105,9 @@ function before(link: string): (phrases: string, input: string) => string {
   return (phrases, input) => `${phrases}${link}${input}`
 }
 
-/** Citations: the user's other papers follow the first "title" of the input, which is where the asked paper's stands. */
+/**
+ * Citations: the user's other papers follow the first "title" of the input, which is where the asked paper's stands.
+ */
 function afterFirstTitle(phrases: string, input: string): string {
   const at = input.indexOf('title')
   if (at < 0) return input

@@ -3,7 +3,7 @@
 export const LAMP_TASKS = [1, 2, 3, 4, 5, 6, 7] as const
 export type LampTaskNumber = (typeof LAMP_TASKS)[number]
 
-/** One item of a user's profile in the dataset's sense: an earlier record. Fields differ by task; all values are text. */
+/** One item of a user's profile in the dataset's sense: an earlier interaction. Fields differ by task; all are text. */
 export interface LampItem {
   id: string
   /** ISO date where the set carries one. */
@@ -13,11 +13,14 @@ export interface LampItem {
 
 export interface LampQuestion {
   id: string
-  /** The user: `user_id` where the set has one, else the question's id (the official user split has one question a user). */
+  /**
+   * The user: `user_id` where the set has one, else the question's id (the official user split has one question a
+   * user).
+   */
   user: string
   /** The task input, as it stands in the file. */
   input: string
-  /** Earlier records, oldest first where dates are known, else in file order. */
+  /** Earlier interactions, oldest first where dates are known, else in file order. */
   items: readonly LampItem[]
 }
 

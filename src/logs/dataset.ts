@@ -108,11 +108,11 @@ async function canonicalise(
   const [{ timed }] = await query(database.connection, 'SELECT count(time)::INTEGER AS timed FROM canonical')
   const ordered =
     Number(timed) === interactions || Number(timed) === 0
-      ? 'SELECT *, time AS place FROM canonical'
-      : 'SELECT *, last_value(time IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY position) AS place FROM canonical'
+      ? 'SELECT *, time AS sort_time FROM canonical'
+      : 'SELECT *, last_value(time IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY position) AS sort_time FROM canonical'
   await database.connection.run(
     `COPY (SELECT user_id, time, position, text, metadata FROM (${ordered})
-     ORDER BY user_id, place NULLS FIRST, position) TO ${sqlString(parquet)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10240)`,
+     ORDER BY user_id, sort_time NULLS FIRST, position) TO ${sqlString(parquet)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10240)`,
   )
   const [{ users }] = await query(
     database.connection,
@@ -156,16 +156,16 @@ async function writeInteractions(
     const user = cell(userId)
     const words = cell(text)
     const named = staged.files[Number(file)].name
-    const where = () => `${named}:${line}${Number(element) > 0 ? ` (element ${element})` : ''}`
-    if (user === '') issues.add('missing-user', where(), `${mapping.user.written} is empty`)
+    const at = () => `${named}:${line}${Number(element) > 0 ? ` (element ${element})` : ''}`
+    if (user === '') issues.add('missing-user', at(), `${mapping.user.written} is empty`)
     else if (words === '')
-      issues.add('empty-text', where(), `${mapping.text.written} is empty (user ${excerpt(user, 30)})`)
+      issues.add('empty-text', at(), `${mapping.text.written} is empty (user ${excerpt(user, 30)})`)
     else {
-      const at = cell(written)
-      const parsed = at === '' ? undefined : parseTime(at, numeric)
+      const when = cell(written)
+      const parsed = when === '' ? undefined : parseTime(when, numeric)
       if (mapping.time !== undefined && parsed === undefined) {
-        if (at === '') issues.add('missing-time', where(), `${mapping.time.written} is empty`)
-        else issues.add('bad-time', where(), `not a time: ${excerpt(at)}`)
+        if (when === '') issues.add('missing-time', at(), `${mapping.time.written} is empty`)
+        else issues.add('bad-time', at(), `not a time: ${excerpt(when)}`)
       }
       ready.push([user, parsed ?? null, BigInt(position), words, cell(metadata)])
       position++

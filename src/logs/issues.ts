@@ -19,15 +19,15 @@ const EXAMPLES = 5
 export class IssueLog {
   private readonly byKind = new Map<IssueKind, { count: number; examples: string[] }>()
 
-  /** `where` is `file:line` (or the file's name); `what` says what was found there. */
-  add(kind: IssueKind, where: string, what: string): void {
+  /** `at` is `file:line` (or the file's name); `what` says what was found there. */
+  add(kind: IssueKind, at: string, what: string): void {
     let entry = this.byKind.get(kind)
     if (entry === undefined) {
       entry = { count: 0, examples: [] }
       this.byKind.set(kind, entry)
     }
     entry.count++
-    if (entry.examples.length < EXAMPLES) entry.examples.push(`${where}: ${what}`)
+    if (entry.examples.length < EXAMPLES) entry.examples.push(`${at}: ${what}`)
   }
 
   count(kind: IssueKind): number {

@@ -5,33 +5,33 @@ import { excerpt, type IssueLog } from './issues.ts'
 const MAX_DEPTH = 64
 
 /**
- * Parses one JSON object. What is none is counted in `issues` with its place `where`, and undefined; characters that JSON
- * allows and a database does not are repaired and counted.
+ * Parses one JSON object. What is none is counted in `issues` with its file and line `at`, and undefined; characters
+ * that JSON allows and a database does not are repaired and counted.
  */
 export function toJsonRecord(
   text: string,
-  where: string,
+  at: string,
   issues: IssueLog,
 ): { json: string; value: Record<string, unknown> } | undefined {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    issues.add('bad-line', where, `not JSON: ${excerpt(text)}`)
+    issues.add('bad-line', at, `not JSON: ${excerpt(text)}`)
     return undefined
   }
   if (!isObject(value)) {
-    issues.add('bad-line', where, `not a JSON object: ${excerpt(text)}`)
+    issues.add('bad-line', at, `not a JSON object: ${excerpt(text)}`)
     return undefined
   }
   if (!shallow(value)) {
-    issues.add('bad-line', where, `nested deeper than ${MAX_DEPTH} levels`)
+    issues.add('bad-line', at, `nested deeper than ${MAX_DEPTH} levels`)
     return undefined
   }
   if (/\\u(?:d[89a-f]|0000)/i.test(text)) {
     const clean = JSON.stringify(value, (_, inner) => (isObject(inner) ? cleanKeys(inner) : cleanCharacters(inner)))
     if (clean !== JSON.stringify(value)) {
-      issues.add('encoding', where, 'a character that is none (lone surrogate or NUL), replaced')
+      issues.add('encoding', at, 'a character that is none (lone surrogate or NUL), replaced')
       return { json: clean, value: JSON.parse(clean) as Record<string, unknown> }
     }
   }

@@ -26,7 +26,7 @@ export interface Mapping {
 type Part = keyof UsualColumns
 
 /** Names of columns that are usual in logs of any format. */
-export const USUAL_COLUMNS: UsualColumns = {
+const USUAL_COLUMNS: UsualColumns = {
   user: ['user', 'user_id', 'userid', 'username', 'author', 'author_id', 'reviewerid', 'reviewer_id', 'customer_id'],
   time: ['time', 'ts', 'timestamp', 'date', 'datetime', 'created_at', 'created_utc', 'unixreviewtime', 'reviewtime'],
   text: [
@@ -133,10 +133,10 @@ function expressionError(part: Part, written: string, columns: StagedColumn[], f
           columns.map((column) => column.name.toLowerCase()),
         )
   const name = columns.find((column) => column.name.toLowerCase() === near)?.name
-  const place = unknown === written ? `${part} "${written}"` : `${part} "${written}": "${unknown}"`
+  const named = unknown === written ? `${part} "${written}"` : `${part} "${written}": "${unknown}"`
   return new BumpError(
     'invalid-options',
-    `${place} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
+    `${named} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
     { cause: failure },
   )
 }

@@ -8,10 +8,10 @@ export interface Logs extends LogDataset {
 }
 
 /**
- * Reads interaction logs into the canonical form: files, globs or addresses of any format that bump knows. `user`, `time`
- * and `text` are column names or SQL expressions over the columns; where one is left out, a column of a usual name is
- * taken. What was wrong with the logs stands in `report`. `close()` removes the temporary files; so does the end of the
- * process.
+ * Reads interaction logs into the canonical form: files, globs or addresses of any format that bump knows. `user`,
+ * `time` and `text` are column names or SQL expressions over the columns; where one is left out, a column of a usual
+ * name is taken. What was wrong with the logs stands in `report`. `close()` removes the temporary files; so does the
+ * end of the process.
  * @throws BumpError `logs-unusable` or `invalid-options`, with file, line and what to do
  */
 export async function openLogs(

@@ -81,14 +81,14 @@ export function splitUser(id: string, interactions: readonly Interaction[], opti
 }
 
 /**
- * Users into train, validation and test. Each user's place is a hash of (seed, id): neither the order of the input
+ * Users into train, validation and test. Users are ordered by a hash of (seed, id): neither the order of the input
  * nor other users matter to it. Test is taken from one end of that order and validation from the other, so that a
  * user added later moves at most the users at the two borders. Each part is in that order.
  */
 export function splitUsers(users: readonly User[], options: PartOptions): UserSplit {
-  const placed = users.map((user) => ({ user, place: seedFrom('split', options.seed, user.id) }))
-  placed.sort((a, b) => a.place - b.place || (a.user.id < b.user.id ? -1 : a.user.id > b.user.id ? 1 : 0))
-  const ordered = placed.map(({ user }) => user)
+  const hashed = users.map((user) => ({ user, hash: seedFrom('split', options.seed, user.id) }))
+  hashed.sort((a, b) => a.hash - b.hash || (a.user.id < b.user.id ? -1 : a.user.id > b.user.id ? 1 : 0))
+  const ordered = hashed.map(({ user }) => user)
   const test = Math.min(countOf(options.test, ordered.length), ordered.length)
   const validation = Math.min(countOf(options.validation, ordered.length), ordered.length - test)
   return {

@@ -72,7 +72,9 @@ const isGzip = (start: Buffer) => start[0] === 0x1f && start[1] === 0x8b
 /** Control characters that no text has: neither white space nor escape. */
 const isControl = (byte: number) => byte < 0x20 && !(byte >= 0x08 && byte <= 0x0d) && byte !== 0x1b
 
-/** The encoding that the first bytes show: by mark, or by where the zero bytes stand. Text has few control characters. */
+/**
+ * The encoding that the first bytes show: by mark, or by where the zero bytes stand. Text has few control characters.
+ */
 export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | 'binary' {
   if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le'
   if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be'

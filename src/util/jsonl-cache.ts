@@ -1,5 +1,5 @@
-// A cache in a JSONL file that is read once and grows with the work: profiles, answers and scores are kept in one, so that
-// an interrupted command goes on where it stopped.
+// A cache in a JSONL file that is read once and grows with the work: profiles, answers and scores are kept in one, so
+// that an interrupted command goes on where it stopped.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { BumpError } from './errors.ts'
 import { writeFileAtomic } from './files.ts'
@@ -21,8 +21,8 @@ export class JsonlCache<Entry> {
   private readonly entries = new Map<string, Entry>()
 
   /**
-   * Opens `path`, which is made where it is not there. A last line without its newline (an interrupted write) is cut off.
-   * Throws a BumpError (`file-unusable`) with the format's `damaged` message for any other line that is no entry.
+   * Opens `path`, which is made where it is not there. A last line without its newline (an interrupted write) is cut
+   * off. Throws a BumpError (`file-unusable`) with the format's `damaged` message for any other line that is no entry.
    */
   constructor(
     private readonly path: string,
@@ -51,7 +51,9 @@ export class JsonlCache<Entry> {
     for (const entry of entries) this.entries.set(this.format.key(entry), entry)
   }
 
-  /** Leaves exactly these entries, in this order; a reader of the file sees the old or the new content, never a part. */
+  /**
+   * Leaves exactly these entries, in this order; a reader of the file sees the old or the new content, never a part.
+   */
   replace(entries: readonly Entry[]): void {
     writeFileAtomic(this.path, this.lines(entries))
     this.entries.clear()

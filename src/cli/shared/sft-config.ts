@@ -1,12 +1,8 @@
 // Flags, YAML file and (on --resume) the run's own record -> one resolved configuration of `bump sft`.
-
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { z } from 'zod'
-import { CONDITIONS } from '../../lamp/conditions.ts'
-import { LAMP_TASKS } from '../../lamp/types.ts'
+import { type LampSftConfig, lampSftConfigSchema } from '../../lamp/sft.ts'
 import { readRunHeader } from '../../run/read.ts'
-
 import {
   assignmentLayer,
   fixedLayer,
@@ -15,38 +11,8 @@ import {
   mergeLayers,
   resolveLayers,
 } from '../../train/config-layers.ts'
-import { sftConfigSchema } from '../../train/sft-config.ts'
 import { BumpError } from '../../util/errors.ts'
 import { fileLayer, numberOr } from './train-config.ts'
-
-/** What a backbone can be adapted to: all conditions of the evaluation but its control. */
-export const SFT_CONDITIONS = CONDITIONS.filter((condition) => condition !== 'mismatched')
-
-const sftRunSchema = sftConfigSchema.extend({
-  /** The LaMP task whose training questions are the examples. */
-  task: z.literal(LAMP_TASKS),
-  /** Its folder. */
-  data: z.string().min(1),
-  /** The model that is adapted: a Hugging Face folder, a .gguf file or a hub name. */
-  backbone: z.string().min(1),
-  /** How the user stands in the prompt. */
-  condition: z.enum(SFT_CONDITIONS),
-  /** Run of bump train whose generator writes the profiles. */
-  run: z.string().min(1).optional(),
-  /** File of profiles instead. */
-  profiles: z.string().min(1).optional(),
-  /** What a generator reads of an item; default: as its run was trained, else the task's text. */
-  text: z.string().min(1).optional(),
-  /** About so many questions, whole users drawn by the seed; default: all. */
-  examples: z.int().min(2).optional(),
-  /** Items that a prompt with items shows. */
-  items: z.int().min(1).default(4),
-  /** Tokens of a prompt, the chat's own words not counted; default: 512, or less where the context is shorter. */
-  budget: z.int().min(1).optional(),
-})
-
-/** A resolved configuration. */
-export type SftRunConfig = z.infer<typeof sftRunSchema>
 
 export interface SftFlags {
   task?: string
@@ -88,7 +54,7 @@ const FLAGS: [flag: keyof SftFlags & string, path: string, kind: 'text' | 'numbe
 ]
 
 /** The configuration that the flags name. Throws BumpError (`invalid-options`) with every problem and its place. */
-export function resolveSftConfig(flags: SftFlags): SftRunConfig {
+export function resolveSftConfig(flags: SftFlags): LampSftConfig {
   const given = FLAGS.flatMap(([name, path, kind]) => {
     const value = flags[name]
     return value === undefined ? [] : [{ flag: `--${name}`, path, value: kind === 'number' ? numberOr(value) : value }]
@@ -113,7 +79,7 @@ export function resolveSftConfig(flags: SftFlags): SftRunConfig {
       'invalid-options',
       `bump sft needs a task, its data, a backbone and a condition: ${missing.map((key) => `--${key}`).join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`,
     )
-  return resolveLayers(sftRunSchema, [...under, ...own])
+  return resolveLayers(lampSftConfigSchema, [...under, ...own])
 }
 
 /** What the run to go on with was started with. */

@@ -115,11 +115,11 @@ export function adapterOf(where: string): { folder: string; base?: string } {
   }
   if (existsSync(join(where, 'config.json')) && existsSync(join(where, 'checkpoints')))
     throw new BumpError(
-      'invalid-options',
+      'run-unusable',
       `${where} has no adapter: only a finished run of bump sft has one. Go on with it by --resume.`,
     )
   throw new BumpError(
-    'invalid-options',
+    'run-unusable',
     `${where} is neither a run folder of bump sft (there is no adapter/adapter_config.json) nor a PEFT adapter (there is no adapter_config.json)`,
   )
 }

@@ -38,7 +38,9 @@ export interface TextFormat extends Recognition {
   records(blocks: AsyncIterable<string>, fileName: string, issues: IssueLog): AsyncIterable<RawRecord>
 }
 
-/** A format with columns and types of its own, which the database reads by itself. Its files go with no other format's. */
+/**
+ * A format with columns and types of its own, which the database reads by itself. Its files go with no other format's.
+ */
 export interface TableFormat extends Recognition {
   readonly type: 'table'
   /** Makes the view `rows` of `Staged`. Throws a BumpError where no file can be read. */

@@ -13,8 +13,8 @@ const BUILT_IN: readonly LogFormat[] = [jsonl, json, tsv, csv, parquet]
 const added: LogFormat[] = []
 
 /**
- * Makes a format known, for a room above this one or a program of your own. Throws a BumpError where another format has its
- * name; adding the same one again changes nothing.
+ * Makes a format known, for a room above this one or a program of your own. Throws a BumpError where another format has
+ * its name; adding the same one again changes nothing.
  */
 export function addLogFormat(format: LogFormat): void {
   const same = logFormats().find(({ name }) => name === format.name)

@@ -1,0 +1,302 @@
+// An evaluation on a LaMP task, from the folder of its files to the folder of results: the same questions put to one
+// backbone under several conditions (run.ts), with the profiles that these show (profiles.ts) and the notes that a
+// reader of the table needs. Predictions of other systems are scored here too.
+import { readFileSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
+import type { EvaluationResult } from '../evaluate/result.ts'
+import { AnswerCache } from '../model/answers.ts'
+import { bestCheckpoint, readRunHeader } from '../run/read.ts'
+import { trainConfigSchema } from '../train/config.ts'
+import { BumpError } from '../util/errors.ts'
+import { sha256, writeFileAtomic } from '../util/files.ts'
+import { lockFolder } from '../util/lock.ts'
+import { CONDITIONS, type Condition, type ProfileKind, profileKindOf } from './conditions.ts'
+import { itemText, questionsOfAllItems, trainedField } from './histories.ts'
+import { compareScores, scoreTable } from './metrics.ts'
+import { readPredictions } from './outputs.ts'
+import { type GeneratorEngine, type LampProfiles, lampProfiles, type ProfileSource } from './profiles.ts'
+import { type LampSplitName, readLamp } from './read.ts'
+import { answerRows, type OpenedBackbone, writeLampResult } from './run.ts'
+import { byUser, goldsOf, sampleQuestions, usersOf } from './split.ts'
+import { lampRows, REBUILT_NOTE } from './table.ts'
+import { taskOf } from './tasks.ts'
+import { adapterNotes, checkSeenUsers } from './training-notes.ts'
+import type { LampSplit, LampTaskNumber } from './types.ts'
+
+/** Which questions are asked. */
+interface LampQuestionsOptions {
+  /** Folder of the downloaded files. */
+  data: string
+  task: LampTaskNumber
+  split: LampSplitName
+  /** Permits the old task 2, news categories. */
+  oldNews?: boolean
+}
+
+export interface EvaluateLampOptions extends LampQuestionsOptions {
+  /** About so many questions: whole users, drawn by the seed. Default: all. */
+  questions?: number
+  /** Default: all conditions for which profiles can be had. */
+  conditions?: readonly Condition[]
+  /** Rows after LoRA-SFT: a condition, and the adapter that the backbone has. */
+  sft: readonly { condition: Condition; adapter: string }[]
+  /** Adapter that the backbone has in all other rows. */
+  adapter?: string
+  /** The backbone where it is a model on this machine; absent for a server's. */
+  localBackbone?: string
+  /** Opens the backbone with this adapter, or with `adapter` where none is named; answerRows closes it. */
+  openBackbone(adapter: string | undefined): Promise<OpenedBackbone>
+  /** Run of bump train: its best checkpoint writes the bump profiles, and its untrained base the zero-shot ones. */
+  run?: string
+  /** File of bump profiles instead. */
+  profiles?: string
+  /** Model that writes the zero-shot profiles; default: the base of `run`, else the backbone on this machine. */
+  zeroShotModel?: string
+  /** What a generator reads of an item (`itemText`); default: as its run was trained, else the task's text. */
+  text?: string
+  /** What generators run on. */
+  engine: GeneratorEngine
+  /** Items in a prompt that shows items. */
+  items: number
+  /** Tokens of a prompt; default 512, or what the context allows. */
+  budget?: number
+  /** Of sampled questions, random items and intervals. */
+  seed: number
+  /** Classification in free text, also where labels could be chosen. */
+  freeAnswers?: boolean
+  /** Permits users of the trainings that the evaluation builds on. */
+  seenUsers?: boolean
+  /** Folder of the results; profiles and answers are kept there by content, so that the same call goes on. */
+  out: string
+  /** The command line that made the result, which records it. */
+  command: string
+  signal?: AbortSignal
+  /** Lines about the work. */
+  onNote?: (line: string) => void
+  /** What is done of a piece of work; `share` in [0, 1] of its effort where the pieces are not alike. */
+  onProgress?: (what: string, done: number, total: number, share?: number) => void
+}
+
+/**
+ * Answers a LaMP task under all conditions and writes the result to `out` (`writeLampResult`). Throws BumpError where
+ * the questions, the profiles, an adapter or the backbone cannot be used, where users were in a training, and where
+ * another process writes to `out`; CancelledError where the signal aborts, what was answered by then being kept.
+ */
+export async function evaluateLamp(options: EvaluateLampOptions): Promise<EvaluationResult> {
+  const { sft, seed, out, signal, onNote } = options
+  const started = performance.now()
+  const rows = lampRows(options.conditions ?? possibleConditions(options), sft)
+  const whole = readLamp(options.data, options)
+  const split = options.questions === undefined ? whole : sampleQuestions(whole, options.questions, seed)
+  const users = usersOf(split)
+  if (options.localBackbone === undefined && sft.length > 0)
+    throw new BumpError(
+      'invalid-options',
+      "rows after SFT (sft) need a backbone on this machine: load the adapter on the server, and name the server's model",
+    )
+  const adapters = [options.adapter, ...sft.map(({ adapter }) => adapter)].flatMap((adapter) => adapter ?? [])
+  const seen = checkSeenUsers(users, { run: options.run, adapters }, options.seenUsers ?? false)
+  const kinds = [...new Set(rows.flatMap((row) => profileKindOf(row.condition) ?? []))]
+  const notes = [
+    ...sampleNotes(split, whole, seed),
+    ...profileNotes(kinds, split, options),
+    ...sft.flatMap((row) => notesOfAdapter(row, options)),
+    ...seen,
+  ]
+  const release = lockFolder(out, 'folder of results')
+  try {
+    onNote?.(`${split.variant}: ${split.questions.length} questions of ${users.length} users, ${rows.length} rows`)
+    for (const note of notes) onNote?.(note)
+    const profiles = await profilesOf(split, kinds, options)
+    const answered = await answerRows({
+      split,
+      rows,
+      zeroShot: profiles['zero-shot'],
+      bump: profiles.bump,
+      items: options.items,
+      budget: options.budget,
+      seed,
+      freeAnswers: options.freeAnswers ?? false,
+      cache: new AnswerCache(join(out, 'answers.jsonl')),
+      open: options.openBackbone,
+      signal,
+      onProgress: (done, total, share) => options.onProgress?.('answers', done, total, share),
+    })
+    return writeLampResult(out, split, answered, {
+      command: options.command,
+      seconds: (performance.now() - started) / 1000,
+      notes,
+      seed,
+      settings: { profiles: originOfProfiles(kinds, options) },
+    })
+  } finally {
+    release()
+  }
+}
+
+/** All conditions for which profiles can be had. */
+function possibleConditions({ run, profiles, zeroShotModel, localBackbone }: EvaluateLampOptions): Condition[] {
+  return CONDITIONS.filter((condition) => {
+    const kind = profileKindOf(condition)
+    if (kind === 'zero-shot') return (run ?? zeroShotModel ?? localBackbone) !== undefined
+    return kind === undefined || (run ?? profiles) !== undefined
+  })
+}
+
+function sourceOf(kind: ProfileKind, options: EvaluateLampOptions): ProfileSource {
+  const { run, profiles, zeroShotModel, localBackbone } = options
+  if (kind === 'bump') {
+    if (profiles !== undefined) return { files: { bump: profiles } }
+    if (run !== undefined) return { run }
+    throw new BumpError(
+      'invalid-options',
+      'bump profiles need a trained generator: name its run (run), or a file of bump profile (profiles)',
+    )
+  }
+  if (zeroShotModel !== undefined) return { model: zeroShotModel }
+  if (run !== undefined) return { run }
+  if (localBackbone !== undefined) return { model: localBackbone }
+  throw new BumpError(
+    'invalid-options',
+    'zero-shot profiles need a generator on this machine: name a model (zeroShotModel), or a run (run)',
+  )
+}
+
+/** The profiles of all kinds; a run that writes both kinds is opened once. */
+async function profilesOf(
+  split: LampSplit,
+  kinds: readonly ProfileKind[],
+  options: EvaluateLampOptions,
+): Promise<LampProfiles> {
+  const text = options.text === undefined ? undefined : itemText(options.text, split)
+  const bySource = new Map<string, { kinds: ProfileKind[]; source: ProfileSource }>()
+  for (const kind of kinds) {
+    const source = sourceOf(kind, options)
+    const key = JSON.stringify(source)
+    bySource.set(key, { kinds: [...(bySource.get(key)?.kinds ?? []), kind], source })
+  }
+  const profiles: LampProfiles = {}
+  for (const { kinds, source } of bySource.values())
+    Object.assign(
+      profiles,
+      await lampProfiles(split, kinds, source, {
+        engine: options.engine,
+        folder: join(options.out, 'profiles'),
+        text,
+        signal: options.signal,
+        onNote: options.onNote,
+        onProgress: options.onProgress,
+      }),
+    )
+  return profiles
+}
+
+function sampleNotes(split: LampSplit, whole: LampSplit, seed: number): string[] {
+  const [asked, all] = [split.questions.length, whole.questions.length]
+  return asked < all ? [`A sample: ${asked} of the ${all} questions, whole users, drawn with seed ${seed}.`] : []
+}
+
+function profileNotes(kinds: readonly ProfileKind[], split: LampSplit, options: EvaluateLampOptions): string[] {
+  const { run, profiles, zeroShotModel, text } = options
+  const notes: string[] = []
+  if (kinds.includes('bump') && profiles !== undefined)
+    notes.push(
+      `BUMP profiles are those of ${profiles}: whether their generator was trained on these users is not known.`,
+    )
+  const growing = [...byUser(split.questions).values()].filter((own) => questionsOfAllItems(own).length < own.length)
+  if (kinds.includes('bump') && profiles !== undefined && growing.length > 0)
+    notes.push(
+      `${growing.length} users have questions with further items than earlier ones: a profile in ${profiles} that was written from all of them may hold answers, and its scores are too high then. Profiles that a run writes hold none.`,
+    )
+  if (kinds.includes('zero-shot') && zeroShotModel !== undefined && run !== undefined)
+    notes.push(`Zero-shot profiles are written by ${zeroShotModel}, not by the base of ${run}.`)
+  const logs = run === undefined ? undefined : trainConfigSchema.safeParse(readRunHeader(run).config).data?.logs
+  const unread = split.questions.some(({ items }) =>
+    items.some((item) => item.fields[trainedField(item, logs) ?? ''] === undefined),
+  )
+  if (kinds.length > 0 && text === undefined && logs !== undefined && unread)
+    notes.push(
+      `${run} was trained on the text ${logs.text ?? 'of its logs'}, which is no field of these items: its generator reads them as the task has them. Name what it reads by text.`,
+    )
+  return notes
+}
+
+/** In what the adapter of a row was trained otherwise than the row asks. */
+function notesOfAdapter(
+  { condition, adapter }: EvaluateLampOptions['sft'][number],
+  options: EvaluateLampOptions,
+): string[] {
+  const { task, items, budget, text } = options
+  const kind = profileKindOf(condition)
+  const source = kind && sourceOf(kind, options)
+  return adapterNotes(adapter, { task, condition, items, budget, text, generator: source?.run ?? source?.model })
+}
+
+/** Where the profiles of each kind came from, as the result records it. */
+function originOfProfiles(kinds: readonly ProfileKind[], options: EvaluateLampOptions): Record<string, unknown> {
+  return Object.fromEntries(
+    kinds.map((kind) => {
+      const { run, model, files } = sourceOf(kind, options)
+      if (files?.bump !== undefined) return [kind, { file: files.bump, digest: sha256(readFileSync(files.bump)) }]
+      if (run === undefined) return [kind, { model, text: options.text }]
+      const { name, digest } = readRunHeader(run).model
+      const step = kind === 'bump' ? bestCheckpoint(run) : undefined
+      return [kind, { run, step, model: name, digest, text: options.text }]
+    }),
+  )
+}
+
+export interface ScorePredictionsOptions extends LampQuestionsOptions {
+  /** Of the intervals. */
+  seed: number
+  /** Folder for result.json; default: it is not written. */
+  out?: string
+  /** The command line that made the result, which records it. */
+  command: string
+}
+
+/**
+ * Scores prediction files of any system, in LaMP's shape: each is a row, and the later ones are compared with the
+ * first, paired. Throws BumpError where the golds are withheld, or a file does not answer exactly the questions of the
+ * split.
+ */
+export function scorePredictions(files: readonly string[], options: ScorePredictionsOptions): EvaluationResult {
+  const { seed, out, command } = options
+  const started = performance.now()
+  const split = readLamp(options.data, options)
+  goldsOf(split, 'nothing can be scored: use the dev split')
+  const rows = [...new Set(files)].map((file) => ({ file, predictions: readPredictions(file, split) }))
+  const task = taskOf(split)
+  const n = split.questions.length
+  const tables: EvaluationResult['tables'] = [
+    {
+      title: `${split.variant}: ${task.title}`,
+      notes: [
+        ...(split.rebuilt ? [REBUILT_NOTE] : []),
+        `${n} questions of ${usersOf(split).length} users; means with 95 % intervals, bootstrap over users; differences are paired.`,
+      ],
+      metrics: [...task.metrics],
+      rows: rows.map(({ file, predictions }) => ({
+        condition: file,
+        label: basename(file, extname(file)),
+        n,
+        values: scoreTable(split, predictions, seed).values,
+      })),
+      differences: rows.slice(1).map(({ file, predictions }) => ({
+        a: file,
+        b: rows[0].file,
+        values: compareScores(split, predictions, rows[0].predictions, seed),
+      })),
+    },
+  ]
+  const result: EvaluationResult = {
+    kind: 'lamp',
+    createdAt: new Date().toISOString(),
+    command,
+    seconds: Math.round((performance.now() - started) / 100) / 10,
+    tables,
+    settings: { task: split.task, variant: split.variant, questionsFile: split.file, seed },
+  }
+  if (out !== undefined) writeFileAtomic(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)
+  return result
+}
