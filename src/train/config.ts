@@ -109,7 +109,7 @@ export const trainConfigSchema = z
     /** What is trained. */
     trainable: trainableSchema.prefault({ type: 'lora' }),
     /** Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full. */
-    quantize: z.enum(['none', 'int8', 'int4']).default('none'),
+    quantize: z.enum(['none', 'int8']).default('none'),
     judge: judgeConfigSchema,
     reward: rewardConfigSchema,
     prompt: promptSchema,

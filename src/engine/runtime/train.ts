@@ -17,21 +17,16 @@ export interface OptimiserState {
 }
 
 export class Trainer {
-  private accumulated = new Map<string, Float32Array>()
+  private readonly accumulated = new Map<string, Float32Array>()
   state: OptimiserState = { step: 0, first: new Map(), second: new Map() }
 
   constructor(
     private readonly core: Core,
     /** Rows of a micro-batch: prompts and completions together. */
     private readonly tokenBudget: number,
-    /** Takes the place of the one training graph where memory is short. */
+    /** Runs instead of the one training graph where memory is short. */
     private readonly layerWise?: LayerWise,
   ) {}
-
-  /** What was accumulated since the last step, by tensor name. */
-  get gradients(): ReadonlyMap<string, Float32Array> {
-    return this.accumulated
-  }
 
   /**
    * Adds the gradient of the loss; returns the loss and, per completion token, log probability and entropy.
@@ -112,7 +107,7 @@ export class Trainer {
     if (!Number.isFinite(gradNorm)) {
       this.accumulated.clear()
       throw new BumpError(
-        'model-unusable',
+        'training-failed',
         `the gradient is not finite (norm ${gradNorm}), so no step was made; lower the learning rate`,
       )
     }

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
 import { resolveModel } from '../../engine/hub/resolve.ts'
-import { describeMemory, planMemory } from '../../engine/memory.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
+import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-weights.ts'
 import type { CallOptions, LanguageModel, SampleOptions } from '../contract.ts'
@@ -36,9 +36,9 @@ export interface OnnxModel extends LanguageModel {
  */
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
   const { onProgress, ...engineOptions } = options
-  const place = await resolveModel(where, { onProgress })
-  const tokenizer = await openTokenizer(place)
-  const client = await EngineClient.open({ where: place, options: engineOptions }, onProgress)
+  const path = await resolveModel(where, { onProgress })
+  const tokenizer = await openTokenizer(path)
+  const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
     info: { name: where, ...client.info },
@@ -51,8 +51,6 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
           {
             maxTokens: o.maxTokens,
             temperature: o.temperature ?? 1,
-            topP: o.topP ?? 1,
-            topK: o.topK ?? 0,
             stopTokens: o.stopTokens ?? tokenizer.stopTokens,
             allowed: o.allowed,
           },
