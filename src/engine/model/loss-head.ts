@@ -1,7 +1,8 @@
 // The head of the training graph: logits at the selected positions only, log probabilities, entropy and the named token
 // loss, with the gradient written out: d loss/d h = coef·(E[target] − P·E). No one-hot, no scatter into the vocabulary
 // (full fine-tuning adds the head's own gradient). Formulas: TokenLoss of the language-model contract.
-// runtime/losses.test.ts holds it to the float64 arithmetic of train/losses.ts.
+// loss-head.test.ts holds it to the float64 arithmetic of train/losses.ts.
+import type { TokenLoss } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import { product, scatterAddRows, sumLast } from '../graph/operators.ts'
 
@@ -10,6 +11,15 @@ export interface LossKind {
   type: 'cross_entropy' | 'ppo' | 'cispo'
   sequenceRatio: boolean
   kl: boolean
+}
+
+/** The graph that computes a loss. */
+export function lossKind(loss: TokenLoss): LossKind {
+  return {
+    type: loss.type,
+    sequenceRatio: loss.type === 'ppo' && loss.sequenceRatio === true,
+    kl: loss.type !== 'cross_entropy' && (loss.klCoef ?? 0) > 0,
+  }
 }
 
 interface TokenInputs {

@@ -1,7 +1,8 @@
 // Training data laid out for the training graph: groups packed into micro-batches under a token budget, and the feeds
 // of one micro-batch. The prompt of a group stands once for all its completions (see model/packed-attention.ts).
+import type { TokenLoss } from '../../model/contract.ts'
 import type { ModelConfig } from '../model/config.ts'
-import { HEAD_CHUNKS, type LossKind } from '../model/loss-head.ts'
+import { HEAD_CHUNKS, lossKind } from '../model/loss-head.ts'
 import { rotaryRows } from '../model/rope.ts'
 import { type Feeds, floats, longs } from './tensors.ts'
 
@@ -83,9 +84,10 @@ export function makePacks(groups: readonly PackGroup[], tokenBudget: number): Pa
 export function packFeeds(
   c: ModelConfig,
   pack: Pack,
-  kind: LossKind,
+  loss: TokenLoss,
   precision: 'f32' | 'f64',
 ): { feeds: Feeds; order: { group: number; completion: number; token: number }[] } {
+  const kind = lossKind(loss)
   const { P, G, T } = pack
   const U = pack.prompts.length
   const Floats = precision === 'f64' ? Float64Array : Float32Array
@@ -146,7 +148,12 @@ export function packFeeds(
     feeds.cos = floats(cos, [ids.length, 1, c.headDim])
     feeds.sin = floats(sin, [ids.length, 1, c.headDim])
   }
-  if (kind.type !== 'cross_entropy') {
+  if (loss.type !== 'cross_entropy') {
+    const number = (x: number) => floats(Floats.of(x), [])
+    feeds.inverse_temperature = number(1 / (loss.temperature ?? 1))
+    feeds.clip_high = number(loss.clipHigh)
+    if (loss.type === 'ppo') feeds.clip_low = number(loss.clipLow)
+    if (kind.kl) feeds.beta = number(loss.klCoef ?? 0)
     feeds.advantage = floats(Floats.from(columns.advantage), [M, 1])
     feeds.old = floats(Floats.from(columns.old), [M, 1])
     if (kind.kl) feeds.reference = floats(Floats.from(columns.reference), [M, 1])

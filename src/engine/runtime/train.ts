@@ -1,13 +1,13 @@
 // Training on the embedded engine: gradients accumulated over micro-batches, AdamW in place on the trained tensors.
 import type { AdamParams, ForwardBackwardResult, TokenLoss } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
-import type { LossKind } from '../model/loss-head.ts'
+import { type LossKind, lossKind } from '../model/loss-head.ts'
 import { adamwUpdate } from './adamw.ts'
 import { type Cancelled, type Core, throwIfCancelled } from './core.ts'
 import type { LayerWise, MicroBatchResult } from './layer-wise.ts'
 import type { OwnedTensor } from './model-weights.ts'
 import { makePacks, type PackGroup, packFeeds } from './pack.ts'
-import { type Feeds, f32, floats } from './tensors.ts'
+import { type Feeds, f32 } from './tensors.ts'
 
 /** Moments of AdamW, by tensor name. */
 export interface OptimiserState {
@@ -51,11 +51,7 @@ export class Trainer {
     cancelled: Cancelled,
   ): Promise<ForwardBackwardResult> {
     const { core } = this
-    const kind: LossKind = {
-      type: loss.type,
-      sequenceRatio: loss.type === 'ppo' && loss.sequenceRatio === true,
-      kl: loss.type !== 'cross_entropy' && (loss.klCoef ?? 0) > 0,
-    }
+    const kind = lossKind(loss)
     const completions = groups.map((group) =>
       group.completions.map((c) => ({
         logprobs: new Float32Array(c.tokens.length),
@@ -65,9 +61,8 @@ export class Trainer {
     let total = 0
     for (const pack of makePacks(groups, this.tokenBudget)) {
       throwIfCancelled(cancelled)
-      const { feeds, order } = packFeeds(core.config, pack, kind, 'f32')
-      const inputs = { ...feeds, ...lossNumbers(loss, kind) }
-      const { loss: part, logprobs, entropy, gradients } = await this.microBatch(inputs, kind)
+      const { feeds, order } = packFeeds(core.config, pack, loss, 'f32')
+      const { loss: part, logprobs, entropy, gradients } = await this.microBatch(feeds, kind)
       total += part
       order.forEach(({ group, completion, token }, i) => {
         completions[group][completion].logprobs[token] = logprobs[i]
@@ -133,13 +128,4 @@ function moment(moments: Map<string, OwnedTensor>, name: string, dims: number[])
     moments.set(name, tensor)
   }
   return tensor.data
-}
-
-function lossNumbers(loss: TokenLoss, kind: LossKind): Feeds {
-  if (loss.type === 'cross_entropy') return {}
-  const number = (x: number) => floats(Float32Array.of(x), [])
-  const feeds: Feeds = { clip_high: number(loss.clipHigh), inverse_temperature: number(1 / (loss.temperature ?? 1)) }
-  if (loss.type === 'ppo') feeds.clip_low = number(loss.clipLow)
-  if (kind.kl) feeds.beta = number(loss.klCoef ?? 0)
-  return feeds
 }
