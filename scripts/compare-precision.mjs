@@ -1,4 +1,4 @@
-// How far a judge in int8 or int4 agrees with the exact one, on real logs: NDCG of the users' raw histories in both
+// How far a judge in int8 agrees with the exact one, on real logs: NDCG of the users' raw histories in both
 // directions, its paired difference with a 95 % interval, the mean rank correlation (Spearman) of the scores within a
 // pool, and seconds. It needs dist/ (npm run build).
 //
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const dist = (path) => import(join(fileURLToPath(new URL('../dist', import.meta.url)), path))
 const { createJudge } = await dist('judge/judge.js')
 const { judgeConfigSchema } = await dist('judge/config.js')
-const { openModel } = await dist('llm/onnx/open.js')
+const { openModel } = await dist('model/onnx/open.js')
 const { loadUsers } = await dist('logs/load.js')
 const { evaluateProfiles } = await dist('reward/evaluate-profiles.js')
 const { formatInterval, historyText } = await dist('reward/judge-check.js')
@@ -68,7 +68,7 @@ async function measure(quantize) {
 }
 
 const results = {}
-for (const quantize of ['none', 'int8', 'int4']) results[quantize] = await measure(quantize)
+for (const quantize of ['none', 'int8']) results[quantize] = await measure(quantize)
 const exact = results.none
 process.stdout.write(`${users.length} users, raw histories of 160 tokens, pools of 1 + 8, both directions\n`)
 for (const [name, { ndcg, scores, seconds }] of Object.entries(results)) {

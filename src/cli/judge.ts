@@ -73,7 +73,7 @@ function checkCommand(): Command {
     .option('--seed <number>', 'seed of users, pools and orders', naturalNumber, 0)
     .addOption(
       new Option('--quantize <integers>', 'weights in fewer bits, to see whether such a judge still can')
-        .choices(['none', 'int8', 'int4'])
+        .choices(['none', 'int8'])
         .default('none'),
     )
     .addHelpText('after', HELP)

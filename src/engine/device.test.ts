@@ -11,7 +11,7 @@ const prompts = [
   [1, 5, 9, 3, 7, 2, 8, 20, 11],
   [1, 5, 9, 3, 4],
 ]
-const sampling = { maxTokens: 6, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+const sampling = { maxTokens: 6, temperature: 1, stopTokens: [] }
 const adam = { learningRate: 1e-2, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, maxGradNorm: 1 }
 
 useTemporaryCache()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { Engine, type EngineOptions } from './engine.ts'
-import { estimateMemory, planMemory } from './memory.ts'
+import { estimateMemory, planMemory } from './runtime/memory.ts'
 import { useTemporaryCache } from './testing/core.ts'
 
 useTemporaryCache()
@@ -63,7 +63,7 @@ describe.each([
 })
 
 it('samples from the base as if there were no adapter, whatever the adapter has learned', async () => {
-  const sampling = { maxTokens: 16, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+  const sampling = { maxTokens: 16, temperature: 1, stopTokens: [] }
   const sample = (engine: Engine, set: 'policy' | 'base') =>
     engine.sample([{ prompt, seeds: [1, 2] }], sampling, set, never, () => {})
   const plain = await Engine.open(model, { threads: 1 })
@@ -115,7 +115,7 @@ it('samples, scores and trains on one distribution at any temperature', async ()
   const engine = await Engine.open(model, full)
   await train(engine, 5)
   const temperature = 0.6
-  const sampling = { maxTokens: 12, temperature, topP: 1, topK: 0, stopTokens: [] }
+  const sampling = { maxTokens: 12, temperature, stopTokens: [] }
   const [[{ tokens, logprobs }]] = await engine.sample([{ prompt, seeds: [7] }], sampling, 'policy', never, () => {})
   const job = { prefix: prompt, continuations: [tokens] }
   const [[scored]] = await engine.score([job], 'policy', { temperature }, never)
@@ -160,7 +160,7 @@ it('samples and scores by quantised weights, trains and scores exactly by the ot
 
 it('refuses tokens that the vocabulary does not have', async () => {
   const engine = await Engine.open(model, { threads: 1 })
-  const sampling = { maxTokens: 2, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+  const sampling = { maxTokens: 2, temperature: 1, stopTokens: [] }
   expect(() => engine.sample([{ prompt: [64], seeds: [1] }], sampling, 'base', never, () => {})).toThrow(
     /token 64 is not/,
   )

@@ -1,5 +1,5 @@
-// The embedded engine: one model on ONNX Runtime, with everything the language-model contract asks except text. It runs in
-// a worker thread (llm/onnx), since the runtime's runs block the thread they are called from.
+// The embedded engine: one model on ONNX Runtime, with everything the language-model contract asks except text. It runs
+// in a worker thread (model/onnx), since the runtime's runs block the thread they are called from.
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -18,13 +18,14 @@ import {
 } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { sha256, writeFileAtomic } from '../util/files.ts'
-import { type ModelConfig, weightShapes } from './config.ts'
-import { type MemoryPlan, planMemory } from './memory.ts'
+import { type ModelConfig, weightShapes } from './model/config.ts'
+import { BITS } from './model/quantized.ts'
 import type { Cancelled, Core } from './runtime/core.ts'
 import { chooseDevice, type Device, type DeviceRequest } from './runtime/device.ts'
 import { readFullWeights } from './runtime/full-weights.ts'
 import { type GenerateOptions, generate } from './runtime/generate.ts'
 import { LayerWise } from './runtime/layer-wise.ts'
+import { type MemoryPlan, planMemory } from './runtime/memory.ts'
 import { type LoraSettings, ModelWeights, type Trainable } from './runtime/model-weights.ts'
 import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
 import type { PackGroup } from './runtime/pack.ts'
@@ -47,27 +48,24 @@ export interface EngineOptions {
   /** Default: cpu. */
   device?: DeviceRequest
   /**
-   * Most rows of a training micro-batch (prompt and completions); more rows take more memory, not less time. Where memory
-   * is short there are fewer.
-   */
-  tokenBudget?: number
-  /**
-   * Bytes that training may take; default: nine tenths of what the machine (or its container) has. Where the estimate is
-   * above, decoding keeps no private copy of the weights, fewer tokens run at once, and at last an adapter is trained layer
-   * by layer: somewhat more than half the speed, and far less memory.
+   * Bytes that training may take; default: nine tenths of what the machine (or its container) has. Where the estimate
+   * is above, decoding keeps no private copy of the weights, fewer tokens run at once, and at last an adapter is
+   * trained layer by layer: somewhat more than half the speed, and far less memory.
    */
   memory?: number
   /**
-   * Integers that sampling and scoring read the matrices in; default 'none'. Training, and scoring where the caller asks
-   * for it, stay exact. Not for full fine-tuning, whose weights change.
+   * Integers that sampling and scoring read the matrices in; default 'none'. Training, and scoring where the caller
+   * asks for it, stay exact. Not for full fine-tuning, whose weights change.
    */
-  quantize?: 'none' | 'int8' | 'int4'
+  quantize?: 'none' | 'int8'
   onProgress?: (line: string) => void
 }
 
-/** Rotary tables are made up to this length; longer contexts would only be slower here. */
+/**
+ * Tokens of the longest text that the engine reads, whatever the model was trained for: rotary tables are made up to
+ * this length, and longer contexts would only be slower here. `ModelInfo.contextLength` says what a model got.
+ */
 const MAX_POSITIONS = 8192
-const BITS = { int8: 8, int4: 4 } as const
 
 export class Engine {
   private readonly core: Core
@@ -77,7 +75,7 @@ export class Engine {
 
   private constructor(
     /** What the user named. */
-    private readonly where: string,
+    private readonly model: string,
     private readonly store: WeightStore,
     options: EngineOptions,
     { layerWise, prepack, rows }: MemoryPlan,
@@ -109,10 +107,10 @@ export class Engine {
 
   /**
    * Opens a Hugging Face folder or a .gguf file.
-   * @throws BumpError when files are missing or damaged, the family is not supported, training cannot fit the memory, or
-   * the device does not work here.
+   * @throws BumpError when files are missing or damaged, the family is not supported, training cannot fit the memory,
+   * or the device does not work here.
    */
-  static async open(where: string, options: EngineOptions = {}): Promise<Engine> {
+  static async open(model: string, options: EngineOptions = {}): Promise<Engine> {
     const { quantize = 'none', trainable, onProgress } = options
     if (quantize !== 'none' && trainable?.type === 'full')
       throw new BumpError(
@@ -121,9 +119,9 @@ export class Engine {
       )
     const { device, why } = await chooseDevice(options.device ?? 'cpu')
     if (options.device !== undefined) onProgress?.(`device: ${why}`)
-    const store = await openWeights(where, { onProgress })
-    const quantized = quantize === 'none' ? undefined : openQuantized(store, BITS[quantize], onProgress)
-    return new Engine(where, store, options, planMemory(where, store.config, options), device, quantized)
+    const store = await openWeights(model, { onProgress })
+    const quantized = quantize === 'none' ? undefined : openQuantized(store, onProgress)
+    return new Engine(model, store, options, planMemory(model, store.config, options), device, quantized)
   }
 
   get info(): Omit<ModelInfo, 'name'> {
@@ -143,7 +141,7 @@ export class Engine {
   /** Of the weights that sampling and scoring read. */
   private get digest(): string {
     const { digest } = this.store
-    return this.quantized ? sha256(`${digest} in ${this.quantized.bits} bits`) : digest
+    return this.quantized ? sha256(`${digest} in ${BITS} bits`) : digest
   }
 
   get config(): ModelConfig {
@@ -203,12 +201,12 @@ export class Engine {
       return
     }
     if (!weights.adapter)
-      throw new BumpError('model-unusable', `${this.where} was opened for inference: there is no adapter to save`)
+      throw new BumpError('invalid-options', `${this.model} was opened for inference: there is no adapter to save`)
     const { rank, alpha, targets, rsLora } = weights.adapter
     saveAdapter(folder, {
       config: { rank, alpha, targets: [...targets], rsLora },
       tensors: weights.trained,
-      baseModel: this.where,
+      baseModel: this.model,
     })
   }
 
@@ -256,8 +254,8 @@ export class Engine {
   private needTrainer(): Trainer {
     if (!this.trainer)
       throw new BumpError(
-        'model-unusable',
-        `${this.where} was opened for inference; open it with \`trainable\` to train`,
+        'invalid-options',
+        `${this.model} was opened for inference; open it with \`trainable\` to train`,
       )
     return this.trainer
   }
@@ -267,7 +265,7 @@ export class Engine {
       if (!(ids[i] >= 0 && ids[i] < this.config.vocab))
         throw new BumpError(
           'model-unusable',
-          `token ${ids[i]} is not in the model's vocabulary of ${this.config.vocab}: tokenizer and weights of ${this.where} do not belong together`,
+          `token ${ids[i]} is not in the model's vocabulary of ${this.config.vocab}: tokenizer and weights of ${this.model} do not belong together`,
         )
   }
 
@@ -276,11 +274,11 @@ export class Engine {
     for (const { prefix, continuations } of requests) {
       for (const ids of [prefix, ...continuations]) this.checkIds(ids)
       if (prefix.length === 0)
-        throw new BumpError('model-unusable', 'a prefix to score after is empty; give at least one token')
+        throw new BumpError('invalid-options', 'a prefix to score after is empty; give at least one token')
       const longest = Math.max(0, ...continuations.map((c) => c.length))
       if (prefix.length + longest > limit)
         throw new BumpError(
-          'model-unusable',
+          'context-exceeded',
           `a text of ${prefix.length + longest} tokens exceeds the model's context of ${limit}; shorten it`,
         )
     }

@@ -1,6 +1,7 @@
-// The contract of a language model: what the profile generator, the judge and the GRPO loop ask of one.
-// It follows Tinker's split of work: the caller owns the loop, data, reward and advantages; the provider owns weights
-// and arithmetic. So everything above this file runs unchanged on the embedded engine and on a cluster.
+// The contract of a language model: what the profile generator, the judge and the GRPO loop ask of one. It lies on the
+// ground floor: the engine below and everything above import their types from here. It follows Tinker's split of work:
+// the caller owns the loop, data, reward and advantages; the provider owns weights and arithmetic (embedded:
+// model/onnx).
 
 /** Token ids of one text, first to last. */
 export type TokenIds = readonly number[]
@@ -65,10 +66,6 @@ export interface SampleOptions {
   maxTokens: number
   /** 1 samples the model's own distribution; 0 is greedy. Default 1. */
   temperature?: number
-  /** Nucleus size in (0, 1]; default 1 (off). */
-  topP?: number
-  /** Number of most likely tokens kept; default 0 (off). */
-  topK?: number
   /** Default: the tokenizer's stop tokens. Pass [] to always fill `maxTokens`. */
   stopTokens?: TokenIds
   /**
@@ -153,7 +150,9 @@ export type TokenLoss =
 
 export interface ForwardBackwardResult {
   loss: number
-  /** [group][completion]: log probability and entropy (nats) of every token under the current policy at the loss's temperature. */
+  /**
+   * [group][completion]: log probability and entropy (nats) of every token, by the policy at the loss's temperature.
+   */
   completions: { logprobs: Float32Array; entropy: Float32Array }[][]
 }
 
@@ -173,6 +172,10 @@ export interface ModelInfo {
   name: string
   /** SHA-256 over configuration and weights, as sampling and scoring read them: what `config.json` of a run records. */
   digest: string
+  /**
+   * Tokens of the longest text that the model reads here; the embedded engine goes up to 8192, whatever the model's
+   * own.
+   */
   contextLength: number
   parameters: number
   /** Parameters that optimStep changes; 0 for a model opened for inference. */
@@ -207,7 +210,10 @@ export interface LanguageModel {
   ): Promise<ForwardBackwardResult>
   /** One AdamW step with the accumulated gradient, which is then cleared. `gradNorm` is the norm before clipping. */
   optimStep(adam: AdamParams): Promise<{ gradNorm: number }>
-  /** Policy and optimiser state into a folder; the policy's part is in a standard format (PEFT, or a Hugging Face folder). */
+  /**
+   * Policy and optimiser state into a folder; the policy's part is in a standard format (PEFT, or a Hugging Face
+   * folder).
+   */
   saveState(folder: string): Promise<void>
   /** What saveState wrote. Afterwards the model continues exactly as the saved one would have. */
   loadState(folder: string): Promise<void>

@@ -38,7 +38,7 @@ export function textModel(model: LanguageModel, options: TextModelOptions): Text
     const length = tokens[longest]?.length ?? 0
     if (length + answerTokens > info.contextLength)
       throw new BumpError(
-        'model-unusable',
+        'context-exceeded',
         `prompt ${longest + 1} of ${prompts.length} has ${length} tokens and its answer up to ${answerTokens}: together ` +
           `more than the ${info.contextLength} tokens of ${info.name}. Shorten the prompt (fewer or shorter items of ` +
           'history), allow a shorter answer, or use a model with a longer context.',
@@ -93,7 +93,9 @@ interface BatchOptions {
   onProgress?: (answered: number) => void
 }
 
-/** Runs `work` over prompts of similar length, the longest first (what does not fit in memory fails at once); [prompt]. */
+/**
+ * Runs `work` over prompts of similar length, the longest first (what does not fit in memory fails at once); [prompt].
+ */
 async function inBatches<T>(
   prompts: readonly TokenIds[],
   { batch, answerTokens, signal, onProgress }: BatchOptions,

@@ -1,5 +1,5 @@
-// A language model as a task backbone sees it: text in, text out. Any model of the contract is one (text-from-tokens.ts),
-// and so is any OpenAI-compatible server (openai/).
+// A language model as a task backbone sees it: text in, text out. Any model of the contract is one
+// (text-from-tokens.ts), and so is any OpenAI-compatible server (openai/).
 import type { ChatMessage } from './contract.ts'
 
 export interface AnswerOptions {

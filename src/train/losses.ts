@@ -1,6 +1,6 @@
-// The losses of the GRPO family, each with its formula, and their arithmetic in float64 with its gradient. Training asks
-// the language model for a `TokenLoss` (model/contract.ts) with the weights made here; the provider computes it with its
-// own arithmetic, and tests hold every provider to the arithmetic below.
+// The losses of the GRPO family, each with its formula, and their arithmetic in float64 with its gradient. Training
+// asks the language model for a `TokenLoss` (model/contract.ts) with the weights made here; the provider computes it
+// with its own arithmetic, and tests hold every provider to the arithmetic below.
 //
 // Notation, for the completions o_i of one optimiser step (masked ones and dropped groups left out):
 //   A_i   advantage of the completion                     N   number of completions
@@ -49,8 +49,8 @@ const clippedPerToken = ({ clipLow, clipHigh, klCoef, temperature }: LossOptions
 })
 
 /**
- * GRPO (arXiv 2402.03300): mean over a completion's tokens, then mean over completions. Long completions count per token
- * less than short ones.
+ * GRPO (arXiv 2402.03300): mean over a completion's tokens, then mean over completions. Long completions count per
+ * token less than short ones.
  *
  *     −1/N Σ_i 1/|o_i| Σ_t min(r_it·A_i, clip(r_it)·A_i)        w = 1/(N·|o_i|)
  */

@@ -158,7 +158,7 @@ async function inference(quantize: 'none' | 'int8'): Promise<Row[]> {
     figure: `${prefillSpeed.toFixed(0)} tok/s`,
     goals: [{ unit: 'tok/s', value: 1200, measured: prefillSpeed, bound: 'compute' }],
   })
-  const sampling = { temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+  const sampling = { temperature: 1, stopTokens: [] }
   for (const [users, B, goal, bound] of [
     [1, 1, 55, 'memory'],
     [1, 8, 280, 'compute'],
@@ -223,8 +223,6 @@ async function judges(): Promise<Row[]> {
   const permutation = {
     maxTokens: labels.length,
     temperature: 0,
-    topP: 1,
-    topK: 0,
     stopTokens: [],
     allowed: { steps: [labels], distinct: true },
   }
@@ -288,7 +286,7 @@ async function stepSeconds(engine: Engine, shape: StepShape): Promise<Record<str
     return result
   }
   const seeds = Array.from({ length: G }, (_, i) => i)
-  const sampling = { maxTokens: T, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+  const sampling = { maxTokens: T, temperature: 1, stopTokens: [] }
   const rollouts = await clock('rollout', () =>
     engine.sample(
       prompts.map((prompt) => ({ prompt, seeds })),

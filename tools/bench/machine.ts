@@ -1,7 +1,8 @@
 // What the machine can do, measured in the same run as everything else: MatMul throughput and memory read bandwidth.
-import type { ModelConfig } from '../../src/engine/config.ts'
+
 import { Graph, type Value } from '../../src/engine/graph/graph.ts'
-import { InferenceSession } from '../../src/engine/onnx-runtime.ts'
+import type { ModelConfig } from '../../src/engine/model/config.ts'
+import { InferenceSession } from '../../src/engine/runtime/onnx-runtime.ts'
 import { floats } from '../../src/engine/runtime/tensors.ts'
 import { uniform } from '../../src/util/random.ts'
 import { medianSeconds } from './timing.ts'

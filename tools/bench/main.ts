@@ -28,10 +28,14 @@ function print({ what, figure, goals = [] }: Row, machine: Machine): void {
 
 /** One case in a process of its own, so that peak memory belongs to it. */
 function runCase(name: string, machine: Machine): Row[] | undefined {
-  const child = spawnSync(process.execPath, [fileURLToPath(import.meta.url), name, JSON.stringify(machine)], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawnSync(
+    process.execPath,
+    [...process.execArgv, fileURLToPath(import.meta.url), name, JSON.stringify(machine)],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   const line = child.stdout.split('\n').find((l) => l.startsWith(MARK))
   if (line) return JSON.parse(line.slice(MARK.length)) as Row[]
   console.error(`the benchmark "${name}" failed (exit code ${child.status ?? child.signal}); its message stands above`)

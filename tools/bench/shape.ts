@@ -1,7 +1,7 @@
-// The shape that is measured: SmolLM2-135M with random weights, written once into the cache as a Hugging Face folder, so
-// that a benchmark needs no download and goes the whole way from files.
+// The shape that is measured: SmolLM2-135M with random weights, written once into the cache as a Hugging Face folder,
+// so that a benchmark needs no download and goes the whole way from files.
 import { existsSync } from 'node:fs'
-import type { ModelConfig } from '../../src/engine/config.ts'
+import type { ModelConfig } from '../../src/engine/model/config.ts'
 import { newWeights } from '../../src/engine/runtime/model-weights.ts'
 import { writeHuggingFaceFolder } from '../../src/engine/weights/save-weights.ts'
 import { cacheFolder } from '../../src/util/files.ts'
@@ -53,8 +53,9 @@ function sizes(rank: number) {
 }
 
 /**
- * Floating-point operations of one training run: forward and input gradients of the frozen weights (4 a weight and row),
- * forward and both gradients of the adapter (6), the head at the predicted rows (4), attention (12 a pair and layer).
+ * Floating-point operations of one training run: forward and input gradients of the frozen weights (4 a weight and
+ * row), forward and both gradients of the adapter (6), the head at the predicted rows (4), attention (12 a pair and
+ * layer).
  */
 export function trainFlops(rows: number, predicted: number, attendedPairs: number): number {
   const { linear, adapter, head } = sizes(16)

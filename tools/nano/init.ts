@@ -1,7 +1,7 @@
 // The untrained nano model: its shape, its random weights and its tokenizer, as a Hugging Face folder.
 // Flow: bpe.ts and init.ts -> pretrain.ts, which trains what is written here.
 import { join } from 'node:path'
-import { type ModelConfig, weightShapes } from '../../src/engine/config.ts'
+import { type ModelConfig, weightShapes } from '../../src/engine/model/config.ts'
 import { openWeights } from '../../src/engine/weights/open-weights.ts'
 import { writeHuggingFaceFolder } from '../../src/engine/weights/save-weights.ts'
 import { writeFileAtomic } from '../../src/util/files.ts'

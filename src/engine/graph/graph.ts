@@ -1,5 +1,6 @@
 // A computation graph under construction, and reverse-mode differentiation over it. Operators that have a gradient
-// register a rule on the tape (see operators.ts); `backward` walks the tape and adds the backward pass to the same graph.
+// register a rule on the tape (see operators.ts); `backward` walks the tape and adds the backward pass to the same
+// graph.
 import {
   type Attribute,
   type ElementTypeName,
@@ -37,8 +38,8 @@ export class Graph {
   private counter = 0
 
   /**
-   * `f32` uses the runtime's fused operators; `f64` plain ones only: the exact oracle for gradients. `onGpu` avoids what
-   * the runtime's GPU providers leave out: the second output of a normalisation.
+   * `f32` uses the runtime's fused operators; `f64` plain ones only: the exact oracle for gradients. `onGpu` avoids
+   * what the runtime's GPU providers leave out: the second output of a normalisation.
    */
   constructor(
     readonly precision: 'f32' | 'f64' = 'f32',
@@ -172,10 +173,6 @@ export class Graph {
   encode(): Uint8Array {
     const { nodes, initializers, inputs, outputs } = this
     return encodeModel({ nodes, initializers, inputs, outputs })
-  }
-
-  get nodeCount(): number {
-    return this.nodes.length
   }
 }
 

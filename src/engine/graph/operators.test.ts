@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { normals, seedFrom } from '../../util/random.ts'
-import { InferenceSession, Tensor } from '../onnx-runtime.ts'
+import { InferenceSession, Tensor } from '../runtime/onnx-runtime.ts'
 import { Graph, type Value } from './graph.ts'
 import * as o from './operators.ts'
 

@@ -43,7 +43,7 @@ export function matmul(g: Graph, a: Value, b: Value, options: Omit<MatMulOptions
 
 /**
  * x [N,inputs] times a matrix quantised in blocks of inputs: `values` [outputs, blocks, block·bits/8] bytes, `scales`
- * [outputs·blocks] (weights/quantize.ts). x is quantised to 8 bits on the way (accuracy level 4). It has no gradient.
+ * [outputs·blocks] (model/quantized.ts). x is quantised to 8 bits on the way (accuracy level 4). It has no gradient.
  */
 export function quantizedProduct(
   g: Graph,
@@ -74,7 +74,9 @@ export function addBias(g: Graph, x: Value, bias: Value): Value {
   ])
 }
 
-/** Reshape to `shape`; `back` is the shape of x (both int64 vectors). A 0 in either would mean "copy": avoid empty axes. */
+/**
+ * Reshape to `shape`; `back` is the shape of x (both int64 vectors). A 0 in either would mean "copy": avoid empty axes.
+ */
 export function reshape(g: Graph, x: Value, shape: Value, back: Value): Value {
   return g.record(g.op('Reshape', [x, shape]), [x], (dy) => [g.op('Reshape', [dy, back])])
 }
@@ -107,7 +109,8 @@ export function gatherRows(g: Graph, table: Value, ids: Value): Value {
 
 /**
  * Zeros like `like` [V,H], plus rows [N,H] added at ids [N], repeated ids in order. ScatterElements runs on one thread;
- * the runtime's ScatterND adds from several at once and loses updates of repeated ids (operators.test.ts shows the need).
+ * the runtime's ScatterND adds from several at once and loses updates of repeated ids (operators.test.ts shows the
+ * need).
  */
 export function scatterAddRows(g: Graph, like: Value, ids: Value, rows: Value): Value {
   const zeros = g.op('Mul', [like, g.scalar(0)])

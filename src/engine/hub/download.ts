@@ -1,4 +1,5 @@
-// One file of a hub repository onto the disk: resumed where an earlier attempt stopped, checked, then renamed into place.
+// One file of a hub repository onto the disk: resumed where an earlier attempt stopped, checked, then renamed into
+// place.
 import { createHash } from 'node:crypto'
 import {
   closeSync,
@@ -15,7 +16,7 @@ import {
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { BumpError } from '../../util/errors.ts'
-import { writeProblem } from '../weights/writing.ts'
+import { writeProblem } from '../../util/writing.ts'
 import { type Hub, type HubFile, type HubName, IDLE_MS, noConnection, refusal, request } from './client.ts'
 
 /** Attempts in a row that bring no new byte before giving up. */
@@ -27,11 +28,13 @@ const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0)
 function diskProblem(path: string, error: unknown): unknown {
   const problem = writeProblem(path, error)
   if (!(problem instanceof BumpError)) return error
-  const way = "The cache's place can be set by BUMP_CACHE; what was downloaded is kept and continued."
-  return new BumpError('download-failed', `${problem.message} ${way}`, { cause: error })
+  const advice = "The cache's place can be set by BUMP_CACHE; what was downloaded is kept and continued."
+  return new BumpError('download-failed', `${problem.message} ${advice}`, { cause: error })
 }
 
-/** Writes the rest of a file from one response. Errors of the disk are BumpErrors, those of the network as they come. */
+/**
+ * Writes the rest of a file from one response. Errors of the disk are BumpErrors, those of the network as they come.
+ */
 async function receive(
   response: Response,
   partial: string,

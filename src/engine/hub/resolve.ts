@@ -36,8 +36,8 @@ const HUB_NAME = new RegExp(
 )
 
 /** `owner/name`, `owner/name/file.gguf`, either with `@revision`; undefined for anything else. */
-export function parseHubName(where: string): HubName | undefined {
-  const match = HUB_NAME.exec(where)
+export function parseHubName(model: string): HubName | undefined {
+  const match = HUB_NAME.exec(model)
   if (match === null) return undefined
   const [, repo, file, revision = 'main'] = match
   return { repo, revision, ...(file && { file }) }
@@ -76,7 +76,7 @@ const recordSchema = z.object({
 })
 
 /** Where a name's model lies once it is downloaded. */
-const placeOf = (folder: string, name: HubName, commit: string) =>
+const modelPath = (folder: string, name: HubName, commit: string) =>
   join(folder, commit, ...(name.file === undefined ? [] : [name.file]))
 
 /** The model of an earlier complete download whose files are all still there. */
@@ -84,7 +84,7 @@ function cached(folder: string, recordPath: string, name: HubName): string | und
   try {
     const { commit, files } = recordSchema.parse(JSON.parse(readFileSync(recordPath, 'utf8')))
     const whole = files.every(({ path, size }) => statSync(join(folder, commit, path)).size === size)
-    return whole ? placeOf(folder, name, commit) : undefined
+    return whole ? modelPath(folder, name, commit) : undefined
   } catch {
     return undefined
   }
@@ -106,23 +106,23 @@ const isOn = (value: string | undefined) => /^(1|true|yes|on)$/i.test(value ?? '
 
 /**
  * Absolute path of a model: an existing folder or .gguf file as it is; otherwise a hub name (`owner/name`,
- * `owner/name/file.gguf`, with `@revision`) downloaded into the cache. Respects HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE.
- * Throws a BumpError that says what was tried and what to do.
+ * `owner/name/file.gguf`, with `@revision`) downloaded into the cache. Respects HF_TOKEN, HF_ENDPOINT and
+ * HF_HUB_OFFLINE. Throws a BumpError that says what was tried and what to do.
  */
-export async function resolveModel(where: string, options: ResolveOptions = {}): Promise<string> {
-  if (existsSync(where)) {
-    if (statSync(where).isFile() && !where.toLowerCase().endsWith('.gguf'))
+export async function resolveModel(model: string, options: ResolveOptions = {}): Promise<string> {
+  if (existsSync(model)) {
+    if (statSync(model).isFile() && !model.toLowerCase().endsWith('.gguf'))
       throw new BumpError(
-        'download-failed',
-        `${where}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`,
+        'model-unusable',
+        `${model}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`,
       )
-    return resolve(where)
+    return resolve(model)
   }
-  const name = parseHubName(where)
+  const name = parseHubName(model)
   if (name === undefined)
     throw new BumpError(
-      'download-failed',
-      `"${where}": there is no such folder or file (looked for ${resolve(where)}), and it is not a hub name like ` +
+      'model-unusable',
+      `"${model}": there is no such folder or file (looked for ${resolve(model)}), and it is not a hub name like ` +
         'owner/name, owner/name/file.gguf or owner/name@revision. Check the path or the name.',
     )
   const endpoint = (options.endpoint ?? (process.env.HF_ENDPOINT || DEFAULT_ENDPOINT)).replace(/\/+$/, '')
@@ -134,11 +134,11 @@ export async function resolveModel(where: string, options: ResolveOptions = {}):
   if (isOn(process.env.HF_HUB_OFFLINE))
     throw new BumpError(
       'download-failed',
-      `${where}: is no local folder or file (looked for ${resolve(where)}), is not complete in the cache (${folder}), ` +
+      `${model}: is no local folder or file (looked for ${resolve(model)}), is not complete in the cache (${folder}), ` +
         'and HF_HUB_OFFLINE forbids to download it. Unset it, or name the folder of a downloaded model.',
     )
 
-  options.onProgress?.(`looking for ${where} at ${endpoint}`)
+  options.onProgress?.(`looking for ${model} at ${endpoint}`)
   const { commit, files } = await listFiles(hub, name)
   const wanted = wantedFiles(name, files)
   const total = wanted.reduce((sum, file) => sum + file.size, 0)
@@ -149,7 +149,7 @@ export async function resolveModel(where: string, options: ResolveOptions = {}):
     await downloadFile(hub, name, commit, file, target, (bytes) => progress.update(file, bytes))
     progress.finished(file)
   }
-  const record = { name: where, commit, files: wanted.map(({ path, size }) => ({ path, size })) }
+  const record = { name: model, commit, files: wanted.map(({ path, size }) => ({ path, size })) }
   writeFileAtomic(recordPath, JSON.stringify(record))
-  return resolve(placeOf(folder, name, commit))
+  return resolve(modelPath(folder, name, commit))
 }

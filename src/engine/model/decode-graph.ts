@@ -1,9 +1,10 @@
 // One decoding step of U·G sequences: each user's prompt is held once as a prefix, each sequence has a private cache of
 // what it has generated. The caches are inputs; only the new token's keys and values come back (the binding copies
 // outputs, so small ones matter). Sampling happens in the graph: only ids and log probabilities leave it.
-import type { ModelConfig } from '../config.ts'
+
 import { Graph, type Value } from '../graph/graph.ts'
 import { product } from '../graph/operators.ts'
+import type { ModelConfig } from './config.ts'
 import { decoder, type WeightBinding, Weights } from './layer.ts'
 import { rotaryInputs } from './rope.ts'
 
@@ -14,8 +15,8 @@ import { rotaryInputs } from './rope.ts'
 export type DecodeHead = 'sample' | 'logits'
 
 /**
- * Inputs: `ids` [B], `positions` [B,1], `groups` [2] = (U, G), B = U·G; `prefix_mask` [U,1,1,P], `cache_mask` [U,1,G,1,S];
- * per layer the prefix `pk<l>` [U,kvHeads,D,P], `pv<l>` [U,kvHeads,P,D] and the caches `ck<l>`, `cv<l>`
+ * Inputs: `ids` [B], `positions` [B,1], `groups` [2] = (U, G), B = U·G; `prefix_mask` [U,1,1,P], `cache_mask`
+ * [U,1,G,1,S]; per layer the prefix `pk<l>` [U,kvHeads,D,P], `pv<l>` [U,kvHeads,P,D] and the caches `ck<l>`, `cv<l>`
  * [U,kvHeads,G,S,D]. Outputs per layer `k<l>`, `v<l>` [U,kvHeads,G,1,D], and the head's.
  */
 export function buildDecodeGraph(

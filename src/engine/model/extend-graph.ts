@@ -1,9 +1,10 @@
 // The graph that extends prefixes: U prefixes whose keys and values are known, G suffixes of S tokens on each. With an
-// empty prefix (one masked slot) it is the prefill. Its heads: the suffixes' keys and values (to be a prefix in turn, or
-// for decoding), the log probability of given tokens (scoring), or the logits of a few label tokens.
-import type { ModelConfig } from '../config.ts'
+// empty prefix (one masked slot) it is the prefill. Its heads: the suffixes' keys and values (to be a prefix in turn,
+// or for decoding), the log probability of given tokens (scoring), or the logits of a few label tokens.
+
 import { Graph, type Value } from '../graph/graph.ts'
 import { product } from '../graph/operators.ts'
+import type { ModelConfig } from './config.ts'
 import { decoder, type WeightBinding, Weights } from './layer.ts'
 import { HEAD_CHUNKS } from './loss-head.ts'
 import { prefixedAttention } from './packed-attention.ts'
@@ -12,7 +13,8 @@ import { rotaryInputs } from './rope.ts'
 /**
  * - kv: outputs `k<l>`, `v<l>` [U,kvHeads,G,S,D]
  * - decode-kv: the same with keys transposed [U,kvHeads,G,D,S], as decode-graph.ts wants its prefix
- * - logprobs: inputs `rows` [M], `targets` [M] (M a multiple of HEAD_CHUNKS), `inverse_temperature` []; output `logprobs` [M,1]
+ * - logprobs: inputs `rows` [M], `targets` [M] (M a multiple of HEAD_CHUNKS), `inverse_temperature` []; output
+ *   `logprobs` [M,1]
  * - labels: inputs `rows` [M], `labels` [L]; output `logits` [M,L]
  */
 export type ExtendHead = 'kv' | 'decode-kv' | 'logprobs' | 'labels'

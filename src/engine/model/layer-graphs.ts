@@ -1,8 +1,9 @@
 // The training graph in pieces, for little memory: one layer's forward and backward pass, which serve every layer with
 // its weights fed, and the two ends. Only one layer's activations exist at a time (see runtime/layer-wise.ts).
-import type { ModelConfig } from '../config.ts'
+
 import { Graph } from '../graph/graph.ts'
 import { gatherRows, rmsNorm } from '../graph/operators.ts'
+import type { ModelConfig } from './config.ts'
 import { decoderLayer, type LoraShape, type WeightBinding, Weights } from './layer.ts'
 import { type LossKind, lossHead } from './loss-head.ts'
 import { packedAttention } from './packed-attention.ts'
@@ -45,7 +46,9 @@ export function buildLayerGraph(c: ModelConfig, lora: LoraShape, pass: LayerPass
   return g.encode()
 }
 
-/** The last layer's output x [N,H] → loss, logprobs, entropy and dx [N,H]; the other inputs are those of loss-head.ts. */
+/**
+ * The last layer's output x [N,H] → loss, logprobs, entropy and dx [N,H]; the other inputs are those of loss-head.ts.
+ */
 export function buildHeadGraph(
   c: ModelConfig,
   binding: WeightBinding,

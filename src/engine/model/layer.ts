@@ -1,7 +1,6 @@
 // One definition of a Llama-family decoder, from which every graph is made: training, prefill, scoring and decoding
 // differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
-import { headName, type ModelConfig, projectionShape, weightShapes } from '../config.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import {
   add,
@@ -15,7 +14,8 @@ import {
   rmsNorm,
   rotary,
 } from '../graph/operators.ts'
-import { BLOCK, type QuantizedBits, type QuantizedPlace } from '../weights/quantize.ts'
+import { headName, type ModelConfig, projectionShape, weightShapes } from './config.ts'
+import { BITS, BLOCK, type ByteRange, type QuantizedMatrix } from './quantized.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
 export interface LoraShape {
@@ -41,9 +41,9 @@ export function loraShapes(c: ModelConfig, lora: LoraShape): Map<string, number[
 /** Where the weights of a graph come from. */
 export interface WeightBinding {
   /** Fed at every run, or ranges of a file beside the graph that the runtime maps. */
-  base: 'fed' | { file: string; places: ReadonlyMap<string, { offset: number; length: number }> }
-  /** The matrices in fewer bits, from another file there; for graphs without gradients. */
-  quantized?: { bits: QuantizedBits; file: string; places: ReadonlyMap<string, QuantizedPlace> }
+  base: 'fed' | { file: string; ranges: ReadonlyMap<string, ByteRange> }
+  /** The matrices in 8 bits, from another file there; for graphs without gradients. */
+  quantized?: { file: string; matrices: ReadonlyMap<string, QuantizedMatrix> }
   /** Projections of the same input run as one product, of a private copy of their weights: for decoding. */
   joined?: boolean
   lora?: LoraShape
@@ -119,10 +119,10 @@ export class Weights {
     return this.binding.train === 'lora' ? this.adapters : new Map()
   }
 
-  private quantized(x: Value, name: string, { bits, file, places }: NonNullable<WeightBinding['quantized']>): Value {
-    const place = places.get(name)
-    if (!place) throw new Error(`no quantised weight is called ${name}`)
-    const { inputs, outputs, values, scales } = place
+  private quantized(x: Value, name: string, { file, matrices }: NonNullable<WeightBinding['quantized']>): Value {
+    const matrix = matrices.get(name)
+    if (!matrix) throw new Error(`no quantised weight is called ${name}`)
+    const { inputs, outputs, values, scales } = matrix
     const blocks = Math.ceil(inputs / BLOCK)
     const stored = (part: string, make: (key: string) => Value) => {
       const key = `${name}.${part}`
@@ -130,11 +130,9 @@ export class Weights {
       this.made.set(key, value)
       return value
     }
-    const packed = stored('q', (key) =>
-      this.g.initializer(key, [outputs, blocks, (BLOCK * bits) / 8], { file, ...values }, 'u8'),
-    )
+    const packed = stored('q', (key) => this.g.initializer(key, [outputs, blocks, BLOCK], { file, ...values }, 'u8'))
     const factors = stored('scale', (key) => this.g.initializer(key, [outputs * blocks], { file, ...scales }))
-    return quantizedProduct(this.g, x, packed, factors, { inputs, outputs, bits, block: BLOCK })
+    return quantizedProduct(this.g, x, packed, factors, { inputs, outputs, bits: BITS, block: BLOCK })
   }
 
   private make(name: string): Value {
@@ -144,9 +142,9 @@ export class Weights {
     if (!shape) throw new Error(`no weight is called ${name}`)
     const { base } = this.binding
     if (base === 'fed') return this.g.input(name, shape, this.g.precision, this.binding.train === 'full')
-    const place = base.places.get(name)
-    if (!place) throw new Error(`no place for weight ${name}`)
-    return this.g.initializer(name, shape, { file: base.file, ...place })
+    const range = base.ranges.get(name)
+    if (!range) throw new Error(`the file holds no weight called ${name}`)
+    return this.g.initializer(name, shape, { file: base.file, ...range })
   }
 }
 

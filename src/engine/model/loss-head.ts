@@ -1,6 +1,8 @@
 // The head of the training graph: logits at the selected positions only, log probabilities, entropy and the named token
 // loss, with the gradient written out: d loss/d h = coef·(E[target] − P·E). No one-hot, no scatter into the vocabulary
-// (full fine-tuning adds the head's own gradient). Formulas: TokenLoss in llm/contract.ts.
+// (full fine-tuning adds the head's own gradient). Formulas: TokenLoss of the language-model contract.
+// loss-head.test.ts holds it to the float64 arithmetic of train/losses.ts.
+import type { TokenLoss } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import { product, scatterAddRows, sumLast } from '../graph/operators.ts'
 
@@ -9,6 +11,15 @@ export interface LossKind {
   type: 'cross_entropy' | 'ppo' | 'cispo'
   sequenceRatio: boolean
   kl: boolean
+}
+
+/** The graph that computes a loss. */
+export function lossKind(loss: TokenLoss): LossKind {
+  return {
+    type: loss.type,
+    sequenceRatio: loss.type === 'ppo' && loss.sequenceRatio === true,
+    kl: loss.type !== 'cross_entropy' && (loss.klCoef ?? 0) > 0,
+  }
 }
 
 interface TokenInputs {
@@ -24,8 +35,9 @@ export const HEAD_CHUNKS = 4
 /**
  * h [N,H] and head [V,H] → loss [], logprobs [M,1], entropy [M,1] and the gradient dh [N,H].
  * Declares inputs `rows` [M] (row of h that predicts), `targets` [M], `weight` [M,1] and, by loss, `advantage`, `old`,
- * `reference` [M,1], `inverse_temperature`, `clip_low`, `clip_high`, `beta` [] and, for sequence ratios, `sequence_mean` [S,M] (1/length at a
- * completion's counted tokens), `sequence_spread` [M,S] (1 at a completion's tokens).
+ * `reference` [M,1], `inverse_temperature`, `clip_low`, `clip_high`, `beta` [] and, for sequence ratios,
+ * `sequence_mean` [S,M] (1/length at a completion's counted tokens), `sequence_spread` [M,S] (1 at a completion's
+ * tokens).
  */
 export function lossHead(
   g: Graph,

@@ -3,9 +3,10 @@
 // keys and values plus their own block, so the prompt is computed once for all G, and no tree mask is needed.
 // Shorter prompts and completions are padded on the right: nothing attends to padding but padding.
 // Query heads of one key/value head are folded into rows (grouped-query attention without repeating K and V).
-import type { ModelConfig } from '../config.ts'
+
 import type { Graph, Value } from '../graph/graph.ts'
 import { concatRows, product, reshape, splitRows, sumLast, transpose } from '../graph/operators.ts'
+import type { ModelConfig } from './config.ts'
 import type { Attend } from './layer.ts'
 
 const MASKED = -1e9
@@ -20,7 +21,9 @@ function causalMask(g: Graph, length: Value): Value {
   return g.op('Where', [allowed, g.scalar(0), g.scalar(MASKED)])
 }
 
-/** Sizes of a batch of completions (or any suffixes) on shared prefixes: users, prefix, suffixes per user, positions. */
+/**
+ * Sizes of a batch of completions (or any suffixes) on shared prefixes: users, prefix, suffixes per user, positions.
+ */
 export interface PrefixedSizes {
   U: Value
   P: Value
@@ -99,7 +102,10 @@ export function prefixedAttention(
   }
 }
 
-/** Causal attention of U prompts of P positions: q [U·P, heads·D], k, v [U·P, kvHeads·D] → output, K and V [U,kvHeads,P,D]. */
+/**
+ * Causal attention of U prompts of P positions: q [U·P, heads·D], k, v [U·P, kvHeads·D] → output, K and V
+ * [U,kvHeads,P,D].
+ */
 function promptAttention(
   g: Graph,
   c: ModelConfig,

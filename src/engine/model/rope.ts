@@ -1,7 +1,8 @@
 // Rotary position embedding: its angles, with Llama 3's frequency scaling, and the inputs a graph needs for it.
-import type { ModelConfig } from '../config.ts'
+
 import type { Graph } from '../graph/graph.ts'
 import type { Rotary } from '../graph/operators.ts'
+import type { ModelConfig } from './config.ts'
 
 /** [headDim/2] angle per position of every pair of dimensions (radians). */
 function inverseFrequencies(c: ModelConfig): Float64Array {

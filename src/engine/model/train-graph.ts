@@ -1,6 +1,7 @@
 // The training graph: packed groups in; loss, log probabilities, entropy and the gradient of every trained tensor out.
-import type { ModelConfig } from '../config.ts'
+
 import { Graph } from '../graph/graph.ts'
+import type { ModelConfig } from './config.ts'
 import { decoder, type WeightBinding, Weights } from './layer.ts'
 import { type LossKind, lossHead } from './loss-head.ts'
 import { packedAttention } from './packed-attention.ts'
@@ -12,7 +13,9 @@ export interface TrainGraph {
   trained: Map<string, number[]>
 }
 
-/** Inputs: see packed-attention.ts (what attends), loss-head.ts (the loss), rope.ts (positions); `ids` [N]; fed weights. */
+/**
+ * Inputs: see packed-attention.ts (what attends), loss-head.ts (the loss), rope.ts (positions); `ids` [N]; fed weights.
+ */
 export function buildTrainGraph(
   c: ModelConfig,
   binding: WeightBinding,

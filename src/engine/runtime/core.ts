@@ -2,9 +2,9 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import type { TokenIds, WeightSet } from '../../model/contract.ts'
 import { CancelledError } from '../../util/errors.ts'
-import type { ModelConfig } from '../config.ts'
-import type { Rows } from '../memory.ts'
+import type { ModelConfig } from '../model/config.ts'
 import type { ExtendHead } from '../model/extend-graph.ts'
+import type { Rows } from './memory.ts'
 import type { ModelWeights } from './model-weights.ts'
 import type { GraphKind, Sessions } from './sessions.ts'
 import { type Feeds, f32, floats, longs } from './tensors.ts'
@@ -93,7 +93,9 @@ export async function computePrefixes(
   return { feeds, lengths, P }
 }
 
-/** The prefixes `root` + rest for every rest, of which only the rests are run. `root` is one prefix in layout 'extend'. */
+/**
+ * The prefixes `root` + rest for every rest, of which only the rests are run. `root` is one prefix in layout 'extend'.
+ */
 export async function extendPrefix(
   core: Core,
   root: Prefixes,

@@ -15,7 +15,7 @@ it.each<DeviceRequest>(['webgpu', 'cuda'])(
     const outcome = await chooseDevice(asked).catch((error: unknown) => error)
     if (outcome instanceof Error) {
       expect(outcome).toBeInstanceOf(BumpError)
-      expect(outcome.message).toMatch(new RegExp(`^--device ${asked} does not work here: .+ It needs an? .*GPU`))
+      expect(outcome.message).toMatch(new RegExp(`^the device ${asked} does not work here: .+ It needs an? .*GPU`))
     } else expect(outcome).toEqual({ device: asked, why: `${asked}, as asked for` })
   },
 )

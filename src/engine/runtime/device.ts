@@ -3,7 +3,7 @@
 
 import { BumpError } from '../../util/errors.ts'
 import { Graph } from '../graph/graph.ts'
-import { env, InferenceSession, Tensor } from '../onnx-runtime.ts'
+import { env, InferenceSession, Tensor } from './onnx-runtime.ts'
 import { floats } from './tensors.ts'
 
 export type Device = 'cpu' | 'webgpu' | 'cuda'
@@ -24,7 +24,7 @@ export async function chooseDevice(asked: DeviceRequest): Promise<{ device: Devi
   if (asked !== 'auto') {
     const problem = await problemOf(asked)
     if (problem)
-      throw new BumpError('invalid-options', `--device ${asked} does not work here: ${problem}. ${CURE[asked]}`)
+      throw new BumpError('device-unavailable', `the device ${asked} does not work here: ${problem}. ${CURE[asked]}`)
     return { device: asked, why: `${asked}, as asked for` }
   }
   const problems: string[] = []

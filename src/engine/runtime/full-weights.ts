@@ -1,6 +1,6 @@
 // Full weights of a saved policy (a Hugging Face folder) read back into the engine's names and orientation.
 import { BumpError } from '../../util/errors.ts'
-import { type ModelConfig, weightShapes } from '../config.ts'
+import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { isProjection, transpose } from '../weights/hf-names.ts'
 import { openHuggingFaceSource } from '../weights/hf-source.ts'
 import type { OwnedTensor } from './model-weights.ts'

@@ -1,6 +1,7 @@
-// Batched sampling: prompts are run once, then all sequences of all prompts decode together, each on its prompt's shared
-// prefix with a private cache. Finished sequences leave the batch when enough have finished; caches grow by buckets.
-import type { Completion, SampleRequest, WeightSet } from '../../model/contract.ts'
+// Batched sampling: prompts are run once, then all sequences of all prompts decode together, each on its prompt's
+// shared prefix with a private cache. Finished sequences leave the batch when enough have finished; caches grow by
+// buckets.
+import type { Completion, SampleOptions, SampleRequest, TokenIds, WeightSet } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { uniform } from '../../util/random.ts'
 import { type Cancelled, type Core, computePrefixes, MASKED, type Prefixes, run, throwIfCancelled } from './core.ts'
@@ -14,14 +15,9 @@ const BUCKET = 32
 /** Scales logits so far apart that the softmax is one at the largest: greedy decoding by the sampling graph. */
 const GREEDY = 1e6
 
-export interface GenerateOptions {
-  maxTokens: number
-  temperature: number
-  topP: number
-  topK: number
-  stopTokens: readonly number[]
-  allowed?: { steps: readonly (readonly number[])[]; distinct?: boolean }
-}
+/** What a request says of sampling, its defaults filled in. */
+export type GenerateOptions = Required<Pick<SampleOptions, 'maxTokens' | 'temperature' | 'stopTokens'>> &
+  Pick<SampleOptions, 'allowed'>
 
 interface Sequence {
   request: number
@@ -96,18 +92,18 @@ export async function generate(
 }
 
 function checkLength(core: Core, prompt: number, maxTokens: number): void {
-  if (prompt === 0) throw new BumpError('model-unusable', 'a prompt to sample from is empty; give at least one token')
+  if (prompt === 0) throw new BumpError('invalid-options', 'a prompt to sample from is empty; give at least one token')
   const limit = core.sessions.maxPositions
   if (prompt + maxTokens > limit)
     throw new BumpError(
-      'model-unusable',
+      'context-exceeded',
       `a prompt of ${prompt} tokens and ${maxTokens} new ones exceed the model's context of ${limit}; shorten the history or the completion`,
     )
 }
 
 async function generateBatch(
   core: Core,
-  pieces: readonly { prompt: ArrayLike<number>; sequences: Sequence[] }[],
+  pieces: readonly { prompt: TokenIds; sequences: Sequence[] }[],
   options: GenerateOptions,
   weightSet: WeightSet,
   cancelled: Cancelled,
@@ -117,7 +113,7 @@ async function generateBatch(
   // The last prompt token is the first decoding step of each of its sequences.
   const prefixes = await computePrefixes(
     core,
-    pieces.map((p) => Array.prototype.slice.call(p.prompt, 0, -1)),
+    pieces.map((p) => p.prompt.slice(0, -1)),
     weightSet,
     'decode',
   )
@@ -194,7 +190,7 @@ class Batch {
         if (live) uniforms[at] = Math.min(Math.max(live.draw(), 2 ** -24), 1 - 2 ** -24)
       }
     })
-    const restricted = options.allowed !== undefined || options.topP < 1 || options.topK > 0
+    const { temperature, allowed } = options
     const feeds: Feeds = {
       ...this.prefixes.feeds,
       ids: longs(ids),
@@ -207,21 +203,18 @@ class Batch {
       feeds[`ck${l}`] = floats(this.keys[l], [U, kvHeads, G, this.S, headDim])
       feeds[`cv${l}`] = floats(this.values[l], [U, kvHeads, G, this.S, headDim])
     }
-    if (!restricted) {
+    if (!allowed) {
       feeds.uniform = floats(uniforms, [this.size, 1])
-      feeds.inverse_temperature = floats(
-        Float32Array.of(options.temperature === 0 ? GREEDY : 1 / options.temperature),
-        [],
-      )
+      feeds.inverse_temperature = floats(Float32Array.of(temperature === 0 ? GREEDY : 1 / temperature), [])
     }
-    const result = await run(this.core, { graph: 'decode', head: restricted ? 'logits' : 'sample' }, weightSet, feeds)
+    const result = await run(this.core, { graph: 'decode', head: allowed ? 'logits' : 'sample' }, weightSet, feeds)
     this.keep(result)
     slots.forEach((sequence, at) => {
       if (!sequence) return
-      if (restricted) {
+      if (allowed) {
         const V = this.core.config.vocab
         const logits = f32(result.logits).subarray(at * V, (at + 1) * V)
-        const drawn = drawToken(logits, restrictionsOf(options, sequence.tokens), uniforms[at])
+        const drawn = drawToken(logits, restrictionsOf(temperature, allowed, sequence.tokens), uniforms[at])
         sequence.tokens.push(drawn.token)
         sequence.logprobs.push(drawn.logprob)
       } else {
@@ -318,9 +311,11 @@ function selectPrefixes(prefixes: Prefixes, users: readonly number[]): Prefixes 
   return { feeds, lengths: users.map((u) => prefixes.lengths[u]), P: prefixes.P }
 }
 
-function restrictionsOf(options: GenerateOptions, given: readonly number[]): Restrictions {
-  const { temperature, topP, topK, allowed } = options
-  if (!allowed) return { temperature, topP, topK }
-  const step = allowed.steps[Math.min(given.length, allowed.steps.length - 1)]
-  return { temperature, topP, topK, allowed: allowed.distinct ? step.filter((t) => !given.includes(t)) : step }
+function restrictionsOf(
+  temperature: number,
+  { steps, distinct }: NonNullable<GenerateOptions['allowed']>,
+  given: readonly number[],
+): Restrictions {
+  const step = steps[Math.min(given.length, steps.length - 1)]
+  return { temperature, allowed: distinct ? step.filter((token) => !given.includes(token)) : step }
 }

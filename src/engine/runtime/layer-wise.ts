@@ -1,8 +1,8 @@
-// One micro-batch layer by layer: forward through one generic session, each layer's input kept; then backward, each layer
-// computed anew. It costs a second forward pass and reading the weights twice, and needs the activations of one
+// One micro-batch layer by layer: forward through one generic session, each layer's input kept; then backward, each
+// layer computed anew. It costs a second forward pass and reading the weights twice, and needs the activations of one
 // layer instead of all. The base weights of a layer are read from the mapped file into one set of buffers when needed.
 import type { InferenceSession } from 'onnxruntime-node'
-import { weightShapes } from '../config.ts'
+import { weightShapes } from '../model/config.ts'
 import { loraShapes } from '../model/layer.ts'
 import type { LossKind } from '../model/loss-head.ts'
 import type { Core } from './core.ts'

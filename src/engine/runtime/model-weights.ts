@@ -3,7 +3,7 @@
 
 import type { Projection, WeightSet } from '../../model/contract.ts'
 import { normals, seedFrom, uniform } from '../../util/random.ts'
-import { type ModelConfig, weightShapes } from '../config.ts'
+import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { type LoraShape, loraShapes, type WeightBinding } from '../model/layer.ts'
 import type { WeightStore } from '../weights/types.ts'
 import type { Sessions } from './sessions.ts'
@@ -108,8 +108,8 @@ export class ModelWeights {
   }
 
   /**
-   * What decoding runs by, from either set: one graph with one private copy of the weights, the base being the policy with
-   * an adapter of zeros.
+   * What decoding runs by, from either set: one graph with one private copy of the weights, the base being the policy
+   * with an adapter of zeros.
    */
   decoding(weightSet: WeightSet, quantized: boolean): { binding: WeightBinding; feeds: Feeds } {
     if (!this.lora) return { binding: this.binding(weightSet, quantized), feeds: this.feeds(weightSet) }

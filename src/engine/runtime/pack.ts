@@ -1,7 +1,8 @@
-// Training data laid out for the training graph: groups packed into micro-batches under a token budget, and the feeds of
-// one micro-batch. The prompt of a group stands once for all its completions (see model/packed-attention.ts).
-import type { ModelConfig } from '../config.ts'
-import { HEAD_CHUNKS, type LossKind } from '../model/loss-head.ts'
+// Training data laid out for the training graph: groups packed into micro-batches under a token budget, and the feeds
+// of one micro-batch. The prompt of a group stands once for all its completions (see model/packed-attention.ts).
+import type { TokenLoss } from '../../model/contract.ts'
+import type { ModelConfig } from '../model/config.ts'
+import { HEAD_CHUNKS, lossKind } from '../model/loss-head.ts'
 import { rotaryRows } from '../model/rope.ts'
 import { type Feeds, floats, longs } from './tensors.ts'
 
@@ -19,7 +20,7 @@ export interface PackGroup {
 }
 
 /** A completion and where its results belong: [group][completion] of the caller's list. */
-interface Placed {
+interface PackedCompletion {
   group: number
   completion: number
   data: PackCompletion
@@ -29,7 +30,7 @@ interface Placed {
 export interface Pack {
   prompts: ArrayLike<number>[]
   /** [U][≤ G] */
-  completions: Placed[][]
+  completions: PackedCompletion[][]
   P: number
   G: number
   /** Completion positions computed: the last token predicts nothing, so one less than the longest completion. */
@@ -46,15 +47,15 @@ const rowsOf = (U: number, P: number, G: number, T: number) => U * (P + G * T)
  * together; a group too large for the budget is split, its prompt repeated.
  */
 export function makePacks(groups: readonly PackGroup[], tokenBudget: number): Pack[] {
-  const parts: { prompt: ArrayLike<number>; completions: Placed[] }[] = []
+  const parts: { prompt: ArrayLike<number>; completions: PackedCompletion[] }[] = []
   groups.forEach((group, g) => {
-    const placed = group.completions.map((data, completion) => ({ group: g, completion, data }))
-    const T = positionsOf(placed)
+    const packed = group.completions.map((data, completion) => ({ group: g, completion, data }))
+    const T = positionsOf(packed)
     const fitting = Math.max(1, Math.floor((tokenBudget - group.prompt.length) / T))
-    const pieces = Math.ceil(placed.length / fitting)
-    const size = Math.ceil(placed.length / pieces)
-    for (let i = 0; i < placed.length; i += size)
-      parts.push({ prompt: group.prompt, completions: placed.slice(i, i + size) })
+    const pieces = Math.ceil(packed.length / fitting)
+    const size = Math.ceil(packed.length / pieces)
+    for (let i = 0; i < packed.length; i += size)
+      parts.push({ prompt: group.prompt, completions: packed.slice(i, i + size) })
   })
   parts.sort((a, b) => a.prompt.length - b.prompt.length || positionsOf(a.completions) - positionsOf(b.completions))
   const packs: Pack[] = []
@@ -83,9 +84,10 @@ export function makePacks(groups: readonly PackGroup[], tokenBudget: number): Pa
 export function packFeeds(
   c: ModelConfig,
   pack: Pack,
-  kind: LossKind,
+  loss: TokenLoss,
   precision: 'f32' | 'f64',
 ): { feeds: Feeds; order: { group: number; completion: number; token: number }[] } {
+  const kind = lossKind(loss)
   const { P, G, T } = pack
   const U = pack.prompts.length
   const Floats = precision === 'f64' ? Float64Array : Float32Array
@@ -107,9 +109,9 @@ export function packFeeds(
     for (let k = 0; k < G; k++) {
       const start = U * P + (u * G + k) * T
       for (let t = 0; t < T; t++) positions[start + t] = prompt.length + t
-      const placed = pack.completions[u][k]
-      if (!placed) continue
-      const { data } = placed
+      const packed = pack.completions[u][k]
+      if (!packed) continue
+      const { data } = packed
       sequenceStarts.push(rows.length)
       for (let t = 0; t < data.tokens.length; t++) {
         if (t < data.tokens.length - 1) ids[start + t] = data.tokens[t]
@@ -119,7 +121,7 @@ export function packFeeds(
         columns.advantage.push(data.advantage)
         columns.old.push(data.oldLogprobs?.[t] ?? 0)
         columns.reference.push(data.refLogprobs?.[t] ?? 0)
-        order.push({ group: placed.group, completion: placed.completion, token: t })
+        order.push({ group: packed.group, completion: packed.completion, token: t })
       }
     }
   })
@@ -146,7 +148,12 @@ export function packFeeds(
     feeds.cos = floats(cos, [ids.length, 1, c.headDim])
     feeds.sin = floats(sin, [ids.length, 1, c.headDim])
   }
-  if (kind.type !== 'cross_entropy') {
+  if (loss.type !== 'cross_entropy') {
+    const number = (x: number) => floats(Floats.of(x), [])
+    feeds.inverse_temperature = number(1 / (loss.temperature ?? 1))
+    feeds.clip_high = number(loss.clipHigh)
+    if (loss.type === 'ppo') feeds.clip_low = number(loss.clipLow)
+    if (kind.kl) feeds.beta = number(loss.klCoef ?? 0)
     feeds.advantage = floats(Floats.from(columns.advantage), [M, 1])
     feeds.old = floats(Floats.from(columns.old), [M, 1])
     if (kind.kl) feeds.reference = floats(Floats.from(columns.reference), [M, 1])

@@ -13,7 +13,7 @@ import {
 } from './core.ts'
 import { f32, floats, longs } from './tensors.ts'
 
-/** A continuation and its place in its request. */
+/** A continuation and its number in its request. */
 interface Suffix {
   index: number
   tokens: TokenIds
@@ -23,8 +23,8 @@ interface Suffix {
 const LEAST_SHARED = 16
 
 /**
- * [request][continuation][token] log probabilities at a temperature. What all prefixes begin with is run once, then each
- * prefix.
+ * [request][continuation][token] log probabilities at a temperature. What all prefixes begin with is run once, then
+ * each prefix.
  */
 export async function score(
   core: Core,

@@ -1,5 +1,5 @@
 // Short constructors for the runtime's tensors. Fed float arrays are not copied.
-import { Tensor } from '../onnx-runtime.ts'
+import { Tensor } from './onnx-runtime.ts'
 
 export type Feeds = Record<string, Tensor>
 

@@ -1,13 +1,13 @@
 // Training on the embedded engine: gradients accumulated over micro-batches, AdamW in place on the trained tensors.
 import type { AdamParams, ForwardBackwardResult, TokenLoss } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
-import type { LossKind } from '../model/loss-head.ts'
+import { type LossKind, lossKind } from '../model/loss-head.ts'
 import { adamwUpdate } from './adamw.ts'
 import { type Cancelled, type Core, throwIfCancelled } from './core.ts'
 import type { LayerWise, MicroBatchResult } from './layer-wise.ts'
 import type { OwnedTensor } from './model-weights.ts'
 import { makePacks, type PackGroup, packFeeds } from './pack.ts'
-import { type Feeds, f32, floats } from './tensors.ts'
+import { type Feeds, f32 } from './tensors.ts'
 
 /** Moments of AdamW, by tensor name. */
 export interface OptimiserState {
@@ -17,21 +17,16 @@ export interface OptimiserState {
 }
 
 export class Trainer {
-  private accumulated = new Map<string, Float32Array>()
+  private readonly accumulated = new Map<string, Float32Array>()
   state: OptimiserState = { step: 0, first: new Map(), second: new Map() }
 
   constructor(
     private readonly core: Core,
     /** Rows of a micro-batch: prompts and completions together. */
     private readonly tokenBudget: number,
-    /** Takes the place of the one training graph where memory is short. */
+    /** Runs instead of the one training graph where memory is short. */
     private readonly layerWise?: LayerWise,
   ) {}
-
-  /** What was accumulated since the last step, by tensor name. */
-  get gradients(): ReadonlyMap<string, Float32Array> {
-    return this.accumulated
-  }
 
   /**
    * Adds the gradient of the loss; returns the loss and, per completion token, log probability and entropy.
@@ -56,11 +51,7 @@ export class Trainer {
     cancelled: Cancelled,
   ): Promise<ForwardBackwardResult> {
     const { core } = this
-    const kind: LossKind = {
-      type: loss.type,
-      sequenceRatio: loss.type === 'ppo' && loss.sequenceRatio === true,
-      kl: loss.type !== 'cross_entropy' && (loss.klCoef ?? 0) > 0,
-    }
+    const kind = lossKind(loss)
     const completions = groups.map((group) =>
       group.completions.map((c) => ({
         logprobs: new Float32Array(c.tokens.length),
@@ -70,9 +61,8 @@ export class Trainer {
     let total = 0
     for (const pack of makePacks(groups, this.tokenBudget)) {
       throwIfCancelled(cancelled)
-      const { feeds, order } = packFeeds(core.config, pack, kind, 'f32')
-      const inputs = { ...feeds, ...lossNumbers(loss, kind) }
-      const { loss: part, logprobs, entropy, gradients } = await this.microBatch(inputs, kind)
+      const { feeds, order } = packFeeds(core.config, pack, loss, 'f32')
+      const { loss: part, logprobs, entropy, gradients } = await this.microBatch(feeds, kind)
       total += part
       order.forEach(({ group, completion, token }, i) => {
         completions[group][completion].logprobs[token] = logprobs[i]
@@ -112,7 +102,7 @@ export class Trainer {
     if (!Number.isFinite(gradNorm)) {
       this.accumulated.clear()
       throw new BumpError(
-        'model-unusable',
+        'training-failed',
         `the gradient is not finite (norm ${gradNorm}), so no step was made; lower the learning rate`,
       )
     }
@@ -138,13 +128,4 @@ function moment(moments: Map<string, OwnedTensor>, name: string, dims: number[])
     moments.set(name, tensor)
   }
   return tensor.data
-}
-
-function lossNumbers(loss: TokenLoss, kind: LossKind): Feeds {
-  if (loss.type === 'cross_entropy') return {}
-  const number = (x: number) => floats(Float32Array.of(x), [])
-  const feeds: Feeds = { clip_high: number(loss.clipHigh), inverse_temperature: number(1 / (loss.temperature ?? 1)) }
-  if (loss.type === 'ppo') feeds.clip_low = number(loss.clipLow)
-  if (kind.kl) feeds.beta = number(loss.klCoef ?? 0)
-  return feeds
 }

@@ -2,13 +2,13 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ROWS } from '../memory.ts'
 import type { Core } from '../runtime/core.ts'
 import type { Device } from '../runtime/device.ts'
+import { ROWS } from '../runtime/memory.ts'
 import { ModelWeights, type Trainable } from '../runtime/model-weights.ts'
 import { Sessions } from '../runtime/sessions.ts'
 import { openWeights } from '../weights/open-weights.ts'
-import { openQuantized, type QuantizedBits } from '../weights/quantize.ts'
+import { openQuantized } from '../weights/quantize.ts'
 
 /** Conversions of tests go to a folder of their own. */
 export function useTemporaryCache(): void {
@@ -18,11 +18,11 @@ export function useTemporaryCache(): void {
 export async function openCore(
   folder: string,
   trainable?: Trainable,
-  bits?: QuantizedBits,
+  quantize = false,
   device: Device = 'cpu',
 ): Promise<Core> {
   const store = await openWeights(folder)
-  const quantized = bits && openQuantized(store, bits)
+  const quantized = quantize ? openQuantized(store) : undefined
   const sessions = new Sessions(
     store.config,
     store,
@@ -36,7 +36,7 @@ export async function openCore(
     config: store.config,
     sessions,
     weights: new ModelWeights(store.config, store, sessions, trainable),
-    quantized: bits !== undefined,
+    quantized: quantize,
     rows: ROWS,
   }
 }

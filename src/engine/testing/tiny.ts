@@ -1,7 +1,7 @@
 // Tiny random models for the engine's tests: two layers of each family, with weights in either precision.
 
 import { normals, seedFrom } from '../../util/random.ts'
-import { type ModelConfig, weightShapes } from '../config.ts'
+import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { type LoraShape, loraShapes } from '../model/layer.ts'
 import { type Feeds, floats } from '../runtime/tensors.ts'
 

@@ -1,5 +1,5 @@
-// Ids against those of Hugging Face's tokenizers and of SentencePiece (scripts/golden/tokenizer_ids.py), from folders and
-// from GGUF files. With BUMP_TEST_GGUF naming SmolLM2-135M-Instruct's GGUF file, also against the real vocabulary.
+// Ids against those of Hugging Face's tokenizers and of SentencePiece (scripts/golden/tokenizer_ids.py), from folders
+// and from GGUF files. With BUMP_TEST_GGUF naming SmolLM2-135M-Instruct's GGUF file, also against the real vocabulary.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'

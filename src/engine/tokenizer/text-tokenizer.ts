@@ -1,5 +1,5 @@
-// The tokenizer built from a TokenizerSource: Hugging Face's JavaScript library does normalisation, pre-tokenisation and
-// merges; which texts become special tokens is decided here, because the library makes them from users' texts too.
+// The tokenizer built from a TokenizerSource: Hugging Face's JavaScript library does normalisation, pre-tokenisation
+// and merges; which texts become special tokens is decided here, because the library makes them from users' texts too.
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers'
 import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'

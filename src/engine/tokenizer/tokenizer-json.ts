@@ -1,5 +1,6 @@
 // Checks the content of a tokenizer.json before anything is built from it, and rewrites the few components in which the
-// JavaScript library departs from Hugging Face's own. Between reading (from-folder.ts, from-gguf.ts) and text-tokenizer.ts.
+// JavaScript library departs from Hugging Face's own. Between reading (from-folder.ts, from-gguf.ts) and
+// text-tokenizer.ts.
 import { BumpError } from '../../util/errors.ts'
 import type { AddedToken, Component, TokenizerJson } from './types.ts'
 
@@ -109,8 +110,8 @@ function checkMerges(merges: unknown, vocab: Record<string, number>, file: strin
 }
 
 /**
- * Checks that every token that a text can become is below `rows`, the number of tokens that the model has weights for. A
- * special token may lie beyond: some folders add one for padding that is never used.
+ * Checks that every token that a text can become is below `rows`, the number of tokens that the model has weights for.
+ * A special token may lie beyond: some folders add one for padding that is never used.
  * @throws BumpError naming `file` and the token.
  */
 export function checkRows(json: TokenizerJson, rows: number, file: string): void {
@@ -139,7 +140,8 @@ function isPattern(value: unknown): boolean {
 
 /**
  * The library's `Digits` sees only ASCII digits and its `ByteLevel` takes other characters for white space than Hugging
- * Face's own; both are written as the `Split` they stand for, which agrees. Split behaviours that it ignores are refused.
+ * Face's own; both are written as the `Split` they stand for, which agrees. Split behaviours that it ignores are
+ * refused.
  */
 function adapt(part: Component | null, file: string): Component | null {
   if (!part) return null

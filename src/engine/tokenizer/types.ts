@@ -1,5 +1,5 @@
-// What every file with a tokenizer, a folder's or a GGUF's, is turned into first: the TokenizerSource that the Tokenizer of
-// the language-model contract is built from.
+// What every file with a tokenizer, a folder's or a GGUF's, is turned into first: the TokenizerSource that the
+// Tokenizer of the language-model contract is built from.
 
 /** An entry of `added_tokens` in tokenizer.json: a text that is one token whatever the merges say. */
 export interface AddedToken {

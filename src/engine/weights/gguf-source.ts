@@ -1,7 +1,7 @@
-// A GGUF file as a weight source: llama.cpp's metadata keys to a ModelConfig, its tensor names to canonical ones, and the
-// rows of q and k back into the order of transformers where the converter permuted them.
+// A GGUF file as a weight source: llama.cpp's metadata keys to a ModelConfig, its tensor names to canonical ones, and
+// the rows of q and k back into the order of transformers where the converter permuted them.
 import { BumpError } from '../../util/errors.ts'
-import type { ModelConfig, RopeScaling } from '../config.ts'
+import type { ModelConfig, RopeScaling } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { type Gguf, type GgufTensor, parseGguf } from './gguf.ts'
 import { dequantise, ggmlBytes } from './gguf-dequant.ts'

@@ -2,7 +2,7 @@
 // implemented are refused by name, so that a model never runs subtly wrong.
 import { readFileSync } from 'node:fs'
 import { BumpError } from '../../util/errors.ts'
-import type { ModelConfig, RopeScaling } from '../config.ts'
+import type { ModelConfig, RopeScaling } from '../model/config.ts'
 
 type Json = Record<string, unknown>
 

@@ -1,5 +1,5 @@
-// Names of the weights in transformers, beside the canonical ones of ../config.ts, and the turn of a matrix: torch stores
-// [outputs, inputs], the engine [inputs, outputs].
+// Names of the weights in transformers, beside the canonical ones of model/config.ts, and the turn of a matrix: torch
+// stores [outputs, inputs], the engine [inputs, outputs].
 import type { Projection } from '../../model/contract.ts'
 
 /** Where a projection lies in a transformers layer. */

@@ -1,7 +1,7 @@
 // A Hugging Face folder (config.json, safetensors files) as a weight source.
 import { join } from 'node:path'
 import { BumpError } from '../../util/errors.ts'
-import type { ModelConfig } from '../config.ts'
+import type { ModelConfig } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { parseHuggingFaceConfig, readJson } from './hf-config.ts'
 import { huggingFaceName } from './hf-names.ts'

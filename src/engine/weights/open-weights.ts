@@ -1,6 +1,6 @@
-// Opens model weights: a Hugging Face folder or a GGUF file is converted once into the flat f32 file of types.ts, in the
-// cache, and reused from then on. The digest is taken of the converted content, so that it does not depend on where the
-// weights lay or how they were split into files.
+// Opens model weights: a Hugging Face folder or a GGUF file is converted once into the flat f32 file of types.ts, in
+// the cache, and reused from then on. The digest is taken of the converted content, so that it does not depend on where
+// the weights lay or how they were split into files.
 import { createHash, randomUUID } from 'node:crypto'
 import {
   closeSync,
@@ -18,15 +18,15 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
-import { type ModelConfig, weightShapes } from '../config.ts'
+import { discard, writeAll, writeProblem } from '../../util/writing.ts'
+import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { openGgufSource, readGgufConfig } from './gguf-source.ts'
 import { isProjection, transpose } from './hf-names.ts'
 import { openHuggingFaceSource, readHuggingFaceConfig } from './hf-source.ts'
 import { safetensorsFiles } from './safetensors.ts'
 import type { WeightSource } from './source.ts'
-import type { TensorPlace, WeightStore } from './types.ts'
-import { discard, writeAll, writeProblem } from './writing.ts'
+import type { TensorRange, WeightStore } from './types.ts'
 
 const ALIGNMENT = 65536
 /** Elements written at once where a tensor keeps its orientation. */
@@ -40,31 +40,33 @@ export interface OpenWeightsOptions {
   onProgress?: (line: string) => void
 }
 
-function isGguf(where: string): boolean {
+function isGguf(path: string): boolean {
   let isFile: boolean
   try {
-    isFile = statSync(where).isFile()
+    isFile = statSync(path).isFile()
   } catch (cause) {
-    throw new BumpError('model-unusable', `${where}: there is no such model folder or .gguf file. Check the path.`, {
+    throw new BumpError('model-unusable', `${path}: there is no such model folder or .gguf file. Check the path.`, {
       cause,
     })
   }
-  if (isFile && !where.toLowerCase().endsWith('.gguf'))
+  if (isFile && !path.toLowerCase().endsWith('.gguf'))
     throw new BumpError(
       'model-unusable',
-      `${where}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`,
+      `${path}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`,
     )
   return isFile
 }
 
-/** The configuration of the model at `where`, a Hugging Face folder or a .gguf file. Throws a BumpError as openWeights. */
-export function configOf(where: string): ModelConfig {
-  return isGguf(where) ? readGgufConfig(where) : readHuggingFaceConfig(where)
+/**
+ * The configuration of the model at `path`, a Hugging Face folder or a .gguf file. Throws a BumpError as openWeights.
+ */
+export function configOf(path: string): ModelConfig {
+  return isGguf(path) ? readGgufConfig(path) : readHuggingFaceConfig(path)
 }
 
 /** Offsets of all tensors in the flat file, in canonical order, and its length. */
-function layout(config: ModelConfig): { tensors: Map<string, TensorPlace>; bytes: number } {
-  const tensors = new Map<string, TensorPlace>()
+function layout(config: ModelConfig): { tensors: Map<string, TensorRange>; bytes: number } {
+  const tensors = new Map<string, TensorRange>()
   let end = 0
   for (const [name, dims] of weightShapes(config)) {
     const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT
@@ -76,8 +78,8 @@ function layout(config: ModelConfig): { tensors: Map<string, TensorPlace>; bytes
 }
 
 /** A weight file is taken as unchanged while path, size, time and inode are: that saves hashing gigabytes each time. */
-function sourceKey(where: string, config: ModelConfig): string {
-  const files = isGguf(where) ? [where] : safetensorsFiles(where)
+function sourceKey(path: string, config: ModelConfig): string {
+  const files = isGguf(path) ? [path] : safetensorsFiles(path)
   const facts = files.map((path) => {
     const stat = statSync(path, { bigint: true })
     return [resolve(path), stat.size, stat.mtimeNs, stat.ino].join(' ')
@@ -117,10 +119,10 @@ function allFinite(values: Float32Array): boolean {
 
 /** Writes the flat file and gives the SHA-256 of configuration and content. One tensor is in memory at a time. */
 function convert(
-  where: string,
+  model: string,
   source: WeightSource,
   path: string,
-  tensors: Map<string, TensorPlace>,
+  tensors: Map<string, TensorRange>,
   bytes: number,
   onProgress?: (line: string) => void,
 ): string {
@@ -129,26 +131,26 @@ function convert(
   try {
     ftruncateSync(descriptor, bytes)
     let reported = Date.now()
-    for (const [name, place] of tensors) {
+    for (const [name, range] of tensors) {
       const { dims, read } = source.tensors.get(name)!
-      const elements = place.length / 4
+      const elements = range.length / 4
       const slab = isProjection(name) ? elements : Math.max(1, Math.floor(SLAB / dims.at(-1)!)) * dims.at(-1)!
-      hash.update(`${name}[${place.dims}]`)
+      hash.update(`${name}[${range.dims}]`)
       for (let from = 0; from < elements; from += slab) {
         const values = read(from, Math.min(elements, from + slab))
         if (!allFinite(values))
           throw new BumpError(
             'model-unusable',
-            `${where}: the weight ${name} holds values that are not finite numbers. Download or write the model again.`,
+            `${model}: the weight ${name} holds values that are not finite numbers. Download or write the model again.`,
           )
         const turned = isProjection(name) ? transpose(values, dims[0], dims[1]) : values
         const content = new Uint8Array(turned.buffer)
         hash.update(content)
-        writeAll(descriptor, content, place.offset + from * 4)
+        writeAll(descriptor, content, range.offset + from * 4)
       }
       if (onProgress && Date.now() - reported > 1000) {
         reported = Date.now()
-        onProgress(`preparing weights: ${Math.floor((100 * (place.offset + place.length)) / bytes)} %`)
+        onProgress(`preparing weights: ${Math.floor((100 * (range.offset + range.length)) / bytes)} %`)
       }
     }
   } finally {
@@ -159,30 +161,30 @@ function convert(
 
 /**
  * Opens the weights of a Hugging Face folder or a .gguf file, converting them into the cache the first time.
- * Throws a BumpError where files are damaged, tensors are missing, unexpected or of the wrong shape, the model family is
- * unsupported, or the cache cannot be written.
+ * Throws a BumpError where files are damaged, tensors are missing, unexpected or of the wrong shape, the model family
+ * is unsupported, or the cache cannot be written.
  */
-export async function openWeights(where: string, options: OpenWeightsOptions = {}): Promise<WeightStore> {
-  const config = configOf(where)
+export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<WeightStore> {
+  const config = configOf(path)
   const folder = cacheFolder('weights')
-  const keyPath = join(folder, 'sources', `${sourceKey(where, config)}.json`)
+  const keyPath = join(folder, 'sources', `${sourceKey(path, config)}.json`)
   const flatPath = (digest: string) => join(folder, digest, 'weights.f32')
   const { tensors, bytes } = layout(config)
   let digest = cachedDigest(keyPath, flatPath, bytes)
   if (digest === undefined) {
-    const source = isGguf(where) ? openGgufSource(where) : openHuggingFaceSource(where)
+    const source = isGguf(path) ? openGgufSource(path) : openHuggingFaceSource(path)
     const converting = join(folder, `${randomUUID()}.converting`)
     try {
       mkdirSync(folder, { recursive: true })
       removeStale(folder)
-      options.onProgress?.(`preparing weights of ${where} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
-      digest = convert(where, source, converting, tensors, bytes, options.onProgress)
+      options.onProgress?.(`preparing weights of ${path} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
+      digest = convert(path, source, converting, tensors, bytes, options.onProgress)
       mkdirSync(join(folder, digest), { recursive: true })
       const index = { layout: LAYOUT, config, tensors: Object.fromEntries(tensors) }
       writeFileAtomic(join(folder, digest, 'index.json'), JSON.stringify(index))
       if (!existsSync(flatPath(digest)) || statSync(flatPath(digest)).size !== bytes)
         renameSync(converting, flatPath(digest))
-      writeFileAtomic(keyPath, JSON.stringify({ digest, source: resolve(where) }))
+      writeFileAtomic(keyPath, JSON.stringify({ digest, source: resolve(path) }))
     } catch (error) {
       throw cacheProblem(folder, error)
     } finally {
@@ -205,13 +207,13 @@ function cacheProblem(folder: string, error: unknown): unknown {
   )
 }
 
-function store(config: ModelConfig, file: string, tensors: Map<string, TensorPlace>, digest: string): WeightStore {
+function store(config: ModelConfig, file: string, tensors: Map<string, TensorRange>, digest: string): WeightStore {
   const readInto = (name: string, into: Float32Array): void => {
-    const place = tensors.get(name)
-    if (place === undefined) throw new Error(`there is no weight "${name}"`)
+    const range = tensors.get(name)
+    if (range === undefined) throw new Error(`there is no weight "${name}"`)
     const flat = new BinaryFile(file)
     try {
-      flat.readInto(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), place.offset)
+      flat.readInto(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), range.offset)
     } finally {
       flat.close()
     }

@@ -1,17 +1,17 @@
-// LoRA adapters in the format of the PEFT library: what was trained here is served by transformers, vLLM and (converted)
-// llama.cpp, and adapters trained elsewhere are loaded. PEFT stores A as [rank, inputs] and B as [outputs, rank]; the
-// engine's `l0.q.A` is [inputs, rank] and `l0.q.B` [rank, outputs].
+// LoRA adapters in the format of the PEFT library: what was trained here is served by transformers, vLLM and
+// (converted) llama.cpp, and adapters trained elsewhere are loaded. PEFT stores A as [rank, inputs] and B as [outputs,
+// rank]; the engine's `l0.q.A` is [inputs, rank] and `l0.q.B` [rank, outputs].
 import { join } from 'node:path'
 import { z } from 'zod'
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { writeFileAtomic } from '../../util/files.ts'
-import { type ModelConfig, projectionShape } from '../config.ts'
+import { writeProblem } from '../../util/writing.ts'
+import { type ModelConfig, projectionShape } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { readJson } from './hf-config.ts'
 import { HF_PROJECTIONS, transpose } from './hf-names.ts'
 import { readElements, readSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.ts'
-import { writeProblem } from './writing.ts'
 
 /** An adapter's shape: y = x·W + (alpha/rank)·(x·A)·B, or alpha/√rank with rsLoRA. */
 export interface LoraConfig {
@@ -30,8 +30,8 @@ const tensorName = (layer: number, projection: Projection, matrix: string) =>
   `base_model.model.model.layers.${layer}.${HF_PROJECTIONS[projection]}.lora_${matrix}.weight`
 
 /**
- * Writes adapter_model.safetensors and, last, adapter_config.json. `baseModel` is what `base_model_name_or_path` will say.
- * Throws a BumpError where the folder cannot be written.
+ * Writes adapter_model.safetensors and, last, adapter_config.json. `baseModel` is what `base_model_name_or_path` will
+ * say. Throws a BumpError where the folder cannot be written.
  */
 export function saveAdapter(
   folder: string,

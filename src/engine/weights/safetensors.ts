@@ -4,9 +4,9 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } 
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { BumpError } from '../../util/errors.ts'
+import { discard, writeAll, writeProblem } from '../../util/writing.ts'
 import type { BinaryFile } from './binary-file.ts'
 import { floatToBfloat, floatToHalf, halfTable } from './half.ts'
-import { discard, writeAll, writeProblem } from './writing.ts'
 
 const DTYPE_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
 type FloatDtype = keyof typeof DTYPE_BYTES

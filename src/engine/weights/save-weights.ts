@@ -1,11 +1,11 @@
 // Saves full weights as a Hugging Face folder that transformers, vLLM and llama.cpp's converter read.
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../util/files.ts'
-import { type ModelConfig, weightShapes } from '../config.ts'
+import { writeProblem } from '../../util/writing.ts'
+import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { toHuggingFaceConfig } from './hf-config.ts'
 import { huggingFaceName, isProjection, transpose } from './hf-names.ts'
 import { type TensorToWrite, writeSafetensors } from './safetensors.ts'
-import { writeProblem } from './writing.ts'
 
 /**
  * Writes config.json and model.safetensors under transformers' names, projections turned back to [outputs, inputs].

@@ -1,7 +1,7 @@
-// A weight source before conversion: canonical names, torch's orientation, values on demand. hf-source.ts makes one of a
-// Hugging Face folder, gguf-source.ts of a GGUF file; open-weights.ts turns it into the flat file.
+// A weight source before conversion: canonical names, torch's orientation, values on demand. hf-source.ts makes one of
+// a Hugging Face folder, gguf-source.ts of a GGUF file; open-weights.ts turns it into the flat file.
 import { BumpError } from '../../util/errors.ts'
-import { type ModelConfig, weightShapes } from '../config.ts'
+import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { isProjection } from './hf-names.ts'
 
 /** One tensor of a source, row-major; projections are [outputs, inputs]. */
@@ -27,7 +27,7 @@ const listed = (names: string[]) =>
  * Throws a BumpError that names missing, unexpected and wrongly shaped tensors.
  */
 export function pairTensors<T>(
-  where: string,
+  path: string,
   config: ModelConfig,
   found: ReadonlyMap<string, T>,
   dimsOf: (tensor: T) => number[],
@@ -46,7 +46,7 @@ export function pairTensors<T>(
     ]
     throw new BumpError(
       'model-unusable',
-      `${where}: the weights do not fit a ${config.family} model of ${config.layers} layers: ${problems.join('; ')}. ` +
+      `${path}: the weights do not fit a ${config.family} model of ${config.layers} layers: ${problems.join('; ')}. ` +
         'Check that configuration and weights belong together and are complete.',
     )
   }
@@ -59,7 +59,7 @@ export function pairTensors<T>(
     if (got.length !== wanted.length || got.some((dim, i) => dim !== wanted[i]))
       throw new BumpError(
         'model-unusable',
-        `${where}: tensor ${name} has the shape [${got.join(', ')}], the configuration asks for [${wanted.join(', ')}]. ` +
+        `${path}: tensor ${name} has the shape [${got.join(', ')}], the configuration asks for [${wanted.join(', ')}]. ` +
           'Check that configuration and weights belong together.',
       )
     paired.set(canonical, tensor)

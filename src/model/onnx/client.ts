@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import '../../engine/telemetry.ts'
+import '../../engine/runtime/telemetry.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import type { ErrorRecord, MethodName, Methods, Reply, Request, StartData } from './protocol.ts'
 
@@ -21,7 +21,9 @@ function revive(error: ErrorRecord): Error {
   return plain
 }
 
-/** The worker's file: JavaScript in the built package; under a TypeScript loader (tests) it needs the loader as well. */
+/**
+ * The worker's file: JavaScript in the built package; under a TypeScript loader (tests) it needs the loader as well.
+ */
 function startWorker(workerData: StartData): Worker {
   if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), { workerData })
   const loader = pathToFileURL(

@@ -6,11 +6,11 @@ import { EngineClient } from './client.ts'
 
 useTemporaryCache()
 
-const where = fileURLToPath(new URL('../../engine/golden/tiny-llama', import.meta.url))
-const sampling = { maxTokens: 60, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+const path = fileURLToPath(new URL('../../engine/golden/tiny-llama', import.meta.url))
+const sampling = { maxTokens: 60, temperature: 1, stopTokens: [] }
 let client: EngineClient
 beforeAll(async () => {
-  client = await EngineClient.open({ where, options: { threads: 1 } })
+  client = await EngineClient.open({ path, options: { threads: 1 } })
 })
 afterAll(() => client.close())
 
@@ -41,11 +41,11 @@ it('carries errors over with their kind', async () => {
   await expect(
     client.call('sample', [[{ prompt: [1], seeds: [1] }], { ...sampling, maxTokens: 1e6 }, 'base']),
   ).rejects.toThrow(/exceed the model's context/)
-  await expect(EngineClient.open({ where: '/nowhere/at/all', options: {} })).rejects.toThrow(/there is no such model/)
+  await expect(EngineClient.open({ path: '/nowhere/at/all', options: {} })).rejects.toThrow(/there is no such model/)
 })
 
 it('rejects what is under way when it is closed', async () => {
-  const other = await EngineClient.open({ where, options: { threads: 1 } })
+  const other = await EngineClient.open({ path, options: { threads: 1 } })
   const jobs = Array.from({ length: 400 }, () => ({ prompt: [1], seeds: [1, 2, 3, 4] }))
   const rejected = expect(other.call('sample', [jobs, sampling, 'policy'])).rejects.toThrow(CancelledError)
   await other.close()

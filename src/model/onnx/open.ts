@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
 import { resolveModel } from '../../engine/hub/resolve.ts'
-import { describeMemory, planMemory } from '../../engine/memory.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
+import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-weights.ts'
 import { seedFrom } from '../../util/random.ts'
@@ -61,9 +61,9 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     threads,
     memory,
   }
-  const place = await resolveModel(where, { onProgress })
-  const tokenizer = await openTokenizer(place)
-  const client = await EngineClient.open({ where: place, options: engineOptions }, onProgress)
+  const path = await resolveModel(where, { onProgress })
+  const tokenizer = await openTokenizer(path)
+  const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
     info: { name: where, ...client.info, opened: { trainable, quantize, seed } },
@@ -76,8 +76,6 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
           {
             maxTokens: o.maxTokens,
             temperature: o.temperature ?? 1,
-            topP: o.topP ?? 1,
-            topK: o.topK ?? 0,
             stopTokens: o.stopTokens ?? tokenizer.stopTokens,
             allowed: o.allowed,
           },

@@ -3,7 +3,9 @@
 import type { Engine, EngineOptions } from '../../engine/engine.ts'
 import type { ErrorCode } from '../../util/errors.ts'
 
-/** The engine's methods that may be called, with the caller's arguments; cancellation and progress travel beside them. */
+/**
+ * The engine's methods that may be called, with the caller's arguments; cancellation and progress travel beside them.
+ */
 export interface Methods {
   sample: {
     args: [Parameters<Engine['sample']>[0], Parameters<Engine['sample']>[1], Parameters<Engine['sample']>[2]]
@@ -31,13 +33,12 @@ export interface Methods {
   saveState: { args: [string]; result: undefined }
   loadState: { args: [string]; result: undefined }
   policyDigest: { args: []; result: string }
-  close: { args: []; result: undefined }
 }
 
 export type MethodName = keyof Methods
 
 export interface StartData {
-  where: string
+  path: string
   options: Omit<EngineOptions, 'onProgress'>
 }
 

@@ -37,16 +37,14 @@ async function call(engine: Engine, { id, method, args, cancel }: Request): Prom
       return engine.optimStep(a)
     case 'policyDigest':
       return engine.policyDigest()
-    case 'close':
-      return engine.close()
     default:
       return engine[method](a)
   }
 }
 
-const { where, options } = workerData as StartData
+const { path, options } = workerData as StartData
 try {
-  const engine = await Engine.open(where, { ...options, onProgress: (line) => reply({ type: 'line', line }) })
+  const engine = await Engine.open(path, { ...options, onProgress: (line) => reply({ type: 'line', line }) })
   let queue = Promise.resolve()
   port.on('message', (request: Request) => {
     queue = queue.then(async () => {

@@ -1,7 +1,7 @@
-// A trainable language model of a toy world, for tests of the GRPO loop: no network, real gradients, exact save and load.
-// Users like one topic; the policy is a table of word logits for each topic it may see in a prompt, zero at first, so
-// that zero-shot profiles are random words. Other texts are scored by the share of each word in the prefix, so that a
-// profile which names the topic predicts the user's records: all that the likelihood judge needs.
+// A trainable language model of a toy world, for tests of the GRPO loop: no network, real gradients, exact save and
+// load. Users like one topic; the policy is a table of word logits for each topic it may see in a prompt, zero at
+// first, so that zero-shot profiles are random words. Other texts are scored by the share of each word in the prefix,
+// so that a profile which names the topic predicts the user's records: all that the likelihood judge needs.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { User, UserSplit } from '../../logs/types.ts'

@@ -1,5 +1,6 @@
-// The model of the comparison: random weights in the shape of work.json, written once as a Hugging Face folder (for bump
-// and transformers) and as an F16 GGUF file (for llama.cpp), with a tokenizer whose every word `t<id>` is one token.
+// The model of the comparison: random weights in the shape of work.json, written once as a Hugging Face folder (for
+// bump and transformers) and as an F16 GGUF file (for llama.cpp), with a tokenizer whose every word `t<id>` is one
+// token.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newWeights } from '../../../dist/engine/runtime/model-weights.js'

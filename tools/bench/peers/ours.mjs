@@ -64,7 +64,7 @@ const CASES = {
     const batch = Number(name.split('-')[1])
     const engine = await Engine.open(folder, { threads })
     const jobs = [{ prompt: ids(SEEDS.decode, prompt), seeds: Array.from({ length: batch }, (_, i) => i) }]
-    const sampling = { temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+    const sampling = { temperature: 1, stopTokens: [] }
     const time = async (maxTokens) =>
       median(await timed(runs, () => engine.sample(jobs, { ...sampling, maxTokens }, 'base', never, () => {})))
     // The prompt's time and the first token's fall out of the difference.
@@ -89,7 +89,7 @@ const CASES = {
     const prompts = Array.from({ length: users }, (_, u) => ids(SEEDS.step + u, prompt))
     const pool = Array.from({ length: candidates }, (_, c) => ids(SEEDS.step + 100 + c, candidateTokens))
     const prefix = ids(SEEDS.step + 200, judgePrefix)
-    const sampling = { maxTokens: length, temperature: 1, topP: 1, topK: 0, stopTokens: [] }
+    const sampling = { maxTokens: length, temperature: 1, stopTokens: [] }
     let phases
     const clock = async (phase, work) => {
       const started = performance.now()

@@ -1,5 +1,5 @@
-// bump's engine beside transformers + PEFT, TRL and llama.cpp on this machine, case by case in turn, in one go. Prints a
-// Markdown table with ratios; see README.md.
+// bump's engine beside transformers + PEFT, TRL and llama.cpp on this machine, case by case in turn, in one go. Prints
+// a Markdown table with ratios; see README.md.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'

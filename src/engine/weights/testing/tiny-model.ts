@@ -1,6 +1,6 @@
 // A model of a few hundred weights for tests: its config, random weights, and the same as GGUF tensors.
 import { normals, seedFrom } from '../../../util/random.ts'
-import { type ModelConfig, weightShapes } from '../../config.ts'
+import { type ModelConfig, weightShapes } from '../../model/config.ts'
 import { isProjection, transpose } from '../hf-names.ts'
 import { floatContent, type MetadataValue, type TestGguf, type TestTensor } from './write-gguf.ts'
 

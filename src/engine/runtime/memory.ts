@@ -1,10 +1,10 @@
-// How much memory a run with a model will take, from its shape alone: what the choice of training layer by layer rests on.
+// How much memory a run with a model will take, from its shape alone, and the fastest mode of running that fits.
 // The factors are counted from the graphs; memory.test.ts holds them to what was measured.
 import { totalmem } from 'node:os'
-import { PROJECTIONS } from '../model/contract.ts'
-import { BumpError } from '../util/errors.ts'
-import { type ModelConfig, projectionShape, weightShapes } from './config.ts'
-import { HEAD_CHUNKS } from './model/loss-head.ts'
+import { PROJECTIONS } from '../../model/contract.ts'
+import { BumpError } from '../../util/errors.ts'
+import { type ModelConfig, projectionShape, weightShapes } from '../model/config.ts'
+import { HEAD_CHUNKS } from '../model/loss-head.ts'
 
 /** How many rows (tokens) run at once: what bounds the memory of activations. */
 export interface Rows {
@@ -23,7 +23,7 @@ const HALF: Rows = { train: 512, prefix: 2048, suffix: 1024 }
 const LEAST: Rows = { train: 384, prefix: 512, suffix: 512 }
 
 /** How a model is run: what costs memory and saves time. */
-interface Way {
+interface RunMode {
   rows: Rows
   /** Training goes layer by layer. */
   layerWise: boolean
@@ -33,9 +33,10 @@ interface Way {
 
 /**
  * From the fastest to the smallest. Without its copy, decoding takes up to twice as long, but rollouts are a fifth of a
- * step; with half the rows a long prompt is computed for fewer completions at once; layer by layer, the forward pass runs twice.
+ * step; with half the rows a long prompt is computed for fewer completions at once; layer by layer, the forward pass
+ * runs twice.
  */
-const WAYS: readonly Way[] = [
+const MODES: readonly RunMode[] = [
   { rows: ROWS, layerWise: false, prepack: true },
   { rows: ROWS, layerWise: false, prepack: false },
   { rows: HALF, layerWise: false, prepack: true },
@@ -45,26 +46,32 @@ const WAYS: readonly Way[] = [
   { rows: LEAST, layerWise: true, prepack: false },
 ]
 
-interface MemoryOptions extends Way {
+interface MemoryOptions extends RunMode {
   /** Rank of the adapter, on all projections; undefined for full fine-tuning. */
   rank: number | undefined
 }
 
-/** Bytes, by what takes them. The weights are mapped from a file: they are counted once, however many graphs map them. */
+/**
+ * Bytes, by what takes them. The weights are mapped from a file: they are counted once, however many graphs map them.
+ */
 export interface MemoryEstimate {
   total: number
   parts: Record<'process' | 'weights' | 'decoding' | 'training state' | 'activations', number>
 }
 
 const FLOAT = 4
-/** Node, the runtime with its graphs, the log and the tokenizer: a run of the nano model on 446 authors takes 0.46 GB. */
+/**
+ * Node, the runtime with its graphs, the log and the tokenizer: a run of the nano model on 446 authors takes 0.46 GB.
+ */
 const PROCESS = 400e6
 /** Positions that a row attends to, of a usual profile prompt. */
 const ATTENDED = 300
 
 const size = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1)
 
-/** Floats that one row keeps in one layer until its backward pass: norms and projections, the gated block, attention. */
+/**
+ * Floats that one row keeps in one layer until its backward pass: norms and projections, the gated block, attention.
+ */
 function floatsPerRow({ hidden, ffn, heads }: ModelConfig): number {
   return 12 * hidden + 4 * ffn + 2 * heads * ATTENDED
 }
@@ -111,8 +118,6 @@ export interface MemoryRequest {
   trainable?: { type: 'lora'; rank: number } | { type: 'full' }
   /** Bytes. */
   memory?: number
-  /** Rows of a training micro-batch. */
-  tokenBudget?: number
 }
 
 /** Memory of the machine, or of the container that this process runs in. */
@@ -122,7 +127,7 @@ function availableMemory(): number {
 }
 
 /** How a model runs in the memory there is. */
-export interface MemoryPlan extends Way {
+export interface MemoryPlan extends RunMode {
   /** None for a model opened for inference. */
   estimate: MemoryEstimate | undefined
 }
@@ -131,18 +136,13 @@ export interface MemoryPlan extends Way {
  * The fastest way to train that fits. Throws BumpError where not even the smallest fits a bound that was asked for; the
  * machine's own memory is no such bound, since mapped weights can leave it.
  */
-export function planMemory(
-  where: string,
-  config: ModelConfig,
-  { trainable, memory, tokenBudget = ROWS.train }: MemoryRequest,
-): MemoryPlan {
-  if (!trainable) return { ...WAYS[0], estimate: undefined }
+export function planMemory(model: string, config: ModelConfig, { trainable, memory }: MemoryRequest): MemoryPlan {
+  if (!trainable) return { ...MODES[0], estimate: undefined }
   const rank = trainable.type === 'lora' ? trainable.rank : undefined
-  const plans = WAYS.filter(({ layerWise }) => rank !== undefined || !layerWise).map((way) => {
-    const train = way.rows === ROWS ? tokenBudget : Math.min(tokenBudget, way.rows.train)
-    const plan = { ...way, rows: { ...way.rows, train } }
-    return { ...plan, estimate: estimateMemory(config, { ...plan, rank }) }
-  })
+  const plans = MODES.filter(({ layerWise }) => rank !== undefined || !layerWise).map((mode) => ({
+    ...mode,
+    estimate: estimateMemory(config, { ...mode, rank }),
+  }))
   const limit = memory ?? 0.9 * availableMemory()
   const fitting = plans.find(({ estimate }) => estimate.total <= limit)
   if (fitting) return fitting
@@ -150,7 +150,7 @@ export function planMemory(
   if (memory !== undefined)
     throw new BumpError(
       'out-of-memory',
-      `training ${where} takes about ${describeMemory(least.estimate)}${least.layerWise ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more (--memory), ${rank === undefined ? 'train an adapter (trainable.type: lora)' : 'lower the rank'}, or take a smaller model`,
+      `training ${model} takes about ${describeMemory(least.estimate)}${least.layerWise ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more memory, ${rank === undefined ? 'train an adapter (trainable.type: lora)' : 'lower the rank'}, or take a smaller model`,
     )
   return least
 }

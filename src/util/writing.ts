@@ -1,6 +1,6 @@
-// Writing large files: all bytes, and errors of the disk that say what to do.
+// Writing large files: all bytes written, and errors of the disk that say what to do.
 import { rmSync, writeSync } from 'node:fs'
-import { BumpError } from '../../util/errors.ts'
+import { BumpError } from './errors.ts'
 
 /** Writes all bytes at a position (default: after the last write). */
 export function writeAll(descriptor: number, bytes: Uint8Array, position?: number): void {
@@ -18,19 +18,19 @@ export function writeAll(descriptor: number, bytes: Uint8Array, position?: numbe
 export function writeProblem(path: string, cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException).code
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new BumpError('model-unusable', `${path}: the disk is full. Free some space, or choose another place.`, {
+    return new BumpError('file-unusable', `${path}: the disk is full. Free some space, or choose another place.`, {
       cause,
     })
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
     return new BumpError(
-      'model-unusable',
+      'file-unusable',
       `${path}: cannot be written (${code}). Check its permissions or choose another place.`,
       {
         cause,
       },
     )
   if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR')
-    return new BumpError('model-unusable', `${path}: cannot be written: a file or folder is in the way (${code}).`, {
+    return new BumpError('file-unusable', `${path}: cannot be written: a file or folder is in the way (${code}).`, {
       cause,
     })
   return cause

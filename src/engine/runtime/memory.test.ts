@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { TINY } from '../testing/tiny.ts'
 import { estimateMemory, planMemory, ROWS } from './memory.ts'
-import { TINY } from './testing/tiny.ts'
 
 const SMOLLM2 = {
   ...TINY.llama,
@@ -22,8 +22,8 @@ describe('estimateMemory', () => {
     [{ rows: ROWS, layerWise: false, prepack: true }, 4.17e9],
     [{ rows: { train: 512, prefix: 2048, suffix: 1024 }, layerWise: false, prepack: false }, 2.41e9],
     [{ rows: ROWS, layerWise: true, prepack: false }, 1.82e9],
-  ])('is what a run was measured to take, within a tenth (%j)', (way, measured) => {
-    const { total } = estimateMemory(SMOLLM2, { rank: 16, ...way })
+  ])('is what a run was measured to take, within a tenth (%j)', (mode, measured) => {
+    const { total } = estimateMemory(SMOLLM2, { rank: 16, ...mode })
     expect(Math.abs(total / measured - 1)).toBeLessThan(0.1)
   })
 
@@ -47,8 +47,8 @@ describe('planMemory', () => {
 
   it('takes the fastest way that fits, and no more than it was given', () => {
     const limits = [6e9, 3.7e9, 3e9, 2.5e9, 2e9, 1.6e9, 1.3e9]
-    const ways = limits.map((memory) => plan(memory))
-    expect(ways.map(({ layerWise, prepack, rows }) => [layerWise, prepack, rows.train])).toEqual([
+    const plans = limits.map((memory) => plan(memory))
+    expect(plans.map(({ layerWise, prepack, rows }) => [layerWise, prepack, rows.train])).toEqual([
       [false, true, 1024],
       [false, false, 1024],
       [false, true, 512],
@@ -57,7 +57,7 @@ describe('planMemory', () => {
       [true, false, 512],
       [true, false, 384],
     ])
-    ways.forEach(({ estimate }, i) => {
+    plans.forEach(({ estimate }, i) => {
       expect(estimate!.total).toBeLessThanOrEqual(limits[i])
     })
     expect(plan(2.5e9).rows).toEqual({ train: 512, prefix: 2048, suffix: 1024 })

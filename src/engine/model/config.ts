@@ -1,6 +1,6 @@
 // Shape of a Llama-family decoder and the canonical names of its weights. Every weight source (Hugging Face folder,
 // GGUF) is turned into these names; every graph reads them.
-import { PROJECTIONS, type Projection } from '../model/contract.ts'
+import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 
 /** Llama 3's frequency scaling of the rotary embedding (`rope_scaling.rope_type: "llama3"`). */
 export interface RopeScaling {
