@@ -15,12 +15,7 @@ const config: KnipConfig = {
     'tools/package/consumer.ts!',
     'examples/*.ts!',
   ],
-  project: [
-    '{src,tools,examples}/**/*.ts!',
-    '{scripts,tools}/**/*.mjs!',
-    '!**/*.test.ts!',
-    '!**/testing/**!',
-  ],
+  project: ['{src,tools,examples}/**/*.ts!', '{scripts,tools}/**/*.mjs!', '!**/*.test.ts!', '!**/testing/**!'],
   ignoreExportsUsedInFile: process.argv.includes('--production'),
   // The first two are run as programs by tools/package/main.ts; the third is a peer that its bench installs by itself.
   ignoreDependencies: ['@arethetypeswrong/cli', 'typescript-oldest', 'node-llama-cpp'],
