@@ -1,8 +1,9 @@
 // `npm run check:package`: packs the clone and looks at the tarball as its users get it. What is in it, publint,
 // @arethetypeswrong/cli, and a strict program that is compiled against it by two versions of TypeScript.
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { CLONE, linkTarball, type Outcome, packTarball, program, type Tarball } from './tarball.ts'
@@ -71,11 +72,12 @@ async function typeProblems(tarball: Tarball): Promise<string[]> {
   }
   // TypeScript of this clone, and the older one that attw brings.
   const ours = join(CLONE, 'node_modules', 'typescript')
-  const older = join(CLONE, 'node_modules', '@arethetypeswrong', 'core', 'node_modules', 'typescript')
+  const core = createRequire(join(CLONE, 'node_modules', '@arethetypeswrong', 'core', 'package.json'))
+  const older = dirname(core.resolve('typescript/package.json'))
   return [
     ...(await compile(ours, 'nodenext')),
     ...(await compile(ours, 'bundler')),
-    ...(existsSync(older) ? await compile(older, 'nodenext') : []),
+    ...(await compile(older, 'nodenext')),
   ]
 }
 
