@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CLONE, installTarball, packTarball, program } from './tarball.ts'
+import { CLONE, linkTarball, packTarball, program, type Tarball, writeManifest } from './tarball.ts'
 
 const MINUTES = 60_000
 const EXAMPLES = join(CLONE, 'examples')
@@ -57,6 +57,26 @@ describe('the tarball in an empty project', () => {
     expect(stdout.trim()).not.toBe('')
   })
 })
+
+/**
+ * Lays the tarball and further packages (name -> range) into an empty project by `npm install`. Where the registry is out
+ * of reach it is laid out by hand (`linkTarball`); says which. Throws where npm fails for another reason.
+ */
+async function installTarball(
+  project: string,
+  tarball: Tarball,
+  others: Readonly<Record<string, string>>,
+): Promise<'installed' | 'linked'> {
+  writeManifest(project)
+  const packages = [tarball.path, ...Object.entries(others).map(([name, range]) => `${name}@${range}`)]
+  const args = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=0', ...packages]
+  const { code, stderr } = await program('npm', args, project)
+  if (code === 0) return 'installed'
+  if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|TIMEDOUT|SOCKET_TIMEOUT|ENOTCACHED/.test(stderr))
+    throw new Error(`npm install of ${tarball.path} failed:\n${stderr}`)
+  await linkTarball(project, tarball, others)
+  return 'linked'
+}
 
 /** The arguments of an example's usage line, `//   node train.js <logs> <model>`, with what they stand for in this test. */
 function argumentsOf(source: string, script: string): string[] {

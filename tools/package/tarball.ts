@@ -52,26 +52,6 @@ export async function packTarball(folder: string): Promise<Tarball> {
 }
 
 /**
- * Lays the tarball and further packages (name -> range) into an empty project by `npm install`. Where the registry is out
- * of reach it is laid out by hand (`linkTarball`); says which. Throws where npm fails for another reason.
- */
-export async function installTarball(
-  project: string,
-  tarball: Tarball,
-  others: Readonly<Record<string, string>>,
-): Promise<'installed' | 'linked'> {
-  writeManifest(project)
-  const packages = [tarball.path, ...Object.entries(others).map(([name, range]) => `${name}@${range}`)]
-  const args = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=0', ...packages]
-  const { code, stderr } = await program('npm', args, project)
-  if (code === 0) return 'installed'
-  if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|TIMEDOUT|SOCKET_TIMEOUT|ENOTCACHED/.test(stderr))
-    throw new Error(`npm install of ${tarball.path} failed:\n${stderr}`)
-  await linkTarball(project, tarball, others)
-  return 'linked'
-}
-
-/**
  * Lays the tarball into an empty project without a registry: unpacked, beside links to the clone's own copies of what its
  * package.json declares (and of `others`). What it imports without declaring it is not found, as after an install.
  */
@@ -96,7 +76,8 @@ export async function linkTarball(
     symlinkSync(join(own, path), join(modules, '.bin', name))
 }
 
-function writeManifest(project: string): void {
+/** package.json of an empty project. */
+export function writeManifest(project: string): void {
   mkdirSync(project, { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "name": "empty-project", "private": true, "type": "module" }\n')
 }
