@@ -15,15 +15,10 @@ const config: KnipConfig = {
     'tools/package/consumer.ts!',
     'examples/*.ts!',
   ],
-  project: [
-    '{src,tools,examples}/**/*.ts!',
-    '{scripts,tools}/**/*.mjs!',
-    '!**/*.test.ts!',
-    '!**/testing/**!',
-  ],
+  project: ['{src,tools,examples}/**/*.ts!', '{scripts,tools}/**/*.mjs!', '!**/*.test.ts!', '!**/testing/**!'],
   ignoreExportsUsedInFile: process.argv.includes('--production'),
-  // The first two are run as programs by tools/package/main.ts; the third is a peer that its bench installs by itself.
-  ignoreDependencies: ['@arethetypeswrong/cli', 'typescript-oldest', 'node-llama-cpp'],
+  // The first is run as a program by tools/package/main.ts; the second is a peer that its bench installs by itself.
+  ignoreDependencies: ['@arethetypeswrong/cli', 'node-llama-cpp'],
 }
 
 export default config

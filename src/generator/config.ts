@@ -5,22 +5,25 @@ import { DEFAULT_WORDING } from './prompt.ts'
 
 export const promptSchema = z
   .strictObject({
-    /** System message of the generator; '' sends none. */
-    system: z.string().default(DEFAULT_WORDING.system),
-    /** What stands after the interactions and asks for the profile. */
-    instruction: z.string().min(1).default(DEFAULT_WORDING.instruction),
-    /** Tokens of all interactions that the generator sees. */
-    historyTokens: z.int().min(8).default(300),
-    /** Longer interactions are cut to this many tokens. */
-    interactionTokens: z.int().min(2).default(48),
+    system: z.string().default(DEFAULT_WORDING.system).describe("System message of the generator; '' sends none."),
+    instruction: z
+      .string()
+      .min(1)
+      .default(DEFAULT_WORDING.instruction)
+      .describe('What stands after the interactions and asks for the profile.'),
+    historyTokens: z.int().min(8).default(300).describe('Tokens of all interactions that the generator sees.'),
+    interactionTokens: z.int().min(2).default(48).describe('Longer interactions are cut to this many tokens.'),
   })
   .prefault({})
 
 export const profileSchema = z
   .strictObject({
-    /** Upper bound of a profile's tokens. */
-    maxTokens: z.int().min(1).max(32768).default(96),
-    /** Of the one profile a user that validation, the final test and `bump profile` sample; 0 is greedy. */
-    temperature: z.number().min(0).max(5).default(0),
+    maxTokens: z.int().min(1).max(32768).default(96).describe("Upper bound of a profile's tokens."),
+    temperature: z
+      .number()
+      .min(0)
+      .max(5)
+      .default(0)
+      .describe('Of the one profile a user that validation, the final test and `bump profile` sample; 0 is greedy.'),
   })
   .prefault({})

@@ -17,32 +17,40 @@ const part = z
 
 /** A LoRA adapter's shape. */
 export const loraFields = {
-  rank: z.int().min(1).max(1024).default(LORA_DEFAULTS.rank),
-  alpha: z.number().positive().default(LORA_DEFAULTS.alpha),
-  /** Linear layers that get an adapter. */
-  targets: z.array(z.enum(PROJECTIONS)).min(1).default(LORA_DEFAULTS.targets),
-  /** Scales by alpha/sqrt(rank) instead of alpha/rank. */
-  rsLora: z.boolean().default(LORA_DEFAULTS.rsLora),
+  rank: z.int().min(1).max(1024).default(LORA_DEFAULTS.rank).describe('Rank of the adapter.'),
+  alpha: z.number().positive().default(LORA_DEFAULTS.alpha).describe('The adapter adds alpha/rank times its product.'),
+  targets: z
+    .array(z.enum(PROJECTIONS))
+    .min(1)
+    .default(LORA_DEFAULTS.targets)
+    .describe('Linear layers that get an adapter.'),
+  rsLora: z.boolean().default(LORA_DEFAULTS.rsLora).describe('Scales by alpha/sqrt(rank) instead of alpha/rank.'),
 }
 
 /** AdamW but for its learning rate. */
 export const adamFields = {
-  beta1: z.number().min(0).max(0.9999).default(0.9),
-  beta2: z.number().min(0).max(0.99999).default(0.999),
-  eps: z.number().positive().max(1).default(1e-8),
-  weightDecay: z.number().min(0).max(1).default(0),
-  /** Gradients are scaled down to this norm; 0 never clips. */
-  maxGradNorm: z.number().min(0).default(1),
+  beta1: z.number().min(0).max(0.9999).default(0.9).describe('Decay of the mean of the gradients.'),
+  beta2: z.number().min(0).max(0.99999).default(0.999).describe('Decay of the mean of their squares.'),
+  eps: z.number().positive().max(1).default(1e-8).describe('Added to the root in the denominator.'),
+  weightDecay: z.number().min(0).max(1).default(0).describe('Decoupled weight decay, times the learning rate.'),
+  maxGradNorm: z.number().min(0).default(1).describe('Gradients are scaled down to this norm; 0 never clips.'),
 }
 
 /** Name and seed of a run. */
 export const runFields = {
-  /** Name of the run's folder. */
   name: z
     .string()
     .regex(/^\w[\w.-]*$/, 'letters, digits, dots, dashes and underscores only, not a dot first')
-    .max(100),
-  seed: z.int().min(0).max(0xffffffff).default(1),
+    .max(100)
+    .describe(
+      "Name of the run's folder; the command line makes one of logs and model, train() takes the last part of `out`.",
+    ),
+  seed: z
+    .int()
+    .min(0)
+    .max(0xffffffff)
+    .default(1)
+    .describe('Seed of the run: order of users, profiles sampled, pools, orders shown and the adapter at the start.'),
 }
 
 const trainableSchema = z.discriminatedUnion('type', [
@@ -51,107 +59,146 @@ const trainableSchema = z.discriminatedUnion('type', [
 ])
 
 const logsSchema = z.strictObject({
-  /** Files, globs or addresses. */
-  paths: z.array(z.string().min(1)).min(1),
-  /** Logs of the users of the final test; then no user of `paths` is tested. None may stand in both. */
-  testPaths: z.array(z.string().min(1)).min(1).optional(),
-  /** Default: told from name and content. */
+  paths: z.array(z.string().min(1)).min(1).describe('Files, globs or addresses.'),
+  testPaths: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Logs of the users of the final test; then no user of `paths` is tested. None may stand in both.'),
   format: z
     .string()
     .refine((name) => logFormatNames().includes(name), {
       error: () => `expected one of ${logFormatNames().join(', ')}`,
     })
-    .optional(),
-  /** Column or SQL expression of the user; default: a column of a usual name. */
-  user: z.string().min(1).optional(),
-  /** Column or SQL expression of the time; default: a column of a usual name, else file order. */
-  time: z.string().min(1).optional(),
-  /** Column or SQL expression of the text; default: a column of a usual name. */
-  text: z.string().min(1).optional(),
+    .optional()
+    .describe('Default: told from name and content.'),
+  user: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Column or SQL expression of the user; default: a column of a usual name.'),
+  time: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Column or SQL expression of the time; default: a column of a usual name, else file order.'),
+  text: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Column or SQL expression of the text; default: a column of a usual name.'),
 })
 
 const splitSchema = z
   .strictObject({
-    /** P: later interactions that are held out of each user's history. */
-    heldOut: count.default(1),
-    /** Users with fewer interactions are skipped and counted. */
-    minInteractions: z.int().min(2).default(4),
-    /** Only the latest so many interactions of a history are kept; default: all. */
-    maxHistory: count.optional(),
-    /** Share of users (below 1) or number of users for validation. */
-    validation: part.default(0.1),
-    /** Share of users (below 1) or number of users for the final test. */
-    test: part.default(0.2),
-    /** Apart from the run's seed, so that runs of other seeds measure the same users. */
-    seed: z.int().min(0).max(0xffffffff).default(0),
+    heldOut: count.default(1).describe("P: later interactions that are held out of each user's history."),
+    minInteractions: z.int().min(2).default(4).describe('Users with fewer interactions are skipped and counted.'),
+    maxHistory: count.optional().describe('Only the latest so many interactions of a history are kept; default: all.'),
+    validation: part.default(0.1).describe('Share of users (below 1) or number of users for validation.'),
+    test: part.default(0.2).describe('Share of users (below 1) or number of users for the final test.'),
+    seed: z
+      .int()
+      .min(0)
+      .max(0xffffffff)
+      .default(0)
+      .describe("Apart from the run's seed, so that runs of other seeds measure the same users."),
   })
   .prefault({})
 
 export const trainConfigSchema = z
   .strictObject({
-    /** Settings under all others; what they resolve to stands beside. */
-    preset: z.enum(['paper']).optional(),
+    preset: z.enum(['paper']).optional().describe('Settings under all others; what they resolve to stands beside.'),
     ...runFields,
     logs: logsSchema,
     split: splitSchema,
-    /** The policy: a Hugging Face folder, a .gguf file or a hub name. */
-    model: z.string().min(1),
-    /** What is trained. */
-    trainable: trainableSchema.prefault({ type: 'lora' }),
-    /** Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full. */
-    quantize: z.enum(QUANTIZE).default('none'),
+    model: z.string().min(1).describe('The policy: a Hugging Face folder, a .gguf file or a hub name.'),
+    trainable: trainableSchema.prefault({ type: 'lora' }).describe('What is trained.'),
+    quantize: z
+      .enum(QUANTIZE)
+      .default('none')
+      .describe(
+        "Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full.",
+      ),
     judge: judgeConfigSchema,
     reward: rewardConfigSchema,
     prompt: promptSchema,
     rollout: z
       .strictObject({
-        /** B: users in a batch. */
-        users: z.int().min(2).max(4096).default(8),
-        /** G: profiles sampled for each user. */
-        groupSize: z.int().min(2).max(1024).default(8),
-        temperature: z.number().positive().max(5).default(1),
+        users: z.int().min(2).max(4096).default(8).describe('B: users in a batch.'),
+        groupSize: z.int().min(2).max(1024).default(8).describe('G: profiles sampled for each user.'),
+        temperature: z.number().positive().max(5).default(1).describe('Temperature of the rollouts.'),
       })
       .prefault({}),
     optim: z
       .strictObject({
-        loss: z.enum(Object.keys(LOSSES) as [LossName, ...LossName[]]).default('dapo'),
-        steps: z.int().min(1).max(1_000_000).default(40),
-        learningRate: z.number().positive().max(1).default(1e-4),
-        schedule: z.enum(SCHEDULES).default('constant'),
-        /** Steps over which the learning rate rises. */
-        warmup: z.int().min(0).default(0),
-        /** Optimiser steps on each batch of rollouts. */
-        numUpdates: z.int().min(1).max(64).default(1),
-        clipLow: z.number().positive().max(1).default(0.2),
-        clipHigh: z.number().positive().max(100).default(0.2),
-        /** β of the KL penalty to the frozen base; 0 is off. */
-        klCoef: z.number().min(0).default(0),
-        scaleRewards: z.enum(['group', 'batch', 'none']).default('group'),
-        /** Completions cut at the token limit give no gradient. */
-        maskTruncated: z.boolean().default(false),
-        /** Truncated importance sampling between sampler and trainer. */
+        loss: z
+          .enum(Object.keys(LOSSES) as [LossName, ...LossName[]])
+          .default('dapo')
+          .describe('The policy loss (docs/method.md §8).'),
+        steps: z.int().min(1).max(1_000_000).default(40).describe('Training steps; each is one batch of rollouts.'),
+        learningRate: z.number().positive().max(1).default(1e-4).describe('Learning rate of AdamW.'),
+        schedule: z
+          .enum(SCHEDULES)
+          .default('constant')
+          .describe('How the learning rate goes on after warmup; linear and cosine end at 0.'),
+        warmup: z.int().min(0).default(0).describe('Steps over which the learning rate rises.'),
+        numUpdates: z.int().min(1).max(64).default(1).describe('Optimiser steps on each batch of rollouts.'),
+        clipLow: z
+          .number()
+          .positive()
+          .max(1)
+          .default(0.2)
+          .describe('ε below: ratios of new to old probability under 1 − clipLow are clipped; cispo clips above only.'),
+        clipHigh: z
+          .number()
+          .positive()
+          .max(100)
+          .default(0.2)
+          .describe('ε above: ratios over 1 + clipHigh are clipped.'),
+        klCoef: z.number().min(0).default(0).describe('β of the KL penalty to the frozen base; 0 is off.'),
+        scaleRewards: z
+          .enum(['group', 'batch', 'none'])
+          .default('group')
+          .describe('What advantages are divided by: the standard deviation of their group, of the batch, or nothing.'),
+        maskTruncated: z.boolean().default(false).describe('Completions cut at the token limit give no gradient.'),
         importanceSampling: z
-          .strictObject({ enabled: z.boolean().default(false), cap: z.number().min(1).default(2) })
-          .prefault({}),
+          .strictObject({
+            enabled: z
+              .boolean()
+              .default(false)
+              .describe('Weights each token by how likely the trainer finds it, over how likely the sampler did.'),
+            cap: z.number().min(1).default(2).describe('Upper bound of these weights.'),
+          })
+          .prefault({})
+          .describe('Truncated importance sampling between sampler and trainer.'),
         ...adamFields,
       })
       .prefault({}),
     profile: profileSchema,
     validation: z
       .strictObject({
-        /** Steps between validations. */
-        every: count.default(10),
-        /** At most this many users of the validation part. */
-        maxUsers: z.int().min(2).default(32),
-        /** Validations without a better one until the run stops early; 0 never stops. */
-        patience: z.int().min(0).default(0),
-        /** The checkpoint that the run ends with. Few users choose the best by noise: compare short runs by their last. */
-        select: z.enum(['best', 'last']).default('best'),
+        every: count.default(10).describe('Steps between validations.'),
+        maxUsers: z.int().min(2).default(32).describe('At most this many users of the validation part.'),
+        patience: z
+          .int()
+          .min(0)
+          .default(0)
+          .describe('Validations without a better one until the run stops early; 0 never stops.'),
+        select: z
+          .enum(['best', 'last'])
+          .default('best')
+          .describe(
+            'The checkpoint that the run ends with. Few users choose the best by noise: compare short runs by their last.',
+          ),
       })
       .prefault({}),
-    /** At most this many users of the test part are measured at the end. */
-    test: z.strictObject({ maxUsers: z.int().min(2).default(200) }).prefault({}),
-    checkpoint: z.strictObject({ /** Steps between checkpoints. */ every: count.default(5) }).prefault({}),
+    test: z
+      .strictObject({
+        maxUsers: z.int().min(2).default(200).describe('At most this many users of the test part are measured.'),
+      })
+      .prefault({})
+      .describe('The final test, before and after, on users that no choice of the run has seen.'),
+    checkpoint: z.strictObject({ every: count.default(5).describe('Steps between checkpoints.') }).prefault({}),
   })
   .refine(({ quantize, trainable }) => quantize === 'none' || trainable.type === 'lora', {
     path: ['quantize'],

@@ -1,0 +1,90 @@
+// The package as a user gets it: installed from its tarball into an empty project, where the demo and every file of
+// examples/ run. The examples are compiled there first, strictly, against the package's own types.
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CLONE, linkTarball, packTarball, program, type Tarball, writeManifest } from './tarball.ts'
+
+const MINUTES = 60_000
+const EXAMPLES = join(CLONE, 'examples')
+const examples = readdirSync(EXAMPLES).filter((file) => file.endsWith('.ts'))
+
+const folder = mkdtempSync(join(tmpdir(), 'bump-tarball-'))
+const project = join(folder, 'project')
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** What an example is given for a word in <angle brackets> of its usage line. */
+const GIVEN: Readonly<Record<string, string>> = {
+  logs: join('node_modules', 'bump-profiles', 'assets', 'example', 'log.jsonl'),
+  model: join('node_modules', 'bump-profiles', 'assets', 'nano'),
+  run: join('runs', 'demo'),
+}
+
+beforeAll(async () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(EXAMPLES, 'package.json'), 'utf8'))
+  const others: Record<string, string> = { ...dependencies, ...devDependencies }
+  delete others['bump-profiles']
+  const how = await installTarball(project, await packTarball(folder), others)
+  if (how === 'linked')
+    console.warn(
+      'NOTE: the npm registry is out of reach, so the tarball was laid beside the packages of this clone, not installed by npm.',
+    )
+}, 10 * MINUTES)
+
+describe('the tarball in an empty project', () => {
+  it('runs npx bump demo --steps 2', { timeout: 10 * MINUTES }, async () => {
+    const { code, stdout, stderr } = await program('npx', ['--no-install', 'bump', 'demo', '--steps', '2'], project)
+    expect(stderr).toContain('step 2/2')
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('profile after:')
+    expect(existsSync(join(project, 'runs', 'demo', 'summary.json'))).toBe(true)
+  })
+
+  it('compiles the examples, strictly', { timeout: 5 * MINUTES }, async () => {
+    for (const file of [...examples, 'tsconfig.json']) copyFileSync(join(EXAMPLES, file), join(project, file))
+    const compiler = join(CLONE, 'node_modules', 'typescript', 'bin', 'tsc')
+    const { code, stdout } = await program(process.execPath, [compiler, '--noEmit', 'false'], project)
+    expect(code, stdout).toBe(0)
+  })
+
+  it.each(examples)('runs examples/%s', { timeout: 5 * MINUTES }, async (file) => {
+    const script = `${basename(file, '.ts')}.js`
+    const source = readFileSync(join(EXAMPLES, file), 'utf8')
+    expect(source.split('\n').length, 'lines of the example').toBeLessThan(60)
+    const { code, stdout, stderr } = await program(process.execPath, [script, ...argumentsOf(source, script)], project)
+    expect(code, stdout + stderr).toBe(0)
+    expect(stdout.trim()).not.toBe('')
+  })
+})
+
+/**
+ * Lays the tarball and further packages (name -> range) into an empty project by `npm install`. Where the registry is out
+ * of reach it is laid out by hand (`linkTarball`); says which. Throws where npm fails for another reason.
+ */
+async function installTarball(
+  project: string,
+  tarball: Tarball,
+  others: Readonly<Record<string, string>>,
+): Promise<'installed' | 'linked'> {
+  writeManifest(project)
+  const packages = [tarball.path, ...Object.entries(others).map(([name, range]) => `${name}@${range}`)]
+  const args = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=0', ...packages]
+  const { code, stderr } = await program('npm', args, project)
+  if (code === 0) return 'installed'
+  if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|TIMEDOUT|SOCKET_TIMEOUT|ENOTCACHED/.test(stderr))
+    throw new Error(`npm install of ${tarball.path} failed:\n${stderr}`)
+  await linkTarball(project, tarball, others)
+  return 'linked'
+}
+
+/** The arguments of an example's usage line, `//   node train.js <logs> <model>`, with what they stand for in this test. */
+function argumentsOf(source: string, script: string): string[] {
+  const usage = source.split('\n').find((line) => line.startsWith('//') && line.includes(`node ${script}`))
+  if (usage === undefined) throw new Error(`no usage line "//   node ${script} <…>" in its head`)
+  const words = usage.slice(usage.indexOf(script) + script.length)
+  return [...words.matchAll(/<(\w+)>/g)].map(([, word]) => {
+    if (!Object.hasOwn(GIVEN, word)) throw new Error(`<${word}>: an example takes ${Object.keys(GIVEN).join(', ')}`)
+    return GIVEN[word]
+  })
+}
