@@ -71,10 +71,10 @@ export interface JudgeCheck {
 }
 
 /**
- * NDCG of raw histories, of mismatched histories and of generic text by each judge over `model`, with intervals and cost.
- * Each of `configs` is read with the history's budget as its `maxProfileTokens`. Throws BumpError (`too-few-users`) for
- * fewer than 3 users, (`evaluation-failed`) where no judge at all could be used, and CancelledError where the signal
- * aborts.
+ * NDCG of raw histories, of mismatched histories and of generic text by each judge over `model`, with intervals and
+ * cost. Each of `configs` is read with the history's budget as its `maxProfileTokens`. Throws BumpError
+ * (`too-few-users`) for fewer than 3 users, (`evaluation-failed`) where no judge at all could be used, and
+ * CancelledError where the signal aborts.
  */
 export async function judgeCheck(
   users: readonly User[],

@@ -9,7 +9,9 @@ import { seedFrom, shuffled } from '../../util/random.ts'
 export interface HistoryBudget {
   /** Tokens of all interactions together; the latest ones that fit are shown. */
   historyTokens: number
-  /** Longer interactions are cut to this many tokens. Without it they stay whole, and the latest one stands in any case. */
+  /**
+   * Longer interactions are cut to this many tokens. Without it they stay whole, and the latest one stands in any case.
+   */
   interactionTokens?: number
 }
 
@@ -43,8 +45,8 @@ export const GENERIC_PROFILE =
   'A thoughtful person with many different interests who enjoys learning new things and shares honest opinions.'
 
 /**
- * No profile: a sentence, so that every scorer reads a well-formed prompt. It is the same for all users, so forward it can
- * only show which interactions the judge finds likely of anybody, and backward all tie.
+ * No profile: a sentence, so that every scorer reads a well-formed prompt. It is the same for all users, so forward it
+ * can only show which interactions the judge finds likely of anybody, and backward all tie.
  */
 export const NO_PROFILE = 'Nothing is known about this person.'
 

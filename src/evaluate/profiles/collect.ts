@@ -1,5 +1,5 @@
-// The profiles that compareProfiles compares: written by runs and models (each opened once, and closed before the next), by
-// a server, or read from files; and beside them the controls.
+// The profiles that compareProfiles compares: written by runs and models (each opened once, and closed before the
+// next), by a server, or read from files; and beside them the controls.
 import { basename, join } from 'node:path'
 import type { User } from '../../logs/types.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../../model/contract.ts'
@@ -22,7 +22,7 @@ import { profilesOf, readProfileFile } from './profile-file.ts'
 import { serverProfiles } from './server-profiles.ts'
 
 /** A model that can say which weights it has: what every model opened by its name is. */
-export type OpenedModel = LanguageModel & {
+type OpenedModel = LanguageModel & {
   /** SHA-256 over the policy as it is now: base and adapter. */
   policyDigest(): Promise<string>
 }
@@ -88,8 +88,8 @@ interface WrittenByModels {
 const wants = ({ kinds }: ProfileSources, kind: ConditionKind): boolean => kinds?.includes(kind) ?? true
 
 /**
- * All conditions. Throws BumpError where a checkpoint, model or file cannot be used, where a file is of other users, and
- * where a condition is asked for that has nothing to come from.
+ * All conditions. Throws BumpError where a checkpoint, model or file cannot be used, where a file is of other users,
+ * and where a condition is asked for that has nothing to come from.
  */
 export async function collectConditions(
   sources: ProfileSources,
@@ -169,7 +169,9 @@ async function fromRuns(
   return written
 }
 
-/** The base model of a run. Throws BumpError (`invalid-options`) where it is not the one that the run was trained on. */
+/**
+ * The base model of a run. Throws BumpError (`invalid-options`) where it is not the one that the run was trained on.
+ */
 async function openBase({ folder, header, config }: TrainedRun, open: ModelOpener): Promise<OpenedModel> {
   const { model: name, trainable, quantize } = config
   const model = await open(name, { trainable, quantize })

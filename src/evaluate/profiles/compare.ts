@@ -1,6 +1,6 @@
-// How well profiles identify people never trained on, beside everything they must be compared with: what
-// `bump evaluate profiles` does. Profiles are collected (collect.ts), judged (judging.ts) and put into tables (table.ts);
-// <out> gets result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
+// How well profiles identify people never trained on, beside everything they must be compared with: what `bump evaluate
+// profiles` does. Profiles are collected (collect.ts), judged (judging.ts) and put into tables (table.ts); <out> gets
+// result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
 import { basename, join } from 'node:path'
 import { type JudgeConfig, judgeConfigSchema } from '../../judge/config.ts'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
@@ -67,8 +67,8 @@ export interface CompareProfilesOptions extends Partial<Omit<ProfileSources, 'ru
 
 /**
  * One table for each pool size, all conditions on the same users in the same pools; also written to `out`. Throws
- * BumpError where options do not belong together, a run, log, model or file cannot be used, users were in the training of
- * a run, or a pool size needs more users; CancelledError where the signal aborts, with all that was done kept.
+ * BumpError where options do not belong together, a run, log, model or file cannot be used, users were in the training
+ * of a run, or a pool size needs more users; CancelledError where the signal aborts, with all that was done kept.
  */
 export async function compareProfiles(options: CompareProfilesOptions): Promise<EvaluationResult> {
   const started = performance.now()

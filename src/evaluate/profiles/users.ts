@@ -22,8 +22,8 @@ export type HeldOutOptions = Pick<TrainConfig['split'], 'heldOut' | 'minInteract
 
 /**
  * All users of `logs`; without it the test users of the first run. `onReport` gets what was read. Throws BumpError
- * (`evaluation-failed`) with the ids where a run was trained on some of them or chose its checkpoint by them, or its test
- * users are no longer in its logs; and where the logs or a run cannot be read.
+ * (`evaluation-failed`) with the ids where a run was trained on some of them or chose its checkpoint by them, or its
+ * test users are no longer in its logs; and where the logs or a run cannot be read.
  */
 export async function evaluationUsers(
   runs: readonly TrainedRun[],
