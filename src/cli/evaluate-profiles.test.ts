@@ -159,8 +159,8 @@ describe('bump evaluate profiles', () => {
 
 describe('bump evaluate profiles refuses', () => {
   const mistakes: [what: string, flags: () => string[], message: RegExp][] = [
-    ['nobody to evaluate', () => ['--model', NANO], /needs users: --run .* or --logs/],
-    ['no judge', () => ['--logs', LOG], /there is no judge: name one by --judge-model/],
+    ['nobody to evaluate', () => ['--model', NANO], /compared on users: name a run .* or interaction logs/],
+    ['no judge', () => ['--logs', LOG], /there is no judge: name the judge model/],
     [
       'users of the training',
       () => ['--run', run, '--logs', LOG],
@@ -175,6 +175,11 @@ describe('bump evaluate profiles refuses', () => {
       'a listwise pool without letters',
       () => ['--model', NANO, '--logs', LOG, '--scorer', 'listwise', '--pool-sizes', '32'],
       /a listwise judge ranks at most 26 candidates, so the largest possible pool size is 25/,
+    ],
+    [
+      'a decoder of a scorer that has none',
+      () => ['--run', run, '--decoder', 'first-token'],
+      /a decoder belongs to the listwise scorer/,
     ],
     [
       'a checkpoint that is not there',
@@ -192,7 +197,7 @@ describe('bump evaluate profiles refuses', () => {
       () => ['--run', run, '--server', 'localhost', '--server-model', 'large'],
       /"localhost" is not the address of a server/,
     ],
-    ['trained profiles of no run', () => ['--model', NANO, '--logs', LOG, '--conditions', 'run'], /name it by --run/],
+    ['trained profiles of no run', () => ['--model', NANO, '--logs', LOG, '--conditions', 'run'], /name a run/],
     ['a folder that is no run', () => ['--run', folder], /is no run folder/],
     [
       'profiles of another data set',

@@ -1,37 +1,30 @@
 // `bump judge check`: tells a user, before any training, whether a judge can tell users apart on these logs.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import {
-  costOf,
-  formatInterval,
-  type JudgeCheck,
-  judgeCheck,
-  SCORERS,
-  type ScorerName,
-} from '../evaluate/judge-check.ts'
-import { logFormatNames } from '../logs/formats/formats.ts'
-import { issueLines } from '../logs/issues.ts'
+import { type CheckedJudge, type CheckedQuery, type JudgeCheck, judgeCheck } from '../evaluate/judge-check.ts'
+import { type JudgeConfig, judgeConfigSchema, SCORER_NAMES } from '../judge/config.ts'
+import { DECODERS } from '../judge/listwise.ts'
 import { loadUsers } from '../logs/load.ts'
-import type { User } from '../logs/types.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import { BumpError } from '../util/errors.ts'
+import { intervalText } from '../util/stats.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { interruptible } from './shared/interrupt.ts'
+import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
 
-const SCORER_NAMES = Object.keys(SCORERS) as ScorerName[]
+type Scorer = JudgeConfig['scorer']
 
-interface CheckFlags extends EngineFlags {
-  logs: string[]
-  format?: string
-  user?: string
-  time?: string
-  text?: string
-  model: string
-  scorer?: ScorerName[]
+interface CheckFlags extends LogFlags, EngineFlags {
+  judgeModel: string
+  scorer?: Scorer[]
+  decoder?: (typeof DECODERS)[number]
   users: number
   heldOut: number
   minInteractions: number
   negatives: number
   historyTokens: number
   interactionTokens: number
+  maxInteractionTokens: number
   seed: number
   quantize: OpenModelOptions['quantize']
 }
@@ -42,22 +35,18 @@ export function judgeCommand(): Command {
 }
 
 function checkCommand(): Command {
-  const command = new Command('check')
-    .description('measure whether the judge can tell the users of a log apart, per scorer, beside chance')
-    .requiredOption('--logs <paths...>', 'interaction logs: files, globs or addresses')
-    .addOption(
-      new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(
-        logFormatNames(),
-      ),
-    )
-    .option('--user <column>', 'column or SQL expression of the user')
-    .option('--time <column>', 'column or SQL expression of the time')
-    .option('--text <column>', 'column or SQL expression of the text')
-    .requiredOption('--model <where>', 'the judge: a Hugging Face folder, a .gguf file or a hub name')
+  const command = new Command('check').description(
+    'measure whether the judge can tell the users of a log apart, per scorer, beside chance',
+  )
+  addLogFlags(command)
+    .requiredOption('--judge-model <where>', 'the judge: a Hugging Face folder, a .gguf file or a hub name')
     .addOption(
       new Option('--scorer <name>', 'scorer to check, may be repeated (default: all)')
         .choices(SCORER_NAMES)
-        .argParser((name: string, before: ScorerName[] | undefined) => [...(before ?? []), scorerName(name)]),
+        .argParser((name: string, before: Scorer[] | undefined) => [...(before ?? []), scorerNamed(name)]),
+    )
+    .addOption(
+      new Option('--decoder <name>', 'how the listwise scorer answers (default: check each)').choices(DECODERS),
     )
     .option('--users <count>', 'users to check, drawn from the log', positiveInteger, 64)
     .option('--held-out <count>', 'interactions held out a user (P)', positiveInteger, 1)
@@ -69,7 +58,8 @@ function checkCommand(): Command {
       positiveInteger,
       256,
     )
-    .option('--interaction-tokens <count>', 'tokens of an interaction that the judge reads', positiveInteger, 64)
+    .option('--interaction-tokens <count>', 'tokens of one interaction of the history', positiveInteger, 48)
+    .option('--max-interaction-tokens <count>', 'tokens of a candidate that the judge reads', positiveInteger, 64)
     .option('--seed <number>', 'seed of users, pools and orders', naturalNumber, 0)
     .addOption(
       new Option('--quantize <integers>', 'weights in fewer bits, to see whether such a judge still can')
@@ -86,74 +76,122 @@ The raw history of each user stands in the place of a profile. A judge that can 
 directions, and ranks another user's history at chance.
 
 Examples:
-  bump judge check --logs reviews.jsonl --model ./SmolLM2-135M-Instruct
-  bump judge check --logs reviews.parquet --user user_id --time ts --text "title || ': ' || body" --model judge.gguf
-  bump judge check --logs clicks.csv --model judge.gguf --scorer likelihood --scorer pointwise --users 200 -k 16
+  bump judge check --logs reviews.jsonl --judge-model ./SmolLM2-135M-Instruct
+  bump judge check --logs reviews.parquet --user user_id --time ts --text "title || ': ' || body" --judge-model judge.gguf
+  bump judge check --logs clicks.csv --judge-model judge.gguf --scorer likelihood --scorer pointwise --users 200 -k 16
 `
 
 async function check(flags: CheckFlags): Promise<void> {
-  const progress = (line: string) => process.stderr.write(`${line}\n`)
-  const abort = new AbortController()
-  const cancel = () => abort.abort()
-  process.once('SIGINT', cancel)
-  const source = { paths: flags.logs, format: flags.format, user: flags.user, time: flags.time, text: flags.text }
-  const { heldOut, minInteractions, seed } = flags
-  const { split, report } = await loadUsers(source, { heldOut, minInteractions, seed, validation: 0, test: 0 })
-  for (const line of issueLines(report.issues)) progress(line)
-  for (const [reason, { count }] of Object.entries(report.skipped))
-    if (count > 0) progress(`  ${reason}: ${count} users skipped`)
-  // The split orders users by a hash of seed and id, so its first ones are a random draw.
-  const users = split.train.slice(0, flags.users)
-  progress(`checking ${users.length} of ${split.train.length} users`)
-  const model = await openModel(flags.model, {
-    ...engineOptions(flags),
-    quantize: flags.quantize,
-    onProgress: progress,
+  const { logs, format, user, time, text, heldOut, minInteractions, seed } = flags
+  if (logs === undefined)
+    throw new BumpError('invalid-options', 'a judge is checked on interaction logs: name them by --logs')
+  const configs = configsOf(flags)
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  await interruptible(
+    () => say('stopping; press Ctrl-C again to stop at once'),
+    async (signal) => {
+      const split = { heldOut, minInteractions, seed, validation: 0, test: 0 }
+      const { split: parts, report } = await loadUsers({ paths: logs, format, user, time, text }, split)
+      for (const line of reportLines(report)) say(line)
+      // The split orders users by a hash of seed and id, so its first ones are a random draw.
+      const users = parts.train.slice(0, flags.users)
+      say(`checking ${users.length} of ${parts.train.length} users`)
+      const { quantize, judgeModel } = flags
+      const model = await openModel(judgeModel, { ...engineOptions(flags), quantize, onProgress: say })
+      try {
+        const result = await judgeCheck(users, model, configs, {
+          positives: heldOut,
+          negatives: flags.negatives,
+          history: { historyTokens: flags.historyTokens, interactionTokens: flags.interactionTokens },
+          seed,
+          signal,
+          onProgress: (judge, query) => say(`${judge}: ${QUERIES[query]}, ${users.length} users`),
+        })
+        process.stdout.write(checkReport(result))
+      } finally {
+        await model.close()
+      }
+    },
+  )
+}
+
+/** The judges that the flags name: of the listwise scorer, one a decoder. */
+function configsOf({ scorer = [...SCORER_NAMES], decoder, maxInteractionTokens }: CheckFlags): JudgeConfig[] {
+  if (decoder !== undefined && !scorer.includes('listwise'))
+    throw new BumpError('invalid-options', '--decoder belongs to --scorer listwise')
+  return scorer.flatMap((name) => {
+    const variants = name === 'listwise' ? (decoder ? [decoder] : DECODERS).map((each) => ({ decoder: each })) : [{}]
+    return variants.map((variant) => judgeConfigSchema.parse({ scorer: name, ...variant, maxInteractionTokens }))
   })
-  try {
-    const result = await judgeCheck(users.map(texts), model, flags.scorer ?? SCORER_NAMES, {
-      positives: heldOut,
-      negatives: flags.negatives,
-      historyTokens: flags.historyTokens,
-      maxInteractionTokens: flags.interactionTokens,
-      seed,
-      signal: abort.signal,
-      onProgress: progress,
-    })
-    process.stdout.write(checkReport(result))
-  } finally {
-    process.off('SIGINT', cancel)
-    await model.close()
-  }
 }
 
-function texts(user: User) {
-  const textOf = ({ text }: { text: string }) => text
-  return { id: user.id, history: user.history.map(textOf), heldOut: user.heldOut.map(textOf) }
-}
-
-/** The result as text: one table a scorer, then the verdict. */
-export function checkReport(result: JudgeCheck): string {
-  const lines: string[] = [`NDCG of ${result.users} users, with bootstrap 95 % intervals`, '']
-  for (const check of result.scorers) {
-    const row = (name: string, forward: string, backward: string) =>
-      `  ${name.padEnd(24)}${forward.padEnd(24)}${backward}`
-    const { history, mismatched, generic } = check
-    lines.push(
-      `${check.scorer} (${check.seconds.toFixed(1)} s, ${check.pairs} pairs, ${costOf(check)})`,
-      row('', 'forward', 'backward'),
-      row('own history', formatInterval(history.forward), formatInterval(history.backward)),
-      row("another user's history", formatInterval(mismatched.forward), formatInterval(mismatched.backward)),
-      row('generic text', formatInterval(generic.forward), formatInterval(generic.backward)),
-      row('chance', history.chance.forward.toFixed(3), history.chance.backward.toFixed(3)),
-      '',
-    )
-  }
-  return `${[...lines, ...result.verdict].join('\n')}\n`
-}
-
-function scorerName(name: string): ScorerName {
+function scorerNamed(name: string): Scorer {
   const found = SCORER_NAMES.find((known) => known === name)
   if (found === undefined) throw new InvalidArgumentError(`Allowed choices are ${SCORER_NAMES.join(', ')}.`)
   return found
+}
+
+const QUERIES: Record<CheckedQuery, string> = {
+  history: 'own history',
+  mismatched: "another user's history",
+  generic: 'generic text',
+}
+
+/** The result as text: one table a judge, then the verdict. */
+export function checkReport(result: JudgeCheck): string {
+  const lines: string[] = [`NDCG of ${result.users} users, with bootstrap 95 % intervals`, '']
+  for (const judge of result.judges) {
+    const row = (name: string, forward: string, backward: string) =>
+      `  ${name.padEnd(24)}${forward.padEnd(24)}${backward}`
+    const { chance } = judge.history
+    lines.push(
+      `${judge.name} (${judge.seconds.toFixed(1)} s, ${judge.pairs} pairs, ${costOf(judge)})`,
+      row('', 'forward', 'backward'),
+      ...(['history', 'mismatched', 'generic'] as const).map((query) =>
+        row(QUERIES[query], intervalText(judge[query].forward), intervalText(judge[query].backward)),
+      ),
+      row('chance', chance.forward.toFixed(3), chance.backward.toFixed(3)),
+      '',
+    )
+  }
+  return `${[...lines, ...verdictOf(result)].join('\n')}\n`
+}
+
+/** Plain sentences: one a judge, warnings, and the recommendation. */
+function verdictOf({ judges, failed, recommended }: JudgeCheck): string[] {
+  return [
+    ...judges.flatMap((judge) => [ability(judge), ...warnings(judge)]),
+    ...failed.map(({ name, reason }) => `${name} could not be used: ${reason}`),
+    recommended
+      ? `Recommended: ${recommended.name}, ${(100 * recommended.gain).toFixed(0)} % of the way from chance to perfect at ${costOf(recommended)}.`
+      : 'Recommended: none. Try a larger model, more history tokens, texts that say more about their user, or more users.',
+  ]
+}
+
+function ability({ name, history, tells }: CheckedJudge): string {
+  const can = ['cannot tell users apart', `tells users apart only ${tells[0]}`, 'tells users apart'][tells.length]
+  const figures = (['forward', 'backward'] as const)
+    .map((each) => `${each} ${intervalText(history[each])} against chance ${history.chance[each].toFixed(3)}`)
+    .join(', ')
+  return `${name} ${can}: ${figures}.`
+}
+
+function warnings({ mismatched, generic, mismatchedOffChance, genericAboveChance }: CheckedJudge): string[] {
+  return (['forward', 'backward'] as const).flatMap((direction) => [
+    ...(mismatchedOffChance.includes(direction)
+      ? [
+          `  Warning: another user's history is off chance ${direction}, ${intervalText(mismatched[direction])}: users share interactions, or they are too few; try --users and --seed.`,
+        ]
+      : []),
+    ...(genericAboveChance.includes(direction)
+      ? [
+          `  Warning: generic text ranks above chance ${direction}, ${intervalText(generic[direction])}: this judge may reward padding, so keep the length penalty and compare with mismatched profiles.`,
+        ]
+      : []),
+  ])
+}
+
+/** Milliseconds and tokens of one query-candidate pair. */
+function costOf({ seconds, pairs, tokens }: CheckedJudge): string {
+  return `${((1000 * seconds) / pairs).toFixed(1)} ms and ${(tokens / pairs).toFixed(0)} tokens a pair`
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Summary } from '../run/format.ts'
 import { trainConfigSchema } from '../train/config.ts'
-
 import { ablationTable, type Variant, type VariantRun, variantConfig } from './ablation.ts'
 
 const base = (reward: object = {}) =>
@@ -51,7 +50,7 @@ describe('variantConfig', () => {
 
   it('refuses a base that leaves a part out by itself, or has another reward', () => {
     expect(() => variantConfig(base({ backwardWeight: 0 }), 'both', 1)).toThrow(/reward\.backwardWeight is 0/)
-    expect(() => variantConfig(base({ type: 'labels', task: 3, data: 'x' }), 'both', 1)).toThrow(/cannot be labels/)
+    expect(() => variantConfig(base({ type: 'custom', name: 'own' }), 'both', 1)).toThrow(/cannot be custom/)
   })
 })
 

@@ -1,8 +1,7 @@
-// The ablation of the reward (docs/method.md §10.2): which configuration each variant trains with, and one table of all of
-// them from what their runs measured. cli/ablate.ts trains the runs between the two.
+// The ablation of the reward (docs/method.md §10.2), pure: which configuration each variant trains with, and one table
+// of all of them from what their runs measured. run-ablation.ts trains the runs between the two.
 import type { DirectionIntervals, ProfileLine, Summary } from '../run/format.ts'
 import type { TrainConfig } from '../train/config.ts'
-
 import { BumpError } from '../util/errors.ts'
 import { seedFrom } from '../util/random.ts'
 import { bootstrapInterval, type Interval, mean } from '../util/stats.ts'

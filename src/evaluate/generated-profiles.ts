@@ -1,5 +1,5 @@
-// The profiles that an evaluation compares, written once and kept: one JSONL cache per generator in a folder, so that an
-// interrupted evaluation goes on where it stopped and several evaluations share their profiles.
+// The profiles that an evaluation compares, written once and kept: one JSONL cache per generator in a folder, so that
+// an interrupted evaluation goes on where it stopped and several evaluations share their profiles.
 import { join } from 'node:path'
 import { ProfileCache } from '../generator/cache.ts'
 import {

@@ -1,5 +1,5 @@
-// The ablation of the reward as `bump ablate` runs it: every variant trained for every seed on the same users, finished runs
-// kept, and one table of all of them. ablation.ts says what the variants are.
+// The ablation of the reward as `bump ablate` runs it: every variant trained for every seed on the same users, finished
+// runs kept, and one table of all of them. ablation.ts says what the variants are.
 import { join } from 'node:path'
 import { openLogs } from '../logs/open.ts'
 import { readProfileLines, readSummary } from '../run/read.ts'
@@ -24,14 +24,16 @@ export interface AblationOptions {
   onEvent?: (event: AblationEvent) => void
 }
 
-/** `run`: the `index`-th of `total` runs begins, or was finished before; `left`: seconds for those to come, once known. */
+/**
+ * `run`: the `index`-th of `total` runs begins, or was finished before; `left`: seconds for those to come, once known.
+ */
 export type AblationEvent =
   | TrainEvent
   | { type: 'run'; name: string; index: number; total: number; finished: boolean; left?: number }
 
 /**
- * Trains what is missing and compares all of it. Throws BumpError where a run cannot be trained or is of other settings,
- * CancelledError where `signal` ended it.
+ * Trains what is missing and compares all of it. Throws BumpError where a run cannot be trained or is of other
+ * settings, CancelledError where `signal` ended it.
  */
 export async function runAblation(options: AblationOptions): Promise<Pick<EvaluationResult, 'tables' | 'settings'>> {
   const { config: base, variants, seeds, signal, onEvent = () => {} } = options

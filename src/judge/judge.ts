@@ -1,4 +1,5 @@
-// Opens the judge that a configuration names. Its scorers are files of their own: likelihood.ts, pointwise.ts, listwise.ts.
+// Opens the judge that a configuration names. Its scorers are files of their own: likelihood.ts, pointwise.ts,
+// listwise.ts.
 import type { LanguageModel } from '../model/contract.ts'
 import { ScoreCache, type ScoreStore } from './cache.ts'
 import { type JudgeConfig, SCORERS } from './config.ts'

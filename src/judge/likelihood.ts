@@ -1,5 +1,5 @@
-// The likelihood scorer: how much likelier an interaction becomes when the profile is known (docs/method.md §5). It needs
-// no instruction following, so any causal language model can judge, also a tiny one.
+// The likelihood scorer: how much likelier an interaction becomes when the profile is known (docs/method.md §5). It
+// needs no instruction following, so any causal language model can judge, also a tiny one.
 import { z } from 'zod'
 import type { LanguageModel, ScoreRequest, TokenIds } from '../model/contract.ts'
 import { cutText } from '../model/cut.ts'

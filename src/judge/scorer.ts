@@ -1,5 +1,5 @@
-// What a scorer is: one way for a frozen language model to judge. Each is a file of its own beside this one, and a line in
-// the table of config.ts.
+// What a scorer is: one way for a frozen language model to judge. Each is a file of its own beside this one, and a line
+// in the table of config.ts.
 import { z } from 'zod'
 import type { LanguageModel } from '../model/contract.ts'
 import type { ScoreStore } from './cache.ts'

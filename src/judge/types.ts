@@ -1,5 +1,6 @@
-// What a judge is: it scores the candidates of pools, in both directions at once (docs/method.md §3-5). The reward turns
-// the scores into NDCG. judge.ts opens the judges that a configuration names; one of your own is any object of this type.
+// What a judge is: it scores the candidates of pools, in both directions at once (docs/method.md §3-5). The reward
+// turns the scores into NDCG. judge.ts opens the judges that a configuration names; one of your own is any object of
+// this type.
 
 /** One query with the candidates that the judge scores for it. */
 export interface Pool {
@@ -26,8 +27,9 @@ export interface JudgeUsage {
 }
 
 /**
- * [pool][order][candidate]: numbers, the higher the better. A pool is scored once for each shuffled order that a listwise
- * judge shows it in, and once where the order cannot matter. The NDCG of the orders is averaged, not their ranks.
+ * [pool][order][candidate]: numbers, the higher the better. A pool is scored once for each shuffled order that a
+ * listwise judge shows it in, and once where the order cannot matter. The NDCG of the orders is averaged, not their
+ * ranks.
  */
 type PoolScores = number[][][]
 
@@ -40,9 +42,10 @@ export interface JudgeScores {
 }
 
 /**
- * What scores candidates: a frozen language model, or anything else. Training reads how the candidates of a pool compare,
- * never the size of a score; equal scores are ties. It must not change while a run trains, and the same request must get
- * the same scores, or a resumed run is not the run that was stopped. A judge that knows what words are:
+ * What scores candidates: a frozen language model, or anything else. Training reads how the candidates of a pool
+ * compare, never the size of a score; equal scores are ties. It must not change while a run trains, and the same
+ * request must get the same scores, or a resumed run is not the run that was stopped. A judge that knows what words
+ * are:
  *
  * ```ts
  * const words = (text: string) => [...new Set(text.toLowerCase().match(/\w+/g))]
@@ -58,10 +61,14 @@ export interface JudgeScores {
 export interface Judge {
   /** As messages call it. */
   readonly name: string
-  /** Whatever decides its scores, such as settings and digests: what a run's config.json records of it. JSON values only. */
+  /**
+   * Whatever decides its scores, such as settings and digests: what a run's config.json records of it. JSON values
+   * only.
+   */
   describe(): Record<string, unknown>
   /**
-   * Scores all pools, best in one go: a step of training is one call. Should throw a CancelledError once `signal` aborts.
+   * Scores all pools, best in one go: a step of training is one call. Should throw a CancelledError once `signal`
+   * aborts.
    */
   score(request: JudgeRequest, options?: { signal?: AbortSignal }): Promise<JudgeScores>
 }

@@ -109,7 +109,7 @@ describe('computeRewards', () => {
 
 describe("a judge of one's own", () => {
   /** Counts the words that a candidate shares with the query. */
-  const words = (text: string) => text.match(/\w+/g) ?? []
+  const words = (text: string): string[] => text.match(/\w+/g) ?? []
   const shared = (query: string, text: string) => words(text).filter((word) => words(query).includes(word)).length
   const mine = (spoil: (scores: number[][][]) => number[][][] = (scores) => scores): Judge => {
     const all = (pools: readonly Pool[]) =>

@@ -121,8 +121,8 @@ export function judgeRequest(pooled: readonly PooledProfiles[]): JudgeRequest {
 }
 
 /**
- * [user][profile] the judge's scores, undefined for an empty profile, and what the judge's one call cost. Throws BumpError
- * (`reward-failed`) where the judge does not give one number for every candidate, and what the judge throws.
+ * [user][profile] the judge's scores, undefined for an empty profile, and what the judge's one call cost. Throws
+ * BumpError (`reward-failed`) where the judge does not give one number for every candidate, and what the judge throws.
  */
 export async function scoreProfiles(
   pooled: readonly PooledProfiles[],

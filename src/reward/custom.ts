@@ -1,5 +1,5 @@
-// A reward of one's own, as train() takes it: made once the users and models of the run are known, and watched, so that a
-// broken number is named before it reaches the optimiser.
+// A reward of one's own, as train() takes it: made once the users and models of the run are known, and watched, so that
+// a broken number is named before it reaches the optimiser.
 import type { UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
@@ -73,7 +73,9 @@ export function defineReward(
   }
 }
 
-/** The reward with its answers checked. Its `score` throws BumpError `reward-failed` that names reward, user and term. */
+/**
+ * The reward with its answers checked. Its `score` throws BumpError `reward-failed` that names reward, user and term.
+ */
 export function checkedReward(name: string, reward: RewardFunction): RewardFunction {
   return {
     ...reward,

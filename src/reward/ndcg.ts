@@ -1,5 +1,5 @@
-// Normalised discounted cumulative gain: the currency of both reward directions and of the evaluation (docs/method.md §3, §6).
-// Ties share the expected DCG over their orders, so a judge that cannot tell is worth exactly chance.
+// Normalised discounted cumulative gain: the currency of both reward directions and of the evaluation (docs/method.md
+// §3, §6). Ties share the expected DCG over their orders, so a judge that cannot tell is worth exactly chance.
 
 function discount(rank: number): number {
   return 1 / Math.log2(rank + 1)

@@ -1,5 +1,6 @@
 // The interface of a reward: what a run rewards profiles by. The GRPO loop knows nothing else of it. The default is the
-// bidirectional reward (bidirectional.ts); any other, such as the label reward of lamp/, is given to train() from outside.
+// bidirectional reward (bidirectional.ts); any other, such as the label reward of lamp/, is given to train() from
+// outside.
 import type { Interval } from '../util/stats.ts'
 import type { GuardConfig } from './config.ts'
 import { copiedPenalty, isEmptyProfile, lengthPenalty } from './guards.ts'
@@ -78,8 +79,8 @@ export interface RewardFunction {
     options: { signal?: AbortSignal },
   ): Promise<ScoredBatch>
   /**
-   * `profiles[i]` of `users[i]`: what validation measures, and the best checkpoint is chosen by. Equal users are measured
-   * alike, so that scores of one run can be compared.
+   * `profiles[i]` of `users[i]`: what validation measures, and the best checkpoint is chosen by. Equal users are
+   * measured alike, so that scores of one run can be compared.
    */
   evaluate?(
     users: readonly PoolUser[],

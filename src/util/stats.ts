@@ -28,10 +28,10 @@ export function mean(values: ArrayLike<number>): number {
 export function quantile(values: ArrayLike<number>, q: number): number {
   if (values.length === 0) throw new RangeError('the quantile of no values is not defined')
   const sorted = Float64Array.from(values).sort()
-  const place = (sorted.length - 1) * q
-  const below = Math.floor(place)
+  const at = (sorted.length - 1) * q
+  const below = Math.floor(at)
   const above = Math.min(below + 1, sorted.length - 1)
-  return sorted[below] + (sorted[above] - sorted[below]) * (place - below)
+  return sorted[below] + (sorted[above] - sorted[below]) * (at - below)
 }
 
 /** Mean with its percentile bootstrap interval: users are drawn with replacement, `resamples` times. */
@@ -65,4 +65,9 @@ export function pairedDifference(
     Array.from(after, (value, i) => value - before[i]),
     options,
   )
+}
+
+/** `0.712 [0.660, 0.764]`. */
+export function intervalText({ mean, low, high }: Interval): string {
+  return `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`
 }

@@ -1,8 +1,6 @@
 // A result table on the terminal: conditions with their intervals, paired differences, and the notes under it.
-
-import { formatInterval } from '../../evaluate/judge-check.ts'
 import type { ResultTable } from '../../evaluate/result.ts'
-import type { Interval } from '../../util/stats.ts'
+import { type Interval, intervalText } from '../../util/stats.ts'
 
 /** The table as text, with a line break at its end. A difference whose interval excludes 0 is marked by a star. */
 export function resultTableText(table: ResultTable): string {
@@ -35,13 +33,13 @@ export function resultTableText(table: ResultTable): string {
 }
 
 function shown(interval: Interval | undefined): string {
-  return interval === undefined ? '-' : formatInterval(interval)
+  return interval === undefined ? '-' : intervalText(interval)
 }
 
 function signed(interval: Interval | undefined): string {
   if (interval === undefined) return '-'
   const excludes = interval.low > 0 || interval.high < 0
-  return `${interval.mean >= 0 ? '+' : ''}${formatInterval(interval)}${excludes ? ' *' : ''}`
+  return `${interval.mean >= 0 ? '+' : ''}${intervalText(interval)}${excludes ? ' *' : ''}`
 }
 
 /** Rows of cells as lines with equal columns. */

@@ -1,7 +1,6 @@
 // The end of a training run on the terminal: NDCG of users never trained on, before and after, beside chance.
-
-import { formatInterval } from '../../evaluate/judge-check.ts'
 import type { DirectionIntervals, Summary } from '../../run/format.ts'
+import { intervalText } from '../../util/stats.ts'
 
 /** summary.json as a table. */
 export function summaryTable(summary: Summary): string {
@@ -9,7 +8,7 @@ export function summaryTable(summary: Summary): string {
     `  ${name.padEnd(13)}${forward.padEnd(26)}${backward.padEnd(26)}${both}`.trimEnd()
   const { chance } = summary
   const intervals = (name: string, { forward, backward, both }: DirectionIntervals) =>
-    row(name, formatInterval(forward), formatInterval(backward), formatInterval(both))
+    row(name, intervalText(forward), intervalText(backward), intervalText(both))
   const { history, mismatched } = summary.controls
   return [
     `NDCG of ${summary.users} users never trained on, with bootstrap 95 % intervals`,
@@ -43,7 +42,7 @@ function taskLines(task: Summary['task']): string[] {
     ...Object.keys(task.after).map((metric) =>
       row(
         metric,
-        [task.before, task.after, task.difference].map((values) => formatInterval(values[metric])),
+        [task.before, task.after, task.difference].map((values) => intervalText(values[metric])),
       ),
     ),
     '',

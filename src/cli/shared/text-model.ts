@@ -1,14 +1,12 @@
 // A task backbone opened for use: a model on the embedded engine, with an adapter or without, or a server's.
-
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { type OnnxModel, openModel } from '../../model/onnx/open.ts'
+import { openModel } from '../../model/onnx/open.ts'
 import { openOpenAi } from '../../model/openai/open.ts'
 import { textModel } from '../../model/text-from-tokens.ts'
 import type { TextModel } from '../../model/text-model.ts'
 import { readRunHeader } from '../../run/read.ts'
-
 import { BumpError } from '../../util/errors.ts'
 import { type EngineFlags, engineOptions } from './engine-flags.ts'
 import { positiveInteger } from './flag-values.ts'
@@ -23,8 +21,6 @@ export interface TextModelFlags extends EngineFlags {
 
 export interface OpenTextModel {
   model: TextModel
-  /** The embedded model behind it, for other uses of the same weights; absent for a server's. */
-  language?: OnnxModel
   close(): Promise<void>
 }
 
@@ -68,7 +64,7 @@ export async function openTextModel(flags: TextModelFlags, onProgress: (line: st
     const close = () => language.close()
     if (adapter === undefined) {
       const identity = language.info.digest
-      return { model: textModel(language, { weights: 'base', identity }), language, close }
+      return { model: textModel(language, { weights: 'base', identity }), close }
     }
     if (adapter.base !== undefined && adapter.base !== language.info.digest)
       throw new BumpError(
@@ -79,7 +75,7 @@ export async function openTextModel(flags: TextModelFlags, onProgress: (line: st
     const identity = await language.policyDigest()
     onProgress(`${flags.backbone} with the adapter in ${adapter.folder}`)
     const model = textModel(language, { weights: 'policy', identity })
-    return { model: { ...model, name: `${model.name} + ${flags.adapter}` }, language, close }
+    return { model: { ...model, name: `${model.name} + ${flags.adapter}` }, close }
   } catch (error) {
     await language.close()
     throw error

@@ -5,19 +5,39 @@ import type { Interaction } from '../../logs/types.ts'
 import type { Tokenizer } from '../../model/contract.ts'
 import { seedFrom, shuffled } from '../../util/random.ts'
 
-/** What the generator may read of a history: `prompt.historyTokens` and `prompt.interactionTokens`. */
+/** How much of a history is shown: of a generator, its `prompt.historyTokens` and `prompt.interactionTokens`. */
 export interface HistoryBudget {
   /** Tokens of all interactions together; the latest ones that fit are shown. */
   historyTokens: number
-  /** Longer interactions are cut to this many tokens. */
-  interactionTokens: number
+  /**
+   * Longer interactions are cut to this many tokens. Without it they stay whole, and the latest one stands in any case.
+   */
+  interactionTokens?: number
 }
 
-/** The raw history in a profile's place: the very interactions that the generator reads, cut alike, one a line. */
+/**
+ * The raw history in a profile's place, one interaction a line, oldest first. With a generator's budget it is the very
+ * interactions that the generator reads, cut alike.
+ */
 export function rawHistory(history: readonly Interaction[], tokenizer: Tokenizer, budget: HistoryBudget): string {
   const { historyTokens, interactionTokens } = budget
-  const { texts } = buildProfilePrompt(history, tokenizer, { ...DEFAULT_WORDING, historyTokens, interactionTokens })
+  const texts =
+    interactionTokens === undefined
+      ? wholeInteractions(history, tokenizer, historyTokens)
+      : buildProfilePrompt(history, tokenizer, { ...DEFAULT_WORDING, historyTokens, interactionTokens }).texts
   return texts.map((text) => `- ${text}`).join('\n')
+}
+
+function wholeInteractions(history: readonly Interaction[], tokenizer: Tokenizer, maxTokens: number): string[] {
+  const texts: string[] = []
+  let left = maxTokens
+  for (let i = history.length - 1; i >= 0; i--) {
+    const text = history[i].text.trim().replace(/\s+/g, ' ')
+    left -= tokenizer.encode(`- ${text}\n`).length
+    if (left < 0 && texts.length > 0) break
+    texts.unshift(text)
+  }
+  return texts
 }
 
 /** Generic text: what anyone could be called. A judge that ranks it high rewards padding. */
@@ -25,8 +45,8 @@ export const GENERIC_PROFILE =
   'A thoughtful person with many different interests who enjoys learning new things and shares honest opinions.'
 
 /**
- * No profile: a sentence, so that every scorer reads a well-formed prompt. It is the same for all users, so forward it can
- * only show which interactions the judge finds likely of anybody, and backward all tie.
+ * No profile: a sentence, so that every scorer reads a well-formed prompt. It is the same for all users, so forward it
+ * can only show which interactions the judge finds likely of anybody, and backward all tie.
  */
 export const NO_PROFILE = 'Nothing is known about this person.'
 

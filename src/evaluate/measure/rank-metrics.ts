@@ -1,5 +1,5 @@
-// The other two measures of a ranking, beside NDCG: reciprocal rank and the share of first places. Ties count as the mean
-// over their orders, so a judge that cannot tell is worth exactly chance here as well.
+// The other two measures of a ranking, beside NDCG: reciprocal rank and the share of first places. Ties count as the
+// mean over their orders, so a judge that cannot tell is worth exactly chance here as well.
 
 /** How the best-scored positive stands: candidates above it, candidates of its score, and positives among these. */
 function bestPositive(
@@ -43,8 +43,8 @@ export function reciprocalRankFromScores(scores: ArrayLike<number>, relevant: re
 }
 
 /**
- * Recall at 1, in [0, 1]: 1 where a positive has the first place, 0 where none has; with several positives in a pool any
- * of them counts. Among ties, the expected value over their orders. Throws as `reciprocalRankFromScores`.
+ * Recall at 1, in [0, 1]: 1 where a positive has the first place, 0 where none has; with several positives in a pool
+ * any of them counts. Among ties, the expected value over their orders. Throws as `reciprocalRankFromScores`.
  */
 export function recallAtOneFromScores(scores: ArrayLike<number>, relevant: readonly boolean[]): number {
   const { above, tied, hits } = bestPositive(scores, relevant)

@@ -1,4 +1,5 @@
-// What stands in the place of a profile: the conditions that `bump evaluate profiles` compares on the same users and pools.
+// What stands in the place of a profile: the conditions that `bump evaluate profiles` compares on the same users and
+// pools.
 
 import type { User } from '../../logs/types.ts'
 import type { Tokenizer } from '../../model/contract.ts'

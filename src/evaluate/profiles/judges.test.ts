@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { judgeConfigSchema } from '../../judge/config.ts'
 import { trainConfigSchema } from '../../train/config.ts'
 import type { TrainedRun } from '../../train/trained-run.ts'
-
 import { judgeNotes, judgeRecord } from './judges.ts'
 
 const run = (more: object = {}): TrainedRun => {
@@ -29,9 +28,15 @@ describe('judgeNotes', () => {
     expect(note('big', 'listwise')).toMatch(/the listwise \(permutation, 2 orders\) scorer on big.*model and scorer/)
   })
 
+  it("knows runs with a judge of one's own", () => {
+    const own = run()
+    own.header.judge = { scorer: 'custom', name: 'shared words' }
+    expect(note('base', 'likelihood', own)).toMatch(/was trained with the judge shared words/)
+  })
+
   it('knows runs that no judge trained', () => {
-    const labels = run({ reward: { type: 'labels', task: 5, data: 'd' } })
-    expect(note('base', 'likelihood', labels)).toMatch(/trained on the labels of a task, without a judge/)
+    const own = run({ reward: { type: 'custom', name: 'labels', options: {} } })
+    expect(note('base', 'likelihood', own)).toMatch(/trained by the reward labels, without a judge/)
     expect(judgeNotes(judgeRecord(info('big'), judgeConfigSchema.parse(undefined)), [])).toHaveLength(1)
   })
 })

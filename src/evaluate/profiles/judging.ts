@@ -1,6 +1,6 @@
-// Every condition judged in the same pools, in both directions and for several pool sizes (docs/method.md §10). What the judge
-// has to read is collected over all conditions and sizes first: each pair of a profile and an interaction is scored once,
-// profile by profile, so that the tokens of a profile are computed once.
+// Every condition judged in the same pools, in both directions and for several pool sizes (docs/method.md §10). What
+// the judge has to read is collected over all conditions and sizes first: each pair of a profile and an interaction is
+// scored once, profile by profile, so that the tokens of a profile are computed once.
 import type { ScoreStore } from '../../judge/cache.ts'
 import type { JudgeConfig } from '../../judge/config.ts'
 import { createJudge } from '../../judge/judge.ts'
@@ -218,7 +218,10 @@ function poolWork(requests: readonly JudgeRequest[]): Work {
   return work
 }
 
-/** A listwise judge, but candidates that all read alike tie without being shown: their order could only be its label bias. */
+/**
+ * A listwise judge, but candidates that all read alike tie without being shown: their order could only be its label
+ * bias.
+ */
 function tiesAmongEquals(judge: Judge): Judge {
   const alike = ({ candidates }: Pool): boolean => candidates.every((candidate) => candidate === candidates[0])
   return {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { historyDigest } from '../../generator/cache.ts'
 import type { User } from '../../logs/types.ts'
 import { BumpError } from '../../util/errors.ts'
-import { listed } from './users.ts'
+import { few } from '../../util/few.ts'
 
 const lineSchema = z.object({
   user: z.string(),
@@ -49,7 +49,7 @@ export function profilesOf(
     const all = lacking.length === users.length ? ', so it was written for another data set' : ''
     throw new BumpError(
       'evaluation-failed',
-      `${file} has no profile for ${lacking.length} of the ${users.length} users to evaluate${all}: ${listed(lacking)}. The file has users such as ${listed([...found.keys()].slice(0, 3))}.`,
+      `${file} has no profile for ${lacking.length} of the ${users.length} users to evaluate${all}: ${few(lacking)}. The file has users such as ${few([...found.keys()].slice(0, 3))}.`,
     )
   }
   const own = users.map(({ id }) => found.get(id)!)

@@ -1,34 +1,39 @@
 // Judged scores on disk, by content: an interrupted evaluation goes on where it stopped, and a second one with other
-// conditions or pool sizes judges only what is new. The keys hold the judge's model, scorer and budgets (judge/cache.ts).
-import { appendFileSync } from 'node:fs'
+// conditions or pool sizes judges only what is new. The keys hold the judge's model, scorer and budgets
+// (judge/cache.ts).
 import type { ScoreStore } from '../../judge/cache.ts'
-import { openJsonLines } from '../../util/json-lines.ts'
+import { JsonlCache } from '../../util/jsonl-cache.ts'
 
-/** A JSONL file of `[key, score, …]` that is read once and appended to. */
+interface Entry {
+  key: string
+  scores: readonly number[]
+}
+
+/** A JSONL file of `[key, score, …]`. */
 export class ScoreFile implements ScoreStore {
-  private readonly scores = new Map<string, readonly number[]>()
+  private readonly entries: JsonlCache<Entry>
 
-  /**
-   * Opens `path`, which need not exist. A last line without its newline (an interrupted write) is cut off; any other
-   * line that holds no scores is a BumpError that names it.
-   */
-  constructor(private readonly path: string) {
-    const damaged = (where: string) => `${where} holds no scores: the file was changed. Remove it to judge anew.`
-    for (const { key, scores } of openJsonLines(path, scoresOf, damaged)) this.scores.set(key, scores)
+  /** Opens `path`, which need not exist. Throws BumpError (`file-unusable`) that names a line that holds no scores. */
+  constructor(path: string) {
+    this.entries = new JsonlCache<Entry>(path, {
+      parse: entryOf,
+      key: ({ key }) => key,
+      line: ({ key, scores }) => [key, ...scores],
+      damaged: (at) => `${at} holds no scores: the file was changed. Remove it to judge anew.`,
+    })
   }
 
   get(key: string): readonly number[] | undefined {
-    return this.scores.get(key)
+    return this.entries.get(key)?.scores
   }
 
   /** Keeps the scores and appends them to the file. */
   set(key: string, scores: readonly number[]): void {
-    this.scores.set(key, scores)
-    appendFileSync(this.path, `${JSON.stringify([key, ...scores])}\n`)
+    this.entries.add({ key, scores })
   }
 }
 
-function scoresOf(value: unknown): { key: string; scores: number[] } | undefined {
+function entryOf(value: unknown): Entry | undefined {
   if (!Array.isArray(value) || value.length < 2) return undefined
   const [key, ...scores] = value as unknown[]
   const valid = typeof key === 'string' && scores.every((score) => typeof score === 'number')

@@ -1,5 +1,5 @@
-// Profiles by a text model, such as a large one behind an OpenAI-compatible server: the very prompt of the generator, with
-// the same interactions in it.
+// Profiles by a text model, such as a large one behind an OpenAI-compatible server: the very prompt of the generator,
+// with the same interactions in it.
 
 import { cleanProfile } from '../../generator/clean.ts'
 import { buildProfilePrompt, type PromptBudget } from '../../generator/history.ts'
@@ -21,7 +21,9 @@ export interface ServerProfilesOptions {
   onProgress?: (done: number, total: number) => void
 }
 
-/** [user] greedy profiles, from the cache where the same model was asked the same before. Throws what `answer` throws. */
+/**
+ * [user] greedy profiles, from the cache where the same model was asked the same before. Throws what `answer` throws.
+ */
 export async function serverProfiles(
   model: TextModel,
   users: readonly User[],

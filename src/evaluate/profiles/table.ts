@@ -73,8 +73,8 @@ export function profileTable(
 const SHOWN = ['ndcg_forward', 'ndcg_backward', 'mrr_both', 'recall1_both', 'gain_both']
 
 /**
- * The table with fewer columns, and of the differences only what each condition adds to the zero-shot profile and to the
- * raw history.
+ * The table with fewer columns, and of the differences only what each condition adds to the zero-shot profile and to
+ * the raw history.
  */
 export function shownTable(table: ResultTable): ResultTable {
   const references = ['zero-shot', 'history']

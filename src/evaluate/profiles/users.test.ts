@@ -2,10 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadUsers } from '../../logs/load.ts'
 import { trainConfigSchema } from '../../train/config.ts'
 import { readTrainedRun } from '../../train/trained-run.ts'
-
 import { evaluationUsers } from './users.ts'
 
 let folder: string
@@ -34,31 +32,32 @@ function writeRun(name: string, logs: object, users?: object, more: object = {})
   const run = join(folder, name)
   mkdirSync(run)
   const config = trainConfigSchema.parse({ name, logs, model: 'm', split: { validation: 3, test: 4 } })
-  writeFileSync(join(run, 'config.json'), JSON.stringify({ config, model: { digest: 'd' }, ...more }))
+  const header = { package: { name: 'bump', version: '0' }, model: { digest: 'd' }, data: {} }
+  writeFileSync(join(run, 'config.json'), JSON.stringify({ ...header, config, ...more }))
   if (users) writeFileSync(join(run, 'users.json'), JSON.stringify(users))
   return run
 }
 
 const heldOut = { heldOut: 1, minInteractions: 4, seed: 0 }
 const ids = (users: readonly { id: string }[]) => users.map(({ id }) => id)
+/** users.json of a run trained on p0, p1, … (three of them for validation) and tested on the next. */
+const parts = (prefix: string, trained: number, test: number) => {
+  const names = Array.from({ length: trained + test }, (_, i) => `${prefix}${i}`)
+  return { train: names.slice(3, trained), validation: names.slice(0, 3), test: names.slice(trained) }
+}
 
 describe('evaluationUsers', () => {
-  it("are the run's own test users, whether users.json names them or not", async () => {
-    const log = writeLog('log.jsonl', 20)
-    const config = { heldOut: 1, minInteractions: 4, validation: 3, test: 4, seed: 0 }
-    const { split } = await loadUsers({ paths: [log] }, config)
-    const parts = { train: ids(split.train), validation: ids(split.validation), test: ids(split.test) }
-    for (const known of [undefined, parts]) {
-      const run = readTrainedRun(writeRun(known ? 'listed' : 'derived', { paths: [log] }, known))
-      const { users, notes } = await evaluationUsers([run], undefined, heldOut)
-      expect(ids(users)).toEqual(parts.test)
-      expect(notes).toEqual([])
-    }
+  it("are the run's own test users", async () => {
+    const run = readTrainedRun(writeRun('run', { paths: [writeLog('log.jsonl', 20)] }, parts('p', 16, 4)))
+    const { users } = await evaluationUsers([run], undefined, heldOut)
+    expect(ids(users)).toEqual(['p16', 'p17', 'p18', 'p19'])
   })
 
   it('are those of the test logs where the run has such', async () => {
     const paths = [writeLog('train.jsonl', 8)]
-    const run = readTrainedRun(writeRun('run', { paths, testPaths: [writeLog('test.jsonl', 5, 'q')] }))
+    const testPaths = [writeLog('test.jsonl', 5, 'q')]
+    const known = { train: ['p3'], validation: ['p0'], test: ['q0', 'q1', 'q2', 'q3', 'q4'] }
+    const run = readTrainedRun(writeRun('run', { paths, testPaths }, known))
     const { users, source } = await evaluationUsers([run], undefined, heldOut)
     expect(ids(users).sort()).toEqual(['q0', 'q1', 'q2', 'q3', 'q4'])
     expect(source.paths[0]).toMatch(/test\.jsonl$/)
@@ -66,7 +65,7 @@ describe('evaluationUsers', () => {
 
   it('were in no training: others are refused, with ids', async () => {
     const log = writeLog('log.jsonl', 20)
-    const run = readTrainedRun(writeRun('run', { paths: [log] }))
+    const run = readTrainedRun(writeRun('run', { paths: [log] }, parts('p', 16, 4)))
     await expect(evaluationUsers([run], { paths: [log] }, heldOut)).rejects.toThrow(
       /16 of the 20 users to evaluate were in the training of .*run, 13 in its train part and 3 in its validation part: p\d/,
     )
@@ -80,18 +79,16 @@ describe('evaluationUsers', () => {
     expect(fine.users).toHaveLength(3)
   })
 
-  it('of a run whose training is not known are said to be so', async () => {
-    const run = readTrainedRun(writeRun('run', { paths: [join(folder, 'gone.jsonl')] }))
-    const { notes } = await evaluationUsers([run], { paths: [writeLog('log.jsonl', 4)] }, heldOut)
-    expect(notes.join()).toMatch(/Which users .*run was trained on is not known/)
-    await expect(evaluationUsers([run], undefined, heldOut)).rejects.toThrow(/gone\.jsonl: no such file/)
+  it('of a run that does not say who it was trained on are nobody', async () => {
+    const run = readTrainedRun(writeRun('run', { paths: [writeLog('log.jsonl', 4)] }))
+    await expect(evaluationUsers([run], undefined, heldOut)).rejects.toMatchObject({ code: 'run-unusable' })
   })
 
   it('must still be in the logs', async () => {
-    const parts = { train: ['p0'], validation: ['p1'], test: ['p2', 'gone'] }
-    const run = readTrainedRun(writeRun('run', { paths: [writeLog('log.jsonl', 4)] }, parts))
+    const known = { train: ['p0'], validation: ['p1'], test: ['p2', 'gone'] }
+    const run = readTrainedRun(writeRun('run', { paths: [writeLog('log.jsonl', 4)] }, known))
     await expect(evaluationUsers([run], undefined, heldOut)).rejects.toThrow(/1 of the 2 test users .*\(gone\)/)
-    await expect(evaluationUsers([], undefined, heldOut)).rejects.toThrow('name the interaction logs by --logs')
+    await expect(evaluationUsers([], undefined, heldOut)).rejects.toThrow('name the interaction logs')
   })
 })
 

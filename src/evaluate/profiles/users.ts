@@ -1,67 +1,49 @@
 // Which users an evaluation of profiles measures: people that no run in it was trained on or chose its checkpoint by.
-
-import { loadUsers } from '../../logs/load.ts'
-import { splitUsers } from '../../logs/split.ts'
+import { type LoadedUsers, loadUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
 import type { RunUsers } from '../../run/format.ts'
 import { readRunUsers } from '../../run/read.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import type { TrainedRun } from '../../train/trained-run.ts'
-
 import { BumpError } from '../../util/errors.ts'
+import { few } from '../../util/few.ts'
 
 export interface EvaluationUsers {
   users: User[]
   /** The logs that they stand in. */
   source: LogSource
-  /** What is not known about them, for the result. */
-  notes: string[]
 }
+
+/** What was read of the logs. */
+export type LogsReport = LoadedUsers['report']
 
 /** How interactions are held out. */
 export type HeldOutOptions = Pick<TrainConfig['split'], 'heldOut' | 'minInteractions' | 'maxHistory' | 'seed'>
 
 /**
- * All users of `logs`; without it the test users of the first run. Throws BumpError with the ids where a run was trained
- * on some of them or chose its checkpoint by them, and where the logs cannot be read. `onReport` gets what was read.
+ * All users of `logs`; without it the test users of the first run. `onReport` gets what was read. Throws BumpError
+ * (`evaluation-failed`) with the ids where a run was trained on some of them or chose its checkpoint by them, or its
+ * test users are no longer in its logs; and where the logs or a run cannot be read.
  */
 export async function evaluationUsers(
   runs: readonly TrainedRun[],
   logs: LogSource | undefined,
   heldOut: HeldOutOptions,
-  onReport: (report: Awaited<ReturnType<typeof loadUsers>>['report']) => void = () => {},
+  onReport: (report: LogsReport) => void = () => {},
 ): Promise<EvaluationUsers> {
   const load = async (source: LogSource, options: HeldOutOptions): Promise<User[]> => {
     const { split, report } = await loadUsers(source, { ...options, validation: 0, test: 0 })
     onReport(report)
     return split.train
   }
-  const notes: string[] = []
-  const parts = new Map<TrainedRun, RunUsers | undefined>()
-  for (const run of runs) parts.set(run, readRunUsers(run.folder) ?? (await derivedParts(run)))
-  let users: User[]
-  let source = logs
-  if (source) users = await load(source, heldOut)
-  else {
-    const [run] = runs
-    if (!run)
-      throw new BumpError(
-        'invalid-options',
-        'without --run there are no test users: name the interaction logs by --logs',
-      )
-    source = testSource(run)
-    const known = parts.get(run)
-    users = testUsers(run, known, await load(source, run.config.split))
-  }
-  for (const run of runs) {
-    const known = parts.get(run)
-    if (known) refuseSeen(run, known, users)
-    else
-      notes.push(
-        `Which users ${run.folder} was trained on is not known: it has no users.json, and its logs cannot be read. Some of the users here may have been in its training.`,
-      )
-  }
-  return { users, source, notes }
+  const parts = runs.map(({ folder }) => readRunUsers(folder))
+  const [run] = runs
+  if (!logs && !run)
+    throw new BumpError('invalid-options', 'without a run there are no test users: name the interaction logs')
+  const source = logs ?? testSource(run)
+  const users = logs ? await load(source, heldOut) : testUsers(run, parts[0], await load(source, run.config.split))
+  for (const [i, each] of runs.entries()) refuseSeen(each, parts[i], users)
+  return { users, source }
 }
 
 /** Logs that the run's test users stand in. */
@@ -70,56 +52,30 @@ function testSource({ config }: TrainedRun): LogSource {
   return testPaths ? { ...source, paths: testPaths } : source
 }
 
-function testUsers(run: TrainedRun, known: RunUsers | undefined, users: readonly User[]): User[] {
-  if (!known)
-    throw new BumpError(
-      'invalid-options',
-      `${run.folder} has no users.json, and its logs cannot be read: name the logs to evaluate by --logs`,
-    )
+function testUsers({ folder }: TrainedRun, { test }: RunUsers, users: readonly User[]): User[] {
   const byId = new Map(users.map((user) => [user.id, user]))
-  const lost = known.test.filter((id) => !byId.has(id))
+  const lost = test.filter((id) => !byId.has(id))
   if (lost.length > 0)
     throw new BumpError(
       'evaluation-failed',
-      `${lost.length} of the ${known.test.length} test users of ${run.folder} are no longer in its logs (${listed(lost)}): the logs have changed. Name others by --logs.`,
+      `${lost.length} of the ${test.length} test users of ${folder} are no longer in its logs (${few(lost)}): the logs have changed. Name others.`,
     )
-  return known.test.map((id) => byId.get(id)!)
+  return test.map((id) => byId.get(id)!)
 }
 
-/** The parts as training drew them; undefined where its logs cannot be read any more. */
-async function derivedParts({ config }: TrainedRun): Promise<RunUsers | undefined> {
-  const { testPaths, ...source } = config.logs
-  const whole = { ...config.split, validation: 0, test: 0 }
-  const idsOf = (users: readonly User[]): string[] => users.map(({ id }) => id)
-  try {
-    const { split } = await loadUsers(source, whole)
-    const parts = splitUsers(split.train, testPaths ? { ...config.split, test: 0 } : config.split)
-    const test = testPaths ? (await loadUsers({ ...source, paths: testPaths }, whole)).split.train : parts.test
-    return { train: idsOf(parts.train), validation: idsOf(parts.validation), test: idsOf(test) }
-  } catch (error) {
-    if (error instanceof BumpError) return undefined
-    throw error
-  }
-}
-
-function refuseSeen({ folder }: TrainedRun, known: RunUsers, users: readonly User[]): void {
-  const part = new Map([
-    ...known.train.map((id) => [id, 'train'] as const),
-    ...known.validation.map((id) => [id, 'validation'] as const),
+function refuseSeen({ folder }: TrainedRun, { train, validation }: RunUsers, users: readonly User[]): void {
+  const partOf = new Map([
+    ...train.map((id) => [id, 'train'] as const),
+    ...validation.map((id) => [id, 'validation'] as const),
   ])
-  const seen = users.map(({ id }) => id).filter((id) => part.has(id))
+  const seen = users.map(({ id }) => id).filter((id) => partOf.has(id))
   if (seen.length === 0) return
   const counts = (['train', 'validation'] as const).map(
-    (name) => [seen.filter((id) => part.get(id) === name).length, name] as const,
+    (part) => [seen.filter((id) => partOf.get(id) === part).length, part] as const,
   )
-  const where = counts.flatMap(([count, name]) => (count > 0 ? [`${count} in its ${name} part`] : [])).join(' and ')
+  const parts = counts.flatMap(([count, part]) => (count > 0 ? [`${count} in its ${part} part`] : [])).join(' and ')
   throw new BumpError(
     'evaluation-failed',
-    `${seen.length} of the ${users.length} users to evaluate were in the training of ${folder}, ${where}: ${listed(seen)}. Their scores would not measure unseen people. Evaluate logs of other users, or without --logs the test users of the run.`,
+    `${seen.length} of the ${users.length} users to evaluate were in the training of ${folder}, ${parts}: ${few(seen)}. Their scores would not measure unseen people. Evaluate logs of other users, or the run's own test users.`,
   )
-}
-
-/** The first ids of a list, for a message. */
-export function listed(ids: readonly string[]): string {
-  return `${ids.slice(0, 10).join(', ')}${ids.length > 10 ? ` and ${ids.length - 10} more` : ''}`
 }

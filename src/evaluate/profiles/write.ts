@@ -1,4 +1,5 @@
-// The files of an evaluation of profiles: result.json for the report, users.jsonl with a quality number for every profile.
+// The files of an evaluation of profiles: result.json for the report, users.jsonl with a quality number for every
+// profile.
 import { join } from 'node:path'
 import type { PoolUser } from '../../reward/pools.ts'
 import { writeFileAtomic } from '../../util/files.ts'
@@ -7,8 +8,8 @@ import type { ProfileCondition } from './conditions.ts'
 import type { PoolSizeScores, UserScores } from './judging.ts'
 
 /**
- * A line of users.jsonl for each user: by condition the judged profile (and for the mismatched control, whose it is) with
- * its scores by pool size. `quality` is the gain over chance, mean of both directions, in the smallest pools.
+ * A line of users.jsonl for each user: by condition the judged profile (and for the mismatched control, whose it is)
+ * with its scores by pool size. `quality` is the gain over chance, mean of both directions, in the smallest pools.
  */
 export function userRecords(
   users: readonly PoolUser[],

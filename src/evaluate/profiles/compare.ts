@@ -1,0 +1,255 @@
+// How well profiles identify people never trained on, beside everything they must be compared with: what `bump evaluate
+// profiles` does. Profiles are collected (collect.ts), judged (judging.ts) and put into tables (table.ts); <out> gets
+// result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
+import { basename, join } from 'node:path'
+import { type JudgeConfig, judgeConfigSchema } from '../../judge/config.ts'
+import { LISTWISE_LABELS } from '../../judge/prompts.ts'
+import type { LogSource, User } from '../../logs/types.ts'
+import type { LanguageModel } from '../../model/contract.ts'
+import { isEmptyProfile } from '../../reward/guards.ts'
+import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
+import { measuredUsers, poolUsers } from '../../train/measure.ts'
+import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
+import { BumpError } from '../../util/errors.ts'
+import { lockFolder } from '../../util/lock.ts'
+import { mismatchedWith } from '../measure/controls.ts'
+import type { EvaluationResult } from '../result.ts'
+import { type CollectedConditions, collectConditions, type ModelOpener, type ProfileSources } from './collect.ts'
+import type { ProfileCondition } from './conditions.ts'
+import { judgeNotes, judgeRecord, trainingJudge } from './judges.ts'
+import { checkPoolSizes, type JudgingWork, judgeConditions } from './judging.ts'
+import { ScoreFile } from './score-file.ts'
+import { profileTable } from './table.ts'
+import { evaluationUsers, type LogsReport } from './users.ts'
+import { userRecords, writeProfileResult } from './write.ts'
+
+/** Pool sizes that are measured where none are named, as far as they fit. */
+export const DEFAULT_POOL_SIZES = [8, 32, 128] as const
+/** Users that are measured at most where no number is named. */
+export const DEFAULT_USERS = 200
+const LISTWISE_CANDIDATES = LISTWISE_LABELS.length
+
+export type CompareEvent =
+  /** `done` of `total` of some work: profiles written, pairs judged. */
+  | { type: 'progress'; what: string; done: number; total: number }
+  /** What is to be judged: said once, before the judge is first asked. */
+  | { type: 'judging'; conditions: number; users: number; work: JudgingWork }
+  /** What was read of the logs. */
+  | { type: 'logs'; report: LogsReport }
+  | { type: 'note'; text: string }
+
+export interface CompareProfilesOptions extends Partial<Omit<ProfileSources, 'runs'>> {
+  /** Run folders of bump train. Settings that are not named here are those of the first. */
+  runs?: readonly string[]
+  /** Whose profiles are compared; default: the test users of the first run. Columns not named are those of that run. */
+  logs?: LogSource
+  /** The judge's model; default: that of the first run, else `model`. */
+  judgeModel?: string
+  /** How the judge scores; default: as the first run's, else by likelihood. */
+  scorer?: JudgeConfig['scorer']
+  /** How the listwise scorer answers. */
+  decoder?: Extract<JudgeConfig, { scorer: 'listwise' }>['decoder']
+  /** K of each table, ascending; default: those of `DEFAULT_POOL_SIZES` that fit. */
+  poolSizes?: readonly number[]
+  /** At most so many users. */
+  users?: number
+  /** Of pools and intervals. */
+  seed?: number
+  /** Folder of the results and of what is kept between calls. */
+  out: string
+  /** Opens models by their names, one at a time. */
+  open: ModelOpener
+  /** As result.json records it; default 'compareProfiles'. */
+  command?: string
+  signal?: AbortSignal
+  onEvent?: (event: CompareEvent) => void
+}
+
+/**
+ * One table for each pool size, all conditions on the same users in the same pools; also written to `out`. Throws
+ * BumpError where options do not belong together, a run, log, model or file cannot be used, users were in the training
+ * of a run, or a pool size needs more users; CancelledError where the signal aborts, with all that was done kept.
+ */
+export async function compareProfiles(options: CompareProfilesOptions): Promise<EvaluationResult> {
+  const started = performance.now()
+  const plan = await planOf(options)
+  const release = lockFolder(options.out, 'out folder')
+  try {
+    const { signal, onEvent } = options
+    const collected = await collectConditions(
+      { ...options, runs: plan.runs, checkpoints: options.checkpoints ?? [], files: options.files ?? [] },
+      {
+        ...plan,
+        out: options.out,
+        open: options.open,
+        signal,
+        onProgress: (what, done, total) => onEvent?.({ type: 'progress', what, done, total }),
+      },
+    )
+    for (const text of collected.notes) onEvent?.({ type: 'note', text })
+    const model = await options.open(plan.judgeModel, { quantize: plan.config.quantize })
+    try {
+      return await judgeAndWrite(plan, collected, model, started, options)
+    } finally {
+      await model.close()
+    }
+  } finally {
+    release()
+  }
+}
+
+/** Everything that the options decide before a model is opened. */
+interface Plan {
+  runs: TrainedRun[]
+  /** That of the first run; without one, the defaults. */
+  config: TrainConfig
+  judge: JudgeConfig
+  judgeModel: string
+  users: User[]
+  poolSizes: readonly number[]
+  /** The logs that the users stand in. */
+  paths: string[]
+}
+
+async function planOf(options: CompareProfilesOptions): Promise<Plan> {
+  const { model, logs, onEvent } = options
+  checkOptions(options)
+  const runs = (options.runs ?? []).map(readTrainedRun)
+  const judgeModel = options.judgeModel ?? runs[0]?.config.judge.model ?? runs[0]?.config.model ?? model!
+  const config =
+    runs[0]?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: model ?? judgeModel })
+  const { user, time, text } = config.logs
+  const source = logs && { user, time, text, ...definedOf(logs) }
+  const found = await evaluationUsers(runs, source, config.split, (report) => onEvent?.({ type: 'logs', report }))
+  const users = measuredUsers(found.users, options.users ?? DEFAULT_USERS, config)
+  if (users.length < found.users.length)
+    onEvent?.({ type: 'note', text: `evaluating ${users.length} of ${found.users.length} users` })
+  const judge = judgeConfigOf(options, config)
+  const poolSizes = poolSizesOf(options, users.length, judge, config)
+  return { runs, config, judge, judgeModel, users, poolSizes, paths: found.source.paths }
+}
+
+/** The log's own columns, where they are named. */
+function definedOf(source: LogSource): LogSource {
+  return Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined)) as unknown as LogSource
+}
+
+function checkOptions({ runs = [], checkpoints = [], model, judgeModel, logs }: CompareProfilesOptions): void {
+  const wrong = (message: string) => new BumpError('invalid-options', message)
+  if (checkpoints.length > 0 && runs.length === 0) throw wrong('a checkpoint belongs to a run: name the run')
+  if (runs.length === 0 && logs === undefined)
+    throw wrong('profiles are compared on users: name a run (its test users are measured) or interaction logs')
+  if (runs.length === 0 && model === undefined && judgeModel === undefined)
+    throw wrong('without a run there is no judge: name the judge model (or a model, which then judges as well)')
+}
+
+/** The scorer named, else that of the first run. The judge reads at least as much as the generator does. */
+function judgeConfigOf({ scorer, decoder }: CompareProfilesOptions, config: TrainConfig): JudgeConfig {
+  const { maxProfileTokens, maxInteractionTokens } = config.judge
+  const named = scorer === undefined ? config.judge : judgeConfigSchema.parse({ scorer })
+  const budgets = {
+    maxProfileTokens: Math.max(maxProfileTokens, config.prompt.historyTokens),
+    maxInteractionTokens,
+  }
+  if (decoder === undefined) return { ...named, ...budgets }
+  if (named.scorer !== 'listwise')
+    throw new BumpError(
+      'invalid-options',
+      `a decoder belongs to the listwise scorer, but the judge's is ${named.scorer}`,
+    )
+  return { ...named, ...budgets, decoder }
+}
+
+function poolSizesOf(
+  { poolSizes, onEvent }: CompareProfilesOptions,
+  users: number,
+  judge: JudgeConfig,
+  { reward }: TrainConfig,
+): readonly number[] {
+  const most = judge.scorer === 'listwise' ? LISTWISE_CANDIDATES - reward.positives : Number.POSITIVE_INFINITY
+  if (poolSizes) {
+    checkPoolSizes(users, poolSizes)
+    if (poolSizes.some((size) => size > most))
+      throw new BumpError(
+        'invalid-options',
+        `a listwise judge ranks at most ${LISTWISE_CANDIDATES} candidates, so the largest possible pool size is ${most}: take smaller pools, or the likelihood or pointwise scorer`,
+      )
+    return poolSizes
+  }
+  const fitting = DEFAULT_POOL_SIZES.filter((size) => size <= Math.min(users - 2, most))
+  const sizes = fitting.length > 0 ? fitting : [Math.min(users - 2, most)]
+  checkPoolSizes(users, sizes)
+  if (sizes.length < DEFAULT_POOL_SIZES.length)
+    onEvent?.({ type: 'note', text: `pools of ${sizes.join(', ')} other users: larger do not fit` })
+  return sizes
+}
+
+async function judgeAndWrite(
+  plan: Plan,
+  { conditions, notes, generators }: CollectedConditions,
+  model: LanguageModel,
+  started: number,
+  { out, seed = 0, command = 'compareProfiles', signal, onEvent }: CompareProfilesOptions,
+): Promise<EvaluationResult> {
+  const { users, judge, poolSizes, config } = plan
+  const { positives } = config.reward
+  const pooled = poolUsers(users)
+  const sizes = await judgeConditions(pooled, conditions, model, judge, {
+    positives,
+    poolSizes,
+    seed,
+    store: new ScoreFile(join(out, 'scores.jsonl')),
+    signal,
+    onStart: (work) => onEvent?.({ type: 'judging', conditions: conditions.length, users: users.length, work }),
+    onProgress: (done, total) => onEvent?.({ type: 'progress', what: 'judging', done, total }),
+  })
+  const record = judgeRecord(model.info, judge)
+  const all = [
+    `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+    ...judgeNotes(record, plan.runs),
+    ...conditions
+      .filter(({ mismatched }) => mismatched)
+      .map(({ label }) => `"${label}" is the mismatched control: it must be at chance.`),
+    ...readingNotes(conditions, model, judge),
+    ...notes,
+  ]
+  const result: EvaluationResult = {
+    kind: 'profiles',
+    createdAt: new Date().toISOString(),
+    command,
+    seconds: Math.round(performance.now() - started) / 1000,
+    tables: sizes.map((sized) => profileTable(sized, conditions, all, seed)),
+    settings: {
+      judge: record,
+      trainingJudges: Object.fromEntries(plan.runs.map((run) => [run.folder, trainingJudge(run)])),
+      generators,
+      logs: plan.paths.map((path) => (path.includes('://') ? path : basename(path))),
+      users: users.length,
+      positives,
+      poolSizes,
+      prompt: config.prompt,
+      maxTokens: config.profile.maxTokens,
+      temperature: config.profile.temperature,
+      split: config.split,
+      seed,
+    },
+  }
+  writeProfileResult(out, result, userRecords(pooled, conditions, sizes, mismatchedWith(users.length, seed)))
+  return result
+}
+
+/** What the judge did not read as it was written: empty profiles, and texts beyond its budget. */
+function readingNotes(conditions: readonly ProfileCondition[], model: LanguageModel, judge: JudgeConfig): string[] {
+  return conditions
+    .filter(({ mismatched }) => !mismatched)
+    .flatMap(({ label, profiles }) => {
+      const empty = profiles.filter(isEmptyProfile).length
+      const long = profiles.filter((text) => model.tokenizer.encode(text).length > judge.maxProfileTokens).length
+      return [
+        ...(empty > 0 ? [`${label}: ${empty} of ${profiles.length} are empty and score 0.`] : []),
+        ...(long > 0
+          ? [`${label}: ${long} of ${profiles.length} were cut to ${judge.maxProfileTokens} tokens for the judge.`]
+          : []),
+      ]
+    })
+}
