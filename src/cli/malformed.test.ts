@@ -23,7 +23,7 @@ describe('logs', () => {
     const command = {
       inspect: ['logs', 'inspect', log],
       train: ['train', '--logs', log, '--model', path('model'), '--runs', path('runs')],
-      judge: ['judge', 'check', '--logs', log, '--model', path('model')],
+      judge: ['judge', 'check', '--logs', log, '--judge-model', path('model')],
     }
     await refused([...command[reader], ...flags], code, message)
   })
@@ -62,7 +62,8 @@ describe('run folders', () => {
     const trainable = { type: 'lora', rank: 2, alpha: 4, targets: ['q'] }
     const config = trainConfigSchema.parse({ name: 'x', logs: { paths: ['x'] }, model: path('model'), trainable })
     const { digest } = await openWeights(path('model'))
-    write('run/config.json', JSON.stringify({ config, model: { digest } }))
+    const program = { name: 'bump-profiles', version: '0' }
+    write('run/config.json', JSON.stringify({ config, package: program, model: { digest }, data: {} }))
     const bytes = { 'metrics.jsonl': 0, 'rollouts.jsonl': 0 }
     const loop = { step: 3, validatedAt: -1, best: null, worse: 0, tokens: 0, seconds: {}, bytes }
     write(join('run', step, 'loop.json'), JSON.stringify(loop))

@@ -38,7 +38,13 @@ function writeReviews(split: string, users: number): void {
 
 const SETTINGS = [
   ...['trainable.type=full', 'rollout.users=3', 'rollout.groupSize=3', 'profile.maxTokens=8', 'validation.every=1'],
-  ...['prompt.historyTokens=64', 'split.validation=3', 'split.test=4', 'reward.negatives=2', 'reward.budget=96'],
+  ...[
+    'prompt.historyTokens=64',
+    'split.validation=3',
+    'split.test=4',
+    'reward.negatives=2',
+    'reward.options.budget=96',
+  ],
 ]
 const train = (...flags: string[]) => {
   const model = ['--model', join('assets', 'nano'), '--threads', '1', '--runs', join(folder, 'runs')]
@@ -70,8 +76,8 @@ describe('training on labels', { timeout: 60_000 }, () => {
     expect(captured.stderr).toMatch(/step 1\/2 reward -?\d\.\d+ labels \d\.\d+ length/)
     // The same command with --resume finds its own run, and no other reward goes on with it.
     expect(await labels('--steps', '2', '--resume'), captured.stderr).toBe(0)
-    expect(await train('--resume', '--name', run, '--set', 'reward.maxQuestions=9')).toBe(2)
-    expect(captured.stderr).toMatch(/reward\.maxQuestions: 2 then, 9 now/)
+    expect(await train('--resume', '--name', run, '--set', 'reward.options.maxQuestions=9')).toBe(2)
+    expect(captured.stderr).toMatch(/reward\.options\.maxQuestions: 2 then, 9 now/)
   })
 
   it('tests users of other logs on the questions of the dev split', async () => {
@@ -91,7 +97,7 @@ describe('training on labels', { timeout: 60_000 }, () => {
     expect(existsSync(join(folder, 'runs', 'others'))).toBe(false)
     captured.stderr = ''
     expect(await train('--reward', 'labels', '--data', folder, '--logs', others)).toBe(2)
-    expect(captured.stderr).toMatch(/reward\.task: expected one of 1\|2/)
+    expect(captured.stderr).toMatch(/reward\.options\.task: expected one of 1\|2/)
     captured.stderr = ''
     expect(await train('--task', '3', '--logs', others)).toBe(2)
     expect(captured.stderr).toMatch(/task, budget does not belong to this type/)

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Interaction, LogSource } from '../logs/types.ts'
 import { PROJECTIONS, QUANTIZE, type Trainable } from '../model/contract.ts'
 import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/open.ts'
-import { bestCheckpoint, checkpointPath, isRunFolder, readRunHeader } from '../run/read.ts'
+import { bestCheckpoint, checkpointPath, readRunHeader } from '../run/read.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { profileSchema, promptSchema } from './config.ts'
 import { generateProfiles } from './generate.ts'
@@ -87,8 +87,8 @@ const runConfigSchema = z.object({
 })
 
 /**
- * Opens a profile generator: `from` is a run folder of `bump train` (its best checkpoint), a folder with a LoRA adapter in
- * PEFT's form (`adapter_config.json`), or a model (a Hugging Face folder, a .gguf file or a hub name), untrained.
+ * Opens a profile generator: `from` is a run folder of `bump train` (its best checkpoint) or a folder with a LoRA adapter in
+ * PEFT's form (`adapter_config.json`); `{ model }` is a model as it is (a Hugging Face folder, a .gguf file or a hub name).
  *
  * ```ts
  * const generator = await openGenerator('runs/reviews')
@@ -96,36 +96,52 @@ const runConfigSchema = z.object({
  * await generator.close()
  * ```
  *
- * @throws BumpError `run-unusable` where the run has no checkpoint or its base model is another one than it was trained
- * on, `model-unusable` or `download-failed` where a model cannot be opened; CancelledError where `signal` aborts
+ * @throws BumpError `run-unusable` where there is no run, it has no checkpoint or its base model is another one than it was
+ * trained on, `model-unusable` or `download-failed` where a model cannot be opened; CancelledError where `signal` aborts
  */
-export async function openGenerator(from: string, options: OpenGeneratorOptions = {}): Promise<Generator> {
-  const { device, threads, onProgress, signal } = options
-  const engine = { device, threads, onProgress }
-  if (isRunFolder(from)) {
-    const run = generatorOfRun(from)
-    const { model: name, trainable, quantize } = run.config
-    const model = await openModel(name, { ...engine, trainable: trainable as Trainable, quantize })
-    return await closedOnError(model, signal, async () => {
-      if (model.info.digest !== run.modelDigest)
-        throw new BumpError(
-          'run-unusable',
-          `${name} is not the model that ${from} was trained on: its content has changed.`,
-        )
-      const step = bestCheckpoint(from)
-      await model.loadState(checkpointPath(from, step))
-      onProgress?.(`generator: ${from}, best checkpoint step-${step}`)
-      const { prompt, profile, seed, logs } = run.config
-      return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), logs as LogSource)
-    })
-  }
-  const adapter = existsSync(join(from, 'adapter_config.json'))
-  const model = await openModel(adapter ? baseOf(from, options.model) : from, engine)
-  return await closedOnError(model, signal, async () => {
-    if (adapter) await model.loadPolicy(from)
+export async function openGenerator(
+  from: string | { model: string },
+  options: OpenGeneratorOptions = {},
+): Promise<Generator> {
+  if (typeof from === 'object') return await openUntrained(from.model, undefined, options)
+  if (existsSync(join(from, 'adapter_config.json')))
+    return await openUntrained(baseOf(from, options.model), from, options)
+  const { config, modelDigest } = generatorOfRun(from)
+  const step = bestCheckpoint(from)
+  const model = await openModel(config.model, {
+    ...engineOf(options),
+    trainable: config.trainable as Trainable,
+    quantize: config.quantize,
+  })
+  return await closedOnError(model, options.signal, async () => {
+    if (model.info.digest !== modelDigest)
+      throw new BumpError(
+        'run-unusable',
+        `${config.model} is not the model that ${from} was trained on: its content has changed.`,
+      )
+    await model.loadState(checkpointPath(from, step))
+    options.onProgress?.(`generator: ${from}, best checkpoint step-${step}`)
+    const { prompt, profile, seed, logs } = config
+    return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), logs as LogSource)
+  })
+}
+
+/** A model that no run trained, with an adapter on it or as it is. */
+async function openUntrained(
+  name: string,
+  adapter: string | undefined,
+  options: OpenGeneratorOptions,
+): Promise<Generator> {
+  const model = await openModel(name, engineOf(options))
+  return await closedOnError(model, options.signal, async () => {
+    if (adapter !== undefined) await model.loadPolicy(adapter)
     const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
     return generatorOn(model, settingsOf(defaults, options))
   })
+}
+
+function engineOf({ device, threads, onProgress }: OpenGeneratorOptions): OpenModelOptions {
+  return { device, threads, onProgress }
 }
 
 function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {

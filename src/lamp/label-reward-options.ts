@@ -3,12 +3,13 @@
 import { z } from 'zod'
 import { textModel } from '../model/text-from-tokens.ts'
 import type { CustomReward } from '../reward/custom.ts'
+import { fixedLayer, resolveLayers } from '../train/config-layers.ts'
 import { BumpError } from '../util/errors.ts'
 import { type LabelRewardConfig, labelRewardOn } from './label-reward.ts'
 import { readLamp } from './read.ts'
 import { LAMP_TASKS, type LampSplit } from './types.ts'
 
-export const labelRewardOptionsSchema = z.strictObject({
+const labelRewardOptionsSchema = z.strictObject({
   /** Number of the LaMP task. */
   task: z.literal(LAMP_TASKS),
   /** Folder with the questions and golds of the task. */
@@ -23,19 +24,21 @@ export const labelRewardOptionsSchema = z.strictObject({
   maxQuestions: z.int().min(1).default(2),
 })
 
-export type LabelRewardOptions = z.infer<typeof labelRewardOptionsSchema>
+type LabelRewardOptions = z.infer<typeof labelRewardOptionsSchema>
+
+/** The options with their defaults. Throws BumpError (`invalid-options`) with every problem. */
+export function resolveLabelOptions(given: Record<string, unknown>): LabelRewardOptions {
+  const schema = z.object({ reward: z.object({ options: labelRewardOptionsSchema }) })
+  const layer = fixedLayer({ reward: { options: given } }, '--reward labels')
+  return resolveLayers(schema, [layer]).reward.options
+}
 
 /**
  * The metric of a LaMP task as the reward, the prior work's way (docs/method.md §10). Throws BumpError where the
  * options are wrong; `create` throws it where the task's files cannot be used, or users have no question.
  */
 export function labelReward(given: Record<string, unknown>): CustomReward {
-  const parsed = labelRewardOptionsSchema.safeParse(given)
-  if (!parsed.success) {
-    const [{ path, message }] = parsed.error.issues
-    throw new BumpError('invalid-options', `reward.options${path.map((key) => `.${String(key)}`).join('')}: ${message}`)
-  }
-  const options = parsed.data
+  const options = resolveLabelOptions(given)
   const { task, data } = options
   return {
     name: 'labels',

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { cachedProfiles } from '../evaluate/generated-profiles.ts'
 import { readProfileFile } from '../evaluate/profiles/profile-file.ts'
 import { type OpenGeneratorOptions, openGenerator } from '../generator/open.ts'
-import { readRunHeader } from '../run/read.ts'
 import { BumpError } from '../util/errors.ts'
 import { few } from '../util/few.ts'
 import { cacheFolder } from '../util/files.ts'
@@ -78,9 +77,7 @@ async function generated(
         ? 'BUMP profiles need a trained generator: name its run (run), or a file of profiles (profiles)'
         : 'zero-shot profiles need a generator: name a run (run), whose untrained base writes them, or a file of profiles (profiles)',
     )
-  // Whatever is called a run must be one: nothing else is opened in its place.
-  if (run !== undefined) readRunHeader(run)
-  const generator = await openGenerator(from, { ...engine, onProgress: onNote, signal })
+  const generator = await openGenerator(run ?? { model: from }, { ...engine, onProgress: onNote, signal })
   try {
     const { empty, users } = profiledUsers(split, generator.logs, text)
     if (empty.length > 0) onNote?.(`${empty.length} users have no items to write a profile from: theirs is empty`)

@@ -2,7 +2,7 @@
 // trusted before its schema (format.ts) has accepted it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { BumpError } from '../util/errors.ts'
 import {
   type LoopState,
@@ -23,13 +23,12 @@ export function readRunHeader(run: string): RunHeader {
   if (!existsSync(path)) throw new BumpError('run-unusable', `${run} is no run folder: it has no config.json.`)
   const header = parsed(runHeaderSchema, path)
   if (header) return header
-  throw new BumpError('run-unusable', `${path} is damaged: it is not what bump writes. Start the run anew.`)
-}
-
-/** Whether a folder is a run: it has a config.json that says so. */
-export function isRunFolder(folder: string): boolean {
-  const path = join(folder, 'config.json')
-  return existsSync(path) && parsed(runHeaderSchema, path) !== undefined
+  throw new BumpError(
+    'run-unusable',
+    parsed(z.looseObject({ config: z.unknown() }), path)
+      ? `${path} was written by another version of bump: train the run anew.`
+      : `${path} is damaged: it is not what bump writes. Start the run anew.`,
+  )
 }
 
 /** Who the run trained on, chose its checkpoint by and was tested on. Throws BumpError where users.json cannot be read. */

@@ -167,7 +167,9 @@ export async function measureControls(
   const evaluate = (texts: readonly string[], mismatched: boolean) =>
     evaluateProfiles(poolUsers(users), texts, judge, { ...poolOptions(config), mismatched, signal })
   const measureHistories = async () => {
-    const raw = users.map(({ history }) => rawHistory(history, tokenizer, { historyTokens: config.prompt.historyTokens }))
+    const raw = users.map(({ history }) =>
+      rawHistory(history, tokenizer, { historyTokens: config.prompt.historyTokens }),
+    )
     return directionIntervals(await evaluate(raw, false), config.split.seed)
   }
   return {

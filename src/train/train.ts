@@ -217,7 +217,7 @@ async function usersOf(
   const both = test.filter(({ id }) => known.has(id)).map(({ id }) => id)
   if (both.length > 0)
     throw new BumpError(
-      'invalid-options',
+      'logs-unusable',
       `${both.length} users stand in the logs of training and in those of the test (${both.slice(0, 5).join(', ')}): the test would not measure unseen people. Take them out of one.`,
     )
   return { ...split, test }

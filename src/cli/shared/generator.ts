@@ -49,7 +49,7 @@ export async function generatorOfFlags(flags: GeneratorFlags, onProgress: (line:
   const { run, model, system, instruction, historyTokens, interactionTokens, maxTokens, temperature, seed } = flags
   if ((run === undefined) === (model === undefined))
     throw new BumpError('invalid-options', 'give either --run (a trained generator) or --model (an untrained one)')
-  return await openGenerator((run ?? model)!, {
+  return await openGenerator(run ?? { model: model! }, {
     ...engineOptions(flags),
     prompt: { system, instruction, historyTokens, interactionTokens },
     maxTokens,

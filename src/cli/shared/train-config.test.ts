@@ -66,15 +66,19 @@ describe('a configuration', () => {
   it('keeps what a file sets of a section without naming its type, whatever type a flag gives', () => {
     const flags = { ...basic, reward: 'labels', task: '3', data: 'x' }
     const { reward } = resolve({ ...flags, config: yaml('reward: { positives: 2, lengthBudget: 40 }') })
-    expect(reward).toMatchObject({ type: 'labels', positives: 2, lengthBudget: 40 })
+    expect(reward).toMatchObject({ type: 'custom', name: 'labels', positives: 2, lengthBudget: 40 })
+    expect(reward).toMatchObject({ options: { task: 3, data: 'x', budget: 512, maxQuestions: 2 } })
     const typed = resolve({ ...flags, config: yaml('reward: { type: bidirectional, positives: 2 }') })
-    expect(typed.reward).toMatchObject({ type: 'labels', positives: 1 })
+    expect(typed.reward).toMatchObject({ type: 'custom', positives: 1 })
   })
 
   it('goes on under --resume with what the run was started with', () => {
     const config = resolve({ ...basic, name: 'old', set: ['optim.steps=3'] })
     mkdirSync(join(folder, 'runs', 'old'), { recursive: true })
-    writeFileSync(join(folder, 'runs', 'old', 'config.json'), JSON.stringify({ config }))
+    writeFileSync(
+      join(folder, 'runs', 'old', 'config.json'),
+      JSON.stringify({ config, package: { name: 'bump', version: '0' }, model: {}, data: {} }),
+    )
     expect(resolve({ name: 'old', resume: true })).toEqual(config)
     expect(resolve({ name: 'old', resume: true, steps: '4' }).optim.steps).toBe(4)
     expect(() => resolve({ resume: true })).toThrow('--resume: say which run by --name')
@@ -133,22 +137,22 @@ const mistakes: [string, () => Partial<TrainFlags>, string][] = [
   ['a key of another variant', set('judge.scorer=likelihood', 'judge.orders=2'), 'orders does not belong to this type'],
   ['lora settings of a full run', set('trainable.type=full', 'trainable.rank=8'), 'rank does not belong to this type'],
   ['an unknown variant', set('judge.scorer=oracle'), "--set judge.scorer: judge.scorer: Expected 'likelihood'"],
-  ['an unknown reward', set('reward.type=oracle'), "reward.type: Expected 'bidirectional' | 'labels'"],
+  ['an unknown reward', set('reward.type=oracle'), "reward.type: Expected 'bidirectional' | 'custom'"],
   [
     'a key of the other reward',
-    set('reward.type=labels', 'reward.task=3', 'reward.data=x', 'reward.forwardWeight=2'),
+    set('reward.type=custom', 'reward.name=mine', 'reward.forwardWeight=2'),
     'reward: forwardWeight does not belong to this type',
   ],
-  ['labels without a folder', set('reward.type=labels', 'reward.task=3'), 'reward.data: is required'],
+  ['labels without a folder', () => ({ ...basic, reward: 'labels', task: '3' }), 'reward.options: data: is required'],
   [
     'a task that is none',
     () => ({ ...basic, reward: 'labels', task: '8', data: 'x' }),
-    '--task: reward.task: expected',
+    'reward.options: task: Invalid input',
   ],
   [
     'a misspelt key of labels',
-    set('reward.maxQuestion=3'),
-    'unknown key reward.maxQuestion; did you mean maxQuestions?',
+    () => ({ ...basic, reward: 'labels', task: '3', data: 'x', set: ['reward.options.maxQuestion=3'] }),
+    'unknown key maxQuestion; did you mean maxQuestions?',
   ],
   ['an unknown loss', set('optim.loss=ppo'), '--set optim.loss: optim.loss: expected one of "grpo"'],
   ['an unknown projection', set('trainable.targets=[q, x]'), 'trainable.targets.1: expected one of "q"'],

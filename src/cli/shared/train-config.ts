@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
+import { resolveLabelOptions } from '../../lamp/label-reward-options.ts'
 import { readLamp } from '../../lamp/read.ts'
 import { LAMP_TASKS } from '../../lamp/types.ts'
 import { readRunHeader } from '../../run/read.ts'
@@ -84,7 +85,9 @@ export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainC
       'invalid-options',
       `${command} needs logs and a model: --logs <file> --model <folder, .gguf file or hub name>, or logs.paths and model in a --config file`,
     )
-  return resolveTrainConfig([...under, ...own])
+  const config = resolveTrainConfig([...under, ...own])
+  if (config.reward.type !== 'custom' || config.reward.name !== 'labels') return config
+  return { ...config, reward: { ...config.reward, options: resolveLabelOptions(config.reward.options) } }
 }
 
 /** What --reward names: the bidirectional reward, that of a LaMP task's labels, or a module. */

@@ -332,7 +332,7 @@ export const CONFIGS: ConfigCase[] = [
     /trainable\.targets\.1: expected one of "q"/,
   ],
   ['an unknown loss', '', ['--set', 'optim.loss=ppo'], /--set optim\.loss: optim\.loss: expected one of "grpo"/],
-  ['an unknown judge', '', ['--set', 'judge.scorer=oracle'], /--set judge\.type/],
+  ['an unknown judge', '', ['--set', 'judge.scorer=oracle'], /--set judge\.scorer/],
   ['a share above one', '', ['--set', 'split.validation=1.5'], /split\.validation: a share below 1/],
   ['an assignment without a value', '', ['--set', 'optim.steps'], /--set.*write it as key=value/],
   ['an assignment to a prototype', '', ['--set', '__proto__.x=1'], /unknown key __proto__/],
