@@ -23,7 +23,7 @@ const rooms = {
   train: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/'],
   evaluate: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
   lamp: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
-  report: ['util/', 'run/', 'train/', 'evaluate/'],
+  report: ['util/', 'run/', 'evaluate/result'],
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/'],
 }
 /** Files that open a model by its name, for the front door. */

@@ -5,7 +5,7 @@ import { writeFileAtomic } from '../util/files.ts'
 import { MAX_RUNS } from './charts/chart.ts'
 import { page } from './page.ts'
 import { readEvaluation } from './read-evaluation.ts'
-import { readRun } from './read-run.ts'
+import { readRunData } from './run-data.ts'
 
 export interface ReportOptions {
   /** Run folders, compared side by side; the first is drawn in the accent colour. */
@@ -37,7 +37,7 @@ export async function writeReport({
   const data = []
   for (const [i, path] of folders.entries()) {
     const unique = names.filter((name) => name === names[i]).length === 1
-    data.push(await readRun(path, unique ? names[i] : `${names[i]} (${i + 1})`))
+    data.push(await readRunData(path, unique ? names[i] : `${names[i]} (${i + 1})`))
   }
   const content = page(data, results)
   const path = out ?? join(runs[0], 'report.html')

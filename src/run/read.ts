@@ -31,6 +31,11 @@ export function readRunHeader(run: string): RunHeader {
   )
 }
 
+/** Whether a folder is a run: its config.json says so. */
+export function isRunFolder(folder: string): boolean {
+  return parsed(runHeaderSchema, join(folder, 'config.json')) !== undefined
+}
+
 /** Who the run trained on, chose its checkpoint by and was tested on. Throws BumpError where users.json cannot be read. */
 export function readRunUsers(run: string): RunUsers {
   const path = join(run, 'users.json')

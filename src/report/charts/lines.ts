@@ -1,5 +1,5 @@
 // Lines of charts from the metrics of runs: thinned, styled by run, and chance to compare them with.
-import type { RunData } from '../read-run.ts'
+import type { RunData } from '../run-data.ts'
 import { type Combine, downsample, type Point } from '../series.ts'
 import { type Line, type LineStyle, runStyle } from './chart.ts'
 

@@ -1,5 +1,5 @@
 // Curves of what training is for: NDCG in both directions, of the rollouts and of the validation users.
-import type { RunData } from '../read-run.ts'
+import type { RunData } from '../run-data.ts'
 import type { Chart, Line, LineStyle } from './chart.ts'
 import { chanceLines, points, runLines } from './lines.ts'
 

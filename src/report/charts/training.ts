@@ -1,6 +1,6 @@
 // The other curves of training: reward, losses, lengths, entropy and their like, and seconds by phase.
 import { formatNumber } from '../format.ts'
-import type { RunData } from '../read-run.ts'
+import type { RunData } from '../run-data.ts'
 import { bins, type Combine } from '../series.ts'
 import type { Chart, Stack } from './chart.ts'
 import { points, runLines } from './lines.ts'

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml'
 import { shortened } from '../format.ts'
 import { type Html, html } from '../html.ts'
-import type { RunData } from '../read-run.ts'
+import type { RunData } from '../run-data.ts'
 
 /** Characters of one configuration, and rows of the table of differences. */
 const CONFIG_LIMIT = 12_000

@@ -4,7 +4,7 @@ import { rankingCharts } from '../charts/ranking.ts'
 import { secondsChart, trainingCharts } from '../charts/training.ts'
 import { formatNumber } from '../format.ts'
 import { type Html, html } from '../html.ts'
-import type { RunData } from '../read-run.ts'
+import type { RunData } from '../run-data.ts'
 import { evenly } from '../series.ts'
 
 /** Steps of each series that the table under a chart shows. */

@@ -1,6 +1,6 @@
 // What a run is, in a few words each: model, judge, data, reward, seed, steps, time.
 import { formatCount, formatDuration, lastPart, shortened } from '../format.ts'
-import type { RunData } from '../read-run.ts'
+import type { RunData } from '../run-data.ts'
 
 type Fact = [term: string, value: string | undefined]
 

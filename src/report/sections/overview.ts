@@ -1,7 +1,9 @@
 // The head of the report: what each run is, and in plain words what came of it.
+
+import type { Summary } from '../../run/format.ts'
 import { formatCount, formatNumber } from '../format.ts'
 import { type Html, html } from '../html.ts'
-import type { RunData, RunSummary } from '../read-run.ts'
+import type { RunData } from '../run-data.ts'
 import { facts } from './facts.ts'
 
 /** One card a run: verdict, facts, and notes on its files. */
@@ -47,7 +49,7 @@ function verdict(run: RunData): string {
 }
 
 /** The mismatched control, which shows whether the number is about the person at all. */
-function control({ controls: { mismatched }, chance }: RunSummary): string {
+function control({ controls: { mismatched }, chance }: Summary): string {
   if (mismatched === null) return 'There were too few users for the mismatched-profile control.'
   const level = (chance.forward + chance.backward) / 2
   const { mean, low, high } = mismatched.both

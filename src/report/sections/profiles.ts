@@ -1,8 +1,10 @@
 // Profiles to read: test users before and after, and rollouts of training. Which ones are shown is a rule that stands on
 // the page, never a choice. All of it is text that a model wrote: it is escaped like everything else.
+
+import type { ProfileLine } from '../../run/format.ts'
 import { formatCount, formatNumber, shortened } from '../format.ts'
 import { type Html, html, markup, within } from '../html.ts'
-import type { ProfilePair, Rollout, RolloutStep, RunData } from '../read-run.ts'
+import type { Rollout, RolloutStep, RunData } from '../run-data.ts'
 
 /** Characters of a profile and of a user's name. */
 const TEXT_LIMIT = 1200
@@ -35,7 +37,7 @@ const PLACES = [
 ]
 
 function runPairs({ name, pairs }: RunData, place: Place): Html {
-  const change = ({ before, after }: ProfilePair) => after.forward + after.backward - before.forward - before.backward
+  const change = ({ before, after }: ProfileLine) => after.forward + after.backward - before.forward - before.backward
   const ordered = [...pairs].sort((a, b) => change(b) - change(a))
   const places = new Map<number, string[]>()
   for (const { label, at } of PLACES) {
@@ -53,8 +55,8 @@ ${users}`,
   )
 }
 
-function pairCard({ user, before, after }: ProfilePair, label: string, change: number): Html {
-  const side = (title: string, { profile, tokens, forward, backward }: ProfilePair['before']) => html`<div>
+function pairCard({ user, before, after }: ProfileLine, label: string, change: number): Html {
+  const side = (title: string, { profile, tokens, forward, backward }: ProfileLine['before']) => html`<div>
 <h5>${title}</h5>
 ${profileText(profile)}
 <p class="scores">forward <b>${formatNumber(forward)}</b> · backward <b>${formatNumber(backward)}</b> · ${formatCount(tokens)} tokens</p>

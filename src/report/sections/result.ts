@@ -1,8 +1,10 @@
 // The final measurement: users whom no choice of the run has seen, before and after, beside the controls.
+
+import type { DirectionIntervals, Summary, TaskComparison } from '../../run/format.ts'
 import { type ForestRow, forestTable } from '../forest.ts'
 import { formatCount, formatNumber } from '../format.ts'
 import { type Html, html } from '../html.ts'
-import type { Directions, RunData, RunSummary, TaskComparison } from '../read-run.ts'
+import type { RunData } from '../run-data.ts'
 
 const DIRECTIONS = [
   { key: 'both', title: 'Both directions' },
@@ -10,7 +12,7 @@ const DIRECTIONS = [
   { key: 'backward', title: 'Backward' },
 ] as const
 
-const CONDITIONS: { label: string; of(summary: RunSummary): Directions | null }[] = [
+const CONDITIONS: { label: string; of(summary: Summary): DirectionIntervals | null }[] = [
   { label: 'before', of: ({ before }) => before },
   { label: 'after', of: ({ after }) => after },
   { label: 'mismatched', of: ({ controls }) => controls.mismatched },
@@ -75,6 +77,6 @@ function scoreRow(label: string, interval: ForestRow['interval'] | undefined, ch
   return [{ label, interval, note: `gain ${formatNumber((interval.mean - chance) / (1 - chance))}` }]
 }
 
-function level({ chance }: RunSummary, key: keyof Directions): number {
+function level({ chance }: Summary, key: keyof DirectionIntervals): number {
   return key === 'both' ? (chance.forward + chance.backward) / 2 : chance[key]
 }

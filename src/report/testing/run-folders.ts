@@ -74,6 +74,7 @@ export function writeRun(path: string, options: FolderOptions = {}): string {
     controls: { history: directions(0.9), mismatched: directions(0.48) },
     chance: { forward: 0.473, backward: 0.473 },
     ...{ users: 64, steps, bestStep: steps, seed: 3, seconds: { rollout: 10, judge: 20 }, peakMemoryBytes: 1e9 },
+    ...{ model, judge: header.judge, data: header.data },
   }
   writeFileSync(join(path, 'summary.json'), JSON.stringify(summary))
   return path

@@ -4,7 +4,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { RunHeader } from '../run/format.ts'
+import {
+  type ProfileLine,
+  profileLineSchema,
+  type RolloutLine,
+  type RunHeader,
+  rolloutLineSchema,
+  type Summary,
+  summarySchema,
+} from '../run/format.ts'
 import { readRunHeader } from '../run/read.ts'
 
 import { readJsonLines } from './read-lines.ts'
@@ -13,55 +21,8 @@ import { evenly, type Point } from './series.ts'
 /** Steps whose rollouts are shown. */
 const SHOWN_STEPS = 5
 
-const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() })
-const directionsSchema = z.object({ forward: intervalSchema, backward: intervalSchema, both: intervalSchema })
-const valuesSchema = z.record(z.string(), intervalSchema)
-const taskSchema = z.object({
-  task: z.string(),
-  users: z.number(),
-  questions: z.number(),
-  before: valuesSchema,
-  after: valuesSchema,
-  difference: valuesSchema,
-})
-const summarySchema = z.object({
-  before: directionsSchema,
-  after: directionsSchema,
-  difference: directionsSchema,
-  controls: z.object({ history: directionsSchema, mismatched: directionsSchema.nullable() }),
-  task: taskSchema.optional(),
-  chance: z.object({ forward: z.number(), backward: z.number() }),
-  users: z.number(),
-  steps: z.number(),
-  bestStep: z.number(),
-  seconds: z.record(z.string(), z.number()),
-  peakMemoryBytes: z.number(),
-})
-
-const sideSchema = z.object({ profile: z.string(), tokens: z.number(), forward: z.number(), backward: z.number() })
-const pairSchema = z.object({ user: z.string(), before: sideSchema, after: sideSchema })
-
-const rolloutSchema = z.object({
-  step: z.number(),
-  user: z.string(),
-  profile: z.string(),
-  reward: z.number(),
-  advantage: z.number(),
-  kept: z.boolean(),
-  tokens: z.number(),
-  stop: z.string(),
-})
-
-/** The final measurement of a profile generator's run. */
-export type RunSummary = z.infer<typeof summarySchema>
-/** A task's own metrics by name, before and after. */
-export type TaskComparison = z.infer<typeof taskSchema>
-/** NDCG in both directions and their mean. */
-export type Directions = z.infer<typeof directionsSchema>
-/** One test user's profile before and after. */
-export type ProfilePair = z.infer<typeof pairSchema>
 /** One sampled profile; `terms` holds every term of its reward under its name. */
-export type Rollout = z.infer<typeof rolloutSchema> & { terms: Record<string, number> }
+export type Rollout = RolloutLine & { terms: Record<string, number> }
 /** One step's rollouts with the highest, the middle and the lowest reward. */
 export interface RolloutStep {
   step: number
@@ -80,11 +41,11 @@ export interface RunData {
   header: RunHeader
   /** Series by the metric's name. */
   metrics: ReadonlyMap<string, readonly Point[]>
-  summary?: RunSummary
+  summary?: Summary
   /** summary.json of an SFT run: whatever it says. */
   sftSummary?: Record<string, unknown>
   /** Test users, before and after. */
-  pairs: ProfilePair[]
+  pairs: ProfileLine[]
   /** Oldest first. */
   rollouts: RolloutStep[]
   /** What the reader of the report must know about the files. */
@@ -92,7 +53,7 @@ export interface RunData {
 }
 
 /** Reads a run folder. Throws BumpError where `path` is none, or its config.json is damaged. */
-export async function readRun(path: string, name: string): Promise<RunData> {
+export async function readRunData(path: string, name: string): Promise<RunData> {
   const header = readRunHeader(path)
   const kind = header.kind ?? 'grpo'
   const notes: (string | undefined)[] = []
@@ -113,7 +74,9 @@ export async function readRun(path: string, name: string): Promise<RunData> {
     run.rollouts = rollouts.steps
     notes.push(rollouts.note)
     if (existsSync(join(path, 'profiles.jsonl')) || run.summary)
-      notes.push(await readJsonLines(join(path, 'profiles.jsonl'), (record) => collect(pairSchema, record, run.pairs)))
+      notes.push(
+        await readJsonLines(join(path, 'profiles.jsonl'), (record) => collect(profileLineSchema, record, run.pairs)),
+      )
   }
   run.notes = notes.filter((text) => text !== undefined)
   return run
@@ -157,7 +120,7 @@ async function readRollouts(path: string, wanted: readonly number[]): Promise<{ 
   const note = await readJsonLines(path, (record) => {
     const known = byStep.get(record.step as number)
     return known
-      ? collect(rolloutSchema, record, known, { terms: rewardTerms(record) })
+      ? collect(rolloutLineSchema, record, known, { terms: rewardTerms(record) })
       : typeof record.step === 'number'
   })
   const steps = [...byStep].flatMap(([step, rollouts]) => {
