@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { judgeCheck } from '../evaluate/judge-check.ts'
-import { judgeConfigSchema } from '../judge/config.ts'
+import { checkJudges } from '../evaluate/judge-check.ts'
 import { toyUsers } from '../judge/testing/toy-world.ts'
 import { toyModel } from '../model/testing/toy-model.ts'
 import { checkReport, judgeCommand } from './judge.ts'
@@ -46,8 +45,8 @@ describe('bump judge check', () => {
     await expect(run).rejects.toMatchObject({ code: 'invalid-options', message: expect.stringContaining(message) })
   })
 
-  const options = { positives: 1, negatives: 4, history: { historyTokens: 128, interactionTokens: 48 }, seed: 1 }
-  const configs = ['likelihood', 'pointwise', 'listwise'].map((scorer) => judgeConfigSchema.parse({ scorer }))
+  const options = { negatives: 4, historyTokens: 128, seed: 1 }
+  const judges = (['likelihood', 'pointwise', 'listwise'] as const).map((scorer) => ({ scorer }))
   const interactions = (texts: readonly string[]) => texts.map((text, time) => ({ text, time, metadata: {} }))
   const users = toyUsers(20).map(({ id, history, heldOut }) => ({
     id,
@@ -56,7 +55,7 @@ describe('bump judge check', () => {
   }))
 
   it('prints a table a judge and the verdict', async () => {
-    const report = checkReport(await judgeCheck(users, toyModel(), configs.slice(0, 2), options))
+    const report = checkReport(await checkJudges(users, { model: toyModel(), judges: judges.slice(0, 2), ...options }))
     expect(report).toMatch(/^NDCG of 20 users/)
     expect(report.match(/^ {2}own history {13}\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\] {4}\d\.\d{3} \[/gm)).toHaveLength(2)
     expect(report.match(/^ {2}chance {18}0\.590 {19}0\.590$/gm)).toHaveLength(2)
@@ -65,11 +64,13 @@ describe('bump judge check', () => {
   })
 
   it('says what was wrong with a judge', async () => {
-    const blind = checkReport(await judgeCheck(users, toyModel({ blind: true }), configs.slice(0, 1), options))
+    const blind = checkReport(
+      await checkJudges(users, { model: toyModel({ blind: true }), judges: judges.slice(0, 1), ...options }),
+    )
     expect(blind).toContain('likelihood cannot tell users apart')
     expect(blind).not.toContain('Warning')
     expect(blind).toContain('Recommended: none')
-    const narrow = await judgeCheck(users, toyModel({ contextLength: 200 }), configs, options)
+    const narrow = await checkJudges(users, { model: toyModel({ contextLength: 200 }), judges, ...options })
     expect(checkReport(narrow)).toContain('listwise (permutation, 2 orders) could not be used: the judge needs')
     const chatty = {
       ...narrow.judges[0],

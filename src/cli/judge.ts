@@ -1,9 +1,15 @@
 // `bump judge check`: tells a user, before any training, whether a judge can tell users apart on these logs.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type CheckedJudge, type CheckedQuery, type JudgeCheck, judgeCheck } from '../evaluate/judge-check.ts'
-import { type JudgeConfig, judgeConfigSchema, SCORER_NAMES } from '../judge/config.ts'
+import {
+  type CheckedJudge,
+  type CheckedQuery,
+  type JudgeCheck,
+  type JudgeCheckEvent,
+  judgeCheck,
+} from '../evaluate/judge-check.ts'
+import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
-import { loadUsers } from '../logs/load.ts'
+import { openLogs } from '../logs/open.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { BumpError } from '../util/errors.ts'
 import { intervalText } from '../util/stats.ts'
@@ -82,47 +88,47 @@ Examples:
 `
 
 async function check(flags: CheckFlags): Promise<void> {
-  const { logs, format, user, time, text, heldOut, minInteractions, seed } = flags
-  if (logs === undefined)
+  const { logs: paths, format, user, time, text, judgeModel, quantize } = flags
+  if (paths === undefined)
     throw new BumpError('invalid-options', 'a judge is checked on interaction logs: name them by --logs')
-  const configs = configsOf(flags)
+  const judges = judgesOf(flags)
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
   await interruptible(
     () => say('stopping; press Ctrl-C again to stop at once'),
     async (signal) => {
-      const split = { heldOut, minInteractions, seed, validation: 0, test: 0 }
-      const { split: parts, report } = await loadUsers({ paths: logs, format, user, time, text }, split)
-      for (const line of reportLines(report)) say(line)
-      // The split orders users by a hash of seed and id, so its first ones are a random draw.
-      const users = parts.train.slice(0, flags.users)
-      say(`checking ${users.length} of ${parts.train.length} users`)
-      const { quantize, judgeModel } = flags
-      const model = await openModel(judgeModel, { ...engineOptions(flags), quantize, onProgress: say })
+      const logs = await openLogs(paths, { format, user, time, text })
       try {
-        const result = await judgeCheck(users, model, configs, {
-          positives: heldOut,
-          negatives: flags.negatives,
-          history: { historyTokens: flags.historyTokens, interactionTokens: flags.interactionTokens },
-          seed,
-          signal,
-          onProgress: (judge, query) => say(`${judge}: ${QUERIES[query]}, ${users.length} users`),
-        })
-        process.stdout.write(checkReport(result))
+        const model = await openModel(judgeModel, { ...engineOptions(flags), quantize, onProgress: say })
+        try {
+          const { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed } = flags
+          const options = { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed }
+          const onEvent = (event: JudgeCheckEvent) => tell(event, say)
+          process.stdout.write(checkReport(await judgeCheck({ logs, model, judges, ...options, signal, onEvent })))
+        } finally {
+          await model.close()
+        }
       } finally {
-        await model.close()
+        logs.close()
       }
     },
   )
 }
 
 /** The judges that the flags name: of the listwise scorer, one a decoder. */
-function configsOf({ scorer = [...SCORER_NAMES], decoder, maxInteractionTokens }: CheckFlags): JudgeConfig[] {
+function judgesOf({ scorer = [...SCORER_NAMES], decoder, maxInteractionTokens }: CheckFlags): JudgeConfigInput[] {
   if (decoder !== undefined && !scorer.includes('listwise'))
     throw new BumpError('invalid-options', '--decoder belongs to --scorer listwise')
-  return scorer.flatMap((name) => {
-    const variants = name === 'listwise' ? (decoder ? [decoder] : DECODERS).map((each) => ({ decoder: each })) : [{}]
-    return variants.map((variant) => judgeConfigSchema.parse({ scorer: name, ...variant, maxInteractionTokens }))
-  })
+  return scorer.flatMap((name): JudgeConfigInput[] =>
+    name === 'listwise'
+      ? (decoder ? [decoder] : DECODERS).map((each) => ({ scorer: name, decoder: each, maxInteractionTokens }))
+      : [{ scorer: name, maxInteractionTokens }],
+  )
+}
+
+function tell(event: JudgeCheckEvent, say: (line: string) => void): void {
+  if (event.type === 'logs') for (const line of reportLines(event.report)) say(line)
+  if (event.type === 'users') say(`checking ${event.users} of ${event.total} users`)
+  if (event.type === 'judging') say(`${event.judge}: ${QUERIES[event.query]}`)
 }
 
 function scorerNamed(name: string): Scorer {

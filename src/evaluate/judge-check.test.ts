@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { judgeConfigSchema, SCORER_NAMES } from '../judge/config.ts'
 import { toyUsers } from '../judge/testing/toy-world.ts'
+import type { Judge, Pool } from '../judge/types.ts'
 import type { User } from '../logs/types.ts'
+import type { LanguageModel } from '../model/contract.ts'
 import { toyModel } from '../model/testing/toy-model.ts'
-import { judgeCheck } from './judge-check.ts'
+import { checkJudges, type JudgeCheckEvent, type JudgeCheckOptions, judgeCheck } from './judge-check.ts'
 import { GENERIC_PROFILE } from './measure/controls.ts'
 
 const interactions = (texts: readonly string[]) => texts.map((text, time) => ({ text, time, metadata: {} }))
@@ -14,18 +16,19 @@ const users: User[] = toyUsers(40).map(({ id, history, heldOut }) => ({
 }))
 const judge = (scorer: string, maxInteractionTokens = 32) => judgeConfigSchema.parse({ scorer, maxInteractionTokens })
 const all = SCORER_NAMES.map((scorer) => judge(scorer))
-const options = { positives: 1, negatives: 8, history: { historyTokens: 128, interactionTokens: 48 }, seed: 1 }
+const check = (model: LanguageModel, judges?: JudgeCheckOptions['judges'], more: object = {}, of = users) =>
+  checkJudges(of, { model, judges, historyTokens: 128, seed: 1, ...more })
 
-describe('judgeCheck', () => {
+describe('checkJudges', () => {
   it('finds that an able judge tells users apart, with controls and cost', async () => {
     const asked: string[] = []
-    const check = await judgeCheck(users, toyModel(), all, {
-      ...options,
-      onProgress: (name, query) => asked.push(`${name} ${query}`),
-    })
-    expect(check.failed).toEqual([])
-    expect(check.judges.map(({ config }) => config.scorer)).toEqual(SCORER_NAMES)
-    for (const { history, mismatched, tells, gain, pairs, tokens, seconds, ...found } of check.judges) {
+    const onEvent = (event: JudgeCheckEvent) => {
+      if (event.type === 'judging') asked.push(`${event.judge} ${event.query}`)
+    }
+    const result = await check(toyModel(), all, { onEvent })
+    expect(result.failed).toEqual([])
+    expect(result.judges.map(({ judge }) => judge.scorer)).toEqual(SCORER_NAMES)
+    for (const { history, mismatched, tells, gain, pairs, tokens, seconds, ...found } of result.judges) {
       expect(tells).toEqual(['forward', 'backward'])
       expect(gain).toBeGreaterThan(0.8)
       expect(history.forward.mean).toBeGreaterThan(0.9)
@@ -37,7 +40,7 @@ describe('judgeCheck', () => {
       expect(tokens).toBeGreaterThan(pairs)
       expect(seconds).toBeGreaterThan(0)
     }
-    expect(check.judges).toContain(check.recommended)
+    expect(result.judges).toContain(result.recommended)
     expect(asked).toHaveLength(9)
     expect(asked.slice(6)).toEqual(
       ['history', 'mismatched', 'generic'].map((query) => `listwise (permutation, 2 orders) ${query}`),
@@ -45,9 +48,9 @@ describe('judgeCheck', () => {
   })
 
   it('finds that a blind judge cannot', async () => {
-    const check = await judgeCheck(users, toyModel({ blind: true }), [judge('likelihood'), judge('pointwise')], options)
-    expect(check.recommended).toBeUndefined()
-    for (const { tells, mismatchedOffChance, genericAboveChance } of check.judges)
+    const result = await check(toyModel({ blind: true }), [judge('likelihood'), judge('pointwise')])
+    expect(result.recommended).toBeUndefined()
+    for (const { tells, mismatchedOffChance, genericAboveChance } of result.judges)
       expect([tells, mismatchedOffChance, genericAboveChance]).toEqual([[], [], []])
   })
 
@@ -57,32 +60,68 @@ describe('judgeCheck', () => {
       ...user,
       heldOut: user.heldOut.map(({ text, ...rest }) => ({ ...rest, text: `${text} ${talk} ${GENERIC_PROFILE}` })),
     }))
-    const check = await judgeCheck(chatty, toyModel(), [judge('pointwise', 64)], options)
-    expect(check.judges[0].genericAboveChance).toContain('backward')
+    const result = await check(toyModel(), [judge('pointwise', 64)], {}, chatty)
+    expect(result.judges[0].genericAboveChance).toContain('backward')
   })
 
   it("notes where another user's history is off chance", async () => {
     const three = users.slice(0, 3)
     const crossed = three.map((user, u) => ({ ...user, history: three[(u + 1) % 3].heldOut }))
-    const check = await judgeCheck(crossed, toyModel(), [judge('likelihood')], options)
-    expect(check.judges[0].mismatchedOffChance).toContain('forward')
+    const result = await check(toyModel(), [judge('likelihood')], {}, crossed)
+    expect(result.judges[0].mismatchedOffChance).toContain('forward')
   })
 
   it('reports a judge that does not fit, and fails where none does', async () => {
     const model = toyModel({ contextLength: 250 })
-    const check = await judgeCheck(users, model, [judge('likelihood'), judge('listwise')], options)
-    expect(check.failed).toEqual([
+    const result = await check(model, [judge('likelihood'), judge('listwise')])
+    expect(result.failed).toEqual([
       { name: 'listwise (permutation, 2 orders)', reason: expect.stringContaining('tokens for one prompt') },
     ])
-    expect(check.recommended?.name).toBe('likelihood')
-    const none = judgeCheck(users, model, [judge('listwise')], options)
+    expect(result.recommended?.name).toBe('likelihood')
+    const none = check(model, [judge('listwise')])
     await expect(none).rejects.toMatchObject({ code: 'evaluation-failed' })
   })
 
+  it("checks every scorer where none is named, and a judge of one's own", async () => {
+    const few = users.slice(0, 8)
+    const { judges } = await check(toyModel(), undefined, {}, few)
+    expect(judges.map(({ name }) => name)).toEqual([
+      'likelihood',
+      'pointwise',
+      'listwise (permutation, 2 orders)',
+      'listwise (first-token, 2 orders)',
+    ])
+    const alike = ({ candidates }: Pool) => [candidates.map(() => 0)]
+    const mine: Judge = {
+      name: 'nobody',
+      describe: () => ({ version: 1 }),
+      score: async ({ forward, backward }) => ({ forward: forward.map(alike), backward: backward.map(alike) }),
+    }
+    const own = await check(toyModel(), [mine], {}, few)
+    expect(own.judges[0]).toMatchObject({ name: 'nobody', judge: { version: 1 }, tells: [] })
+  })
+
   it('needs three users, and ends when cancelled', async () => {
-    const two = judgeCheck(users.slice(0, 2), toyModel(), all, options)
+    const two = check(toyModel(), all, {}, users.slice(0, 2))
     await expect(two).rejects.toMatchObject({ code: 'too-few-users' })
-    const cancelled = judgeCheck(users, toyModel(), all, { ...options, signal: AbortSignal.abort() })
+    const cancelled = check(toyModel(), all, { signal: AbortSignal.abort() })
     await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' })
+  })
+})
+
+describe('judgeCheck', () => {
+  it('draws users of a log, and tells what it read', async () => {
+    const events: JudgeCheckEvent[] = []
+    const result = await judgeCheck({
+      logs: { paths: ['assets/example/log.jsonl'] },
+      model: toyModel(),
+      judges: [{ scorer: 'likelihood' }],
+      users: 6,
+      onEvent: (event) => events.push(event),
+    })
+    expect(result.users).toBe(6)
+    expect(events[0]).toMatchObject({ type: 'logs', report: { users: 160 } })
+    expect(events[1]).toEqual({ type: 'users', users: 6, total: 160 })
+    expect(events).toHaveLength(5)
   })
 })

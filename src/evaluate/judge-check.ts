@@ -1,15 +1,18 @@
 // Can this judge tell these users apart? Asked before any training, with the raw history in the profile's place:
 // a judge at chance there can reward nothing (docs/method.md §10). The command line puts the answer into words.
-import type { JudgeConfig } from '../judge/config.ts'
+import { type JudgeConfigInput, judgeConfigSchema, SCORER_NAMES } from '../judge/config.ts'
 import { createJudge, judgeName } from '../judge/judge.ts'
+import { DECODERS } from '../judge/listwise.ts'
 import type { Judge } from '../judge/types.ts'
-import type { User } from '../logs/types.ts'
+import { type LoadedUsers, loadUsers, splitDataset } from '../logs/load.ts'
+import type { Logs } from '../logs/open.ts'
+import type { LogSource, User } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { gainOverChance } from '../reward/ndcg.ts'
 import { poolUsers } from '../train/measure.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import type { Interval } from '../util/stats.ts'
-import { GENERIC_PROFILE, type HistoryBudget, rawHistory } from './measure/controls.ts'
+import { GENERIC_PROFILE, rawHistory } from './measure/controls.ts'
 import { type EvaluationOptions, evaluateProfiles, type ProfileEvaluation } from './measure/evaluate-profiles.ts'
 
 /** Rounding of means: a judge that always ties is at chance, not above it. */
@@ -21,25 +24,48 @@ type Direction = (typeof DIRECTIONS)[number]
 /** What stands in the place of a profile: the user's own raw history, another user's, or a text that fits anyone. */
 export type CheckedQuery = 'history' | 'mismatched' | 'generic'
 
+/** What a check tells while it works. */
+export type JudgeCheckEvent =
+  /** Logs were read. */
+  | { type: 'logs'; report: LoadedUsers['report'] }
+  /** `users` of the log's `total` are checked. */
+  | { type: 'users'; users: number; total: number }
+  /** A judge is asked next. */
+  | { type: 'judging'; judge: string; query: CheckedQuery }
+
 export interface JudgeCheckOptions {
-  /** P. */
-  positives: number
-  /** K. */
-  negatives: number
-  /** How much of a history stands as the query; the judge reads all of it. */
-  history: HistoryBudget
-  /** Determines pools, orders and resamples. */
-  seed: number
+  /** Opened by `openLogs`, or where they lie. */
+  logs: Logs | LogSource
+  /** Its frozen base judges, and its tokenizer counts the history. */
+  model: LanguageModel
+  /**
+   * Options of judges over `model`, or judges of your own; default: every scorer, the listwise one with each decoder.
+   */
+  judges?: readonly (JudgeConfigInput | Judge)[]
+  /** At most so many users, drawn from the log; default 64. */
+  users?: number
+  /** P: later interactions held out a user; default 1. */
+  heldOut?: number
+  /** Users with fewer interactions are skipped; default 5. */
+  minInteractions?: number
+  /** K: other users' candidates in a pool; default 8. */
+  negatives?: number
+  /** Tokens of raw history that stand as the query; the judge reads all of them. Default 256. */
+  historyTokens?: number
+  /** Longer interactions of the history are cut to so many tokens; default 48. */
+  interactionTokens?: number
+  /** Of users, pools, orders and resamples; default 0. */
+  seed?: number
   signal?: AbortSignal
-  /** Called before each query of each judge. */
-  onProgress?: (judge: string, query: CheckedQuery) => void
+  onEvent?: (event: JudgeCheckEvent) => void
 }
 
 /** What one judge made of the users. */
 export interface CheckedJudge {
-  /** As `judgeName` calls it. */
+  /** 'likelihood', 'listwise (permutation, 2 orders)', or what a judge of your own calls itself. */
   name: string
-  config: JudgeConfig
+  /** What decides its scores. */
+  judge: Record<string, unknown>
   /** The user's own raw history as the profile. */
   history: ProfileEvaluation
   /** Another user's history: must be at chance. */
@@ -71,52 +97,72 @@ export interface JudgeCheck {
 }
 
 /**
- * NDCG of raw histories, of mismatched histories and of generic text by each judge over `model`, with intervals and
- * cost. Each of `configs` is read with the history's budget as its `maxProfileTokens`. Throws BumpError
- * (`too-few-users`) for fewer than 3 users, (`evaluation-failed`) where no judge at all could be used, and
- * CancelledError where the signal aborts.
+ * NDCG of raw histories, of mismatched histories and of generic text by each judge, with intervals and cost, on users
+ * of a log: P = `heldOut`. Throws BumpError where the logs cannot be used, (`too-few-users`) for fewer than 3 users and
+ * (`evaluation-failed`) where no judge at all could be used; CancelledError where the signal aborts.
  */
-export async function judgeCheck(
+export async function judgeCheck(options: JudgeCheckOptions): Promise<JudgeCheck> {
+  const { logs, heldOut = 1, minInteractions = 5, seed = 0, users: most = 64, onEvent } = options
+  const split = { heldOut, minInteractions, seed, validation: 0, test: 0 }
+  const loaded = await ('source' in logs ? splitDataset(logs, split) : loadUsers(logs, split))
+  onEvent?.({ type: 'logs', report: loaded.report })
+  // The split orders users by a hash of seed and id, so its first ones are a random draw.
+  const all = loaded.split.train
+  const users = all.slice(0, most)
+  onEvent?.({ type: 'users', users: users.length, total: all.length })
+  return await checkJudges(users, options)
+}
+
+/** The check on users that are split already. */
+export async function checkJudges(
   users: readonly User[],
-  model: LanguageModel,
-  configs: readonly JudgeConfig[],
-  options: JudgeCheckOptions,
+  options: Omit<JudgeCheckOptions, 'logs' | 'users' | 'minInteractions'>,
 ): Promise<JudgeCheck> {
   if (users.length < 3)
     throw new BumpError(
       'too-few-users',
       `checking a judge takes at least 3 users with held-out interactions, but there are ${users.length}`,
     )
-  const histories = users.map(({ history }) => rawHistory(history, model.tokenizer, options.history))
-  const judges: CheckedJudge[] = []
+  const { model, judges = everyScorer(), historyTokens = 256, interactionTokens = 48 } = options
+  const histories = users.map(({ history }) =>
+    rawHistory(history, model.tokenizer, { historyTokens, interactionTokens }),
+  )
+  const checked: CheckedJudge[] = []
   const failed: JudgeCheck['failed'] = []
-  for (const each of configs) {
-    const config = { ...each, maxProfileTokens: options.history.historyTokens }
+  for (const each of judges) {
+    const own = 'score' in each
+    const config = own ? undefined : { ...judgeConfigSchema.parse(each), maxProfileTokens: historyTokens }
     try {
-      const judge = createJudge(model, config, { cacheEntries: 100_000 })
-      judges.push({ config, ...(await checkJudge(users, histories, judge, options)) })
+      const judge = own ? each : createJudge(model, config!, { cacheEntries: 100_000 })
+      checked.push(await checkJudge(users, histories, judge, options))
     } catch (error) {
       if (!(error instanceof BumpError) || error instanceof CancelledError) throw error
-      failed.push({ name: judgeName(config), reason: error.message })
+      failed.push({ name: own ? each.name : judgeName(config!), reason: error.message })
     }
   }
-  if (judges.length === 0)
+  if (checked.length === 0)
     throw new BumpError(
       'evaluation-failed',
-      ['no scorer could be used:', ...failed.map(({ name, reason }) => `  ${name}: ${reason}`)].join('\n'),
+      ['no judge could be used:', ...failed.map(({ name, reason }) => `  ${name}: ${reason}`)].join('\n'),
     )
-  return { users: users.length, judges, failed, recommended: recommend(judges) }
+  return { users: users.length, judges: checked, failed, recommended: recommend(checked) }
+}
+
+function everyScorer(): JudgeConfigInput[] {
+  return SCORER_NAMES.flatMap((scorer): JudgeConfigInput[] =>
+    scorer === 'listwise' ? DECODERS.map((decoder) => ({ scorer, decoder })) : [{ scorer }],
+  )
 }
 
 async function checkJudge(
   users: readonly User[],
   histories: readonly string[],
   judge: Judge,
-  { positives, negatives, seed, signal, onProgress }: JudgeCheckOptions,
-): Promise<Omit<CheckedJudge, 'config'>> {
+  { heldOut: positives = 1, negatives = 8, seed = 0, signal, onEvent }: Omit<JudgeCheckOptions, 'logs'>,
+): Promise<CheckedJudge> {
   const started = performance.now()
   const evaluate = (query: CheckedQuery, profiles: readonly string[], more: Partial<EvaluationOptions> = {}) => {
-    onProgress?.(judge.name, query)
+    onEvent?.({ type: 'judging', judge: judge.name, query })
     return evaluateProfiles(poolUsers(users), profiles, judge, { positives, negatives, seed, signal, ...more })
   }
   const history = await evaluate('history', histories)
@@ -130,6 +176,7 @@ async function checkJudge(
   const gains = DIRECTIONS.map((direction) => gainOverChance(history[direction].mean, history.chance[direction]))
   return {
     name: judge.name,
+    judge: judge.describe(),
     history,
     mismatched,
     generic,

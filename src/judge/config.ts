@@ -23,3 +23,6 @@ const variants = z.discriminatedUnion(
 export const judgeConfigSchema = variants.prefault({ scorer: 'likelihood' })
 
 export type JudgeConfig = z.infer<typeof variants>
+
+/** The options as a user writes them: everything but the scorer may be left out. */
+export type JudgeConfigInput = z.input<typeof variants>
