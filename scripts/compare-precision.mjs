@@ -11,11 +11,11 @@ const { createJudge } = await dist('judge/judge.js')
 const { judgeConfigSchema } = await dist('judge/config.js')
 const { openModel } = await dist('model/onnx/open.js')
 const { loadUsers } = await dist('logs/load.js')
-const { evaluateProfiles } = await dist('reward/evaluate-profiles.js')
-const { formatInterval, historyText } = await dist('reward/judge-check.js')
+const { evaluateProfiles } = await dist('evaluate/measure/evaluate-profiles.js')
+const { formatInterval, historyText } = await dist('evaluate/judge-check.js')
 const { bootstrapInterval, mean } = await dist('util/stats.js')
 
-const [where, logs, text, count = '40', threads] = process.argv.slice(2)
+const [path, logs, text, count = '40', threads] = process.argv.slice(2)
 if (logs === undefined)
   throw new Error('usage: node scripts/compare-precision.mjs <model> <logs> [text] [users] [threads]')
 const { split } = await loadUsers(
@@ -42,7 +42,7 @@ function correlation(a, b) {
 }
 
 async function measure(quantize) {
-  const model = await openModel(where, { quantize, threads: threads && Number(threads) })
+  const model = await openModel(path, { quantize, threads: threads && Number(threads) })
   const judge = createJudge(model, judgeConfigSchema.parse({ scorer: 'likelihood' }))
   const scores = []
   const recording = {

@@ -1,5 +1,5 @@
-// The losses that train, against the float64 arithmetic of train/losses.ts on random cases: every loss, both sides of the
-// clip, KL, temperature, masked tokens and completions, in f64 and f32.
+// The losses that train, against the float64 arithmetic of train/losses.ts on random cases: every loss, both sides of
+// the clip, KL, temperature, masked tokens and completions, in f64 and f32.
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TokenLoss } from '../../model/contract.ts'
 import { LOSSES, type LossName, lossAndGradient, tokenWeights } from '../../train/losses.ts'
@@ -23,13 +23,19 @@ async function logprobsAt(groups: PackGroup[], temperature: number): Promise<num
   return (await exact.run(groups, { type: 'cispo', clipHigh, temperature }, { outputs: ['logprobs'] })).logprobs
 }
 
-/** Groups with the weights of a loss, a completion and some tokens masked, and ratios on both sides of the bounds. */
+/**
+ * Groups with unequal weights of a loss, a completion and some tokens masked, and ratios on both sides of the bounds.
+ */
 function drawn(name: LossName, logprobs: number[][][], seed: number): PackGroup[] {
   const next = uniform(seed)
   const groups = someGroups(c, logprobs)
   const masked = Math.floor(next() * completionsOf(groups).length)
-  const sizes = completionsOf(groups).map(({ tokens: { length } }, i) => ({ length, masked: i === masked }))
-  const weights = tokenWeights(LOSSES[name], sizes, 8).map((row) => row.map((weight) => (next() < 0.2 ? 0 : weight)))
+  const sizes = completionsOf(groups).map(({ tokens: { length } }, i) => ({
+    length,
+    masked: i === masked,
+    correction: Float32Array.from({ length }, () => (next() < 0.2 ? 0 : 0.5 + next())),
+  }))
+  const weights = tokenWeights(LOSSES[name], sizes, 8)
   return groups.map(({ prompt, completions }, u) => ({
     prompt,
     completions: completions.map(({ tokens }, g) => {

@@ -1,5 +1,5 @@
-// The training graph of a tiny random model in either precision, run over all micro-batches of some groups: for tests of
-// gradients and losses.
+// The training graph of a tiny random model in either precision, run over all micro-batches of some groups: for tests
+// of gradients and losses.
 import type { TokenLoss } from '../../model/contract.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
 import type { ModelConfig } from '../model/config.ts'

@@ -2,9 +2,16 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { useTemporaryCache } from '../../engine/testing/core.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
+import { testLanguageModel } from '../testing/contract-suite.ts'
 import { EngineClient } from './client.ts'
+import { openModel } from './open.ts'
 
 useTemporaryCache()
+
+const nano = fileURLToPath(new URL('../../../assets/nano', import.meta.url))
+testLanguageModel('the embedded engine', () =>
+  openModel(nano, { trainable: { type: 'lora', rank: 4, alpha: 8, seed: 1 }, threads: 1 }),
+)
 
 const path = fileURLToPath(new URL('../../engine/golden/tiny-llama', import.meta.url))
 const sampling = { maxTokens: 60, temperature: 1, stopTokens: [] }

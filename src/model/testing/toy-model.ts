@@ -60,8 +60,8 @@ export function toyModel(options: { blind?: boolean; positionBias?: number; cont
     if (answer === 'Yes' || answer === 'No')
       return answer === 'Yes' ? overlap(sections[0] ?? question, sections[1] ?? '') - 0.3 : 0
     const listed = (sections[1] ?? '').split('\n').slice(1)
-    const place = listed.findIndex((line) => line.startsWith(`${answer}. `))
-    return place < 0 ? -10 : overlap(sections[0], listed[place].slice(3)) - positionBias * place
+    const index = listed.findIndex((line) => line.startsWith(`${answer}. `))
+    return index < 0 ? -10 : overlap(sections[0], listed[index].slice(3)) - positionBias * index
   }
 
   function check(prompt: TokenIds, more: number, signal?: AbortSignal): void {

@@ -1,7 +1,7 @@
 // A trainable language model of a toy world, for tests of the GRPO loop: no network, real gradients, exact save and
 // load. Users like one topic; the policy is a table of word logits for each topic it may see in a prompt, zero at
 // first, so that zero-shot profiles are random words. Other texts are scored by the share of each word in the prefix,
-// so that a profile which names the topic predicts the user's records: all that the likelihood judge needs.
+// so that a profile which names the topic predicts the user's interactions: all that the likelihood judge needs.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { User, UserSplit } from '../../logs/types.ts'
@@ -58,20 +58,20 @@ export const toyTokenizer: Tokenizer = {
   chat: (messages) => toyTokenizer.encode(messages.map(({ content }) => content).join('\n\n')),
 }
 
-/** `count` users of the toy world, each with one topic; their records name its words. */
+/** `count` users of the toy world, each with one topic; their interactions name its words. */
 export function toyUsers(count: number, prefix: string): User[] {
   return Array.from({ length: count }, (_, u) => {
     const topic = TOPICS[u % TOPICS.length]
     const next = uniform(seedFrom('toy-user', prefix, u))
-    const record = (i: number) => ({
+    const interaction = (i: number) => ({
       text: `note ${i} on ${topic[Math.floor(next() * 3)]} and ${topic[Math.floor(next() * 3)]}`,
       time: undefined,
       metadata: {},
     })
     return {
       id: `${prefix}${u}`,
-      history: Array.from({ length: 5 }, (_, i) => record(i)),
-      heldOut: Array.from({ length: 2 }, (_, i) => record(5 + i)),
+      history: Array.from({ length: 5 }, (_, i) => interaction(i)),
+      heldOut: Array.from({ length: 2 }, (_, i) => interaction(5 + i)),
     }
   })
 }
