@@ -7,13 +7,23 @@ const ground = ['util/', contract]
 /** A text model over any language model, and answers of one kept on disk. */
 const textModels = 'model/(answers|text-from-tokens)\\.ts$'
 
-/** What each room may import besides itself; the longest matching name is a file's room. */
+
+/**
+ * What each room may import besides itself; the longest matching name is a file's room. engine/ has rooms of its own: graphs
+ * and their operators, models as graphs, weights on disk, tokenizers, downloads, and what runs it all.
+ */
 const rooms = {
   util: [],
   'model/onnx': [...ground, 'engine/'],
   'model/openai': [...ground],
   model: [...ground],
-  engine: [...ground],
+  'engine/graph': ['util/'],
+  'engine/model': [...ground, 'engine/graph/'],
+  'engine/weights': [...ground, 'engine/model/'],
+  'engine/tokenizer': [...ground, 'engine/weights/'],
+  'engine/hub': ['util/'],
+  'engine/runtime': [...ground, 'engine/graph/', 'engine/model/', 'engine/weights/'],
+  engine: [...ground, 'engine/'],
   logs: ['util/'],
   run: ['util/'],
   generator: [...ground, 'logs/', 'run/'],
@@ -57,6 +67,12 @@ module.exports = {
       },
     })),
     { name: 'src-knows-no-tools', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { path: '^tools/' } },
+    {
+      name: 'only-the-provider-knows-the-engine',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/engine/', '^src/model/onnx/', '\\.test\\.ts$', '/testing/'] },
+      to: { path: '^src/engine/' },
+    },
   ],
   options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' } },
 }

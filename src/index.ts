@@ -18,10 +18,27 @@
  */
 import './lamp/log-format.ts'
 
-// Evaluate and report.
-export { judgeCheck } from './evaluate/judge-check.ts'
-// Train and generate.
-export type { PromptBudget } from './generator/history.ts'
+// Logs: interactions in, of any format that bump reads.
+export { addLogFormat } from './logs/formats/formats.ts'
+export type { LogFormat } from './'
+export { inspectLogs, type LogInspection } from './logs/inspect.ts'
+export { type Logs, openLogs } from './logs/open.ts'
+export type { Interaction, LogIssue, LogReport, LogSource, User, UserLog } from './logs/types.ts'
+
+// Models: on this machine, or a server's.
+export type * from './model/contract.ts'
+export { type DeviceRequest, type OnnxModel, type OpenModelOptions, openModel } from './model/onnx/open.ts'
+export { type OpenAiOptions, openOpenAi } from './model/openai/open.ts'
+export type { AnswerOptions, TextModel } from './model/text-model.ts'
+export type { TrainableInput } from './model/trainable.ts'
+
+// Train and generate: the method, and what a product holds.
+export { type TrainEvent, type TrainOptions, type TrainRun, type TrainSettings, train } from './train/train.ts'
+export type { TrainConfig, TrainConfigInput } from './train/config.ts'
+export type { DirectionIntervals, Summary } from './run/format.ts'
+export { type CustomReward, defineReward, type RewardContext } from './reward/custom.ts'
+export type { RewardFunction, RewardUser, Rollout, RolloutReward, ScoredBatch } from './reward/reward.ts'
+export type { Judge, JudgeRequest, JudgeScores, JudgeUsage, Pool } from './judge/types.ts'
 export {
   type Generator,
   type HistoryInput,
@@ -30,22 +47,15 @@ export {
   type WrittenProfile,
 } from './generator/open.ts'
 export type { GeneratorSettings } from './generator/profile-users.ts'
-export type { Judge, JudgeRequest, JudgeScores, JudgeUsage, Pool } from './judge/types.ts'
-// Logs: interactions in, of any format that bump reads.
-export { inspectLogs, type LogInspection } from './logs/inspect.ts'
-export { type Logs, openLogs } from './logs/open.ts'
-export type { Interaction, LogIssue, LogReport, LogSource, User, UserLog } from './logs/types.ts'
-// Models: on this machine, or a server's.
-export type * from './model/contract.ts'
-export { type DeviceRequest, type OnnxModel, type OpenModelOptions, openModel } from './model/onnx/open.ts'
-export { type OpenAiOptions, openOpenAi } from './model/openai/open.ts'
-export type { AnswerOptions, TextModel } from './model/text-model.ts'
-export type { TrainableInput } from './model/trainable.ts'
+export type { PromptBudget } from './generator/history.ts'
+
+// Evaluate and report.
+export { type CheckedJudge, type JudgeCheck, type JudgeCheckOptions, judgeCheck } from './evaluate/judge-check.ts'
+export { type CompareEvent, type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
+export { type AblationEvent, type AblationOptions, runAblation } from './evaluate/run-ablation.ts'
+export type { EvaluationResult, ResultTable } from './evaluate/result.ts'
 export { type ReportOptions, writeReport } from './report/report.ts'
-export { type CustomReward, defineReward, type RewardContext } from './reward/custom.ts'
-export type { RewardFunction, RewardUser, Rollout, RolloutReward, ScoredBatch } from './reward/reward.ts'
-export type { DirectionIntervals, Summary } from './run/format.ts'
-export type { TrainConfig } from './train/config.ts'
-export type { SftConfig } from './train/sft-config.ts'
-export { type TrainEvent, type TrainOptions, type TrainRun, type TrainSettings, train } from './train/train.ts'
+export type { Interval } from './util/stats.ts'
+
+// What can go wrong: docs/errors.md lists the codes.
 export { BumpError, CancelledError, type ErrorCode } from './util/errors.ts'

@@ -1,6 +1,6 @@
 // The package as a user gets it: installed from its tarball into an empty project, where the demo and every file of
 // examples/ run. The examples are compiled there first, strictly, against the package's own types.
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -21,6 +21,7 @@ const given: Record<string, string> = {
   logs: join('node_modules', 'bump-profiles', 'assets', 'example', 'log.jsonl'),
   model: join('node_modules', 'bump-profiles', 'assets', 'nano'),
   run: join('runs', 'demo'),
+  profiles: join(folder, 'theirs.jsonl'),
   steps: '1',
 }
 
@@ -39,6 +40,19 @@ beforeAll(async () => {
   given.server = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
 })
 afterAll(() => void server.close())
+
+// What another product might say of the people of the example log: the first things that they did.
+beforeAll(() => {
+  const histories = new Map<string, string[]>()
+  for (const line of readFileSync(join(CLONE, 'assets', 'example', 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')) {
+    const { user, text } = JSON.parse(line) as { user: string; text: string }
+    histories.set(user, [...(histories.get(user) ?? []), text])
+  }
+  const lines = [...histories].map(([user, texts]) => JSON.stringify({ user, profile: texts.slice(0, 3).join(' ') }))
+  writeFileSync(given.profiles, `${lines.join('\n')}\n`)
+})
 
 beforeAll(async () => {
   const { devDependencies } = JSON.parse(readFileSync(join(CLONE, 'package.json'), 'utf8'))
