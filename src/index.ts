@@ -20,7 +20,7 @@ import './lamp/log-format.ts'
 
 // Logs: interactions in, of any format that bump reads.
 export { addLogFormat } from './logs/formats/formats.ts'
-export type { LogFormat } from './'
+export type { LogFormat } from './logs/formats/format.ts'
 export { inspectLogs, type LogInspection } from './logs/inspect.ts'
 export { type Logs, openLogs } from './logs/open.ts'
 export type { Interaction, LogIssue, LogReport, LogSource, User, UserLog } from './logs/types.ts'
