@@ -28,7 +28,7 @@ const rooms = {
   run: ['util/'],
   generator: [...ground, 'logs/', 'run/'],
   judge: [...ground, 'logs/'],
-  reward: [...ground, 'logs/', 'judge/'],
+  reward: [...ground, 'logs/', 'run/format', 'judge/'],
   'evaluate/measure': [...ground, 'logs/', 'generator/', 'judge/', 'reward/'],
   train: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/'],
   evaluate: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],

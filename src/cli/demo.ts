@@ -17,7 +17,7 @@ import { optionsOf, train } from '../train/train.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { lockFolder } from '../util/lock.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { interruptible } from './shared/interrupt.ts'
+import { interruptible } from './shared/process.ts'
 import { summaryTable } from './shared/summary-table.ts'
 import { TrainView } from './shared/training.ts'
 
@@ -137,8 +137,8 @@ function introduction(
 }
 
 /**
- * The result as text: NDCG before and after beside chance, and two users with their profiles. `profiles` are the lines of
- * the run's profiles.jsonl; the users shown are its first two.
+ * The result as text: NDCG before and after beside chance, and two users with their profiles. `profiles` are the lines
+ * of the run's profiles.jsonl; the users shown are its first two.
  */
 export function demoReport(
   summary: Summary,

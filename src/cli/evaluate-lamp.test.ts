@@ -1,4 +1,5 @@
-// `bump evaluate lamp` on the nano model: tables of tasks 3 and 5 with a generator and an adapter, resuming, and refusals.
+// `bump evaluate lamp` on the nano model: tables of tasks 3 and 5 with a generator and an adapter, resuming, and
+// refusals.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

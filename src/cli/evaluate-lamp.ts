@@ -6,13 +6,12 @@ import { evaluateLamp } from '../lamp/evaluate.ts'
 import { LAMP_SPLITS, type LampSplitName } from '../lamp/read.ts'
 import { DEFAULT_BUDGET } from '../lamp/run.ts'
 import type { LampTaskNumber } from '../lamp/types.ts'
-import { commandLine } from './shared/command-line.ts'
 import { addEngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger, taskNumber } from './shared/flag-values.ts'
-import { interruptible } from './shared/interrupt.ts'
+import { commandLine, interruptible } from './shared/process.ts'
+import { workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
 import { adapterOf, addTextModelFlags, isServer, openTextModel, type TextModelFlags } from './shared/text-model.ts'
-import { workProgress } from './shared/work-progress.ts'
 
 const HELP = `
 Conditions: ${CONDITIONS.join(', ')}. By default all for which profiles can be had:

@@ -3,8 +3,8 @@ import { Command, Option } from 'commander'
 import { scorePredictions } from '../lamp/evaluate.ts'
 import { LAMP_SPLITS, type LampSplitName } from '../lamp/read.ts'
 import type { LampTaskNumber } from '../lamp/types.ts'
-import { commandLine } from './shared/command-line.ts'
 import { naturalNumber, taskNumber } from './shared/flag-values.ts'
+import { commandLine } from './shared/process.ts'
 import { resultTableText } from './shared/result-table.ts'
 
 const HELP = `

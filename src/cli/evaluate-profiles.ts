@@ -11,13 +11,12 @@ import { openModel } from '../model/onnx/open.ts'
 import { openOpenAi } from '../model/openai/open.ts'
 import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
-import { commandLine } from './shared/command-line.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
+import { commandLine, interruptible } from './shared/process.ts'
+import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
-import { type WorkProgress, workProgress } from './shared/work-progress.ts'
 
 const HELP = `
 Conditions, all judged on the same users in the same pools:

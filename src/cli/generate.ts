@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { BumpError } from '../util/errors.ts'
 import { addGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
-import { interruptible } from './shared/interrupt.ts'
+import { interruptible } from './shared/process.ts'
 
 const HELP = `
 Reads one interaction a line, oldest first: plain text, or JSONL with the text in the field that --text names.
@@ -45,8 +45,8 @@ async function runGenerate(flags: GeneratorFlags & { text: string }): Promise<vo
 }
 
 /**
- * Interactions from lines of text or JSONL (where the first line begins with a brace). Throws BumpError (`invalid-options`)
- * that names the line, and where there is no interaction at all.
+ * Interactions from lines of text or JSONL (where the first line begins with a brace). Throws BumpError
+ * (`invalid-options`) that names the line, and where there is no interaction at all.
  */
 export function parseInteractions(input: string, field: string): { text: string }[] {
   const lines = input.split(/\r?\n/).map((line, i) => ({ line: line.trim(), at: `stdin:${i + 1}` }))

@@ -15,8 +15,8 @@ import { BumpError } from '../util/errors.ts'
 import { intervalText } from '../util/stats.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
+import { interruptible } from './shared/process.ts'
 
 type Scorer = JudgeConfig['scorer']
 

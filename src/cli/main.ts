@@ -13,7 +13,7 @@ import { logsCommand } from './logs.ts'
 import { profileCommand } from './profile.ts'
 import { reportCommand } from './report.ts'
 import { sftCommand } from './sft.ts'
-import { INTERRUPTED } from './shared/interrupt.ts'
+import { INTERRUPTED } from './shared/process.ts'
 import { trainCommand } from './train.ts'
 
 const HELP = `

@@ -1,7 +1,7 @@
-// Malformed input through the command line itself: logs, configurations, stdin and run folders, each damaged in one place.
-// Every one must end with exit code 1 or 2 and a message that names the file or field and the problem: never a
-// stack trace, never "a bug in bump", never memory that a lying header asks for.
-// Models: malformed-models.test.ts and malformed-gguf.test.ts.
+// Malformed input through the command line itself: logs, configurations, stdin and run folders, each damaged in one
+// place. Every one must end with exit code 1 or 2 and a message that names the file or field and the problem: never a
+// stack trace, never "a bug in bump", never memory that a lying header asks for. Models: malformed-models.test.ts and
+// malformed-gguf.test.ts.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'

@@ -8,8 +8,8 @@ import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { addGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
-import { interruptible } from './shared/interrupt.ts'
 import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
+import { interruptible } from './shared/process.ts'
 
 const HELP = `
 Each line of the file holds {user, profile, generator, history, tokens, createdAt}. A user is profiled again only when the

@@ -1,5 +1,5 @@
-// kill -9 at random moments of `bump sft`: a run that is killed and resumed again and again writes the very bytes of one
-// that was never killed, its adapter included.
+// kill -9 at random moments of `bump sft`: a run that is killed and resumed again and again writes the very bytes of
+// one that was never killed, its adapter included.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

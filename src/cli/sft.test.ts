@@ -1,4 +1,5 @@
-// `bump sft` on the nano model: it learns a small mapping, shows the profiles it is told to, and refuses what it cannot use.
+// `bump sft` on the nano model: it learns a small mapping, shows the profiles it is told to, and refuses what it cannot
+// use.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

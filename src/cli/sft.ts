@@ -7,11 +7,11 @@ import { openModel } from '../model/onnx/open.ts'
 import { CancelledError } from '../util/errors.ts'
 import { addTrainingFlags, engineOptions, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
-import { interruptible } from './shared/interrupt.ts'
+import { interruptible } from './shared/process.ts'
 import type { Progress } from './shared/progress.ts'
+import { sftProgress, workProgress } from './shared/progress.ts'
 import { resolveSftConfig, type SftFlags } from './shared/sft-config.ts'
-import { sftProgress, sftSummaryText } from './shared/sft-progress.ts'
-import { workProgress } from './shared/work-progress.ts'
+import { sftSummaryText } from './shared/summary-table.ts'
 
 const HELP = `
 Conditions: ${SFT_CONDITIONS.join(', ')}.

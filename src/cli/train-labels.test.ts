@@ -1,4 +1,5 @@
-// `bump train --reward labels` end to end on a small set in LaMP's shape: logs from its profiles, the reward from its golds.
+// `bump train --reward labels` end to end on a small set in LaMP's shape: logs from its profiles, the reward from its
+// golds.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
 // The profiles that an evaluation compares, written once and kept: one JSONL cache per generator in a folder, so that
 // an interrupted evaluation goes on where it stopped and several evaluations share their profiles.
 import { join } from 'node:path'
-import { ProfileCache } from '../generator/cache.ts'
+import { openProfileCache } from '../generator/cache.ts'
 import {
   fillProfileCache,
   type GeneratorSettings,
@@ -34,7 +34,7 @@ export async function cachedProfiles(
   options: CachedProfilesOptions,
 ): Promise<Map<string, string>> {
   const { settings, weights, digest, folder, signal, onProgress } = options
-  const cache = new ProfileCache(join(folder, `${generatorDigest(digest, settings)}.jsonl`))
+  const cache = openProfileCache(join(folder, `${generatorDigest(digest, settings)}.jsonl`))
   const { entries } = await fillProfileCache(model, users, cache, {
     settings,
     weights: digest,

@@ -1,5 +1,5 @@
-// Options of the profile generator, checked once at the edge: the parts of a run's configuration that decide how a profile
-// is asked for and sampled.
+// Options of the profile generator, checked once at the edge: the parts of a run's configuration that decide how a
+// profile is asked for and sampled.
 import { z } from 'zod'
 import { DEFAULT_WORDING } from './prompt.ts'
 

@@ -2,6 +2,7 @@
 
 import type { Interaction } from '../logs/types.ts'
 import type { Tokenizer } from '../model/contract.ts'
+import { cutText } from '../model/cut.ts'
 import { type PromptWording, profilePrompt } from './prompt.ts'
 
 /** How the generator's prompt is made: its words and its token budgets. */
@@ -64,11 +65,5 @@ function cut(text: string, tokenizer: Tokenizer, limit: number): string {
     .slice(0, limit * CHARACTERS_PER_TOKEN)
     .replace(/\s+/g, ' ')
     .trim()
-  const tokens = tokenizer.encode(line)
-  if (tokens.length <= limit) return line
-  // A character whose bytes are spread over several tokens may be cut in the middle: it decodes to U+FFFD.
-  return tokenizer
-    .decode(tokens.slice(0, limit))
-    .replace(/\uFFFD+$/, '')
-    .trim()
+  return cutText(tokenizer, line, limit).trim()
 }

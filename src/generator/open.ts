@@ -1,5 +1,5 @@
-// Opens a profile generator for use: a trained one by its run folder or its adapter, or any model as it is. This is what a
-// product holds.
+// Opens a profile generator for use: a trained one by its run folder or its adapter, or any model as it is. This is
+// what a product holds.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -36,7 +36,9 @@ export interface WrittenProfile {
   /** As the caller called the user; '' where only a history was given. */
   user: string
   profile: string
-  /** Indices into the history of the interactions that the generator saw, oldest first: the latest that fit its budget. */
+  /**
+   * Indices into the history of the interactions that the generator saw, oldest first: the latest that fit its budget.
+   */
   shown: number[]
   /** Tokens of the prompt, and of the profile as sampled. */
   tokens: { prompt: number; profile: number }
@@ -87,8 +89,9 @@ const runConfigSchema = z.object({
 })
 
 /**
- * Opens a profile generator: `from` is a run folder of `bump train` (its best checkpoint) or a folder with a LoRA adapter in
- * PEFT's form (`adapter_config.json`); `{ model }` is a model as it is (a Hugging Face folder, a .gguf file or a hub name).
+ * Opens a profile generator: `from` is a run folder of `bump train` (its best checkpoint) or a folder with a LoRA
+ * adapter in PEFT's form (`adapter_config.json`); `{ model }` is a model as it is (a Hugging Face folder, a .gguf file
+ * or a hub name).
  *
  * ```ts
  * const generator = await openGenerator('runs/reviews')
@@ -96,8 +99,9 @@ const runConfigSchema = z.object({
  * await generator.close()
  * ```
  *
- * @throws BumpError `run-unusable` where there is no run, it has no checkpoint or its base model is another one than it was
- * trained on, `model-unusable` or `download-failed` where a model cannot be opened; CancelledError where `signal` aborts
+ * @throws BumpError `run-unusable` where there is no run, it has no checkpoint or its base model is another one than it
+ * was trained on, `model-unusable` or `download-failed` where a model cannot be opened; CancelledError where `signal`
+ * aborts
  */
 export async function openGenerator(
   from: string | { model: string },

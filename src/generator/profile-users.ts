@@ -3,8 +3,9 @@
 import type { Interaction } from '../logs/types.ts'
 import type { LanguageModel, WeightSet } from '../model/contract.ts'
 import { sha256 } from '../util/files.ts'
+import type { JsonlCache } from '../util/jsonl-cache.ts'
 import { seedFrom } from '../util/random.ts'
-import { type CachedProfile, historyDigest, ProfileCache } from './cache.ts'
+import { type CachedProfile, historyDigest, openProfileCache, profileKey } from './cache.ts'
 import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
 
@@ -62,7 +63,7 @@ export function profileSeeds(seed: number): (userId: string) => number[] {
 export async function fillProfileCache(
   model: LanguageModel,
   users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
-  cache: ProfileCache,
+  cache: JsonlCache<CachedProfile>,
   options: FillOptions,
 ): Promise<{ entries: CachedProfile[]; cached: number }> {
   const { settings, signal } = options
@@ -96,25 +97,25 @@ export async function fillProfileCache(
   for await (const { id, history } of users) {
     const digest = historyDigest(history)
     order.push({ user: id, history: digest })
-    if (cache.get(id, generator, digest)) cached++
+    if (cache.get(profileKey(id, generator, digest))) cached++
     else missing.push({ id, history, digest })
     if (missing.length === USERS_AT_ONCE) await flush()
   }
   if (missing.length > 0) await flush()
-  return { entries: order.map(({ user, history }) => cache.get(user, generator, history)!), cached }
+  return { entries: order.map(({ user, history }) => cache.get(profileKey(user, generator, history))!), cached }
 }
 
 /**
- * Writes one profile per user to `out` and returns their number. Profiles that the file already holds for this generator
- * and history are kept; the rest are sampled and appended batch by batch. When all are there, the file is put in the
- * order of `users`, and profiles of other generators, histories and users leave it.
+ * Writes one profile per user to `out` and returns their number. Profiles that the file already holds for this
+ * generator and history are kept; the rest are sampled and appended batch by batch. When all are there, the file is put
+ * in the order of `users`, and profiles of other generators, histories and users leave it.
  */
 export async function profileUsers(
   model: LanguageModel,
   users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
   options: ProfileUsersOptions,
 ): Promise<{ users: number; cached: number }> {
-  const cache = new ProfileCache(options.out)
+  const cache = openProfileCache(options.out)
   const { entries, cached } = await fillProfileCache(model, users, cache, options)
   cache.replace(entries)
   return { users: entries.length, cached }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toyPolicy, toyTokenizer, toyUsers } from '../train/testing/toy-policy.ts'
-import { type CachedProfile, ProfileCache } from './cache.ts'
+import { type CachedProfile, openProfileCache } from './cache.ts'
 import { cleanProfile } from './clean.ts'
 import { generateProfiles } from './generate.ts'
 import { buildProfilePrompt } from './history.ts'
@@ -160,6 +160,6 @@ describe('the profile cache', () => {
   it('names the line that is not its own', () => {
     const path = join(folder, 'notes.jsonl')
     writeFileSync(path, '{"user":1}\n')
-    expect(() => new ProfileCache(path)).toThrow(/notes\.jsonl:1 is no line of a profile cache/)
+    expect(() => openProfileCache(path)).toThrow(/notes\.jsonl:1 is no line of a profile cache/)
   })
 })

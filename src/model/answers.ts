@@ -1,6 +1,6 @@
-// Answers of a text model, cached by content: the key is the digest of model, prompt and way of asking, and every answer
-// is appended to a JSONL file as soon as it is known. An interrupted evaluation goes on where it stopped, and the same
-// question is never put to the same model twice.
+// Answers of a text model, cached by content: the key is the digest of model, prompt and way of asking, and every
+// answer is appended to a JSONL file as soon as it is known. An interrupted evaluation goes on where it stopped, and
+// the same question is never put to the same model twice.
 import { z } from 'zod'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
@@ -54,10 +54,10 @@ export function promptCharacters(prompt: readonly ChatMessage[]): number {
 }
 
 /**
- * [prompt] the answers, from the cache where it has them. The others are asked the longest first, so that prompts of one
- * call are of similar length; equal prompts are asked once. Throws CancelledError where the signal aborts, what was
- * answered by then being kept, and BumpError (`model-unusable`) where `ask` chooses and
- * the model gives no probabilities.
+ * [prompt] the answers, from the cache where it has them. The others are asked the longest first, so that prompts of
+ * one call are of similar length; equal prompts are asked once. Throws CancelledError where the signal aborts, what was
+ * answered by then being kept, and BumpError (`model-unusable`) where `ask` chooses and the model gives no
+ * probabilities.
  */
 export async function cachedAnswers(
   model: TextModel,

@@ -5,6 +5,7 @@ import { cleanText } from '../util/clean-text.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { seedFrom } from '../util/random.ts'
 import type { ChatMessage, LanguageModel, TokenIds, WeightSet } from './contract.ts'
+import { cutText } from './cut.ts'
 import type { TextModel } from './text-model.ts'
 
 /** Prompts of one call of the model: between calls the work reports progress and can be cancelled. */
@@ -51,11 +52,7 @@ export function textModel(model: LanguageModel, options: TextModelOptions): Text
     identity,
     contextLength: info.contextLength,
     countTokens: (text) => tokenizer.encode(text).length,
-    cut(text, limit) {
-      const tokens = tokenizer.encode(text)
-      // A character whose bytes are spread over several tokens may be cut in the middle: it decodes to U+FFFD.
-      return tokens.length <= limit ? text : tokenizer.decode(tokens.slice(0, limit)).replace(/\uFFFD+$/, '')
-    },
+    cut: (text, limit) => cutText(tokenizer, text, limit),
 
     async answer(prompts, { maxTokens, temperature = 0, seed = 1, signal, onProgress }) {
       const tokens = encoded(prompts, maxTokens)

@@ -1,5 +1,5 @@
-// What of a model is trained, as a caller may write it, with the defaults that a run's configuration, the command line and
-// programs share.
+// What of a model is trained, as a caller may write it, with the defaults that a run's configuration, the command line
+// and programs share.
 import { type LoraShape, PROJECTIONS, type Trainable } from './contract.ts'
 
 /** `'lora'` is an adapter of the default shape, `'full'` all of the weights. */

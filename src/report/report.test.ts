@@ -1,4 +1,5 @@
-// The report as a file: every section, hostile profiles, runs under way, damaged files, and its size whatever it is given.
+// The report as a file: every section, hostile profiles, runs under way, damaged files, and its size whatever it is
+// given.
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-// `bump report`: run folders and results of evaluations in, one self-contained HTML file out. The last room of the flow.
+// `bump report`: run folders and results of evaluations in, one self-contained HTML file out. The last room of the
+// flow.
 import { basename, join, resolve } from 'node:path'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'

@@ -2,7 +2,7 @@
 // a broken number is named before it reaches the optimiser.
 import type { UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import { BumpError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import type { RewardConfig } from './config.ts'
 import { type RewardFunction, type RewardUser, type Rollout, totalReward } from './reward.ts'
 
@@ -78,44 +78,36 @@ export function defineReward(
  */
 export function checkedReward(name: string, reward: RewardFunction): RewardFunction {
   return {
-    ...reward,
+    origin: reward.origin,
     async score(batch, seedParts, options) {
-      const scored = await guarded(name, () => reward.score(batch, seedParts, options))
+      const scored = await guarded(name, options.signal, () => reward.score(batch, seedParts, options))
       const { rewards } = scored
       if (rewards.length !== batch.length || batch.some(({ rollouts }, u) => rewards[u].length !== rollouts.length))
         throw failed(name, 'did not give one reward for each rollout of each user')
       for (const [u, group] of rewards.entries())
         for (const { terms, raw, total } of group) {
-          const numbers = Object.entries({ ...terms, raw, total })
-          const [term] = numbers.find(([, value]) => !Number.isFinite(value)) ?? []
-          if (term !== undefined)
-            throw failed(
-              name,
-              `gave ${({ ...terms, raw, total } as Record<string, number>)[term]} as ${term} of user ${batch[u].id}: give finite numbers`,
-            )
+          const broken = Object.entries({ ...terms, raw, total }).find(([, value]) => !Number.isFinite(value))
+          if (broken)
+            throw failed(name, `gave ${broken[1]} as ${broken[0]} of user ${batch[u].id}: give finite numbers`)
           const taken = Object.keys(terms).find((key) => TAKEN.has(key))
           if (taken !== undefined)
             throw failed(name, `has a term called ${taken}, which rollouts.jsonl uses itself: call it otherwise`)
         }
       return scored
     },
-    evaluate: reward.evaluate && ((...args) => guarded(name, () => reward.evaluate!(...args))),
-    compareTask: reward.compareTask && ((...args) => guarded(name, () => reward.compareTask!(...args))),
+    evaluate: reward.evaluate && ((...args) => guarded(name, args[2].signal, () => reward.evaluate!(...args))),
+    compareTask: reward.compareTask && ((...args) => guarded(name, args[2].signal, () => reward.compareTask!(...args))),
   }
 }
 
-async function guarded<T>(name: string, work: () => Promise<T>): Promise<T> {
+async function guarded<T>(name: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
     if (BumpError.isInstance(cause)) throw cause
-    throw new BumpError(
-      'reward-failed',
-      `the reward ${name} failed: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        cause,
-      },
-    )
+    if (signal?.aborted) throw new CancelledError()
+    const what = cause instanceof Error ? cause.message : String(cause)
+    throw new BumpError('reward-failed', `the reward ${name} failed: ${what}`, { cause })
   }
 }
 

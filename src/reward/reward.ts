@@ -1,7 +1,7 @@
 // The interface of a reward: what a run rewards profiles by. The GRPO loop knows nothing else of it. The default is the
 // bidirectional reward (bidirectional.ts); any other, such as the label reward of lamp/, is given to train() from
 // outside.
-import type { Interval } from '../util/stats.ts'
+import type { TaskComparison } from '../run/format.ts'
 import type { GuardConfig } from './config.ts'
 import { copiedPenalty, isEmptyProfile, lengthPenalty } from './guards.ts'
 import type { PoolUser } from './pools.ts'
@@ -51,19 +51,6 @@ export interface ProfileScore {
   score: number
   /** As logged at a validation, by name. */
   metrics: Readonly<Record<string, number>>
-}
-
-/** The task's own metrics on users never trained on, where the reward is a task's metric. */
-export interface TaskComparison {
-  /** 'LaMP-5'. */
-  task: string
-  users: number
-  questions: number
-  /** By metric key, with bootstrap 95% intervals over users. */
-  before: Record<string, Interval>
-  after: Record<string, Interval>
-  /** after − before, paired. */
-  difference: Record<string, Interval>
 }
 
 /**

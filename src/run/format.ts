@@ -3,14 +3,14 @@
 //
 //   config.json          RunHeader
 //   users.json           RunUsers
-//   metrics.jsonl        a line a step or validation: MetricsLine; metrics.ts says what each name means
+//   metrics.jsonl        a line a step or validation: numbers by name, null where a step gave none (metrics.ts)
 //   rollouts.jsonl       a line a sampled profile: RolloutLine
 //   checkpoints/step-N/  the model's state, and loop.json: LoopState
 //   profiles.jsonl       a line a test user: ProfileLine
 //   summary.json         Summary (bump train) or SftSummary (bump sft)
 import { z } from 'zod'
 
-export const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() })
+const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() })
 
 const directionsSchema = z.object({ forward: intervalSchema, backward: intervalSchema, both: intervalSchema })
 
@@ -67,9 +67,6 @@ export const loopStateSchema = z.object({
 /** Where the loop stands. Random numbers need no state: they derive from (seed, step, user, rollout). */
 export type LoopState = z.infer<typeof loopStateSchema>
 
-/** A line of metrics.jsonl; null where a step gave no such number. */
-export type MetricsLine = { step: number } & Record<string, number | null>
-
 export const rolloutLineSchema = z.looseObject({
   step: z.number(),
   user: z.string(),
@@ -112,7 +109,7 @@ export type ProfileLine = z.infer<typeof profileLineSchema>
 
 const taskValuesSchema = z.record(z.string(), intervalSchema)
 
-export const taskComparisonSchema = z.object({
+const taskComparisonSchema = z.object({
   /** 'LaMP-5'. */
   task: z.string(),
   users: z.number(),

@@ -1,5 +1,5 @@
-// What each name in metrics.jsonl means: the only table of them. docs/metrics.md is written from it (`npm run docs`), and a
-// test holds that no run logs a name that is not here.
+// What each name in metrics.jsonl means: the only table of them. docs/metrics.md is written from it (`npm run docs`),
+// and a test holds that no run logs a name that is not here.
 
 export interface Metric {
   /** The command whose runs log it; `both`: bump train and bump sft. */
@@ -14,8 +14,8 @@ export interface Metric {
 }
 
 /**
- * By name, in the order in which they are logged. A part in <angle brackets> stands for any name: `<term>` for a term of
- * the reward (`forward` and `backward` of the bidirectional one), `<count>` for something that a judge counts.
+ * By name, in the order in which they are logged. A part in <angle brackets> stands for any name: `<term>` for a term
+ * of the reward (`forward` and `backward` of the bidirectional one), `<count>` for something that a judge counts.
  */
 export const METRICS: Readonly<Record<string, Metric>> = {
   step: {

@@ -1,5 +1,5 @@
-// Reads run folders, whoever wrote them: a run under way, an interrupted one, one from another machine. Nothing of it is
-// trusted before its schema (format.ts) has accepted it.
+// Reads run folders, whoever wrote them: a run under way, an interrupted one, one from another machine. Nothing of it
+// is trusted before its schema (format.ts) has accepted it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -36,7 +36,9 @@ export function isRunFolder(folder: string): boolean {
   return parsed(runHeaderSchema, join(folder, 'config.json')) !== undefined
 }
 
-/** Who the run trained on, chose its checkpoint by and was tested on. Throws BumpError where users.json cannot be read. */
+/**
+ * Who the run trained on, chose its checkpoint by and was tested on. Throws BumpError where users.json cannot be read.
+ */
 export function readRunUsers(run: string): RunUsers {
   const path = join(run, 'users.json')
   const users = existsSync(path) ? parsed(runUsersSchema, path) : undefined
@@ -83,12 +85,17 @@ export function readLoopState(run: string, step: number): LoopState {
   )
 }
 
-/** summary.json of a profile generator's run; undefined where it is not finished. Throws BumpError where it is damaged. */
+/**
+ * summary.json of a profile generator's run; undefined where it is not finished. Throws BumpError where it is damaged.
+ */
 export function readSummary(run: string): Summary | undefined {
   return readFinished(run, summarySchema)
 }
 
-/** summary.json by the schema of its kind; undefined where the run is not finished. Throws BumpError where it is damaged. */
+/**
+ * summary.json by the schema of its kind; undefined where the run is not finished. Throws BumpError where it is
+ * damaged.
+ */
 export function readFinished<S extends z.ZodType>(run: string, schema: S): z.infer<S> | undefined {
   const path = join(run, 'summary.json')
   if (!existsSync(path)) return undefined

@@ -1,13 +1,7 @@
 // Whether a run may go on: with the configuration, model and data that it was started with, and no other.
 import { BumpError } from '../util/errors.ts'
 import type { RunHeader } from './format.ts'
-import { commandOf, readRunHeader } from './read.ts'
-
-/** Throws BumpError where the run at `path` was started with another config or other data (by their digest). */
-export function checkSameRun(path: string, config: Record<string, unknown>, data: string): void {
-  const stored = readRunHeader(path)
-  refuseChanges(path, stored, { ...stored, config, data: { ...stored.data, digest: data } })
-}
+import { commandOf } from './read.ts'
 
 /** Throws BumpError that names every difference between what a run was started with and what it is to go on with. */
 export function refuseChanges(path: string, stored: RunHeader, now: RunHeader): void {

@@ -1,5 +1,5 @@
-// From YAML files, flags and presets to one resolved configuration. Each layer remembers where its values stand, so that
-// every complaint names the file and line or the flag.
+// From YAML files, flags and presets to one resolved configuration. Each layer remembers where its values stand, so
+// that every complaint names the file and line or the flag.
 import { closest, distance } from 'fastest-levenshtein'
 import { isMap, LineCounter, parseDocument, type YAMLMap } from 'yaml'
 import { z } from 'zod'
@@ -113,8 +113,8 @@ function isPlain(value: unknown): value is Values {
 const KINDS = ['type', 'scorer']
 
 /**
- * The layers' values, later ones over earlier ones. A section of another kind (`type`, `scorer`) replaces the one below, unless
- * that one names none; lists are always replaced.
+ * The layers' values, later ones over earlier ones. A section of another kind (`type`, `scorer`) replaces the one
+ * below, unless that one names none; lists are always replaced.
  */
 export function mergeLayers(layers: readonly Layer[]): Values {
   return layers.reduce<Values>((under, { values }) => merge(under, values), {})
@@ -135,8 +135,8 @@ function merge(under: Values, over: Values): Values {
 }
 
 /**
- * The layers merged, checked and completed with defaults. Throws one BumpError (`invalid-options`) that lists every problem
- * with its place; an unknown key comes with the nearest valid name.
+ * The layers merged, checked and completed with defaults. Throws one BumpError (`invalid-options`) that lists every
+ * problem with its place; an unknown key comes with the nearest valid name.
  */
 export function resolveLayers<S extends z.ZodType>(schema: S, layers: readonly Layer[]): z.infer<S> {
   const problems: string[] = []

@@ -1,5 +1,5 @@
-// The reward of a run that is given none of its own: the bidirectional reward of the configuration, with its validation by
-// the one evaluator of profiles.
+// The reward of a run that is given none of its own: the bidirectional reward of the configuration, with its validation
+// by the one evaluator of profiles.
 import { evaluateProfiles } from '../evaluate/measure/evaluate-profiles.ts'
 import type { Judge } from '../judge/types.ts'
 import { bidirectionalReward } from '../reward/bidirectional.ts'
@@ -7,8 +7,8 @@ import type { BidirectionalConfig } from '../reward/config.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 
 /**
- * NDCG forward and backward by the judge (docs/method.md §3-6). `poolSeed` determines the pools of `evaluate`: equal seeds
- * and users give equal pools.
+ * NDCG forward and backward by the judge (docs/method.md §3-6). `poolSeed` determines the pools of `evaluate`: equal
+ * seeds and users give equal pools.
  */
 export function defaultReward(
   judge: Judge,

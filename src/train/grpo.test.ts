@@ -1,5 +1,5 @@
-// The whole loop on a toy world: it learns, it logs TRL's names, and however it is interrupted and resumed, it writes the
-// very bytes of an uninterrupted run.
+// The whole loop on a toy world: it learns, it logs TRL's names, and however it is interrupted and resumed, it writes
+// the very bytes of an uninterrupted run.
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

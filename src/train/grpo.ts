@@ -133,10 +133,10 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
 }
 
 /**
- * Users of step `step` (from 0): each epoch goes through the users in a seeded order, `size` at a time; the remainder of
- * an epoch is left out, so that no user stands in a batch twice.
+ * Users of step `step` (from 0): each epoch goes through the users in a seeded order, `size` at a time; the remainder
+ * of an epoch is left out, so that no user stands in a batch twice.
  */
-export function batchUsers(users: readonly User[], size: number, step: number, seed: number): User[] {
+function batchUsers(users: readonly User[], size: number, step: number, seed: number): User[] {
   const batches = Math.floor(users.length / size)
   const order = shuffled(users, seedFrom(seed, 'epoch', Math.floor(step / batches)))
   const start = (step % batches) * size
@@ -145,12 +145,12 @@ export function batchUsers(users: readonly User[], size: number, step: number, s
 
 /**
  * Makes `optim.numUpdates` optimiser steps on the groups that are kept; metrics are null where none is. Old log
- * probabilities are the sampler's own for a single on-policy update: sampler and trainer then hold the same weights, and
- * their ratio is 1 but for rounding. With several updates, importance sampling or a quantised sampler, the trainer
+ * probabilities are the sampler's own for a single on-policy update: sampler and trainer then hold the same weights,
+ * and their ratio is 1 but for rounding. With several updates, importance sampling or a quantised sampler, the trainer
  * scores them first. `signal` cancels until the first optimiser step; from there on the update is finished, so that the
  * policy never stays between two steps.
  */
-export async function updatePolicy(
+async function updatePolicy(
   model: LanguageModel,
   batch: readonly RolloutGroup[],
   config: TrainConfig,

@@ -1,5 +1,5 @@
-// kill -9 at random moments: a run of the command line, killed and resumed again and again, writes the very bytes of one
-// that was never killed.
+// kill -9 at random moments: a run of the command line, killed and resumed again and again, writes the very bytes of
+// one that was never killed.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -151,7 +151,7 @@ export function compareMeasurements(
 }
 
 /**
- * What a profile is measured against: the raw history in its place (as many tokens as the generator reads), and the
+ * What a profile is measured against: the raw history in its place (what the generator reads), and the
  * control in which every user has another user's profile, which must be at chance. Fewer than 3 users have no control.
  * `known`: the raw history's intervals, where they were measured before.
  */
@@ -167,9 +167,7 @@ export async function measureControls(
   const evaluate = (texts: readonly string[], mismatched: boolean) =>
     evaluateProfiles(poolUsers(users), texts, judge, { ...poolOptions(config), mismatched, signal })
   const measureHistories = async () => {
-    const raw = users.map(({ history }) =>
-      rawHistory(history, tokenizer, { historyTokens: config.prompt.historyTokens }),
-    )
+    const raw = users.map(({ history }) => rawHistory(history, tokenizer, config.prompt))
     return directionIntervals(await evaluate(raw, false), config.split.seed)
   }
   return {

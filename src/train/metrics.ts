@@ -112,7 +112,9 @@ export const UPDATE_METRICS = [
   'grad_norm',
 ] as const
 
-/** What one forwardBackward says of its tokens. `sampler`: [group][completion][token] log probabilities when sampled. */
+/**
+ * What one forwardBackward says of its tokens. `sampler`: [group][completion][token] log probabilities when sampled.
+ */
 export function updateMetrics(
   loss: TokenLoss,
   groups: readonly TrainGroup[],

@@ -1,6 +1,6 @@
-// The SFT loop: adapts a task backbone to examples, validates on held-out users, keeps the best checkpoint and writes it
-// as an adapter (docs/method.md §9). It knows the contract of a language model only, and writes the run folder that the
-// GRPO loop writes, with the metric names of TRL's SFTTrainer.
+// The SFT loop: adapts a task backbone to examples, validates on held-out users, keeps the best checkpoint and writes
+// it as an adapter (docs/method.md §9). It knows the contract of a language model only, and writes the run folder that
+// the GRPO loop writes, with the metric names of TRL's SFTTrainer.
 import type { LanguageModel } from '../model/contract.ts'
 import { RunFolder } from '../run/folder.ts'
 import { type RunHeader, type SftSummary, sftSummarySchema } from '../run/format.ts'

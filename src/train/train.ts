@@ -1,5 +1,5 @@
-// train(): one call from logs and a model to a trained profile generator and its run folder. `bump train`, `bump demo` and
-// `bump ablate` make this very call. The loop itself is in grpo.ts.
+// train(): one call from logs and a model to a trained profile generator and its run folder. `bump train`, `bump demo`
+// and `bump ablate` make this very call. The loop itself is in grpo.ts.
 import { basename, join, resolve } from 'node:path'
 import { createJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
@@ -14,7 +14,7 @@ import { RunFolder } from '../run/folder.ts'
 import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
 import { packageInfo } from '../run/package-info.ts'
 import { readSummary } from '../run/read.ts'
-import { BumpError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
@@ -101,13 +101,13 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
   try {
     const model = await models.policy()
     const judgeModel = await models.judge(model)
-    const judge = customJudge ?? createJudge(judgeModel, config.judge)
+    const judge = customJudge ? guardedJudge(customJudge) : createJudge(judgeModel, config.judge)
     const reward = await rewardOf(options, { config, users, model, judge, note, open: (name) => models.open(name) })
     return await trainUsers(config, {
       users,
       model,
       judge,
-      judgeRecord: customJudge ? describeJudge(customJudge) : { ...config.judge, ...describeModel(judgeModel) },
+      judgeRecord: customJudge ? describeJudge(judge) : { ...config.judge, ...describeModel(judgeModel) },
       reward,
       rewardRecord: options.customReward && { name: options.customReward.name, ...reward.origin },
       baseline,
@@ -312,6 +312,24 @@ function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord
 function describeModel({ info }: LanguageModel): Record<string, unknown> {
   const { name, digest, parameters, trainableParameters } = info
   return { name, digest, parameters, trainableParameters }
+}
+
+/** A judge of one's own: what it throws is named as its own fault. */
+function guardedJudge(judge: Judge): Judge {
+  return {
+    name: judge.name,
+    describe: () => judge.describe(),
+    async score(request, options) {
+      try {
+        return await judge.score(request, options)
+      } catch (cause) {
+        if (BumpError.isInstance(cause)) throw cause
+        if (options?.signal?.aborted) throw new CancelledError()
+        const what = cause instanceof Error ? cause.message : String(cause)
+        throw new BumpError('reward-failed', `the judge ${judge.name} failed: ${what}`, { cause })
+      }
+    },
+  }
 }
 
 function describeJudge(judge: Judge): Record<string, unknown> {

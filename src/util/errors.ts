@@ -30,8 +30,8 @@ export type ErrorCode = keyof typeof ERROR_CODES
 const MARKER = Symbol.for('bump-profiles.error')
 
 /**
- * A problem in the user's input or environment. The message says what was wrong, where, and what to do; `code` says what
- * kind of problem it is.
+ * A problem in the user's input or environment. The message says what was wrong, where, and what to do; `code` says
+ * what kind of problem it is.
  */
 export class BumpError extends Error {
   readonly code: ErrorCode

@@ -1,4 +1,5 @@
-// One process per folder of results: a lock file with the process's id, which a killed process leaves behind harmlessly.
+// One process per folder of results: a lock file with the process's id, which a killed process leaves behind
+// harmlessly.
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { BumpError } from './errors.ts'
@@ -7,7 +8,8 @@ const held = new Set<string>()
 
 /**
  * Takes the lock of a folder, which is made where it is not there, and returns its release, which takes a folder away
- * again that was made here and is still empty. `flag` is what would name another folder. Throws BumpError where a running process holds the lock; that of a process that is gone is taken over.
+ * again that was made here and is still empty. `flag` is what would name another folder. Throws BumpError where a
+ * running process holds the lock; that of a process that is gone is taken over.
  */
 export function lockFolder(folder: string, flag: string): () => void {
   const made = mkdirSync(folder, { recursive: true })

@@ -50,7 +50,10 @@ function isSection({ properties, oneOf }: Schema): boolean {
   return properties !== undefined || oneOf !== undefined
 }
 
-/** The fields of an object; of a choice of objects those of all, with the choice's values of the field that tells them apart. */
+/**
+ * The fields of an object; of a choice of objects those of all, with the choice's values of the field that tells them
+ * apart.
+ */
 function fieldsOf({ properties, required = [], oneOf, default: preset }: Schema): Record<string, Field> {
   if (oneOf === undefined)
     return Object.fromEntries(

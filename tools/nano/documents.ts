@@ -28,8 +28,8 @@ const JUDGED: TruthMixture = { true: 0.85, partial: 0.1, vague: 0.05, wrong: 0 }
 /**
  * profile: the profile prompt, then profiles of varying truth. whole: the same as one text, learned from its first
  * token. likelihood: the judge's prefix with a profile, then records of that person. history: the same with records in
- * the place of the profile (the raw history as query). unconditional: the judge's prefix without a profile, then records
- * of anyone.
+ * the place of the profile (the raw history as query). unconditional: the judge's prefix without a profile, then
+ * records of anyone.
  */
 export type DocumentKind = 'profile' | 'whole' | 'likelihood' | 'history' | 'unconditional'
 

@@ -8,7 +8,9 @@ const FEWEST = 14
 const MOST = 18
 const START = Date.UTC(2025, 0, 1)
 
-/** Content of the example log: `{"user", "time", "text"}` a line, 160 users with 14 to 18 records each, within one year. */
+/**
+ * Content of the example log: `{"user", "time", "text"}` a line, 160 users with 14 to 18 records each, within one year.
+ */
 export function exampleLog(seed = 1): string {
   const rows: { user: string; time: string; text: string }[] = []
   for (let i = 0; i < USERS; i++) {

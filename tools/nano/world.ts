@@ -25,7 +25,9 @@ const NOISE_SHARE = 0.12
 const FAVOURITE_SHARE = 0.8
 const FAVOURITES = 4
 const TRAIT_SHARE = 0.55
-/** How often a vague profile begins with the vaguest words: often enough to be what a model says if not taught better. */
+/**
+ * How often a vague profile begins with the vaguest words: often enough to be what a model says if not taught better.
+ */
 const MOST_VAGUE_SHARE = 0.6
 
 type Random = () => number

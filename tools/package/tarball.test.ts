@@ -91,8 +91,8 @@ describe('the tarball in an empty project', () => {
 })
 
 /**
- * Lays the tarball and further packages (name -> range) into an empty project by `npm install`. Where the registry is out
- * of reach it is laid out by hand (`linkTarball`); says which. Throws where npm fails for another reason.
+ * Lays the tarball and further packages (name -> range) into an empty project by `npm install`. Where the registry is
+ * out of reach it is laid out by hand (`linkTarball`); says which. Throws where npm fails for another reason.
  */
 async function installTarball(
   project: string,
@@ -110,7 +110,9 @@ async function installTarball(
   return 'linked'
 }
 
-/** The arguments of an example's usage line, `//   node train.js <logs> <model>`, with what they stand for in this test. */
+/**
+ * The arguments of an example's usage line, `//   node train.js <logs> <model>`, with what they stand for in this test.
+ */
 function argumentsOf(source: string, script: string): string[] {
   const usage = source.split('\n').find((line) => line.startsWith('//') && line.includes(`node ${script}`))
   if (usage === undefined) throw new Error(`no usage line "//   node ${script} <…>" in its head`)

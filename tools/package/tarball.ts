@@ -1,5 +1,5 @@
-// The package as npm publishes it: packed from this clone and laid into empty projects. Used by the checks (main.ts) and by
-// the test that runs the examples and the demo from it (tarball.test.ts).
+// The package as npm publishes it: packed from this clone and laid into empty projects. Used by the checks (main.ts)
+// and by the test that runs the examples and the demo from it (tarball.test.ts).
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -52,8 +52,8 @@ export async function packTarball(folder: string): Promise<Tarball> {
 }
 
 /**
- * Lays the tarball into an empty project without a registry: unpacked, beside links to the clone's own copies of what its
- * package.json declares (and of `others`). What it imports without declaring it is not found, as after an install.
+ * Lays the tarball into an empty project without a registry: unpacked, beside links to the clone's own copies of what
+ * its package.json declares (and of `others`). What it imports without declaring it is not found, as after an install.
  */
 export async function linkTarball(
   project: string,

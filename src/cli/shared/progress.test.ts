@@ -1,6 +1,6 @@
 // Progress as plain lines, and the summary's table.
 import { expect, it } from 'vitest'
-import { duration, plainLines } from './progress.ts'
+import { duration, plainLines, SFT_WORDS, workLines } from './progress.ts'
 import { summaryTable } from './summary-table.ts'
 
 it('is one line a step, with the time left at the recent pace', () => {
@@ -54,4 +54,46 @@ it('ends with a table of the test users', () => {
   expect(table).toContain('NDCG of 12 users never trained on')
   expect(table).toMatch(/ {2}difference {3}0\.500 \[0\.400, 0\.600\]/)
   expect(table).toMatch(/ {2}chance {7}0\.470 +0\.490 +0\.480/)
+})
+
+it('says loss, tokens and the held-out loss of an SFT run', () => {
+  const lines: string[] = []
+  const progress = plainLines(4, (line) => lines.push(line), SFT_WORDS)
+  const metrics = { loss: 1.5, entropy: 0.25, grad_norm: 2, num_tokens: 900, epoch: 0.5, step_time: 10 }
+  progress.onEvent({ type: 'phase', phase: 'validation', step: 0 })
+  progress.onEvent({ type: 'validation', step: 0, metrics: { eval_loss: 2.75, epoch: 0 }, best: true })
+  progress.onEvent({ type: 'step', step: 1, metrics })
+  expect(lines).toEqual([
+    'held-out users after step 0: loss 2.7500 (best)',
+    'step 1/4 loss 1.5000 entropy 0.2500 grad norm 2.0000 tokens 900 epoch 0.5 ETA 30s',
+  ])
+})
+
+it('is a line for what was there, for every twentieth and for the end', () => {
+  const lines: string[] = []
+  const progress = workLines((line) => lines.push(line))
+  for (let done = 40; done <= 200; done += 2) progress.update('answers', done, 200)
+  expect(lines[0]).toBe('answers: 40/200')
+  expect(lines).toHaveLength(17)
+  expect(lines[1]).toMatch(/^answers: 50\/200 ETA \d+s$/)
+  expect(lines.at(-1)).toBe('answers: 200/200')
+})
+
+it('follows the share of the effort, and starts anew with other work', () => {
+  const lines: string[] = []
+  const progress = workLines((line) => lines.push(line))
+  progress.update('profiles', 3, 3)
+  progress.update('answers', 0, 100, 0)
+  progress.update('answers', 2, 100, 0.04)
+  progress.update('answers', 3, 100, 0.3)
+  progress.say('a note')
+  progress.update('answers', 100, 100, 0.9999)
+  progress.update('answers', 100, 100, 1)
+  expect(lines).toEqual([
+    'profiles: 3/3',
+    'answers: 0/100',
+    expect.stringMatching(/^answers: 3\/100 ETA /),
+    'a note',
+    expect.stringMatching(/^answers: 100\/100/),
+  ])
 })

@@ -1,6 +1,7 @@
-// The end of a training run on the terminal: NDCG of users never trained on, before and after, beside chance.
-import type { DirectionIntervals, Summary } from '../../run/format.ts'
+// The end of a run on the terminal: NDCG of users never trained on, before and after, beside chance.
+import type { DirectionIntervals, SftSummary, Summary } from '../../run/format.ts'
 import { intervalText } from '../../util/stats.ts'
+import { duration } from './progress.ts'
 
 /** summary.json as a table. */
 export function summaryTable(summary: Summary): string {
@@ -47,4 +48,17 @@ function taskLines(task: Summary['task']): string[] {
     ),
     '',
   ]
+}
+
+/** summary.json in a few lines. */
+export function sftSummaryText(summary: SftSummary): string {
+  const { validationLoss: loss, steps, bestStep, epochs, examples, users, seconds } = summary
+  const spent = Object.values(seconds).reduce((sum, value) => sum + value, 0)
+  return [
+    `trained ${steps} steps (${epochs} epochs) on ${examples.train} examples of ${users.train} users in ${duration(spent)}`,
+    loss === null
+      ? 'no users were held out: the adapter is that of the last step'
+      : `loss of ${examples.validation} examples of ${users.validation} held-out users: ${loss.first.toFixed(4)} before, ${loss.best.toFixed(4)} at the best step ${bestStep}`,
+    '',
+  ].join('\n')
 }

@@ -56,7 +56,10 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['seed', 'seed', 'number'],
 ]
 
-/** The configuration that the flags of `command` name. Throws BumpError (`invalid-options`) with every problem and its place. */
+/**
+ * The configuration that the flags of `command` name. Throws BumpError (`invalid-options`) with every problem and its
+ * place.
+ */
 export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainConfig {
   const given = FLAGS.flatMap(([name, path, kind]) => {
     const value = flags[name]

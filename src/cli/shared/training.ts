@@ -50,8 +50,8 @@ export class TrainView {
 }
 
 /**
- * The reward that the configuration names, where it is not the bidirectional one. A module is run only where --reward names
- * it in this very command, never because a file does. Throws BumpError where it cannot be used.
+ * The reward that the configuration names, where it is not the bidirectional one. A module is run only where --reward
+ * names it in this very command, never because a file does. Throws BumpError where it cannot be used.
  */
 export async function customRewardOf(
   { reward }: TrainConfig,

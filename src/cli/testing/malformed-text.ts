@@ -1,5 +1,5 @@
-// Malformed logs and configurations for the test of the command line (malformed.test.ts): what stands in the file, which
-// command is given it, and what that command must say.
+// Malformed logs and configurations for the test of the command line (malformed.test.ts): what stands in the file,
+// which command is given it, and what that command must say.
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 

@@ -17,11 +17,6 @@ describe('rawHistory', () => {
     expect(rawHistory([], tokenizer, budget)).toBe('')
   })
 
-  it('keeps interactions whole where no budget of one is given, and the latest in any case', () => {
-    expect(rawHistory(history('one', 'two', 'three'), tokenizer, { historyTokens: 6 })).toBe('- two\n- three')
-    expect(rawHistory(history('one', 'a very long\ntext'), tokenizer, { historyTokens: 2 })).toBe('- a very long text')
-  })
-
   it('is what the generator reads, cut alike', () => {
     const long = history('first of all', 'a word of two and many a word of three', 'last of all')
     for (const historyTokens of [2, 6, 12, 100])

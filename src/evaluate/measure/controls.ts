@@ -1,44 +1,25 @@
 // What profiles are measured against: texts in a profile's place, and other people's profiles (docs/method.md §10).
-import { buildProfilePrompt } from '../../generator/history.ts'
+import { buildProfilePrompt, type PromptBudget } from '../../generator/history.ts'
 import { DEFAULT_WORDING } from '../../generator/prompt.ts'
 import type { Interaction } from '../../logs/types.ts'
 import type { Tokenizer } from '../../model/contract.ts'
 import { seedFrom, shuffled } from '../../util/random.ts'
 
-/** How much of a history is shown: of a generator, its `prompt.historyTokens` and `prompt.interactionTokens`. */
-export interface HistoryBudget {
-  /** Tokens of all interactions together; the latest ones that fit are shown. */
-  historyTokens: number
-  /**
-   * Longer interactions are cut to this many tokens. Without it they stay whole, and the latest one stands in any case.
-   */
-  interactionTokens?: number
-}
-
 /**
- * The raw history in a profile's place, one interaction a line, oldest first. With a generator's budget it is the very
- * interactions that the generator reads, cut alike.
+ * The raw history in a profile's place: the very interactions that the generator of this prompt reads, cut alike, one a
+ * line, oldest first.
  */
-export function rawHistory(history: readonly Interaction[], tokenizer: Tokenizer, budget: HistoryBudget): string {
-  const { historyTokens, interactionTokens } = budget
-  const texts =
-    interactionTokens === undefined
-      ? wholeInteractions(history, tokenizer, historyTokens)
-      : buildProfilePrompt(history, tokenizer, { ...DEFAULT_WORDING, historyTokens, interactionTokens }).texts
+export function rawHistory(
+  history: readonly Pick<Interaction, 'text'>[],
+  tokenizer: Tokenizer,
+  budget: HistoryBudget,
+): string {
+  const { texts } = buildProfilePrompt(history, tokenizer, { ...DEFAULT_WORDING, ...budget })
   return texts.map((text) => `- ${text}`).join('\n')
 }
 
-function wholeInteractions(history: readonly Interaction[], tokenizer: Tokenizer, maxTokens: number): string[] {
-  const texts: string[] = []
-  let left = maxTokens
-  for (let i = history.length - 1; i >= 0; i--) {
-    const text = history[i].text.trim().replace(/\s+/g, ' ')
-    left -= tokenizer.encode(`- ${text}\n`).length
-    if (left < 0 && texts.length > 0) break
-    texts.unshift(text)
-  }
-  return texts
-}
+/** How much of a history is shown: a generator's `prompt.historyTokens` and `prompt.interactionTokens`. */
+export type HistoryBudget = Pick<PromptBudget, 'historyTokens' | 'interactionTokens'>
 
 /** Generic text: what anyone could be called. A judge that ranks it high rewards padding. */
 export const GENERIC_PROFILE =

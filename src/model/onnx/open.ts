@@ -18,7 +18,10 @@ export interface OpenModelOptions {
   trainable?: TrainableInput
   /** What an adapter's first weights derive from: the seed of the run. Default 1, as a run's. */
   seed?: number
-  /** Integers that sampling and scoring read the matrices in; default none. Training stays exact. Not with full fine-tuning. */
+  /**
+   * Integers that sampling and scoring read the matrices in; default none. Training stays exact. Not with full
+   * fine-tuning.
+   */
   quantize?: Quantize
   /** Default: cpu. */
   device?: DeviceRequest

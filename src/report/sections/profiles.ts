@@ -1,5 +1,5 @@
-// Profiles to read: test users before and after, and rollouts of training. Which ones are shown is a rule that stands on
-// the page, never a choice. All of it is text that a model wrote: it is escaped like everything else.
+// Profiles to read: test users before and after, and rollouts of training. Which ones are shown is a rule that stands
+// on the page, never a choice. All of it is text that a model wrote: it is escaped like everything else.
 
 import type { ProfileLine } from '../../run/format.ts'
 import { formatCount, formatNumber, shortened } from '../format.ts'

@@ -1,4 +1,13 @@
-// Ctrl-C: once ends the work cleanly, twice at once.
+// The process of a command: its command line as typed, and Ctrl-C, which ends work cleanly once and at once twice.
+import type { Command } from 'commander'
+
+/** `bump …`, with quotes around what a shell would take apart. */
+export function commandLine(command: Command): string {
+  let root = command
+  while (root.parent) root = root.parent
+  const quoted = (part: string): string => (/^[\w@%+=:,./-]+$/.test(part) ? part : `'${part.replaceAll("'", "'\\''")}'`)
+  return [root.name(), ...root.args.map(quoted)].join(' ')
+}
 
 /** Exit code of a command that Ctrl-C ended, as shells have it. */
 export const INTERRUPTED = 130
