@@ -28,8 +28,13 @@ describe('an existing run folder', () => {
   })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
+  const writeHeader = (of: object): void => {
+    const header = { config: of, package: { name: 'bump-profiles', version: '0' }, model: {}, data: {} }
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(header))
+  }
+
   it('is replaced where it is a demo', () => {
-    writeFileSync(join(folder, 'config.json'), JSON.stringify({ config: demoConfig({ seed: 9, steps: 5, name: 'x' }) }))
+    writeHeader(demoConfig({ seed: 9, steps: 5, name: 'x' }))
     clearDemoRun(folder, config)
     expect(existsSync(folder)).toBe(false)
     clearDemoRun(folder, config)
@@ -38,8 +43,7 @@ describe('an existing run folder', () => {
   it('is kept where it is anything else', () => {
     mkdirSync(join(folder, 'precious'))
     expect(() => clearDemoRun(folder, config)).toThrow(/another --name/)
-    const other = { config: { ...config, logs: { ...config.logs, paths: ['mine.jsonl'] } } }
-    writeFileSync(join(folder, 'config.json'), JSON.stringify(other))
+    writeHeader({ ...config, logs: { ...config.logs, paths: ['mine.jsonl'] } })
     expect(() => clearDemoRun(folder, config)).toThrow(/another --name/)
     expect(existsSync(join(folder, 'precious'))).toBe(true)
   })

@@ -10,7 +10,7 @@ import { splitDataset } from '../logs/load.ts'
 import { openLogs } from '../logs/open.ts'
 import type { User } from '../logs/types.ts'
 import type { ProfileLine, Summary } from '../run/format.ts'
-import { readProfileLines, readRunHeader } from '../run/read.ts'
+import { isRunFolder, readProfileLines, readRunHeader } from '../run/read.ts'
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { flagLayer, resolveLayers } from '../train/config-layers.ts'
 import { optionsOf, train } from '../train/train.ts'
@@ -116,7 +116,7 @@ async function demo(flags: DemoFlags): Promise<void> {
 /** Removes the folder where it holds an earlier demo. Throws BumpError where it holds anything else, or is in use. */
 export function clearDemoRun(folder: string, config: TrainConfig): void {
   if (!existsSync(folder)) return
-  const stored = existsSync(join(folder, 'config.json')) ? readRunHeader(folder).config : {}
+  const stored = isRunFolder(folder) ? readRunHeader(folder).config : {}
   if (stored.model !== config.model || JSON.stringify(stored.logs) !== JSON.stringify(config.logs))
     throw new BumpError('invalid-options', `${folder} exists and is no run of bump demo: give the demo another --name.`)
   lockFolder(folder, '--name')()

@@ -1,0 +1,235 @@
+// train() as programs call it, on the real engine with the bundled nano model: it learns, it is the call that the command
+// line makes, and what a caller passes in (reward, judge, events) takes part and is recorded.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { main } from '../cli/main.ts'
+import { openGenerator } from '../generator/open.ts'
+import type { Judge, Pool } from '../judge/types.ts'
+import { openLogs } from '../logs/open.ts'
+import { openModel } from '../model/onnx/open.ts'
+import { defineReward } from '../reward/custom.ts'
+import { type TrainEvent, type TrainOptions, train } from './train.ts'
+
+const asset = (path: string) => fileURLToPath(new URL(`../../assets/${path}`, import.meta.url))
+const NANO = asset('nano')
+const LOG = asset('example/log.jsonl')
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-train-'))
+  vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
+})
+afterAll(() => {
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A short run; seconds on the nano model. */
+const SHORT = {
+  split: { validation: 4, test: 4 },
+  prompt: { historyTokens: 48 },
+  rollout: { users: 4, groupSize: 4 },
+  profile: { maxTokens: 12 },
+  reward: { negatives: 3 },
+  optim: { steps: 2, learningRate: 1e-3 },
+} satisfies Partial<TrainOptions>
+const short = (out: string, more: Partial<TrainOptions> = {}): TrainOptions => ({
+  ...SHORT,
+  model: NANO,
+  logs: LOG,
+  out: join(folder, out),
+  engine: { threads: 1 },
+  ...more,
+})
+
+const read = (run: string, file: string) => readFileSync(join(folder, run, file), 'utf8')
+const header = (run: string) => JSON.parse(read(run, 'config.json'))
+const timeless = (run: string) => read(run, 'metrics.jsonl').replace(/,?"(step_time|time\/\w+)":[\d.e-]+/g, '')
+const steps = (run: string): Record<string, number>[] =>
+  read(run, 'metrics.jsonl')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter((line) => 'reward' in line)
+
+describe('the real engine', () => {
+  it('raises a reward that is easy to raise', { timeout: 240_000 }, async () => {
+    const commas = defineReward('commas', ({ text }) => Math.min(4, text.split(',').length - 1) / 4)
+    await train(
+      short('commas', {
+        customReward: commas,
+        trainable: { type: 'full' },
+        rollout: { users: 4, groupSize: 8 },
+        optim: { steps: 10, learningRate: 1e-3 },
+        validation: { every: 10 },
+        checkpoint: { every: 10 },
+      }),
+    )
+    const rewards = steps('commas').map((line) => line['rewards/commas/mean'])
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+    expect(mean(rewards.slice(-3))).toBeGreaterThan(mean(rewards.slice(0, 3)) + 0.2)
+    const validations = read('commas', 'metrics.jsonl')
+      .match(/"eval\/commas":[\d.]+/g)!
+      .map((text) => Number(text.slice(14)))
+    expect(validations.at(-1)).toBeGreaterThan(validations[0] + 0.2)
+  })
+})
+
+describe('train()', () => {
+  it('is the call of bump train: the same seed gives the same bytes', { timeout: 120_000 }, async () => {
+    const logs = await openLogs(LOG)
+    const model = await openModel(NANO, { trainable: 'lora', seed: 7, threads: 1 })
+    const events: TrainEvent['type'][] = []
+    const run = await train({
+      ...SHORT,
+      model,
+      logs,
+      out: join(folder, 'library', 'same'),
+      seed: 7,
+      onEvent: ({ type }) => events.push(type),
+    })
+    await model.close()
+    logs.close()
+    const set: string[] = [
+      'split.validation=4',
+      'split.test=4',
+      'prompt.historyTokens=48',
+      'rollout.users=4',
+      'rollout.groupSize=4',
+    ]
+    set.push('profile.maxTokens=12', 'reward.negatives=3', 'optim.learningRate=1e-3')
+    const flags = ['--logs', LOG, '--model', NANO, '--seed', '7', '--steps', '2', '--threads', '1', '--name', 'same']
+    const silent = vi.spyOn(process.stdout, 'write').mockImplementation(() => true)
+    const quiet = vi.spyOn(process.stderr, 'write').mockImplementation(() => true)
+    const code = await main([
+      'train',
+      ...flags,
+      '--runs',
+      join(folder, 'command'),
+      ...set.flatMap((one) => ['--set', one]),
+    ])
+    silent.mockRestore()
+    quiet.mockRestore()
+    expect(code).toBe(0)
+    expect(timeless('library/same')).toBe(timeless('command/same'))
+    for (const file of ['config.json', 'users.json', 'rollouts.jsonl', 'profiles.jsonl'])
+      expect(read('library/same', file), file).toBe(read('command/same', file))
+    expect(run.summary).toEqual(JSON.parse(read('library/same', 'summary.json')))
+    expect(run.folder).toBe(join(folder, 'library', 'same'))
+    expect(events.slice(0, 3)).toEqual(['logs', 'users', 'start'])
+    expect(events.filter((type) => type === 'step')).toHaveLength(2)
+
+    const generator = await openGenerator(run.folder, { threads: 1 })
+    const history = ['Spent an hour on away games.', 'Tried penalties at the stadium.', '  ', 'Compared steam engines.']
+    const written = await generator.write(history)
+    expect(written).toMatchObject({ user: '', shown: [0, 1, 3], generator: generator.digest })
+    expect(written.profile.length).toBeGreaterThan(3)
+    expect(written.tokens.profile).toBeLessThanOrEqual(12)
+    const [again, other] = await generator.writeAll([
+      { id: 'a', history },
+      { id: 'b', history: history.map((text) => ({ text })).slice(0, 1) },
+    ])
+    expect(again).toEqual({ ...written, user: 'a' })
+    expect(other).toMatchObject({ user: 'b', shown: [0] })
+    expect(generator.settings).toMatchObject({ maxTokens: 12, temperature: 0, seed: 7, prompt: { historyTokens: 48 } })
+    await generator.close()
+    await expect(openGenerator(run.folder, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    })
+    await expect(openGenerator(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'run-unusable' })
+  })
+
+  it('takes a judge of one’s own, and records which', { timeout: 120_000 }, async () => {
+    const words = (text: string): string[] => text.toLowerCase().match(/\w{4,}/g) ?? []
+    const shared = ({ query, candidates }: Pool) => [
+      candidates.map((text) => words(text).filter((word) => words(query).includes(word)).length),
+    ]
+    const judge: Judge = {
+      name: 'shared words',
+      describe: () => ({ version: 3 }),
+      score: async ({ forward, backward }) => ({ forward: forward.map(shared), backward: backward.map(shared) }),
+    }
+    const { summary } = await train(short('own-judge', { customJudge: judge, optim: { steps: 1 } }))
+    expect(header('own-judge').judge).toEqual({ scorer: 'custom', name: 'shared words', version: 3 })
+    expect(summary.judge).toEqual(header('own-judge').judge)
+    const broken: Judge = { ...judge, score: async () => Promise.reject(new Error('no connection')) }
+    await expect(train(short('broken-judge', { customJudge: broken }))).rejects.toMatchObject({
+      code: 'reward-failed',
+      message: 'the judge shared words failed: no connection',
+    })
+  })
+
+  it('takes a reward module from the command line, only where the command names it', { timeout: 120_000 }, async () => {
+    const module = join(folder, 'reward.mjs')
+    writeFileSync(module, 'export default ({ text }, { id }) => ({ letters: text.length / 100, known: id ? 1 : 0 })\n')
+    const set = ['split.validation=4', 'split.test=4', 'rollout.users=4', 'rollout.groupSize=2', 'profile.maxTokens=8']
+    const flags = ['--logs', LOG, '--model', NANO, '--threads', '1', '--name', 'module', '--runs', folder]
+    const command = (...more: string[]) => main(['train', ...flags, ...set.flatMap((one) => ['--set', one]), ...more])
+    let errors = ''
+    const silent = vi.spyOn(process.stdout, 'write').mockImplementation(() => true)
+    const quiet = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      errors += text
+      return true
+    })
+    expect(await command('--reward', module, '--steps', '1'), errors).toBe(0)
+    expect(steps('module')[0]).toMatchObject({ 'rewards/known/mean': 1 })
+    expect(header('module')).toMatchObject({
+      config: { reward: { type: 'custom', name: module } },
+      reward: { name: module, module: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    })
+    expect(await main(['train', '--resume', '--name', 'module', '--runs', folder])).toBe(2)
+    expect(errors).toContain(`name it by --reward ${module} if you trust it`)
+    writeFileSync(module, 'export default 3\n')
+    expect(await command('--reward', join(folder, 'none.mjs'), '--name', 'none')).toBe(2)
+    silent.mockRestore()
+    quiet.mockRestore()
+  })
+
+  it('names a reward that throws or gives no number, and loses nothing', { timeout: 120_000 }, async () => {
+    const given = (value: number | Record<string, number>) => defineReward('mine', () => value)
+    const failing = (out: string, customReward: ReturnType<typeof given>) =>
+      expect(train(short(out, { customReward }))).rejects
+    await failing('nan', given(Number.NaN)).toThrow(/the reward mine gave NaN as mine of user person-/)
+    await failing('taken', given({ tokens: 1 })).toThrow(/has a term called tokens, which rollouts\.jsonl uses itself/)
+    const thrown = defineReward('mine', () => {
+      throw new Error('out of luck')
+    })
+    await failing('throws', thrown).toThrow(/the reward mine failed: out of luck/)
+    expect(existsSync(join(folder, 'throws', 'config.json'))).toBe(true)
+    expect(existsSync(join(folder, 'throws', 'lock'))).toBe(false)
+  })
+
+  it('refuses what does not go together', async () => {
+    const inference = await openModel(NANO, { threads: 1 })
+    await expect(train(short('a', { model: inference }))).rejects.toThrow(/opened for inference.*trainable/)
+    await inference.close()
+    const model = await openModel(NANO, { trainable: 'lora', threads: 1 })
+    await expect(train(short('b', { model, seed: 2 }))).rejects.toThrow(/opened with seed 1.*this run has seed 2/)
+    await model.close()
+    const wrong = { optim: { steps: 2, learningrate: 1 } } as unknown as Partial<TrainOptions>
+    await expect(train(short('c', wrong))).rejects.toMatchObject({
+      code: 'invalid-options',
+      message: expect.stringContaining('unknown key optim.learningrate; did you mean learningRate?'),
+    })
+    await expect(train(short('d', { reward: { type: 'custom', name: 'mine' } }))).rejects.toThrow(/customReward/)
+    await expect(train(short('e', { logs: join(folder, 'none.jsonl') }))).rejects.toMatchObject({
+      code: 'logs-unusable',
+    })
+  })
+
+  it('ends at a clean checkpoint where the signal aborts, and goes on', { timeout: 120_000 }, async () => {
+    const controller = new AbortController()
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === 'step' && event.step === 1) controller.abort()
+    }
+    const options = short('stopped', { signal: controller.signal, onEvent })
+    await expect(train(options)).rejects.toMatchObject({ code: 'cancelled', message: expect.stringMatching(/step 1/) })
+    const { summary } = await train(short('stopped', { resume: true }))
+    expect(summary.steps).toBe(2)
+    await train(short('straight'))
+    expect(timeless('stopped')).toBe(timeless('straight'))
+  })
+})
