@@ -1,19 +1,67 @@
-// A strict program of a user of the package, compiled by main.ts against the tarball and never run. It holds the types
-// of the front door: what one gives, what one gets, and that they are no `any`.
-import { BumpError, type LanguageModel, openModel, train } from 'bump-profiles'
+// A strict program of a user of the package, compiled by main.ts against the tarball and never run. It holds the types of
+// the front door: what one gives, what one gets, and that they are no `any`.
+import {
+  BumpError,
+  defineReward,
+  type Judge,
+  openGenerator,
+  openLogs,
+  openModel,
+  type Summary,
+  type TrainEvent,
+  type TrainOptions,
+  train,
+  type WrittenProfile,
+} from 'bump-profiles'
 
-export const model: LanguageModel = await openModel('HuggingFaceTB/SmolLM2-135M-Instruct')
+export async function tenLines(): Promise<WrittenProfile> {
+  const logs = await openLogs('reviews.parquet', { user: 'user_id', time: 'ts', text: "title || ': ' || body" })
+  const model = await openModel('HuggingFaceTB/SmolLM2-135M-Instruct', { trainable: 'lora' })
+  const run = await train({ model, logs, out: 'runs/reviews', optim: { steps: 36 } })
+  const gained: Summary['difference'] = run.summary.difference
+  console.log(gained.both.mean.toFixed(3))
 
-export async function trained(signal: AbortSignal) {
+  const generator = await openGenerator('runs/reviews')
+  const written = await generator.write(['how I pruned my roses', 'beans on a trellis'])
+  await generator.close()
+  return written
+}
+
+export const judge: Judge = {
+  name: 'of one’s own',
+  describe: () => ({}),
+  score: async ({ forward, backward }) => ({
+    forward: forward.map(({ candidates }) => [candidates.map((text) => text.length)]),
+    backward: backward.map(({ candidates }) => [candidates.map(() => 0)]),
+  }),
+}
+
+export const options: TrainOptions = {
+  model: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+  logs: 'reviews.parquet',
+  out: 'runs/reviews',
+  customJudge: judge,
+  customReward: defineReward('brief', ({ tokens }, { heldOut }) => heldOut.length / tokens),
+  signal: new AbortController().signal,
+  onEvent(event: TrainEvent) {
+    if (event.type === 'step') console.log(event.metrics.reward?.toFixed(3))
+  },
+}
+
+export async function trained(): Promise<Summary | undefined> {
   try {
-    return train
+    return (await train(options)).summary
   } catch (error) {
-    if (BumpError.isInstance(error) && error.code === 'cancelled' && signal.aborted) return undefined
-    // @ts-expect-error: codes are a closed list
-    if (BumpError.isInstance(error) && error.code === 'no-such-code') return undefined
-    throw error
+    if (!BumpError.isInstance(error)) throw error
+    // @ts-expect-error: the codes are a closed list
+    if (error.code === 'no-such-code') throw error
+    return error.code === 'cancelled' ? undefined : Promise.reject(error)
   }
 }
 
 // @ts-expect-error: a model's name is text
 void openModel(1)
+// @ts-expect-error: there is no such loss
+void train({ ...options, optim: { loss: 'no-such-loss' } })
+// @ts-expect-error: options are checked for names that do not exist
+void train({ ...options, optimiser: {} })

@@ -106,6 +106,7 @@ async function installTarball(
   if (code === 0) return 'installed'
   if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|TIMEDOUT|SOCKET_TIMEOUT|ENOTCACHED/.test(stderr))
     throw new Error(`npm install of ${tarball.path} failed:\n${stderr}`)
+  rmSync(join(project, 'node_modules'), { recursive: true, force: true })
   await linkTarball(project, tarball, others)
   return 'linked'
 }
