@@ -168,7 +168,9 @@ interface LossAndGradient {
 }
 
 /**
- * A token loss of the contract on one completion, in float64. The loss of a batch is the sum over its completions.
+ * A token loss of the contract on one completion, in float64: what the arithmetic of every provider is tested against.
+ * The loss of a batch is the sum over its completions.
+ * @internal
  * @throws Error where log probabilities that the loss needs are not there
  */
 export function lossAndGradient(loss: TokenLoss, completion: LossInput): LossAndGradient {

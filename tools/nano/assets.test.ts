@@ -11,8 +11,8 @@ const folder = fileURLToPath(new URL('../../assets/nano', import.meta.url))
 describe('the bundled nano model', () => {
   it('is small', () => {
     const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
-    expect(bytes).toBeLessThan(12_000_000)
-    expect(parameterCount(configOf(folder))).toBeLessThanOrEqual(10_000_000)
+    expect(bytes).toBeLessThan(5_000_000)
+    expect(parameterCount(configOf(folder))).toBeLessThanOrEqual(2_100_000)
   })
 
   it('has the shape and the tokenizer that its training gave it', async () => {

@@ -27,7 +27,10 @@ export const NANO_CONFIG: ModelConfig = {
   qkNorm: false,
 }
 
-/** Number of weights of a model of this shape. */
+/**
+ * Number of weights of a model of this shape.
+ * @internal
+ */
 export function parameterCount(config: ModelConfig): number {
   return [...weightShapes(config).values()].reduce((sum, dims) => sum + dims.reduce((a, b) => a * b, 1), 0)
 }

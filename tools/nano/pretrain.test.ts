@@ -17,8 +17,8 @@ describe('pre-training', () => {
     expect(curriculum(0.9).mixture.true).toBeLessThan(0.5)
   })
 
-  it('starts from a model of at most 10 M parameters with norms of 1', () => {
-    expect(parameterCount(NANO_CONFIG)).toBeLessThanOrEqual(10_000_000)
+  it('starts from a model of at most 2.1 M parameters with norms of 1', () => {
+    expect(parameterCount(NANO_CONFIG)).toBeLessThanOrEqual(2_100_000)
     const config = { ...NANO_CONFIG, layers: 2 }
     const weights = initialWeights(config, 1)
     expect([...weights.values()].reduce((sum, values) => sum + values.length, 0)).toBe(parameterCount(config))

@@ -36,11 +36,7 @@ export function trainProgress(steps: number, stream: NodeJS.WriteStream = proces
 }
 
 /** The view that fits `stream`: live on a terminal, lines elsewhere. */
-export function progressView(
-  steps: number,
-  words: ProgressWords,
-  stream: NodeJS.WriteStream = process.stderr,
-): Progress {
+function progressView(steps: number, words: ProgressWords, stream: NodeJS.WriteStream = process.stderr): Progress {
   // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
   return stream.isTTY && stream.columns > 0 && stream.rows > 0
     ? liveView(steps, words, stream)
@@ -179,10 +175,10 @@ function liveView(steps: number, words: ProgressWords, stream: NodeJS.WriteStrea
 
 export const SFT_WORDS: ProgressWords = {
   step: (metrics) => [
-    `loss ${number(metrics.loss)} entropy ${number(metrics.entropy)} grad norm ${number(metrics.grad_norm)}`,
+    `loss ${number(metrics.loss, 4)} entropy ${number(metrics.entropy, 4)} grad norm ${number(metrics.grad_norm, 4)}`,
     `tokens ${metrics.num_tokens} epoch ${metrics.epoch}`,
   ],
-  validation: (step, metrics) => `held-out users after step ${step}: loss ${number(metrics.eval_loss)}`,
+  validation: (step, metrics) => `held-out users after step ${step}: loss ${number(metrics.eval_loss, 4)}`,
   doing: { train: 'training', validation: 'validating' },
 }
 

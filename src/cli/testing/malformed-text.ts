@@ -22,7 +22,7 @@ const parquetTail = (length: number) => {
 }
 
 /** The command that reads the log: `bump logs inspect`, `bump train` or `bump judge check`. */
-export type LogReader = 'inspect' | 'train' | 'judge'
+type LogReader = 'inspect' | 'train' | 'judge'
 
 export type LogCase = [
   what: string,

@@ -25,7 +25,10 @@ function revive(error: ErrorRecord): Error {
  * The worker's file: JavaScript in the built package; under a TypeScript loader (tests) it needs the loader as well.
  */
 function startWorker(workerData: StartData): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), { workerData })
+  if (!import.meta.url.endsWith('.ts')) {
+    // Flags of the process, such as --input-type=module, are not the worker's.
+    return new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] })
+  }
   const loader = pathToFileURL(
     createRequire(import.meta.url)
       .resolve('tsx/esm/api')

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { evenly } from '../series.ts'
 
-export const interval = (mean: number, half = 0.04) => ({ mean, low: mean - half, high: mean + half })
+const interval = (mean: number, half = 0.04) => ({ mean, low: mean - half, high: mean + half })
 const directions = (mean: number, half?: number) => ({
   forward: interval(mean, half),
   backward: interval(mean, half),
