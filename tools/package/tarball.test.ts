@@ -1,10 +1,20 @@
 // The package as a user gets it: installed from its tarball into an empty project, where the demo and every file of
 // examples/ run. The examples are compiled there first, strictly, against the package's own types.
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { DuckDBConnection } from '@duckdb/node-api'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CLONE, linkTarball, packTarball, program, type Tarball, writeManifest } from './tarball.ts'
 
@@ -80,6 +90,28 @@ describe('the tarball in an empty project', () => {
     expect(code, stdout).toBe(0)
   })
 
+  it('runs the ten lines of the README as they are written', { timeout: 10 * MINUTES }, async () => {
+    const [, tenLines] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(CLONE, 'README.md'), 'utf8'))!
+    expect(
+      tenLines
+        .trim()
+        .split('\n')
+        .filter((line) => line !== ''),
+    ).toHaveLength(8)
+    writeFileSync(join(project, 'ten-lines.ts'), tenLines)
+    await writeReviews(join(project, 'reviews.parquet'))
+    // What the lines call by its hub name: nano lies in its place.
+    cpSync(join(CLONE, 'assets', 'nano'), join(project, 'HuggingFaceTB', 'SmolLM2-135M-Instruct'), { recursive: true })
+    const compiler = join(CLONE, 'node_modules', 'typescript', 'bin', 'tsc')
+    const compiled = await program(process.execPath, [compiler, '--noEmit', 'false'], project)
+    expect(compiled.code, compiled.stdout).toBe(0)
+    const { code, stdout, stderr } = await program(process.execPath, ['ten-lines.js'], project)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toMatch(/forward: \{ mean: -?\d/)
+    const summary = JSON.parse(readFileSync(join(project, 'runs', 'reviews', 'summary.json'), 'utf8'))
+    expect(summary).toMatchObject({ steps: 36, seed: 1, model: { name: 'HuggingFaceTB/SmolLM2-135M-Instruct' } })
+  })
+
   it.each(examples)('runs examples/%s', { timeout: 5 * MINUTES }, async (file) => {
     const script = `${basename(file, '.ts')}.js`
     const source = readFileSync(join(EXAMPLES, file), 'utf8')
@@ -89,6 +121,18 @@ describe('the tarball in an empty project', () => {
     expect(stdout.trim()).not.toBe('')
   })
 })
+
+/** The example log as a Parquet file with the columns of the ten lines. */
+async function writeReviews(path: string): Promise<void> {
+  const connection = await DuckDBConnection.create()
+  const log = join(CLONE, 'assets', 'example', 'log.jsonl')
+  await connection.run(`
+    COPY (
+      SELECT "user" AS user_id, "time" AS ts, split_part("text", ' ', 1) AS title, "text" AS body
+      FROM read_json('${log}', format = 'newline_delimited')
+    ) TO '${path}' (FORMAT parquet)`)
+  connection.closeSync()
+}
 
 /**
  * Lays the tarball and further packages (name -> range) into an empty project by `npm install`. Where the registry is
