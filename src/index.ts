@@ -19,11 +19,21 @@
 import './lamp/log-format.ts'
 
 // Logs: interactions in, of any format that bump reads.
-export { addLogFormat } from './logs/formats/formats.ts'
-export type { LogFormat } from './logs/formats/format.ts'
-export { inspectLogs, type LogInspection } from './logs/inspect.ts'
+export { inspectLogs, type LogInspection, type Spread } from './logs/inspect.ts'
 export { type Logs, openLogs } from './logs/open.ts'
-export type { Interaction, LogIssue, LogReport, LogSource, User, UserLog } from './logs/types.ts'
+export type { LogDataset } from './logs/dataset.ts'
+export type { LoadedUsers, SkipReport } from './logs/load.ts'
+export type { SkipReason, UserSplitOptions } from './logs/split.ts'
+export type {
+  Interaction,
+  IssueKind,
+  LogIssue,
+  LogReport,
+  LogSource,
+  User,
+  UserLog,
+  UserSplit,
+} from './logs/types.ts'
 
 // Models: on this machine, or a server's.
 export type * from './model/contract.ts'
@@ -34,25 +44,51 @@ export type { TrainableInput } from './model/trainable.ts'
 
 // Train and generate: the method, and what a product holds.
 export { type TrainEvent, type TrainOptions, type TrainRun, type TrainSettings, train } from './train/train.ts'
+export type { Phase, RunEvent } from './train/ongoing-run.ts'
 export type { TrainConfig, TrainConfigInput } from './train/config.ts'
-export type { DirectionIntervals, Summary } from './run/format.ts'
+export type { DirectionIntervals, Summary, TaskComparison } from './run/format.ts'
 export { type CustomReward, defineReward, type RewardContext } from './reward/custom.ts'
-export type { RewardFunction, RewardUser, Rollout, RolloutReward, ScoredBatch } from './reward/reward.ts'
-export type { Judge, JudgeRequest, JudgeScores, JudgeUsage, Pool } from './judge/types.ts'
+export type { RewardConfig } from './reward/config.ts'
+export type { PoolUser } from './reward/pools.ts'
+export type {
+  ProfileScore,
+  RewardFunction,
+  RewardUser,
+  Rollout,
+  RolloutReward,
+  ScoredBatch,
+} from './reward/reward.ts'
+export type { JudgeConfig, JudgeConfigInput } from './judge/config.ts'
+export type { Judge, JudgeRequest, JudgeScores, JudgeUsage, Pool, PoolScores } from './judge/types.ts'
 export {
   type Generator,
   type HistoryInput,
   type OpenGeneratorOptions,
   openGenerator,
+  type WriteOptions,
   type WrittenProfile,
 } from './generator/open.ts'
 export type { GeneratorSettings } from './generator/profile-users.ts'
 export type { PromptBudget } from './generator/history.ts'
+export type { PromptWording } from './generator/prompt.ts'
 
 // Evaluate and report.
-export { type CheckedJudge, type JudgeCheck, type JudgeCheckOptions, judgeCheck } from './evaluate/judge-check.ts'
+export {
+  type CheckedJudge,
+  type CheckedQuery,
+  type Direction,
+  type JudgeCheck,
+  type JudgeCheckEvent,
+  type JudgeCheckOptions,
+  judgeCheck,
+} from './evaluate/judge-check.ts'
 export { type CompareEvent, type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
+export type { ModelOpener, OpenedModel, ProfileSources } from './evaluate/profiles/collect.ts'
+export type { ConditionKind } from './evaluate/profiles/conditions.ts'
+export type { JudgingWork } from './evaluate/profiles/judging.ts'
+export type { ProfileEvaluation } from './evaluate/measure/evaluate-profiles.ts'
 export { type AblationEvent, type AblationOptions, runAblation } from './evaluate/run-ablation.ts'
+export type { Variant } from './evaluate/ablation.ts'
 export type { EvaluationResult, ResultTable } from './evaluate/result.ts'
 export { type ReportOptions, writeReport } from './report/report.ts'
 export type { Interval } from './util/stats.ts'

@@ -19,7 +19,7 @@ import { type EvaluationOptions, evaluateProfiles, type ProfileEvaluation } from
 const EXACT = 1e-9
 
 const DIRECTIONS = ['forward', 'backward'] as const
-type Direction = (typeof DIRECTIONS)[number]
+export type Direction = (typeof DIRECTIONS)[number]
 
 /** What stands in the place of a profile: the user's own raw history, another user's, or a text that fits anyone. */
 export type CheckedQuery = 'history' | 'mismatched' | 'generic'

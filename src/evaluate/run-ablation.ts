@@ -5,7 +5,7 @@ import { openLogs } from '../logs/open.ts'
 import { readProfileLines, readSummary } from '../run/read.ts'
 import type { TrainConfig } from '../train/config.ts'
 import { type Baseline, readBaseline } from '../train/final-test.ts'
-import { optionsOf, type TrainEvent, type TrainOptions, train } from '../train/train.ts'
+import { optionsOf, type TrainEvent, type TrainOptions, trainAfter } from '../train/train.ts'
 import { CancelledError } from '../util/errors.ts'
 import { ablationTable, type Variant, type VariantRun, variantConfig } from './ablation.ts'
 import type { EvaluationResult } from './result.ts'
@@ -55,12 +55,11 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
       // Greedy zero-shot profiles do not depend on the seed.
       const measured = config.profile.temperature === 0 ? 0 : seed
       const started = performance.now()
-      const { summary } = await train({
+      const { summary } = await trainAfter(baselines.get(measured), {
         ...optionsOf(config, options.runs),
         logs,
         testLogs,
         engine: options.engine,
-        baseline: baselines.get(measured),
         resume: true,
         signal,
         onEvent: (event) => {

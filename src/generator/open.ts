@@ -63,7 +63,7 @@ export interface Generator {
   close(): Promise<void>
 }
 
-interface WriteOptions {
+export interface WriteOptions {
   signal?: AbortSignal
 }
 

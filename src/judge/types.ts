@@ -31,7 +31,7 @@ export interface JudgeUsage {
  * listwise judge shows it in, and once where the order cannot matter. The NDCG of the orders is averaged, not their
  * ranks.
  */
-type PoolScores = number[][][]
+export type PoolScores = number[][][]
 
 /** Scores of a request's pools, in their order. */
 export interface JudgeScores {

@@ -48,8 +48,6 @@ export interface TrainOptions extends TrainSettings {
   customJudge?: Judge
   /** A reward of your own, in place of the bidirectional one; `reward` still sets its guards. */
   customReward?: CustomReward
-  /** What an earlier run of the same model, judge, users and budgets measured before training. */
-  baseline?: Baseline
   /** Goes on with the run in the folder, where there is one. */
   resume?: boolean
   /** Ends the run at a clean checkpoint: train() then throws a CancelledError, and `resume` goes on. */
@@ -92,7 +90,12 @@ const PHASES: readonly Phase[] = ['rollout', 'judge', 'train', 'validation', 'te
  * resumed, training diverges, or a reward of your own fails; CancelledError where `signal` ended the run
  */
 export async function train(options: TrainOptions): Promise<TrainRun> {
-  const { out, baseline, customJudge, resume = false, signal, onEvent = () => {} } = options
+  return await trainAfter(undefined, options)
+}
+
+/** train(), where an earlier run of the same model, judge, users and budgets has measured what stands before training. */
+export async function trainAfter(baseline: Baseline | undefined, options: TrainOptions): Promise<TrainRun> {
+  const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
@@ -153,7 +156,7 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
 /** The resolved configuration. Throws BumpError `invalid-options` with every problem. */
 function configOf(options: TrainOptions): TrainConfig {
   const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, ...rest } = options
-  const { baseline, resume, signal, onEvent, reward, ...settings } = rest
+  const { resume, signal, onEvent, reward, ...settings } = rest
   const opened = typeof model === 'string' ? undefined : openedOf(model)
   const values = {
     ...settings,

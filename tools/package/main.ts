@@ -1,11 +1,13 @@
 // `npm run check:package`: packs the clone and looks at the tarball as its users get it. What is in it, publint,
-// @arethetypeswrong/cli, and a strict program that is compiled against it by two versions of TypeScript.
+// @arethetypeswrong/cli, a strict program that is compiled against it by two versions of TypeScript, and whether every
+// type that one meets can be imported.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { namelessTypes } from './names.ts'
 import { CLONE, linkTarball, type Outcome, packTarball, program, type Tarball } from './tarball.ts'
 
 /** What is published; a file that matches nothing here, or anything of UNWANTED, is a mistake. */
@@ -22,6 +24,7 @@ try {
   console.log(
     `${tarball.files.length} files, ${megabytes(tarball.bytes)} packed, ${megabytes(tarball.unpackedBytes)} unpacked`,
   )
+  problems.push(...namelessTypes())
   problems.push(...contentProblems(tarball), ...(await publintProblems(tarball)))
   problems.push(...failure('attw', await attw(tarball)), ...(await typeProblems(tarball)))
 } finally {

@@ -22,7 +22,7 @@ import { profilesOf, readProfileFile } from './profile-file.ts'
 import { serverProfiles } from './server-profiles.ts'
 
 /** A model that can say which weights it has: what every model opened by its name is. */
-type OpenedModel = LanguageModel & {
+export type OpenedModel = LanguageModel & {
   /** SHA-256 over the policy as it is now: base and adapter. */
   policyDigest(): Promise<string>
 }
@@ -35,7 +35,6 @@ export type ModelOpener = (
 
 /** Where the profiles come from. */
 export interface ProfileSources {
-  runs: readonly TrainedRun[]
   /** Checkpoints of the first run besides its best, such as 'step-20'. */
   checkpoints: readonly string[]
   /** An untrained model for zero-shot profiles. */
@@ -47,6 +46,9 @@ export interface ProfileSources {
   /** Which conditions are compared; default: all that these sources allow. */
   kinds?: readonly ConditionKind[]
 }
+
+/** The same with the runs read. */
+type RunSources = ProfileSources & { runs: readonly TrainedRun[] }
 
 /** What collecting needs besides. */
 export interface CollectOptions {
@@ -91,10 +93,7 @@ const wants = ({ kinds }: ProfileSources, kind: ConditionKind): boolean => kinds
  * All conditions. Throws BumpError where a checkpoint, model or file cannot be used, where a file is of other users,
  * and where a condition is asked for that has nothing to come from.
  */
-export async function collectConditions(
-  sources: ProfileSources,
-  options: CollectOptions,
-): Promise<CollectedConditions> {
+export async function collectConditions(sources: RunSources, options: CollectOptions): Promise<CollectedConditions> {
   const { users, config } = options
   checkSources(sources)
   const steps = stepsOf(sources)
@@ -131,7 +130,7 @@ export async function collectConditions(
 
 /** Zero-shot profiles by the first run's base, and those of every run that is compared. */
 async function fromRuns(
-  sources: ProfileSources,
+  sources: RunSources,
   steps: readonly number[],
   options: CollectOptions,
 ): Promise<WrittenByModels> {
@@ -196,7 +195,7 @@ async function checkpointProfiles(
 }
 
 /** Zero-shot profiles by the model named, where it is wanted: it stands in the run's place where there is no run. */
-async function fromModel(sources: ProfileSources, options: CollectOptions): Promise<WrittenByModels> {
+async function fromModel(sources: RunSources, options: CollectOptions): Promise<WrittenByModels> {
   const { model: name, runs } = sources
   const alone = runs.length === 0
   if (name === undefined || (alone && !wants(sources, 'zero-shot') && !wants(sources, 'mismatched')))
@@ -277,7 +276,7 @@ function fromFile(path: string, index: number, users: readonly User[]): Written 
 }
 
 /** Throws BumpError (`invalid-options`) where a condition that was asked for has nothing to come from. */
-function checkSources({ runs, model, server, files, kinds = [] }: ProfileSources): void {
+function checkSources({ runs, model, server, files, kinds = [] }: RunSources): void {
   const missing = (kind: ConditionKind, what: string): BumpError =>
     new BumpError('invalid-options', `the condition ${kind} needs ${what}`)
   if (kinds.includes('run') && runs.length === 0) throw missing('run', 'a trained generator: name a run')
@@ -288,7 +287,7 @@ function checkSources({ runs, model, server, files, kinds = [] }: ProfileSources
 }
 
 /** Steps of the checkpoints named. Throws BumpError (`invalid-options`) where the first run has no such checkpoint. */
-function stepsOf({ runs: [run], checkpoints }: ProfileSources): number[] {
+function stepsOf({ runs: [run], checkpoints }: RunSources): number[] {
   if (!run) return []
   const there = checkpointSteps(run.folder)
   return [...new Set(checkpoints)].map((name) => {

@@ -4,6 +4,7 @@
 import { basename, join } from 'node:path'
 import { type JudgeConfig, judgeConfigSchema } from '../../judge/config.ts'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
+import type { LoadedUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
 import type { LanguageModel } from '../../model/contract.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
@@ -20,7 +21,7 @@ import { judgeNotes, judgeRecord, trainingJudge } from './judges.ts'
 import { checkPoolSizes, type JudgingWork, judgeConditions } from './judging.ts'
 import { ScoreFile } from './score-file.ts'
 import { profileTable } from './table.ts'
-import { evaluationUsers, type LogsReport } from './users.ts'
+import { evaluationUsers } from './users.ts'
 import { userRecords, writeProfileResult } from './write.ts'
 
 /** Pool sizes that are measured where none are named, as far as they fit. */
@@ -35,10 +36,10 @@ export type CompareEvent =
   /** What is to be judged: said once, before the judge is first asked. */
   | { type: 'judging'; conditions: number; users: number; work: JudgingWork }
   /** What was read of the logs. */
-  | { type: 'logs'; report: LogsReport }
+  | { type: 'logs'; report: LoadedUsers['report'] }
   | { type: 'note'; text: string }
 
-export interface CompareProfilesOptions extends Partial<Omit<ProfileSources, 'runs'>> {
+export interface CompareProfilesOptions extends Partial<ProfileSources> {
   /** Run folders of bump train. Settings that are not named here are those of the first. */
   runs?: readonly string[]
   /** Whose profiles are compared; default: the test users of the first run. Columns not named are those of that run. */

@@ -14,9 +14,6 @@ export interface EvaluationUsers {
   source: LogSource
 }
 
-/** What was read of the logs. */
-export type LogsReport = LoadedUsers['report']
-
 /** How interactions are held out. */
 export type HeldOutOptions = Pick<TrainConfig['split'], 'heldOut' | 'minInteractions' | 'maxHistory' | 'seed'>
 
@@ -29,7 +26,7 @@ export async function evaluationUsers(
   runs: readonly TrainedRun[],
   logs: LogSource | undefined,
   heldOut: HeldOutOptions,
-  onReport: (report: LogsReport) => void = () => {},
+  onReport: (report: LoadedUsers['report']) => void = () => {},
 ): Promise<EvaluationUsers> {
   const load = async (source: LogSource, options: HeldOutOptions): Promise<User[]> => {
     const { split, report } = await loadUsers(source, { ...options, validation: 0, test: 0 })
