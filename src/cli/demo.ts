@@ -131,8 +131,8 @@ function introduction(
   return [
     `${train + validation + test} invented people: ${train} to train on, ${validation} to choose the best checkpoint, ${test} never trained on.`,
     `Each of ${optim.steps} steps samples ${rollout.groupSize} profiles for each of ${rollout.users} people. The reward, from the frozen model itself:`,
-    `  forward   does the profile find its person's own later record among ${reward.negatives} of other people?`,
-    '  backward  does that record find the profile among those of other people?',
+    `  forward   does the profile find its person's own later interaction among ${reward.negatives} of other people's?`,
+    '  backward  does that interaction find the profile among those of other people?',
     '',
   ].join('\n')
 }

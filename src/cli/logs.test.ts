@@ -31,6 +31,8 @@ it('prints what is in the log and what would be skipped', async () => {
   const path = log()
   await logsCommand().parseAsync(['inspect', path, '--user', 'who', '--min-interactions', '3'], { from: 'user' })
   for (const line of [
+    `${path}  jsonl, 7 rows`,
+    'Problems:\n  missing-user: 1 (',
     'read as        user: who   time: ts   text: text',
     'users          2',
     'interactions   6',

@@ -75,7 +75,7 @@ function describeInspection(inspection: LogInspection): string {
     `duplicates     ${number(inspection.duplicates)} repeat an earlier text of the same user`,
     `digest         ${inspection.digest}`,
     '',
-    report.issues.length === 0 ? 'Problems in the records: none' : 'Problems in the records:',
+    report.issues.length === 0 ? 'Problems: none' : 'Problems:',
     ...report.issues.flatMap((issue) => [
       `  ${issue.kind}: ${number(issue.count)} (${issue.effect})`,
       ...issue.examples.map((example) => `    ${example}`),
@@ -104,7 +104,7 @@ function describeInspection(inspection: LogInspection): string {
 
 /** The first files, a line each, and how many more there are. */
 function fileLines(files: LogReport['files']): string[] {
-  const shown = files.slice(0, 20).map((file) => `${file.name}  ${file.format}, ${count(file.records, 'record')}`)
+  const shown = files.slice(0, 20).map((file) => `${file.name}  ${file.format}, ${count(file.records, 'row')}`)
   return files.length > shown.length ? [...shown, `and ${files.length - shown.length} more files`] : shown
 }
 

@@ -20,7 +20,7 @@ const HELP = `
 Examples:
   bump demo
   bump logs inspect posts.jsonl
-  bump judge check --logs posts.jsonl --model ./SmolLM2-135M-Instruct
+  bump judge check --logs posts.jsonl --judge-model ./SmolLM2-135M-Instruct
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --name posts
   bump profile --run runs/posts --out profiles.jsonl
   head -20 one-user.txt | bump generate --run runs/posts

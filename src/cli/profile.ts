@@ -14,7 +14,7 @@ import { interruptible } from './shared/process.ts'
 const HELP = `
 Each line of the file holds {user, profile, generator, history, tokens, createdAt}. A user is profiled again only when the
 generator or the user's history changed, so an interrupted command goes on where it stopped. Everything in the logs is
-history here, unless --held-out leaves each user's latest records out, as an evaluation of the file needs it.
+history here, unless --held-out leaves each user's latest interactions out, as an evaluation of the file needs it.
 
 Examples:
   bump profile --run runs/posts --out profiles.jsonl
@@ -30,7 +30,11 @@ export function profileCommand(): Command {
   const command = new Command('profile').description('write one cached profile per user with a trained generator')
   addLogFlags(addGeneratorFlags(command))
     .option('--out <file>', 'JSONL file of the profiles', 'profiles.jsonl')
-    .option('--held-out <count>', "leave out so many of each user's latest records, as training does", positiveInteger)
+    .option(
+      '--held-out <count>',
+      "leave out so many of each user's latest interactions, as training does",
+      positiveInteger,
+    )
     .addHelpText('after', `\nWithout --logs, the run's own logs are read.\n${HELP}`)
     .action((flags: ProfileFlags) => runProfile(flags))
   return command

@@ -33,8 +33,8 @@ export function trainCommand(): Command {
   )
   addLogFlags(command)
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
-    .option('--model <where>', 'the policy: a Hugging Face folder, a .gguf file or a hub name')
-    .option('--judge-model <where>', 'another model as the judge (default: the frozen base of the policy)')
+    .option('--model <where>', 'what becomes the generator: a Hugging Face folder, a .gguf file or a hub name')
+    .option('--judge-model <where>', "another model as the judge (default: the generator's frozen base)")
     .option(
       '--reward <name>',
       'bidirectional: label-free, by the judge; labels: the metric of a LaMP task; or a module of yours, ./reward.mjs (default: bidirectional)',

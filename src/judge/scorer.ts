@@ -12,7 +12,7 @@ export const scorerFields = {
     .min(1)
     .optional()
     .describe(
-      'Another model as the judge: a Hugging Face folder, a .gguf file or a hub name; default: the frozen base of the policy.',
+      "Another model as the judge: a Hugging Face folder, a .gguf file or a hub name; default: the generator's frozen base.",
     ),
   maxProfileTokens: z
     .int()

@@ -111,7 +111,7 @@ export const trainConfigSchema = z
     ...runFields,
     logs: logsSchema,
     split: splitSchema,
-    model: z.string().min(1).describe('The policy: a Hugging Face folder, a .gguf file or a hub name.'),
+    model: z.string().min(1).describe('What becomes the generator: a Hugging Face folder, a .gguf file or a hub name.'),
     trainable: trainableSchema.prefault({ type: 'lora' }).describe('What is trained.'),
     quantize: z
       .enum(QUANTIZE)

@@ -7,12 +7,14 @@ const DIRECTIONS = [
   {
     direction: 'forward',
     title: 'Forward NDCG',
-    caption: 'Given a profile, the judge looks for its user’s own later records among those of others. 1 is perfect.',
+    caption:
+      'Given a profile, the judge looks for its user’s own later interactions among those of others. 1 is perfect.',
   },
   {
     direction: 'backward',
     title: 'Backward NDCG',
-    caption: 'Given a later record, the judge looks for its user’s own profile among those of others. 1 is perfect.',
+    caption:
+      'Given a later interaction, the judge looks for its user’s own profile among those of others. 1 is perfect.',
   },
 ]
 

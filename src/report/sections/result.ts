@@ -47,7 +47,7 @@ export function result(runs: readonly RunData[]): Html | undefined {
   })
   return html`<section id="result" aria-labelledby="result-title">
 <h2 id="result-title">Before and after, on unseen users</h2>
-<p class="lead">How well profiles tell people apart, for users who took no part in training or in the choice of a checkpoint. Intervals are 95 % bootstrap intervals over users; a hollow dot is a difference whose interval includes zero. “gain” is the share of the way from chance to perfect. Mismatched: every user with another user’s profile, which must be near chance. Raw history: the user’s own records in the profile’s place.</p>
+<p class="lead">How well profiles tell people apart, for users who took no part in training or in the choice of a checkpoint. Intervals are 95 % bootstrap intervals over users; a hollow dot is a difference whose interval includes zero. “gain” is the share of the way from chance to perfect. Mismatched: every user with another user’s profile, which must be near chance. Raw history: the interactions that the generator reads, in the profile’s place.</p>
 <div class="pair">
 ${[both, differences, forward, backward]}</div>
 ${measured.flatMap(({ name, summary }) => (summary.task ? taskTables(summary.task, named(summary.task.task, name)) : []))}
