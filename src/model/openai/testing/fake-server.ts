@@ -9,7 +9,7 @@ export const KEY = 'sk-very-secret'
 /** A prompt of one message. */
 export const ask = (content: string): ChatMessage[] => [{ role: 'user', content }]
 
-export interface Received {
+interface Received {
   url: string
   headers: IncomingMessage['headers']
   body: { model: string; messages: ChatMessage[]; [field: string]: unknown }
