@@ -137,6 +137,38 @@ describe('bump evaluate profiles', () => {
     expect(userLines(out)[0].conditions.server.profile).toMatch(/^likes \d things\.$/)
   })
 
+  it('leaves out whom a server gives no profile, and asks for them again', async () => {
+    let answers = 0
+    let filtering = true
+    const server = await listen(() => {
+      if (filtering && ++answers === 2) return { error: { code: 'content_filter', message: 'the prompt was filtered' } }
+      return { choices: [{ message: { content: 'Likes tea.' }, finish_reason: 'stop' }] }
+    })
+    const out = join(folder, 'filtered')
+    const flags = ['--run', run, '--users', '6', '--conditions', 'none,history', '--out', out]
+    const asked = () => evaluate(...flags, '--server', address(server), '--server-model', 'large')
+    try {
+      await asked()
+      const [table] = result(out).tables
+      expect(table.rows.map(({ condition, n }) => [condition, n])).toEqual([
+        ['none', 5],
+        ['history', 5],
+        ['server', 5],
+      ])
+      expect(table.notes.join('\n')).toMatch(
+        /gave no profile of 1 of 6 users \(.*the prompt was filtered\)\.\)\. They are left out of all conditions/,
+      )
+      expect(captured.stderr).toContain('gave no profile of 1 of 6 users')
+      expect(userLines(out)).toHaveLength(5)
+      filtering = false
+      await asked()
+      expect(result(out).tables[0].rows.every(({ n }) => n === 6)).toBe(true)
+      expect(userLines(out)).toHaveLength(6)
+    } finally {
+      server.close()
+    }
+  })
+
   it('ends at Ctrl-C with what is done kept', async () => {
     const out = join(folder, 'stopped')
     const flags = ['--run', run, '--pool-sizes', '12', '--conditions', 'none,history', '--out', out]

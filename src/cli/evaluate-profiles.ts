@@ -107,9 +107,9 @@ function sizeList(text: string): number[] {
 async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string): Promise<void> {
   const out = flags.out ?? join(flags.run[0] ?? 'runs', 'evaluate', 'profiles')
   const { logs: paths, format, user, time, text } = flags
-  const server = serverOf(flags)
   const progress = workProgress()
   try {
+    const server = serverOf(flags, progress)
     const { tables } = await interruptible(
       () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
       (signal) =>
@@ -142,14 +142,14 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
   }
 }
 
-function serverOf({ server, serverModel }: EvaluateProfilesFlags): TextModel | undefined {
+function serverOf({ server, serverModel }: EvaluateProfilesFlags, progress: WorkProgress): TextModel | undefined {
   if (server === undefined && serverModel === undefined) return undefined
   if (server === undefined || serverModel === undefined)
     throw new BumpError(
       'invalid-options',
       '--server and --server-model belong together: the address, and the name of the model there',
     )
-  return openOpenAi({ baseUrl: server, model: serverModel })
+  return openOpenAi({ baseUrl: server, model: serverModel, onNote: progress.say })
 }
 
 function tell(event: CompareEvent, progress: WorkProgress): void {

@@ -31,9 +31,14 @@ export function readPredictions(file: string, split: LampSplit): string[] {
   return readOutputs(file, split.task, ids, 'prediction')
 }
 
-/** Writes {task, golds: [{id, output}]}, the shape in which LaMP takes predictions. */
-export function writePredictions(file: string, split: LampSplit, predictions: readonly string[]): void {
-  const golds = split.questions.map(({ id }, i) => ({ id, output: predictions[i] }))
+/**
+ * Writes {task, golds: [{id, output}]}, the shape in which LaMP takes predictions. A question without an answer is left
+ * out, so that nobody can score what was never said.
+ */
+export function writePredictions(file: string, split: LampSplit, predictions: readonly (string | undefined)[]): void {
+  const golds = split.questions.flatMap(({ id }, i) =>
+    predictions[i] === undefined ? [] : [{ id, output: predictions[i] }],
+  )
   writeFileAtomic(file, `${JSON.stringify({ task: `LaMP_${split.task}`, golds }, null, 2)}\n`)
 }
 

@@ -35,8 +35,10 @@ function ratings(): LampSplit {
 const profiles = new Map(['a', 'b', 'c'].map((user) => [user, `likes ${user}`]))
 const ROWS = lampRows(['none', 'recent', 'bump'], [{ condition: 'none', adapter: 'sft-a' }])
 
-function bench(out: string, over: Partial<AnswerRowsOptions> & { choose?: boolean } = {}) {
-  const { choose = true, ...rest } = over
+type Behaviour = Pick<NonNullable<Parameters<typeof countingModel>[0]>, 'unanswered' | 'notes'>
+
+function bench(out: string, over: Partial<AnswerRowsOptions> & Behaviour & { choose?: boolean } = {}) {
+  const { choose = true, unanswered, notes, ...rest } = over
   const opened: { adapter: string | undefined; model: CountingModel; closed: boolean }[] = []
   const options: AnswerRowsOptions = {
     split: ratings(),
@@ -48,7 +50,8 @@ function bench(out: string, over: Partial<AnswerRowsOptions> & { choose?: boolea
     cache: new AnswerCache(join(out, 'answers.jsonl')),
     async open(adapter) {
       expect(opened.every(({ closed }) => closed)).toBe(true)
-      const record = { adapter, model: countingModel({ identity: adapter ?? 'base', choose }), closed: false }
+      const model = countingModel({ identity: adapter ?? 'base', choose, unanswered, notes })
+      const record = { adapter, model, closed: false }
       opened.push(record)
       return {
         model: record.model,
@@ -127,9 +130,9 @@ describe('rows', () => {
 })
 
 describe('the result', () => {
-  const written = async (split: LampSplit, rows: readonly LampRow[] = ROWS, choose = true) => {
+  const written = async (split: LampSplit, rows: readonly LampRow[] = ROWS, over: Parameters<typeof bench>[1] = {}) => {
     const out = newFolder()
-    const answered = await answerRows(bench(out, { split, rows, choose }).options)
+    const answered = await answerRows(bench(out, { split, rows, ...over }).options)
     const result = writeLampResult(out, split, answered, record)
     const json = (name: string) => JSON.parse(readFileSync(join(out, name), 'utf8'))
     expect(evaluationResultSchema.parse(json('result.json'))).toEqual(result)
@@ -194,9 +197,65 @@ describe('the result', () => {
   })
 
   it('tells the share of answers that are no label', async () => {
-    const { table, settings } = await written(ratings(), ROWS.slice(0, 1), false)
+    const { table, settings } = await written(ratings(), ROWS.slice(0, 1), { choose: false })
     expect(table.notes).toContain('Unparsable answers: none 100.0 %.')
     expect(settings.unparsable).toEqual({ none: 1 })
+  })
+
+  it('names the questions without an answer, and scores them in no row', async () => {
+    const why = new BumpError('server-failed', 'the prompt was filtered')
+    // Its profile is shown for the users' two questions in the row of bump alone.
+    const over = { choose: false, unanswered: (text: string) => (text.includes('likes b') ? why : undefined) }
+    const rows = ROWS.slice(0, 3)
+    const { out, json, table, settings } = await written(ratings(), rows, over)
+    expect(table.rows.map(({ condition, n }) => [condition, n])).toEqual([
+      ['none', 4],
+      ['recent', 4],
+      ['bump', 4],
+    ])
+    expect(table.notes.join('\n')).toContain('4 questions of 2 users')
+    expect(table.notes).toContain(
+      'Without an answer: bump 2 (q2, q3: the prompt was filtered). 2 of 6 questions are therefore scored in no row; the same command asks them again.',
+    )
+    expect(settings).toMatchObject({
+      questions: 6,
+      unanswered: { bump: { q2: 'the prompt was filtered', q3: 'the prompt was filtered' } },
+    })
+    const idsOf = (row: string) => json(join('predictions', `${row}.json`)).golds.map(({ id }: { id: string }) => id)
+    expect(idsOf('bump')).toEqual(['q0', 'q1', 'q4', 'q5'])
+    expect(idsOf('none')).toHaveLength(6)
+    const lines = readFileSync(join(out, 'questions.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines[2].answers).toEqual({ none: 'review', recent: expect.any(String) })
+    expect(lines[2]).not.toHaveProperty('scores')
+    expect(lines[4].scores).toHaveProperty('bump')
+    // The values are those of the four alone.
+    const { golds, questions } = ratings()
+    const others = {
+      ...ratings(),
+      questions: questions.filter((_, q) => q !== 2 && q !== 3),
+      golds: golds!.filter((_, q) => q !== 2 && q !== 3),
+    }
+    expect(table.rows.map(({ values }) => values)).toEqual(
+      (await written(others, rows, { choose: false })).table.rows.map(({ values }) => values),
+    )
+  })
+
+  it('cannot be where no question is answered in all rows', async () => {
+    const why = new BumpError('server-failed', 'the prompt was filtered')
+    const unanswered = (text: string) => (text.includes('likes') ? why : undefined)
+    const rows = ROWS.slice(0, 3)
+    await expect(written(ratings(), rows, { choose: false, unanswered })).rejects.toThrow(
+      /no question is answered in all rows.*bump 6 \(q0, q1, q2, q3, q4 and 1 more: the prompt was filtered\)/,
+    )
+  })
+
+  it('says what the backbone said of its answers', async () => {
+    const { table } = await written(ratings(), ROWS.slice(0, 1), { choose: false, notes: ['It samples.'] })
+    expect(table.notes).toContain('Answers are free text.')
+    expect(table.notes).toContain('It samples.')
   })
 
   it('has predictions but no scores where the golds are withheld', async () => {

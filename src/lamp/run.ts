@@ -48,12 +48,14 @@ export interface AnswerRowsOptions {
 
 /**
  * Answers all rows: those of the backbone as it is first, then adapter by adapter, each opened once. All rows of one
- * condition have the same prompts. Throws BumpError where a profile is missing or the budget exceeds the context.
+ * condition have the same prompts. A question that a server cannot answer has no prediction, and why. Throws BumpError
+ * where a profile is missing, the budget exceeds the context, or no question is answered.
  */
 export async function answerRows(options: AnswerRowsOptions): Promise<AnsweredRows> {
   const { split, rows, cache, signal, onProgress } = options
   const adapters = [undefined, ...new Set(rows.flatMap(({ adapter }) => adapter ?? []))]
-  const predictions = new Map<LampRow, Pick<AnsweredRow, 'predictions' | 'model'>>()
+  const predictions = new Map<LampRow, Pick<AnsweredRow, 'predictions' | 'unanswered' | 'model'>>()
+  const notes = new Set<string>()
   let plan: Plan | undefined
   const before = { prompts: 0, characters: 0 }
   for (const adapter of adapters) {
@@ -63,17 +65,24 @@ export async function answerRows(options: AnswerRowsOptions): Promise<AnsweredRo
       const { prompts, ask, total, characters } = plan
       const group = rows.filter((row) => row.adapter === adapter)
       const asked = group.flatMap(({ condition }) => prompts.get(condition)!)
-      const answers = await cachedAnswers(model, asked, ask, cache, {
+      const answered = await cachedAnswers(model, asked, ask, cache, {
         signal,
         onProgress: (done) =>
           onProgress?.(before.prompts + done.prompts, total, (before.characters + done.characters) / characters),
       })
       before.prompts += asked.length
       before.characters += charactersOf(asked)
+      for (const note of answered.notes) notes.add(note)
       for (const [r, row] of group.entries()) {
         const start = r * split.questions.length
-        const own = answers.slice(start, start + split.questions.length)
-        predictions.set(row, { predictions: own, model: model.identity })
+        const own = answered.answers.slice(start, start + split.questions.length)
+        const unanswered = Object.fromEntries(
+          split.questions.flatMap(({ id }, q) => {
+            const why = answered.unanswered.get(start + q)
+            return why ? [[id, why.message]] : []
+          }),
+        )
+        predictions.set(row, { predictions: own, unanswered, model: model.identity })
       }
     } finally {
       await close()
@@ -86,6 +95,7 @@ export async function answerRows(options: AnswerRowsOptions): Promise<AnsweredRo
     items: options.items,
     budget,
     decoding: ask.type === 'choose' ? 'choice' : 'greedy',
+    notes: [...notes],
   }
 }
 
@@ -181,6 +191,7 @@ export function writeLampResult(
       unparsable: Object.fromEntries(
         scored.flatMap(({ key, unparsable }) => (unparsable === undefined ? [] : [[key, unparsable]])),
       ),
+      ...unansweredOf(answered),
       ...details.settings,
     },
   }
@@ -191,9 +202,17 @@ export function writeLampResult(
   return result
 }
 
+/** By row, the questions without an answer and why, where there are any. */
+function unansweredOf({ rows }: AnsweredRows): { unanswered?: Record<string, Record<string, string>> } {
+  const lacking = rows.flatMap(({ key, unanswered }) =>
+    Object.keys(unanswered).length > 0 ? [[key, unanswered] as const] : [],
+  )
+  return lacking.length > 0 ? { unanswered: Object.fromEntries(lacking) } : {}
+}
+
 function questionLines(split: LampSplit, rows: readonly ScoredRow[]): string {
   const lines = split.questions.map(({ id, user }, q) => {
-    const scores = rows.flatMap(({ key, perQuestion }) => (perQuestion ? [[key, perQuestion[q]] as const] : []))
+    const scores = rows.flatMap(({ key, perQuestion }) => (perQuestion?.[q] ? [[key, perQuestion[q]] as const] : []))
     return JSON.stringify({
       id,
       user,

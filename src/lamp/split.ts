@@ -20,9 +20,12 @@ export function byUser(questions: readonly LampQuestion[]): Map<string, LampQues
 }
 
 /** The split with the wanted questions only, in their order, and their golds where it has any. */
-export function questionsWhere(split: LampSplit, wanted: (question: LampQuestion) => boolean): LampSplit {
+export function questionsWhere(
+  split: LampSplit,
+  wanted: (question: LampQuestion, index: number) => boolean,
+): LampSplit {
   const { questions, golds } = split
-  const kept = [...questions.keys()].filter((q) => wanted(questions[q]))
+  const kept = [...questions.keys()].filter((q) => wanted(questions[q], q))
   return { ...split, questions: kept.map((q) => questions[q]), golds: golds && kept.map((q) => golds[q]) }
 }
 

@@ -2,9 +2,11 @@
 // their intervals, the differences that answer the questions one asks of profiles, and what must be known to read the
 // numbers. Between run.ts and the report.
 import type { ResultDifference, ResultTable } from '../evaluate/result.ts'
+import { BumpError } from '../util/errors.ts'
+import { few } from '../util/few.ts'
 import { CONDITION_LABELS, type Condition } from './conditions.ts'
 import { compareScores, ratingOf, scoreTable } from './metrics.ts'
-import { usersOf } from './split.ts'
+import { questionsWhere, usersOf } from './split.ts'
 import { taskOf } from './tasks.ts'
 import type { LampSplit, QuestionScores } from './types.ts'
 
@@ -19,8 +21,10 @@ export interface LampRow {
 }
 
 export interface AnsweredRow extends LampRow {
-  /** [question] as the backbone gave them. */
-  predictions: string[]
+  /** [question] as the backbone gave them; undefined where it gave none. */
+  predictions: (string | undefined)[]
+  /** By the id of a question without an answer: why. */
+  unanswered: Record<string, string>
   /** Identity of the backbone that answered. */
   model: string
 }
@@ -35,6 +39,8 @@ export interface AnsweredRows {
   budget: number
   /** 'choice': the likeliest label; 'greedy': free text. */
   decoding: 'choice' | 'greedy'
+  /** What the backbone said of its answers, such as that it does not decode greedily. */
+  notes: readonly string[]
 }
 
 /** Rows of `conditions`, then those after LoRA-SFT, in the order given. */
@@ -54,8 +60,8 @@ export function lampRows(
 }
 
 export interface ScoredRow extends AnsweredRow {
-  /** [question]; undefined where the golds are withheld. */
-  perQuestion?: QuestionScores[]
+  /** [question]; undefined where the golds are withheld, and for questions that some row does not answer. */
+  perQuestion?: (QuestionScores | undefined)[]
   /** Share of the answers that are no valid label (no number, for ratings), in [0, 1]; for classification only. */
   unparsable?: number
 }
@@ -71,7 +77,8 @@ const COMPARED: Partial<Record<Condition, readonly Condition[]>> = {
 
 /**
  * The table, and the rows with their scores by question. Intervals come from a bootstrap over users. Without golds the
- * rows have no values.
+ * rows have no values. A question that some row does not answer is scored in none. Throws BumpError (`server-failed`)
+ * where that leaves no question.
  */
 export function scoreRows(
   split: LampSplit,
@@ -80,31 +87,54 @@ export function scoreRows(
   seed: number,
 ): { table: ResultTable; scored: ScoredRow[] } {
   const task = taskOf(split)
-  const n = split.questions.length
-  const users = usersOf(split).length
-  const scores = answered.rows.map(({ predictions }) => split.golds && scoreTable(split, predictions, seed))
+  const everywhere = split.questions.map((_, q) =>
+    answered.rows.every(({ predictions }) => predictions[q] !== undefined),
+  )
+  const kept = everywhere.every(Boolean) ? split : questionsWhere(split, (_, q) => everywhere[q])
+  const n = kept.questions.length
+  const missing = unansweredNotes(split, answered.rows, n)
+  if (n === 0)
+    throw new BumpError(
+      'server-failed',
+      `no question is answered in all rows, so none can be scored. ${missing.join(' ')}`,
+    )
+  const rows = answered.rows.map((row) => ({
+    ...row,
+    answers: row.predictions.filter((answer, q): answer is string => answer !== undefined && everywhere[q]),
+  }))
+  const scores = rows.map(({ answers }) => kept.golds && scoreTable(kept, answers, seed))
+  const place = new Map(kept.questions.map(({ id }, k) => [id, k]))
   const scored = answered.rows.map((row, r) => ({
     ...row,
-    perQuestion: scores[r]?.perQuestion,
-    unparsable: unparsableShare(split, row.predictions),
+    perQuestion: scores[r] && split.questions.map(({ id }) => scores[r]!.perQuestion[place.get(id)!]),
+    unparsable: unparsableShare(kept, rows[r].answers),
   }))
   const table: ResultTable = {
     title: `${split.variant}: ${task.title}`,
-    notes: [...ownNotes(split, n, users, answered, scored), ...notes],
+    notes: [...ownNotes(kept, answered, scored), ...missing, ...notes],
     metrics: split.golds ? [...task.metrics] : [],
-    rows: answered.rows.map(({ key, label }, r) => ({ condition: key, label, n, values: scores[r]?.values ?? {} })),
-    differences: split.golds ? differencesOf(split, answered.rows, seed) : [],
+    rows: rows.map(({ key, label }, r) => ({ condition: key, label, n, values: scores[r]?.values ?? {} })),
+    differences: kept.golds ? differencesOf(kept, rows, seed) : [],
   }
   return { table, scored }
 }
 
-function ownNotes(
-  split: LampSplit,
-  n: number,
-  users: number,
-  answered: AnsweredRows,
-  scored: readonly ScoredRow[],
-): string[] {
+/** Which questions have no answer, and why: by row. */
+function unansweredNotes(split: LampSplit, rows: readonly AnsweredRow[], scored: number): string[] {
+  const lacking = rows.flatMap(({ key, unanswered }) => {
+    const ids = Object.keys(unanswered)
+    return ids.length === 0 ? [] : [`${key} ${ids.length} (${few(ids)}: ${unanswered[ids[0]]})`]
+  })
+  if (lacking.length === 0) return []
+  const all = split.questions.length
+  return [
+    `Without an answer: ${lacking.join('; ')}. ${all - scored} of ${all} questions are therefore scored in no row; the same command asks them again.`,
+  ]
+}
+
+function ownNotes(split: LampSplit, answered: AnsweredRows, scored: readonly ScoredRow[]): string[] {
+  const n = split.questions.length
+  const users = usersOf(split).length
   const notes: string[] = []
   if (split.golds === undefined)
     notes.push(
@@ -116,7 +146,8 @@ function ownNotes(
     `Backbone: ${answered.backbone}; prompts of at most ${answered.budget} tokens, with ${answered.items} items where the condition shows items.`,
     answered.decoding === 'choice'
       ? 'The answer is the likeliest of the valid labels (constrained choice).'
-      : 'Answers are decoded greedily.',
+      : `Answers are ${answered.notes.length > 0 ? 'free text' : 'decoded greedily'}.`,
+    ...answered.notes,
   )
   const shares = scored.filter(({ unparsable }) => unparsable !== undefined)
   if (shares.length > 0)
@@ -131,7 +162,11 @@ function ownNotes(
 /**
  * Rows against no personalisation, BUMP against what it must beat, and each row after LoRA-SFT against itself before.
  */
-function differencesOf(split: LampSplit, rows: readonly AnsweredRow[], seed: number): ResultDifference[] {
+function differencesOf(
+  split: LampSplit,
+  rows: readonly (AnsweredRow & { answers: readonly string[] })[],
+  seed: number,
+): ResultDifference[] {
   const byKey = new Map(rows.map((row) => [row.key, row]))
   return rows.flatMap((row) => {
     const after = row.adapter === undefined ? '' : '+sft'
@@ -140,7 +175,7 @@ function differencesOf(split: LampSplit, rows: readonly AnsweredRow[], seed: num
     return others.flatMap((key) => {
       const other = byKey.get(key)
       if (other === undefined || other === row) return []
-      return [{ a: row.key, b: key, values: compareScores(split, row.predictions, other.predictions, seed) }]
+      return [{ a: row.key, b: key, values: compareScores(split, row.answers, other.answers, seed) }]
     })
   })
 }

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
+import { webFetch } from '../util/web-fetch.ts'
 import { duckMessage, loadBuckets, query, sqlString } from './database.ts'
 import type { LogFormat, SourceFile } from './formats/format.ts'
 import { logFormatNamed, logFormatNames, logFormats } from './formats/formats.ts'
@@ -86,7 +87,7 @@ async function download(address: string, folder: string): Promise<LogFile> {
   const path = join(mkdtempSync(join(folder, 'remote-')), basename(name))
   let response: Response
   try {
-    response = await fetch(address)
+    response = await webFetch(address)
     if (!response.ok || response.body === null)
       throw new Error(`the server answered ${response.status} ${response.statusText}`)
     await pipeline(Readable.fromWeb(response.body), createWriteStream(path))

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CancelledError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import { AnswerCache, type AnswerProgress, type Ask, cachedAnswers } from './answers.ts'
 import type { ChatMessage } from './contract.ts'
 import { countingModel } from './testing/counting-model.ts'
@@ -28,7 +28,7 @@ const expected = many.map(([{ content }]) => content.slice(4))
 describe('cached answers', () => {
   it('come in order, the longest prompts being asked first', async () => {
     const model = countingModel()
-    expect(await cachedAnswers(model, many, GREEDY, new AnswerCache(newFile()))).toEqual(expected)
+    expect((await cachedAnswers(model, many, GREEDY, new AnswerCache(newFile()))).answers).toEqual(expected)
     const asked = model.calls.flat()
     expect(asked).toEqual([...asked].sort((a, b) => b - a))
     expect(model.calls.length).toBeGreaterThan(1)
@@ -40,7 +40,7 @@ describe('cached answers', () => {
     const progress: AnswerProgress[] = []
     const onProgress = (done: AnswerProgress) => progress.push(done)
     const cache = new AnswerCache(file)
-    expect(await cachedAnswers(again, many, GREEDY, cache, { onProgress })).toEqual(expected)
+    expect((await cachedAnswers(again, many, GREEDY, cache, { onProgress })).answers).toEqual(expected)
     expect(again.calls).toEqual([])
     expect(progress.map(({ prompts }) => prompts)).toEqual([70])
   })
@@ -67,7 +67,7 @@ describe('cached answers', () => {
     const same = [prompt('one two'), prompt('three'), prompt('one two')]
     const progress: AnswerProgress[] = []
     const onProgress = (done: AnswerProgress) => progress.push(done)
-    const answers = await cachedAnswers(model, same, GREEDY, new AnswerCache(newFile()), { onProgress })
+    const { answers } = await cachedAnswers(model, same, GREEDY, new AnswerCache(newFile()), { onProgress })
     expect(answers).toEqual(['one', 'three', 'one'])
     expect(model.calls).toEqual([[7, 5]])
     expect(progress).toEqual([
@@ -81,7 +81,7 @@ describe('cached answers', () => {
     await expect(cachedAnswers(interrupted, many, GREEDY, new AnswerCache(newFile()))).rejects.toThrow(CancelledError)
     const [[...kept]] = interrupted.calls
     const resumed = countingModel()
-    expect(await cachedAnswers(resumed, many, GREEDY, new AnswerCache(file))).toEqual(expected)
+    expect((await cachedAnswers(resumed, many, GREEDY, new AnswerCache(file))).answers).toEqual(expected)
     expect(resumed.calls.flat()).toHaveLength(many.length - kept.length)
   })
 
@@ -97,10 +97,51 @@ describe('cached answers', () => {
     const ask: Ask = { type: 'choose', labels: ['1', '2', '3'] }
     const prompts = ['ends in 3', 'ends in 1', 'ends in none'].map(prompt)
     const cache = new AnswerCache(newFile())
-    expect(await cachedAnswers(countingModel({ choose: true }), prompts, ask, cache)).toEqual(['3', '1', '1'])
+    const { answers } = await cachedAnswers(countingModel({ choose: true }), prompts, ask, cache)
+    expect(answers).toEqual(['3', '1', '1'])
     await expect(cachedAnswers(countingModel({ identity: 'plain' }), prompts, ask, cache)).rejects.toThrow(
       expect.objectContaining({ code: 'model-unusable' }),
     )
+  })
+})
+
+describe('prompts without an answer', () => {
+  const tooLong = new BumpError('context-exceeded', 'too long')
+  const empty = new BumpError('server-failed', 'empty')
+
+  it('are told with the reason, the others are answered and kept; they are asked again', async () => {
+    const model = countingModel({ unanswered: (text) => (text.endsWith('3') ? empty : undefined) })
+    const { answers, unanswered, notes } = await cachedAnswers(model, many, GREEDY, new AnswerCache(newFile()))
+    const missing = many.flatMap(([{ content }], i) => (content.endsWith('3') ? [i] : []))
+    expect([...unanswered]).toEqual(missing.map((i) => [i, empty]))
+    expect(answers).toEqual(expected.map((answer, i) => (missing.includes(i) ? undefined : answer)))
+    expect(notes).toEqual([])
+    const again = countingModel()
+    const second = await cachedAnswers(again, many, GREEDY, new AnswerCache(file))
+    expect(second).toEqual({ answers: expected, unanswered: new Map(), notes: [] })
+    expect(again.calls.flat()).toHaveLength(missing.length)
+  })
+
+  it('end the work where nobody gets one, at once or, of too long ones, at the end', async () => {
+    for (const [why, calls] of [
+      [empty, 1],
+      [tooLong, 5],
+    ] as const) {
+      const model = countingModel({ unanswered: () => why })
+      await expect(cachedAnswers(model, many, GREEDY, new AnswerCache(newFile()))).rejects.toThrow(why)
+      expect(model.calls).toHaveLength(calls)
+    }
+    // A cached answer shows that the server can: what is left over does not end the work.
+    await cachedAnswers(countingModel(), many.slice(1), GREEDY, new AnswerCache(newFile()))
+    const last = countingModel({ unanswered: () => empty })
+    expect((await cachedAnswers(last, many, GREEDY, new AnswerCache(file))).unanswered.size).toBe(1)
+  })
+
+  it('leave what the model says of its answers, also to a later reader of the cache', async () => {
+    const model = countingModel({ notes: ['It samples.'] })
+    const first = await cachedAnswers(model, many, GREEDY, new AnswerCache(newFile()))
+    expect(first.notes).toEqual(['It samples.'])
+    expect(await cachedAnswers(countingModel(), many, GREEDY, new AnswerCache(file))).toEqual(first)
   })
 })
 

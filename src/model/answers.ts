@@ -22,7 +22,8 @@ export function askFor(
   return labels !== undefined && model.chooseLogprobs ? { type: 'choose', labels } : { type: 'generate', maxTokens }
 }
 
-const answerSchema = z.object({ key: z.string(), answer: z.string() })
+/** `notes`: what the model said of its answers by then (`TextModel.notes`). */
+const answerSchema = z.object({ key: z.string(), answer: z.string(), notes: z.array(z.string()).optional() })
 
 /** A JSONL file of answers by their keys. */
 export class AnswerCache extends JsonlCache<z.infer<typeof answerSchema>> {
@@ -53,11 +54,22 @@ export function promptCharacters(prompt: readonly ChatMessage[]): number {
   return prompt.reduce((sum, { content }) => sum + content.length, 0)
 }
 
+/** Answers to prompts. */
+export interface Answers {
+  /** [prompt]; undefined where there is none. */
+  answers: (string | undefined)[]
+  /** By the index of a prompt without an answer: why. Such prompts are not cached, so they are asked again. */
+  unanswered: Map<number, BumpError>
+  /** What must be known to read the answers: what the model said of itself when it gave them. */
+  notes: string[]
+}
+
 /**
- * [prompt] the answers, from the cache where it has them. The others are asked the longest first, so that prompts of
- * one call are of similar length; equal prompts are asked once. Throws CancelledError where the signal aborts, what was
- * answered by then being kept, and BumpError (`model-unusable`) where `ask` chooses and the model gives no
- * probabilities.
+ * The answers, from the cache where it has them. The others are asked the longest first, so that prompts of one call
+ * are of similar length; equal prompts are asked once. A prompt that a server cannot answer (too long, filtered, an
+ * empty answer) has none. Throws its error where no prompt has one, at once unless all were too long; CancelledError
+ * where the signal aborts, what was answered by then being kept; and BumpError (`model-unusable`) where `ask` chooses
+ * and the model gives no probabilities.
  */
 export async function cachedAnswers(
   model: TextModel,
@@ -65,7 +77,7 @@ export async function cachedAnswers(
   ask: Ask,
   cache: AnswerCache,
   options: CachedAnswersOptions = {},
-): Promise<string[]> {
+): Promise<Answers> {
   const keys = prompts.map((prompt) => answerKey(model, prompt, ask))
   const characters = prompts.map(promptCharacters)
   const waiting = new Map<string, { prompt: ChatMessage[]; characters: number; times: number }>()
@@ -80,20 +92,36 @@ export async function cachedAnswers(
     }
   }
   options.onProgress?.({ ...done })
+  let anyAnswer = done.prompts > 0
+  const failed = new Map<string, BumpError>()
   const order = [...waiting].sort(([, a], [, b]) => b.characters - a.characters)
   for (let at = 0; at < order.length; at += PROMPTS_AT_ONCE) {
     if (options.signal?.aborted) throw new CancelledError()
     const part = order.slice(at, at + PROMPTS_AT_ONCE)
     const asked = part.map(([, { prompt }]) => prompt)
-    const answers = await answersOf(model, asked, ask, options.signal)
-    cache.add(...part.map(([key], i) => ({ key, answer: answers[i] })))
+    const answers = await asking(model, asked, ask, options.signal, (i, why) => failed.set(part[i][0], why))
+    const found = part.flatMap(([key], i) => (failed.has(key) ? [] : [{ key, answer: answers[i], ...notesOf(model) }]))
+    cache.add(...found)
+    anyAnswer ||= found.length > 0
+    const hopeless = !anyAnswer && [...failed.values()].find(({ code }) => code !== 'context-exceeded')
+    if (hopeless) throw hopeless
     for (const [, { characters, times }] of part) {
       done.prompts += times
       done.characters += characters * times
     }
     options.onProgress?.({ ...done })
   }
-  return keys.map((key) => cache.get(key)!.answer)
+  if (!anyAnswer && failed.size > 0) throw [...failed.values()][0]
+  const entries = keys.map((key) => cache.get(key))
+  return {
+    answers: entries.map((entry) => entry?.answer),
+    unanswered: new Map(keys.flatMap((key, i) => (failed.has(key) ? [[i, failed.get(key)!] as const] : []))),
+    notes: [...new Set(entries.flatMap((entry) => entry?.notes ?? []))],
+  }
+}
+
+function notesOf({ notes = [] }: TextModel): { notes?: string[] } {
+  return notes.length > 0 ? { notes: [...notes] } : {}
 }
 
 function answerKey(model: TextModel, prompt: readonly ChatMessage[], ask: Ask): string {
@@ -102,14 +130,28 @@ function answerKey(model: TextModel, prompt: readonly ChatMessage[], ask: Ask): 
   return sha256(JSON.stringify([model.identity, messages, how]))
 }
 
-/** [prompt] the answers, asked all together and not cached. Throws as `cachedAnswers`. */
+/**
+ * [prompt] the answers, asked all together and not cached. Throws as `cachedAnswers`, and where any prompt has no
+ * answer.
+ */
 export async function answersOf(
   model: TextModel,
   prompts: readonly ChatMessage[][],
   ask: Ask,
   signal?: AbortSignal,
 ): Promise<string[]> {
-  if (ask.type === 'generate') return await model.answer(prompts, { maxTokens: ask.maxTokens, temperature: 0, signal })
+  return await asking(model, prompts, ask, signal)
+}
+
+async function asking(
+  model: TextModel,
+  prompts: readonly ChatMessage[][],
+  ask: Ask,
+  signal: AbortSignal | undefined,
+  onUnanswered?: (prompt: number, why: BumpError) => void,
+): Promise<string[]> {
+  if (ask.type === 'generate')
+    return await model.answer(prompts, { maxTokens: ask.maxTokens, temperature: 0, signal, onUnanswered })
   if (!model.chooseLogprobs)
     throw new BumpError(
       'model-unusable',

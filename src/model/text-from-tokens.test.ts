@@ -98,6 +98,16 @@ describe('cleanText', () => {
     ['  two  words\n ', 'two  words'],
     ['assistant professors write', 'assistant professors write'],
     ['a < b | c > d', 'a < b | c > d'],
+    ['<thinking>a</thinking> b', 'b'],
+    ['<thinking>a', ''],
+    ['b <thinking>', 'b <thinking>'],
+    ['[THINK]a[/THINK]b', 'b'],
+    ['a[/THINK]b', 'b'],
+    ['<seed:think>a</seed:think>b', 'b'],
+    ['\u25C1think\u25B7a\u25C1/think\u25B7b', 'b'],
+    ['<|START_THINKING|>a<|END_THINKING|>b', 'b'],
+    ['<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>', 'b'],
+    ['<|channel|>analysis<|message|>a', ''],
   ])('%j becomes %j', (text, clean) => expect(cleanText(text)).toBe(clean))
 
   it('is done after once', () => {

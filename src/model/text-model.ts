@@ -1,5 +1,6 @@
 // A language model as a task backbone sees it: text in, text out. Any model of the contract is one
 // (text-from-tokens.ts), and so is any OpenAI-compatible server (openai/).
+import type { BumpError } from '../util/errors.ts'
 import type { ChatMessage } from './contract.ts'
 
 export interface AnswerOptions {
@@ -12,6 +13,11 @@ export interface AnswerOptions {
   signal?: AbortSignal
   /** Called after each part of the work with the prompts answered so far. */
   onProgress?: (answered: number) => void
+  /**
+   * Called for a prompt that has no answer while others may have one: a server finds it too long, filters it, or answers
+   * nothing. An empty text stands in the place of its answer. Without it, such a prompt ends the call.
+   */
+  onUnanswered?: (prompt: number, why: BumpError) => void
 }
 
 export interface TextModel {
@@ -21,6 +27,8 @@ export interface TextModel {
   readonly identity: string
   /** Tokens that prompt and answer may have together. */
   readonly contextLength: number
+  /** What must be known to read its answers, as far as the answers so far have shown; a sentence each. */
+  readonly notes?: readonly string[]
   /** Number of tokens of a text; an estimate where the server does not tell. */
   countTokens(text: string): number
   /** The first `limit` tokens of a text. */

@@ -16,6 +16,7 @@ export interface TextModelFlags extends EngineFlags {
   backboneModel?: string
   backboneContext?: number
   backboneConcurrency?: number
+  backboneTimeout?: number
   adapter?: string
 }
 
@@ -35,6 +36,11 @@ export function addTextModelFlags(command: Command): Command {
     .option('--backbone-model <name>', "name of the model on --backbone's server")
     .option('--backbone-context <tokens>', 'context of the model on the server (default: 8192)', positiveInteger)
     .option('--backbone-concurrency <count>', 'requests to the server at a time (default: 8)', positiveInteger)
+    .option(
+      '--backbone-timeout <seconds>',
+      'seconds that the server may take for an answer (default: 240)',
+      positiveInteger,
+    )
 }
 
 /** True for what --backbone names a server by. */
@@ -47,11 +53,12 @@ export function isServer(backbone: string): boolean {
  * the adapter cannot be opened, or the adapter was trained on another model.
  */
 export async function openTextModel(flags: TextModelFlags, onProgress: (line: string) => void): Promise<OpenTextModel> {
-  if (isServer(flags.backbone)) return { model: openServer(flags), close: async () => {} }
+  if (isServer(flags.backbone)) return { model: openServer(flags, onProgress), close: async () => {} }
   for (const [flag, value] of [
     ['--backbone-model', flags.backboneModel],
     ['--backbone-context', flags.backboneContext],
     ['--backbone-concurrency', flags.backboneConcurrency],
+    ['--backbone-timeout', flags.backboneTimeout],
   ])
     if (value !== undefined)
       throw new BumpError(
@@ -82,7 +89,7 @@ export async function openTextModel(flags: TextModelFlags, onProgress: (line: st
   }
 }
 
-function openServer(flags: TextModelFlags): TextModel {
+function openServer(flags: TextModelFlags, onNote: (line: string) => void): TextModel {
   if (flags.backboneModel === undefined)
     throw new BumpError('invalid-options', '--backbone-model is required with a server: the name of the model on it')
   if (flags.adapter !== undefined)
@@ -95,6 +102,8 @@ function openServer(flags: TextModelFlags): TextModel {
     model: flags.backboneModel,
     contextLength: flags.backboneContext,
     concurrency: flags.backboneConcurrency,
+    timeout: flags.backboneTimeout,
+    onNote,
   })
 }
 

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
+import { webFetch } from '../../util/web-fetch.ts'
 import { DEFAULT_ENDPOINT, type Hub, type HubFile, type HubName, listFiles } from './client.ts'
 import { downloadFile } from './download.ts'
 import { Progress } from './progress.ts'
@@ -126,7 +127,7 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
         'owner/name, owner/name/file.gguf or owner/name@revision. Check the path or the name.',
     )
   const endpoint = (options.endpoint ?? (process.env.HF_ENDPOINT || DEFAULT_ENDPOINT)).replace(/\/+$/, '')
-  const hub: Hub = { endpoint, token: process.env.HF_TOKEN || undefined, fetch: options.fetch ?? fetch }
+  const hub: Hub = { endpoint, token: process.env.HF_TOKEN || undefined, fetch: options.fetch ?? webFetch }
   const folder = cacheFolder('hub', sha256(endpoint).slice(0, 8), name.repo.replace('/', '--'))
   const recordPath = join(folder, 'complete', `${sha256(JSON.stringify([name.revision, name.file])).slice(0, 16)}.json`)
   const before = cached(folder, recordPath, name)

@@ -65,6 +65,8 @@ export interface CollectOptions {
 }
 
 export interface CollectedConditions {
+  /** Whom the profiles are of: all, but for those of whom a server gave none. */
+  users: User[]
   /** In the order of the table. */
   conditions: ProfileCondition[]
   /** What must be known to read their scores. */
@@ -101,14 +103,17 @@ export async function collectConditions(sources: RunSources, options: CollectOpt
   const byRuns = await fromRuns(sources, steps, options)
   const byModel = await fromModel(sources, options)
   const tokenizer = byRuns.tokenizer ?? byModel.tokenizer ?? (await tokenizerOf(options.judgeModel, options.open))
-  const byServer = sources.server ? [await fromServer(sources.server, tokenizer, options)] : []
+  const server = sources.server && (await fromServer(sources.server, tokenizer, options))
+  const byServer = server ? [server] : []
 
   const { trained } = byRuns
   const zeroShot = [...byRuns.zeroShot, ...byModel.zeroShot]
   const others = [...byServer, ...files]
   const [main] = [...trained, ...zeroShot, ...others]
   const conditionsOf = (written: readonly Written[]) => written.map(({ condition }) => condition)
+  const there = (u: number) => server?.written[u] ?? true
   return {
+    users: users.filter((_, u) => there(u)),
     conditions: [
       ...(wants(sources, 'none') ? [noProfile(users)] : []),
       ...(wants(sources, 'generic') ? [genericText(users)] : []),
@@ -117,8 +122,8 @@ export async function collectConditions(sources: RunSources, options: CollectOpt
       ...(wants(sources, 'run') ? conditionsOf(trained) : []),
       ...conditionsOf(others),
       ...(wants(sources, 'mismatched') && main ? [mismatchedOf(main.condition)] : []),
-    ],
-    notes: files.flatMap(({ notes }) => notes),
+    ].map((condition) => ({ ...condition, profiles: condition.profiles.filter((_, u) => there(u)) })),
+    notes: [...(server?.notes ?? []), ...files.flatMap(({ notes }) => notes)],
     generators: Object.fromEntries(
       [...byRuns.zeroShot, ...trained, ...byModel.zeroShot, ...others].map(({ condition, generator }) => [
         condition.key,
@@ -240,13 +245,14 @@ async function tokenizerOf(name: string, open: ModelOpener): Promise<Tokenizer> 
   return model.tokenizer
 }
 
+/** Profiles by a server; `written`: [user] whether it gave one. */
 async function fromServer(
   server: TextModel,
   tokenizer: Tokenizer,
   { users, config, out, signal, onProgress }: CollectOptions,
-): Promise<Written> {
+): Promise<Written & { written: boolean[]; notes: string[] }> {
   const label = `profile by ${server.name}`
-  const profiles = await serverProfiles(server, users, {
+  const { profiles, notes } = await serverProfiles(server, users, {
     tokenizer,
     prompt: config.prompt,
     maxTokens: config.profile.maxTokens,
@@ -254,7 +260,12 @@ async function fromServer(
     signal,
     onProgress: (done, total) => onProgress?.(label, done, total),
   })
-  return { condition: { key: 'server', label, profiles }, generator: { model: server.name } }
+  return {
+    condition: { key: 'server', label, profiles: profiles.map((profile) => profile ?? '') },
+    generator: { model: server.name },
+    written: profiles.map((profile) => profile !== undefined),
+    notes,
+  }
 }
 
 function fromFile(path: string, index: number, users: readonly User[]): Written & { notes: string[] } {

@@ -90,7 +90,7 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
     for (const text of collected.notes) onEvent?.({ type: 'note', text })
     const model = await options.open(plan.judgeModel, { quantize: plan.config.quantize })
     try {
-      return await judgeAndWrite(plan, collected, model, started, options)
+      return await judgeAndWrite(withUsers(plan, collected.users, options), collected, model, started, options)
     } finally {
       await model.close()
     }
@@ -128,6 +128,12 @@ async function planOf(options: CompareProfilesOptions): Promise<Plan> {
   const judge = judgeConfigOf(options, config)
   const poolSizes = poolSizesOf(options, users.length, judge, config)
   return { runs, config, judge, judgeModel, users, poolSizes, paths: found.source.paths }
+}
+
+/** The plan for the users of whom there are profiles, who may be fewer than planned. */
+function withUsers(plan: Plan, users: User[], options: CompareProfilesOptions): Plan {
+  if (users.length === plan.users.length) return plan
+  return { ...plan, users, poolSizes: poolSizesOf(options, users.length, plan.judge, plan.config) }
 }
 
 /** The log's own columns, where they are named. */

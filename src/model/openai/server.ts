@@ -1,15 +1,16 @@
-// One OpenAI-compatible server: a request with its retries, and errors that say what to do. Used by open.ts.
+// One OpenAI-compatible server: its address and key, and a request with its retries. Used by open.ts; what it answers
+// instead of success is read in refusal.ts.
 import { z } from 'zod'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
+import { boundedText, completionOfEvents, isEventStream, parsedJson } from './body.ts'
+import { isPassing, type Refusal, type RefusingServer, readAnswer } from './refusal.ts'
 
-export interface Server {
+export interface Server extends RefusingServer {
   /** Address of the API without the last slash. */
   base: URL
-  /** The address as errors and identities show it: without query, which may hold a key. */
-  shown: string
-  model: string
-  apiKey: string | undefined
+  /** Azure's own header carries the key. */
+  azure: boolean
   maxRetries: number
   /** Milliseconds a single request may take. */
   timeout: number
@@ -21,34 +22,22 @@ export interface Server {
 const LONGEST_BACKOFF = 30_000
 /** Servers that ask to wait longer than this are out of quota, not busy. */
 const LONGEST_WAIT = 300_000
-/** Characters of a server's own words that an error repeats. */
-const QUOTED = 300
+/** What a timer can hold. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1
 
-const errorSchema = z.union([
-  z.string(),
-  z.object({ message: z.string(), code: z.union([z.string(), z.number()]).nullish() }),
-])
-const bodySchema = z.object({ error: errorSchema.nullish(), message: z.string().nullish() })
-
-/** A server's answer other than success, or none. */
-interface Refusal {
-  /** 0: no answer. */
-  status: number
-  /** The server's own words, or the network's. */
-  why: string
-  /** The server's error code, where it gives one. */
-  code?: string
-  /** Milliseconds the server asks to wait. */
-  retryAfter?: number
-  cause?: unknown
+/** How a server is named and asked. */
+export interface ServerOptions extends Pick<Server, 'model' | 'maxRetries' | 'timeout' | 'backoff' | 'fetch'> {
+  baseUrl: string
+  /** Default: the environment's OPENAI_API_KEY, for Azure first AZURE_OPENAI_API_KEY. */
+  apiKey: string | undefined
 }
 
 /**
- * Address and key of a server, checked. Throws BumpError where the address is not one of HTTP or holds a password, or
- * where the key cannot be sent.
+ * Address and key of a server, checked. Throws BumpError where the address is not one of HTTP or holds a password,
+ * where Azure's lacks its version, or where the key cannot be sent.
  */
-export function checkedServer(options: Omit<Server, 'base' | 'shown'> & { baseUrl: string }): Server {
-  const { baseUrl, ...rest } = options
+export function checkedServer(options: ServerOptions): Server {
+  const { baseUrl, model, maxRetries, backoff, fetch } = options
   const base = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
   if (base === undefined || !/^https?:$/.test(base.protocol))
     throw new BumpError(
@@ -62,26 +51,70 @@ export function checkedServer(options: Omit<Server, 'base' | 'shown'> & { baseUr
     )
   base.pathname = base.pathname.replace(/(\/chat\/completions)?\/*$/, '')
   base.hash = ''
+  const azure = isAzure(base)
+  if (azure) addVersion(base)
+  const { env } = process
+  const keyName = azure ? 'AZURE_OPENAI_API_KEY' : 'OPENAI_API_KEY'
+  const found = options.apiKey ?? (azure ? env.AZURE_OPENAI_API_KEY : undefined) ?? env.OPENAI_API_KEY
+  const apiKey = found?.trim() || undefined
   // What fetch says of an unusable header repeats it.
-  if (rest.apiKey !== undefined && /[^\x21-\x7e]/.test(rest.apiKey))
+  if (apiKey !== undefined && /[^\x21-\x7e]/.test(apiKey))
     throw new BumpError(
       'invalid-options',
-      'the API key holds white space or characters that no key has: correct OPENAI_API_KEY',
+      `the API key holds white space or characters that no key has: correct ${keyName}`,
     )
-  return { ...rest, base, shown: `${base.origin}${base.pathname}`.replace(/\/$/, '') }
+  const ofQuery = [...base.searchParams].flatMap(([name, value]) => (name === 'api-version' ? [] : [value]))
+  return {
+    base,
+    shown: `${base.origin}${base.pathname}`.replace(/\/$/, ''),
+    model,
+    azure,
+    keyName,
+    apiKey,
+    secrets: [...(apiKey ? [apiKey] : []), ...ofQuery].filter((secret) => secret.length >= 4),
+    maxRetries,
+    timeout: Math.min(options.timeout, LONGEST_TIMEOUT),
+    backoff,
+    fetch,
+  }
+}
+
+/** Azure's services, and gateways that keep the path of one. */
+function isAzure({ hostname, pathname }: URL): boolean {
+  return (
+    /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/.test(hostname) ||
+    /\/openai\/deployments\//.test(pathname)
+  )
+}
+
+/** A deployment is asked in the form of a dated version, which stands in the query. */
+function addVersion(base: URL): void {
+  if (!/\/deployments\//.test(base.pathname) || base.searchParams.has('api-version')) return
+  const version = process.env.OPENAI_API_VERSION
+  if (!version)
+    throw new BumpError(
+      'invalid-options',
+      `${base.origin}${base.pathname} is a deployment on Azure, whose address needs its version: add ?api-version=2024-10-21 (or the one of your service), or set OPENAI_API_VERSION`,
+    )
+  base.searchParams.set('api-version', version)
 }
 
 /**
- * The JSON that the server answers to one POST. Busy servers (429), failing ones (5xx) and a failing network are asked
- * again; @throws BumpError naming the address and what to do, CancelledError where `signal` is aborted.
+ * The JSON that the server answers to one POST, or its refusal. Busy servers (429), failing ones (5xx) and a failing
+ * network are asked again. Throws CancelledError where `signal` is aborted.
  */
-export async function post(server: Server, path: string, body: object, signal?: AbortSignal): Promise<unknown> {
+export async function post(
+  server: Server,
+  path: string,
+  body: object,
+  signal?: AbortSignal,
+): Promise<{ json: unknown } | Refusal> {
   for (let attempt = 0; ; attempt++) {
     const answer = await request(server, path, body, signal)
-    if (!('status' in answer)) return answer.json
+    if (!('status' in answer)) return answer
     const wait = answer.retryAfter ?? jittered(server, attempt, body)
-    if (!retryable(answer) || attempt >= server.maxRetries || wait > LONGEST_WAIT)
-      throw await problem(server, answer, attempt, signal)
+    if (!isPassing(answer) || attempt >= server.maxRetries || wait > LONGEST_WAIT)
+      return { ...answer, retries: attempt }
     await pause(wait, signal)
   }
 }
@@ -97,66 +130,35 @@ async function request(
   const url = new URL(server.base)
   url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`
   let response: Response
-  let text: string
+  let text: string | undefined
   try {
     response = await server.fetch(url, {
       method: body ? 'POST' : 'GET',
-      headers: {
-        ...(body ? { 'content-type': 'application/json' } : {}),
-        ...(server.apiKey ? { authorization: `Bearer ${server.apiKey}` } : {}),
-      },
+      headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...authorization(server) },
       body: body && JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      // Other hosts are not sent the header `authorization`; any other header they would be.
+      redirect: server.azure ? 'manual' : 'follow',
     })
-    text = await response.text()
+    text = await boundedText(response)
   } catch (cause) {
     if (signal?.aborted) throw new CancelledError()
     const { message, cause: inner } = cause as Error & { cause?: { code?: string } }
     const why = timeout.aborted ? `no answer within ${server.timeout / 1000} s` : (inner?.code ?? message)
-    return { status: 0, why, cause }
+    return { status: 0, why, words: '', cause }
   }
-  const { status } = response
-  const json = parsed(text)
-  const told = bodySchema.safeParse(json)
-  const error = told.success ? told.data.error : undefined
-  if (response.ok && json !== undefined && (error === undefined || error === null)) return { json }
-  const code = typeof error === 'object' ? error?.code : undefined
-  const retryAfter = waitOf(response.headers.get('retry-after'))
-  if (json === undefined) return { status, why: notJson(text), retryAfter }
-  const words = (typeof error === 'string' ? error : error?.message) ?? told.data?.message ?? text
-  // Some gateways answer 200 and put the failure's status in the body.
-  const real = response.ok ? (Number(code) >= 400 && Number(code) < 600 ? Number(code) : 400) : status
-  return { status: real, why: quoted(server, words), code: code ? String(code) : undefined, retryAfter }
+  if (text === undefined) return { status: 200, why: 'more than 16 MiB', words: '' }
+  if (!isEventStream(text)) return readAnswer(server, response, text, parsedJson(text))
+  const json = completionOfEvents(text)
+  if (json === undefined && response.ok)
+    return { status: 0, why: 'the stream ends in the middle of the answer', words: '' }
+  return readAnswer(server, response, JSON.stringify(json) ?? text, json)
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) ?? undefined
-  } catch {
-    return undefined
-  }
-}
-
-function notJson(text: string): string {
-  if (text.trim() === '') return 'an empty answer'
-  return /^\s*</.test(text) ? 'a web page instead of JSON' : 'something that is not JSON'
-}
-
-/** A server may repeat what it was sent: the key is taken out. */
-function quoted({ apiKey }: Server, words: string): string {
-  const line = words.replace(/\s+/g, ' ').trim()
-  return (apiKey ? line.replaceAll(apiKey, '***') : line).slice(0, QUOTED)
-}
-
-const retryable = ({ status, code }: Refusal) =>
-  status === 0 || status === 408 || (status === 429 && code !== 'insufficient_quota') || status >= 500
-
-/** Milliseconds of a Retry-After header: seconds, or a date. */
-function waitOf(header: string | null): number | undefined {
-  if (header === null || header.trim() === '') return undefined
-  const seconds = Number(header)
-  const wait = Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1000
-  return Number.isNaN(wait) ? undefined : Math.max(0, wait)
+/** Azure takes keys in a header of its own, and the tokens of its accounts (which are JWTs) as all others do. */
+function authorization({ azure, apiKey }: Server): Record<string, string> {
+  if (apiKey === undefined) return {}
+  return azure && !apiKey.startsWith('eyJ') ? { 'api-key': apiKey } : { authorization: `Bearer ${apiKey}` }
 }
 
 /** Half to all of the doubled delay, so that requests turned away together do not come back together. */
@@ -180,52 +182,10 @@ function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<v
   })
 }
 
-async function problem(
-  server: Server,
-  { status, why, code, retryAfter, cause }: Refusal,
-  retries: number,
-  signal: AbortSignal | undefined,
-): Promise<BumpError> {
-  const { shown, model, apiKey } = server
-  const tried = retries === 0 ? '' : ` after ${retries + 1} tries`
-  const fail = (message: string) => new BumpError('server-failed', message, { cause })
-  if (status === 0)
-    return fail(
-      `no connection to ${shown}${tried} (${why}). Is the server running, and is the address right? ` +
-        'A slow server may need fewer requests at a time or shorter answers.',
-    )
-  if (status === 401 || status === 403)
-    return fail(
-      `${shown} refuses ${apiKey ? 'the API key' : 'requests without an API key'} (${status}: ${why}). Set OPENAI_API_KEY to a key of this server.`,
-    )
-  if (status === 404) {
-    const known = await modelNames(server, signal)
-    if (known === undefined)
-      return fail(
-        `${shown} has no chat completions (404: ${why}). Check the address, which usually ends in /v1, and the model's name, ${JSON.stringify(model)}.`,
-      )
-    return fail(
-      `${shown} does not serve ${JSON.stringify(model)} (404: ${why}). It serves: ${known.join(', ') || 'nothing'}.`,
-    )
-  }
-  if (status === 429) {
-    const asked = retryAfter === undefined ? '' : `; it asks to wait ${Math.ceil(retryAfter / 1000)} s`
-    const todo =
-      code === 'insufficient_quota'
-        ? 'Check plan and credit of the account.'
-        : 'Go on later, or ask for less at a time.'
-    return fail(`${shown} turns requests away${tried} (429: ${why}${asked}). ${todo}`)
-  }
-  if (status >= 500) return fail(`${shown} fails${tried} (${status}: ${why}). Look into the server's own log.`)
-  if (status < 300)
-    return fail(`${shown} answers with ${why}: is it the address of an API? Such an address usually ends in /v1.`)
-  return fail(`${shown} refuses the request to ${JSON.stringify(model)} (${status}: ${why}).`)
-}
-
 const modelsSchema = z.object({ data: z.array(z.object({ id: z.string() })) })
 
 /** Names of the first models that the server lists; undefined where it has no list. */
-async function modelNames(server: Server, signal: AbortSignal | undefined): Promise<string[] | undefined> {
+export async function modelNames(server: Server, signal: AbortSignal | undefined): Promise<string[] | undefined> {
   const answer = await request(server, '/models', undefined, signal)
   const models = modelsSchema.safeParse('json' in answer ? answer.json : undefined)
   if (!models.success) return undefined

@@ -1,6 +1,6 @@
 // A text model for tests: answers with the longest word of a prompt, chooses the label that stands in it, and counts.
 
-import { CancelledError } from '../../util/errors.ts'
+import { type BumpError, CancelledError } from '../../util/errors.ts'
 import type { ChatMessage } from '../contract.ts'
 import type { TextModel } from '../text-model.ts'
 
@@ -9,11 +9,19 @@ export interface CountingModel extends TextModel {
   readonly calls: number[][]
 }
 
-/** `failAt`: the call (from 1) that ends as if it were cancelled. */
-export function countingModel(
-  options: { identity?: string; choose?: boolean; failAt?: number; contextLength?: number } = {},
-): CountingModel {
-  const { identity = 'counting', choose = false, failAt, contextLength = 2048 } = options
+interface CountingOptions {
+  identity?: string
+  choose?: boolean
+  /** The call (from 1) that ends as if it were cancelled. */
+  failAt?: number
+  contextLength?: number
+  /** Why a prompt gets no answer; undefined where it gets one. */
+  unanswered?: (text: string) => BumpError | undefined
+  notes?: readonly string[]
+}
+
+export function countingModel(options: CountingOptions = {}): CountingModel {
+  const { identity = 'counting', choose = false, failAt, contextLength = 2048, unanswered, notes } = options
   const calls: number[][] = []
   const textOf = (prompt: readonly ChatMessage[]) => prompt.map(({ content }) => content).join('\n')
   const count = (prompts: readonly ChatMessage[][], signal?: AbortSignal): void => {
@@ -27,13 +35,15 @@ export function countingModel(
     calls,
     countTokens: (text) => text.split(/\s+/).filter(Boolean).length,
     cut: (text, limit) => text.split(/\s+/).filter(Boolean).slice(0, limit).join(' '),
-    async answer(prompts, { signal }) {
+    notes,
+    async answer(prompts, { signal, onUnanswered }) {
       count(prompts, signal)
-      return prompts.map((prompt) =>
-        textOf(prompt)
-          .match(/\w+/g)!
-          .reduce((a, b) => (b.length > a.length ? b : a)),
-      )
+      return prompts.map((prompt, i) => {
+        const why = unanswered?.(textOf(prompt))
+        if (why) onUnanswered?.(i, why)
+        const words = textOf(prompt).match(/\w+/g)!
+        return why ? '' : words.reduce((a, b) => (b.length > a.length ? b : a))
+      })
     },
     ...(choose && {
       async chooseLogprobs(prompts: readonly ChatMessage[][], labels: readonly string[], o?: { signal?: AbortSignal }) {

@@ -1,0 +1,85 @@
+// The body of a server's answer: read up to a bound, and a stream of events put together to the one completion that it
+// is in pieces. Used by server.ts.
+
+/** Far more than any answer with its thinking; a server that sends more is no API, or means harm. */
+const MOST_BYTES = 16 * 2 ** 20
+
+/** The text of a response; undefined where it is longer than 16 MiB, and the connection is closed then. */
+export async function boundedText(response: Response): Promise<string | undefined> {
+  if (response.body === null) return ''
+  const decoder = new TextDecoder()
+  const reader = response.body.getReader()
+  const parts: string[] = []
+  for (let bytes = 0; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return parts.join('') + decoder.decode()
+    bytes += value.byteLength
+    if (bytes > MOST_BYTES) {
+      await reader.cancel().catch(() => {})
+      return undefined
+    }
+    parts.push(decoder.decode(value, { stream: true }))
+  }
+}
+
+/** Whether a text is a stream of server-sent events, whatever its header says. */
+export function isEventStream(text: string): boolean {
+  return /^\s*(?:data|event|id|retry)?:/.test(text)
+}
+
+interface Delta {
+  content?: unknown
+  reasoning_content?: unknown
+  reasoning?: unknown
+  refusal?: unknown
+}
+
+/**
+ * The completion that a stream of events holds, in the form of one that is not streamed; the event that tells of an
+ * error, where there is one; undefined where the stream ends in the middle.
+ */
+export function completionOfEvents(text: string): unknown {
+  const message = { content: [] as unknown[], reasoning_content: '', refusal: '' }
+  let seen = false
+  let finish_reason: string | undefined
+  let ended = false
+  for (const data of eventsOf(text)) {
+    if (data === '[DONE]') ended = true
+    const event = parsedJson(data) as { error?: unknown; choices?: unknown } | undefined
+    if (event?.error) return event
+    const choice = (Array.isArray(event?.choices) ? event.choices : []).find(({ index = 0 }) => index === 0)
+    if (choice === undefined) continue
+    seen = true
+    const delta: Delta = choice.delta ?? choice.message ?? {}
+    if (typeof delta.content === 'string') message.content.push(delta.content)
+    else if (Array.isArray(delta.content)) message.content.push(...delta.content)
+    for (const thought of [delta.reasoning_content, delta.reasoning])
+      if (typeof thought === 'string') message.reasoning_content += thought
+    if (typeof delta.refusal === 'string') message.refusal += delta.refusal
+    finish_reason = choice.finish_reason ?? finish_reason
+  }
+  if (!ended && finish_reason === undefined) return undefined
+  return { choices: seen ? [{ message, finish_reason }] : [] }
+}
+
+/** The data of each event; comments, which keep a connection open, are none. */
+function eventsOf(text: string): string[] {
+  return text
+    .split(/\r\n?\r\n?|\n\n/)
+    .map((block) =>
+      block
+        .split(/\r\n|\n|\r/)
+        .flatMap((line) => (line.startsWith('data:') ? [line.slice(5).trim()] : []))
+        .join('\n'),
+    )
+    .filter((data) => data !== '')
+}
+
+/** The value of a JSON text; undefined where it is none, or null. */
+export function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text) ?? undefined
+  } catch {
+    return undefined
+  }
+}

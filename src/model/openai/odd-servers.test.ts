@@ -1,0 +1,352 @@
+// Servers that take only a part of the interface, or put the answer elsewhere: what is asked then, and what counts as
+// an answer.
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { BumpError } from '../../util/errors.ts'
+import { type OpenAiOptions, openOpenAi } from './open.ts'
+import { ask, closeServers, json, KEY, refuse, type Script, say, serving } from './testing/fake-server.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllEnvs()
+  closeServers()
+})
+
+/** The answer to one prompt, or the message of the error in its place. */
+async function answerOf(script: Script, options: Partial<OpenAiOptions> = {}) {
+  const served = await serving(script, { maxRetries: 1, ...options })
+  const answer = await served.model.answer([ask('hi')], { maxTokens: 7 }).then(
+    ([text]) => text,
+    (error) => {
+      expect(error).toBeInstanceOf(BumpError)
+      return `FAILED ${error.message.replaceAll(served.baseUrl, 'BASE')}`
+    },
+  )
+  return { ...served, answer }
+}
+
+describe('a parameter that is refused', () => {
+  const openAi = (param: string, message: string, code = 'unsupported_value') => ({
+    error: { message, type: 'invalid_request_error', param, code },
+  })
+  const nested = (name: string) => ({
+    object: 'error',
+    message: JSON.stringify({ detail: [{ type: 'extra_forbidden', loc: ['body', name], input: 1 }] }),
+  })
+  it.each<[string, string, (name: string) => unknown, number]>([
+    [
+      'temperature',
+      'as OpenAI says it',
+      (name) => openAi(name, `Unsupported value: '${name}' does not support 0`),
+      400,
+    ],
+    ['seed', 'as OpenAI says it', (name) => openAi(name, `Unknown parameter: '${name}'.`, 'unknown_parameter'), 400],
+    ['seed', 'as JSON in JSON', nested, 422],
+    ['temperature', 'as a detail', (name) => ({ detail: [{ loc: ['body', name], msg: 'must be above 0' }] }), 422],
+    ['seed', 'in words', (name) => ({ error: `property '${name}' is unsupported` }), 400],
+    ['seed', 'by a mapper', (name) => ({ error: { message: `Unknown name "${name}": Cannot find field.` } }), 400],
+    ['temperature', 'as deprecated', (name) => ({ error: { message: `\`${name}\` is deprecated here` } }), 400],
+    ['seed', 'behind a success', (name) => ({ error: { message: `extraneous key [${name}] is not permitted` } }), 200],
+    ['seed', 'as not implemented', (name) => ({ message: `${name}: not implemented` }), 501],
+  ])('%s, %s, is left out from then on and said once', async (name, _, body, status) => {
+    const { model, requests, said } = await serving((received, response) =>
+      name in received.body ? json(response, body(name), status) : say(response, 'well'),
+    )
+    expect(await model.answer(['a', 'b', 'c'].map(ask), { maxTokens: 7 })).toEqual(['well', 'well', 'well'])
+    const before = requests.length
+    await model.answer([ask('d')], { maxTokens: 7 })
+    expect(requests.length).toBe(before + 1)
+    expect(requests.at(-1)!.body).not.toHaveProperty(name)
+    expect(said).toEqual([expect.stringContaining(`m refuses "${name}"`)])
+    expect(model.notes).toEqual(said)
+    const other = name === 'seed' ? 'temperature' : 'seed'
+    expect(requests.at(-1)!.body).toMatchObject({ [other]: expect.any(Number), max_tokens: 7 })
+  })
+
+  it('one after the other: a model that thinks, as OpenAI has them', async () => {
+    const { model, requests, said } = await serving(({ body }, response) => {
+      if ('max_tokens' in body)
+        return json(response, openAi('max_tokens', "'max_tokens' is not supported. Use 'max_completion_tokens'."), 400)
+      if ('temperature' in body)
+        return json(response, openAi('temperature', "'temperature' does not support 0. Only the default (1)."), 400)
+      if ((body.max_completion_tokens as number) < 1000) return say(response, '', 'length')
+      return say(response, '4')
+    })
+    expect(await model.answer([ask('a')], { maxTokens: 7 })).toEqual(['4'])
+    expect(requests).toHaveLength(4)
+    expect(await model.answer([ask('b')], { maxTokens: 7 })).toEqual(['4'])
+    expect(requests).toHaveLength(5)
+    expect(requests[4].body).toEqual({ model: 'm', messages: ask('b'), seed: 1, max_completion_tokens: 7 + 4096 })
+    expect(said).toEqual([expect.stringMatching(/refuses "temp.* not greedily/), expect.stringMatching(/4096 tokens/)])
+  })
+
+  it('a limit by either name: the answer is cut here', async () => {
+    const { answer, said } = await answerOf(({ body }, response) => {
+      for (const name of ['max_tokens', 'max_completion_tokens'])
+        if (name in body) return json(response, openAi(name, `Unsupported parameter: '${name}'`), 400)
+      say(response, 'one two three four five six seven eight')
+    })
+    expect(answer).toBe('one two three four five six seven')
+    expect(said).toEqual([expect.stringContaining('refuses any limit')])
+  })
+
+  it('but not a limit that is too high, nor one that stands in words about the prompt', async () => {
+    const high = await answerOf(refuse(400, { message: "Invalid 'max_tokens': 7 is too large, at most 4" }))
+    expect(high.answer).toMatch(/^FAILED BASE refuses the request to "m" \(400: Invalid 'max_tokens'/)
+    const words = 'maximum context length is 5 tokens, you asked for 12. Reduce the length or max_tokens'
+    const long = await answerOf(refuse(400, { message: words, param: 'messages', code: 'context_length_exceeded' }))
+    expect(long.answer).toMatch(/^FAILED the prompt is too long/)
+    expect([high, long].map(({ requests }) => requests.length)).toEqual([1, 1])
+  })
+
+  it('a system message: its text goes before that of the user', async () => {
+    for (const message of [
+      "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+      'System role not supported',
+      'Conversation roles must alternate user/assistant/user/assistant/...',
+    ]) {
+      const { model, requests, said } = await serving(({ body }, response) =>
+        body.messages[0].role === 'system' ? json(response, { error: { message } }, 400) : say(response, 'well'),
+      )
+      const prompt = [{ role: 'system' as const, content: 'Be brief.' }, ...ask('hi')]
+      expect(await model.answer([prompt, prompt], { maxTokens: 7 })).toEqual(['well', 'well'])
+      expect(requests.at(-1)!.body.messages).toEqual(ask('Be brief.\n\nhi'))
+      expect(said).toEqual(['m takes no system message: its text stands before that of the user.'])
+    }
+  })
+})
+
+describe('what counts as an answer', () => {
+  const thinking = { type: 'thinking', thinking: [{ type: 'text', text: 'two and two' }] }
+  it.each<[string, unknown]>([
+    ['a text', '4'],
+    ['a list of parts', [thinking, { type: 'text', text: '4' }]],
+    ['parts of one text', [{ type: 'text', text: ' 4' }, { text: ' ' }]],
+    ['output parts', [{ type: 'output_text', text: '4' }]],
+    ['wrapped texts', [{ type: 'text', text: { value: '4' } }, 'ignored'.slice(7)]],
+    ['after <think>', '<think>2 + 2</think>\n4'],
+    ['after an end of thinking alone', '2 + 2</think>4'],
+    ['after <thinking>', '<thinking>2 + 2</thinking>4'],
+    ['after [THINK]', '[THINK]2 + 2[/THINK]4'],
+    ['in the final channel', '<|channel|>analysis<|message|>2<|end|><|start|>assistant<|channel|>final<|message|>4'],
+  ])('%s', async (_, content) => {
+    expect((await answerOf((_, response) => say(response, content))).answer).toBe('4')
+  })
+
+  it.each<[string, unknown, string, object, RegExp]>([
+    ['nothing', '', 'stop', {}, /the answer of m at BASE is empty \(stop\)/],
+    ['null', null, 'stop', {}, /is empty \(stop\)/],
+    ['white space', ' \n', 'stop', {}, /is empty/],
+    ['its thinking field', null, 'stop', { reasoning_content: '4' }, /is empty: all words are in "reasoning_content"/],
+    ['another thinking field', '', 'stop', { reasoning: '4' }, /all words are in "reasoning"/],
+    ['thinking alone', '<think>4</think>', 'stop', {}, /all words are thinking/],
+    ['thinking parts alone', [thinking], 'stop', {}, /all words are thinking/],
+    ['a refusal', null, 'stop', { refusal: 'I cannot' }, /is a refusal \(I cannot\)/],
+    ['a call of a tool', null, 'tool_calls', {}, /is empty \(tool_calls\)/],
+    ['a filtered half', 'He took the', 'content_filter', {}, /was taken back by the server \(content_filter\)/],
+  ])('not %s: it is told', async (_, content, reason, fields, message) => {
+    expect((await answerOf((_, response) => say(response, content, reason, fields))).answer).toMatch(message)
+  })
+
+  it('not the thinking of a model that gets no room for it', async () => {
+    const { answer } = await answerOf((_, response) => say(response, '<think>so', 'length'), { thinkingTokens: 0 })
+    expect(answer).toMatch(/spends all of the 7 tokens on thinking/)
+    const roomy = await answerOf((_, response) => say(response, null, 'length', { reasoning: 'so' }))
+    expect(roomy.answer).toMatch(/spends all of the 4103 tokens on thinking/)
+  })
+
+  it('room for thinking shrinks where the context has none', async () => {
+    const { answer, requests } = await answerOf(({ body }, response) => {
+      const limit = body.max_tokens as number
+      if (limit > 2000) return json(response, { error: { message: 'exceeds the context of 2048 tokens' } }, 400)
+      say(response, limit < 100 ? '' : '<think>so</think>4', limit < 100 ? 'length' : 'stop')
+    })
+    expect(answer).toBe('4')
+    expect(requests.map(({ body }) => body.max_tokens)).toEqual([7, 4103, 2055, 1031])
+  })
+})
+
+describe('prompts without an answer', () => {
+  it('are told one by one where that is asked for, the others are answered', async () => {
+    const { model } = await serving(({ body }, response) => {
+      const [{ content }] = body.messages
+      if (content === 'long') return json(response, { error: { message: 'exceeds the context size' } }, 500)
+      if (content === 'bad') return json(response, { error: { code: 'content_filter', message: 'x' } }, 400)
+      if (content === 'flagged') return json(response, { error: { message: 'input was flagged' } }, 403)
+      if (content === 'gone') return json(response, { choices: [] })
+      say(response, content === 'mute' ? '' : 'well')
+    })
+    const told = new Map<number, string>()
+    const prompts = ['long', 'a', 'bad', 'flagged', 'gone', 'mute', 'b'].map(ask)
+    const onUnanswered = (prompt: number, { code }: BumpError) => told.set(prompt, code)
+    const answers = await model.answer(prompts, { maxTokens: 7, onUnanswered })
+    expect(answers).toEqual(['', 'well', '', '', '', '', 'well'])
+    expect([...told].sort()).toEqual([
+      [0, 'context-exceeded'],
+      [2, 'server-failed'],
+      [3, 'server-failed'],
+      [4, 'server-failed'],
+      [5, 'server-failed'],
+    ])
+  })
+
+  it('do not hide a server that answers nobody', async () => {
+    const { model } = await serving(refuse(401, 'no'))
+    await expect(model.answer([ask('a')], { maxTokens: 7, onUnanswered: () => {} })).rejects.toThrow(/API key/)
+  })
+})
+
+describe('a stream', () => {
+  const events = (...data: unknown[]) => data.map((each) => `data: ${JSON.stringify(each)}\n\n`).join('')
+  const delta = (delta: object, finish_reason: string | null = null) => ({
+    choices: [{ index: 0, delta, finish_reason }],
+  })
+  const whole = `: keep-alive\n\n${events(
+    { choices: [] },
+    delta({ role: 'assistant', content: '' }),
+    delta({ reasoning_content: 'two and two' }),
+    delta({ content: 'fo' }),
+    delta({ content: [{ type: 'text', text: 'ur' }] }, 'stop'),
+  )}data: [DONE]\n\n`
+
+  it.each([
+    'This model only support stream mode, please enable the stream parameter to access the model.',
+    'Streaming is required for this model',
+    'stream must be true',
+  ])('is asked for where the server says: %s', async (message) => {
+    const { model, requests } = await serving(({ body }, response) =>
+      body.stream === true ? response.end(whole) : json(response, { error: { message } }, 400),
+    )
+    expect(await model.answer([ask('a')], { maxTokens: 7 })).toEqual(['four'])
+    expect(await model.answer([ask('b')], { maxTokens: 7 })).toEqual(['four'])
+    expect(requests.map(({ body }) => body.stream)).toEqual([undefined, true, true])
+  })
+
+  it('is read where none was asked for, with line ends of every kind', async () => {
+    for (const text of [whole, whole.replaceAll('\n', '\r\n'), whole.replaceAll('\n', '\r'), whole.slice(0, -15)])
+      expect((await answerOf((_, response) => response.end(text))).answer).toBe('four')
+  })
+
+  it('that ends in the middle is asked for again, one that tells of an error is told', async () => {
+    const cut = events(delta({ content: 'fo' }))
+    const again = await answerOf((_, response, number) => response.end(number === 1 ? cut : whole))
+    expect(again.answer).toBe('four')
+    expect((await answerOf((_, response) => response.end(cut))).answer).toMatch(/stream ends in the middle/)
+    const failing = cut + events({ error: { message: 'overloaded', code: 502 } })
+    expect((await answerOf((_, response) => response.end(failing))).answer).toMatch(/BASE fails .*\(502: overloaded\)/)
+  })
+})
+
+describe('waiting', () => {
+  it.each<[string, Record<string, string>, string, number]>([
+    ['retry-after-ms', { 'retry-after-ms': '1500', 'retry-after': '60' }, 'x', 1.5],
+    ['x-ms-retry-after-ms', { 'x-ms-retry-after-ms': '2500' }, 'x', 2.5],
+    ['seconds with a unit', { 'retry-after': '20s' }, 'x', 20],
+    ['minutes and seconds', { 'retry-after': '1m30s' }, 'x', 90],
+    ['a fraction', { 'retry-after': '0.5' }, 'x', 0.5],
+    ['milliseconds', { 'retry-after': '800 ms' }, 'x', 0.8],
+    ['words of the error', {}, 'Rate limit reached. Please try again in 7.66s. Visit us', 7.66],
+    ['words in full', {}, 'retry after 2 minutes', 120],
+    ['a field of the error', {}, '{"retryDelay": "34s"}', 34],
+  ])('is as long as asked: %s', async (_, headers, words, seconds) => {
+    vi.useFakeTimers()
+    const fetch = vi.fn<typeof globalThis.fetch>()
+    fetch.mockResolvedValueOnce(new Response(`{"error":${JSON.stringify(words)}}`, { status: 429, headers }))
+    fetch.mockResolvedValueOnce(new Response('{"choices":[{"message":{"content":"well"}}]}'))
+    const run = openOpenAi({ baseUrl: 'http://host/v1', model: 'm', backoff: 0, fetch }).answer([ask('hi')], {
+      maxTokens: 4,
+    })
+    await vi.advanceTimersByTimeAsync(seconds * 1000 - 100)
+    expect(fetch).toHaveBeenCalledTimes(1)
+    await vi.advanceTimersByTimeAsync(200)
+    expect(await run).toEqual(['well'])
+  })
+
+  it('goes on beyond the 300 s that fetch has by itself, before and within the answer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    let proceed = () => {}
+    const served = await serving(
+      (_, response) => {
+        response.on('error', () => {})
+        proceed = () => {
+          response.writeHead(200).write('{"choices":[{"message":')
+          proceed = () => response.end('{"content":"late"}}]}')
+        }
+      },
+      { timeout: 900, maxRetries: 0 },
+    )
+    const run = served.model.answer([ask('hi')], { maxTokens: 4 })
+    const arrived = async () => {
+      for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    while (served.requests.length === 0) await arrived()
+    for (let part = 0; part < 2; part++) {
+      for (let s = 0; s < 320; s++) await vi.advanceTimersByTimeAsync(1000)
+      proceed()
+      await arrived()
+    }
+    expect(await run).toEqual(['late'])
+  })
+})
+
+describe('an endless answer', () => {
+  it.each([200, 500])('is left at 16 MiB (status %i)', async (status) => {
+    let sent = 0
+    const { answer } = await answerOf(
+      (_, response) => {
+        response.writeHead(status)
+        const part = Buffer.alloc(1 << 20, 0x20)
+        const more = () => {
+          if (response.destroyed) return
+          sent++
+          response.write(part, () => setImmediate(more))
+        }
+        more()
+      },
+      { maxRetries: 0 },
+    )
+    expect(answer).toMatch(/BASE answers with more than 16 MiB/)
+    expect(sent).toBeLessThan(40)
+  })
+})
+
+describe('Azure', () => {
+  const answered = async (baseUrl: string, apiKey?: string) => {
+    const fetch = vi.fn<typeof globalThis.fetch>(
+      async () => new Response('{"choices":[{"message":{"content":"well"}}]}'),
+    )
+    expect(await openOpenAi({ baseUrl, model: 'm', apiKey, fetch }).answer([ask('hi')], { maxTokens: 4 })).toEqual([
+      'well',
+    ])
+    const [url, init] = fetch.mock.calls[0]
+    return { url: String(url), headers: init?.headers as Record<string, string>, redirect: init?.redirect }
+  }
+  const deployment = 'https://x.openai.azure.com/openai/deployments/gpt'
+
+  it('gets the key in its own header, and its version', async () => {
+    const { url, headers, redirect } = await answered(`${deployment}/chat/completions?api-version=2024-10-21`, KEY)
+    expect(url).toBe(`${deployment}/chat/completions?api-version=2024-10-21`)
+    expect(headers).toEqual({ 'content-type': 'application/json', 'api-key': KEY })
+    // The header would follow a redirect to any host.
+    expect(redirect).toBe('manual')
+    expect((await answered('https://x.services.ai.azure.com/openai/v1', KEY)).headers).toHaveProperty('api-key')
+    expect((await answered(`${deployment}?api-version=1`, 'eyJhbGciOi')).headers).toHaveProperty('authorization')
+  })
+
+  it('is known behind a gateway by its path, and its settings come from the environment', async () => {
+    vi.stubEnv('OPENAI_API_KEY', 'other')
+    vi.stubEnv('AZURE_OPENAI_API_KEY', KEY)
+    vi.stubEnv('OPENAI_API_VERSION', '2024-10-21')
+    const { url, headers } = await answered('https://gateway.example/openai/deployments/gpt')
+    expect(url).toContain('?api-version=2024-10-21')
+    expect(headers['api-key']).toBe(KEY)
+    expect((await answered('https://api.openai.com/v1')).headers.authorization).toBe('Bearer other')
+    vi.stubEnv('OPENAI_API_VERSION', '')
+    expect(() => openOpenAi({ baseUrl: deployment, model: 'm' })).toThrow(/add \?api-version=.*OPENAI_API_VERSION/)
+  })
+})
+
+it('values of the address are not repeated, whatever the server says', async () => {
+  const served = await serving(refuse(400, 'no key=query-secret here'))
+  const model = openOpenAi({ baseUrl: `${served.baseUrl}?key=query-secret`, model: 'm' })
+  await expect(model.answer([ask('a')], { maxTokens: 4 })).rejects.toThrow(/no key=\*\*\* here/)
+})
