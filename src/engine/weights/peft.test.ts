@@ -82,3 +82,31 @@ test('"all-linear" and fields of newer versions are understood', () => {
   writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(json))
   expect(loadAdapter(folder, model).config).toEqual(config)
 })
+
+function changed(changes: object): void {
+  const path = join(folder, 'adapter_config.json')
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...changes }))
+}
+
+test.each(['.*(q_proj|v_proj)', String.raw`model\.layers\.\d+\.self_attn\.[qv]_proj`])(
+  'targets given as the expression %s are those of the tensors',
+  (target_modules) => {
+    const config = { rank: 2, alpha: 4, targets: ['q', 'v'] as Projection[], rsLora: false }
+    const tensors = adapter(['q', 'v'], 2)
+    saveAdapter(folder, { config, tensors, baseModel: 'x' })
+    changed({ target_modules })
+    expect(loadAdapter(folder, model)).toEqual({ config, tensors })
+  },
+)
+
+test.each([
+  ...[true, false, null, 'gaussian', 'eva', 'orthogonal'].map((init_lora_weights) => ({ init_lora_weights })),
+  { modules_to_save: ['lm_head'] },
+  { megatron_core: 'megatron.core', qalora_group_size: 16, lora_dropout: 0.1, peft_version: '0.18.0' },
+  { loftq_config: {}, arrow_config: null, use_qalora: false, ensure_weight_tying: false, rank_pattern: {} },
+])('%j changes nothing about the arithmetic', (changes) => {
+  const config = { rank: 1, alpha: 1, targets: ['q'] as Projection[], rsLora: false }
+  saveAdapter(folder, { config, tensors: adapter(['q'], 1), baseModel: 'x' })
+  changed(changes)
+  expect(loadAdapter(folder, model).config).toEqual(config)
+})
