@@ -33,7 +33,7 @@ import { labelLogits, score } from './runtime/score.ts'
 import { Sessions } from './runtime/sessions.ts'
 import { Trainer } from './runtime/train.ts'
 import { openWeights } from './weights/open-weights.ts'
-import { loadAdapter, saveAdapter } from './weights/peft.ts'
+import { type BaseModel, loadAdapter, saveAdapter, servedRank } from './weights/peft.ts'
 import { openQuantized, type QuantizedWeights } from './weights/quantize.ts'
 import { writeHuggingFaceFolder } from './weights/save-weights.ts'
 import type { WeightStore } from './weights/types.ts'
@@ -58,6 +58,8 @@ export interface EngineOptions {
    * asks for it, stay exact. Not for full fine-tuning, whose weights change.
    */
   quantize?: 'none' | 'int8'
+  /** What saved adapters name as their base; default: the path that is opened. */
+  baseModel?: BaseModel
   onProgress?: (line: string) => void
 }
 
@@ -72,9 +74,10 @@ export class Engine {
   /** The same model for sampling and scoring: by quantised weights, where they are asked for. */
   private readonly inference: Core
   private readonly trainer: Trainer | undefined
+  private readonly baseModel: BaseModel
 
   private constructor(
-    /** What the user named. */
+    /** Path of the folder or file. */
     private readonly model: string,
     private readonly store: WeightStore,
     options: EngineOptions,
@@ -83,6 +86,7 @@ export class Engine {
     private readonly quantized: QuantizedWeights | undefined,
   ) {
     const { config } = store
+    this.baseModel = options.baseModel ?? { name: model }
     const sessions = new Sessions(
       config,
       store,
@@ -119,6 +123,8 @@ export class Engine {
       )
     const { device, why } = await chooseDevice(options.device ?? 'cpu')
     if (options.device !== undefined) onProgress?.(`device: ${why}`)
+    const served = trainable?.type === 'lora' ? servedRank(trainable.rank) : undefined
+    if (served !== undefined) onProgress?.(served)
     const store = await openWeights(model, { onProgress })
     const quantized = quantize === 'none' ? undefined : openQuantized(store, onProgress)
     return new Engine(model, store, options, planMemory(model, store.config, options), device, quantized)
@@ -206,7 +212,7 @@ export class Engine {
     saveAdapter(folder, {
       config: { rank, alpha, targets: [...targets], rsLora },
       tensors: weights.trained,
-      baseModel: this.model,
+      baseModel: this.baseModel,
     })
   }
 

@@ -21,6 +21,13 @@ export interface LoraConfig {
   rsLora: boolean
 }
 
+/** What an adapter says of the model that it belongs to: a hub name, or a path. */
+export interface BaseModel {
+  name: string
+  /** Of the hub's repository; absent: its main branch. */
+  revision?: string
+}
+
 /** Tensors of an adapter by engine name, `l0.q.A` [inputs, rank] and `l0.q.B` [rank, outputs]. */
 export type AdapterTensors = Map<string, { dims: number[]; data: Float32Array }>
 
@@ -30,15 +37,14 @@ const tensorName = (layer: number, projection: Projection, matrix: string) =>
   `base_model.model.model.layers.${layer}.${HF_PROJECTIONS[projection]}.lora_${matrix}.weight`
 
 /**
- * Writes adapter_model.safetensors and, last, adapter_config.json. `baseModel` is what `base_model_name_or_path` will
- * say. Throws a BumpError where the folder cannot be written.
+ * Writes adapter_model.safetensors and, last, adapter_config.json, which names the base model. Throws a BumpError where the folder cannot be written.
  */
 export function saveAdapter(
   folder: string,
   adapter: {
     config: LoraConfig
     tensors: ReadonlyMap<string, { dims: number[]; data: Float32Array }>
-    baseModel: string
+    baseModel: BaseModel
   },
 ): void {
   const { config, tensors, baseModel } = adapter
@@ -54,7 +60,8 @@ export function saveAdapter(
   const json = {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',
-    base_model_name_or_path: baseModel,
+    base_model_name_or_path: baseModel.name,
+    revision: baseModel.revision ?? null,
     r: config.rank,
     lora_alpha: config.alpha,
     lora_dropout: 0,
@@ -71,6 +78,17 @@ export function saveAdapter(
   } catch (error) {
     throw writeProblem(folder, error)
   }
+}
+
+/** Values that vLLM knows for --max-lora-rank, which must not be below an adapter's rank. */
+const SERVED_RANKS = [8, 16, 32, 64, 128, 256, 320, 512]
+
+/** What to know for serving an adapter of a rank that vLLM has no setting of; undefined where there is nothing. */
+export function servedRank(rank: number): string | undefined {
+  if (rank === 1 || SERVED_RANKS.includes(rank)) return undefined
+  const next = SERVED_RANKS.find((served) => served > rank)
+  if (next === undefined) return `lora rank ${rank}: vLLM serves adapters up to rank ${SERVED_RANKS.at(-1)}`
+  return `lora rank ${rank}: vLLM has no such --max-lora-rank; serve the adapter with --max-lora-rank ${next}`
 }
 
 /** Empty in the many forms PEFT writes it: missing, null, false, {} or []. */
