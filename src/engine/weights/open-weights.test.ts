@@ -187,6 +187,41 @@ test('missing, unexpected and misshapen tensors are named', async () => {
   await expect(openWeights(where)).rejects.toThrow('has the shape [10, 8], the configuration asks for [11, 8]')
 })
 
+/** The tied folder with a head in its weights: the table's values times `factor`. */
+function withHead(factor: number, dtype: 'F32' | 'F16' | 'BF16' = 'F32'): string {
+  const tied = tinyConfig('llama')
+  const where = saved(tied, 'with-head', dtype)
+  const config = readFileSync(join(where, 'config.json'))
+  const weights = tinyWeights(tied)
+  weights.set(
+    'head',
+    weights.get('embed')!.map((value, i) => (i === 79 ? value * factor : value)),
+  )
+  writeHuggingFaceFolder(where, { ...tied, tiedHead: false }, (name) => weights.get(name)!, dtype)
+  writeFileSync(join(where, 'config.json'), config)
+  return where
+}
+
+test.each(['F32', 'F16', 'BF16'] as const)('a tied model may repeat its table as its head: %s', async (dtype) => {
+  const { digest } = await openWeights(saved(tinyConfig('llama'), 'plain', dtype))
+  expect((await openWeights(withHead(1, dtype))).digest).toBe(digest)
+})
+
+test('a tied model whose files hold another head is refused', async () => {
+  await expect(openWeights(withHead(1.5))).rejects.toThrow(
+    /lm_head\.weight in the weights differs .* Set "tie_word_embeddings" to false/,
+  )
+})
+
+test('a head that is missing says how a model is tied', async () => {
+  const where = saved(tinyConfig('llama'))
+  const json = JSON.parse(readFileSync(join(where, 'config.json'), 'utf8'))
+  writeFileSync(join(where, 'config.json'), JSON.stringify({ ...json, tie_word_embeddings: false }))
+  await expect(openWeights(where)).rejects.toThrow(
+    /missing tensors: lm_head\.weight\..*set "tie_word_embeddings" to true/,
+  )
+})
+
 test('a cache that cannot be written is an error with a way out', async () => {
   const where = saved(tinyConfig('llama'))
   writeFileSync(join(folder, 'file'), '')
