@@ -26,7 +26,7 @@ import { readFullWeights } from './runtime/full-weights.ts'
 import { type GenerateOptions, generate } from './runtime/generate.ts'
 import { LayerWise } from './runtime/layer-wise.ts'
 import { type MemoryPlan, planMemory } from './runtime/memory.ts'
-import { type LoraSettings, ModelWeights, type Trainable } from './runtime/model-weights.ts'
+import { type LoraSettings, ModelWeights, type OwnedTensor, type Trainable } from './runtime/model-weights.ts'
 import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
 import type { PackGroup } from './runtime/pack.ts'
 import { labelLogits, score } from './runtime/score.ts'
@@ -68,6 +68,12 @@ export interface EngineOptions {
  * this length, and longer contexts would only be slower here. `ModelInfo.contextLength` says what a model got.
  */
 const MAX_POSITIONS = 8192
+
+interface SavedPolicy {
+  /** Absent: `tensors` are full weights. */
+  adapter?: LoraSettings
+  tensors: Map<string, OwnedTensor>
+}
 
 export class Engine {
   private readonly core: Core
@@ -217,19 +223,28 @@ export class Engine {
   }
 
   loadPolicy(folder: string): void {
-    const { weights } = this.core
-    if (weights.trainable?.type === 'full') {
-      weights.setTrained(readFullWeights(folder, this.config))
-      return
-    }
+    this.apply(this.readPolicy(folder))
+  }
+
+  /** A saved policy, checked against the model and what is trained; nothing is changed. */
+  private readPolicy(folder: string): SavedPolicy {
+    const { trainable } = this.core.weights
+    if (trainable?.type === 'full') return { tensors: readFullWeights(folder, this.config) }
     const { config, tensors } = loadAdapter(folder, this.config)
-    const { trainable } = weights
     if (trainable && (config.rank !== trainable.rank || config.targets.join() !== trainable.targets.join()))
       throw new BumpError(
         'model-unusable',
         `the adapter in ${folder} has rank ${config.rank} on ${config.targets.join(', ')}; this run trains rank ${trainable.rank} on ${trainable.targets.join(', ')}. Use the same lora settings.`,
       )
-    weights.setAdapter({ type: 'lora', ...config, seed: 0 }, tensors)
+    return { adapter: { type: 'lora', ...config, seed: 0 }, tensors }
+  }
+
+  /** A gradient of the weights before is of no use for those that come. */
+  private apply({ adapter, tensors }: SavedPolicy): void {
+    const { weights } = this.core
+    if (adapter) weights.setAdapter(adapter, tensors)
+    else weights.setTrained(tensors)
+    this.trainer?.dropGradient()
   }
 
   saveState(folder: string): void {
@@ -239,10 +254,13 @@ export class Engine {
     writeFileAtomic(join(folder, 'state.json'), JSON.stringify({ base: this.store.digest, step: trainer.state.step }))
   }
 
+  /** All of a saved state or nothing: where it throws, policy and optimiser are what they were. */
   loadState(folder: string): void {
     const trainer = this.needTrainer()
-    this.loadPolicy(folder)
-    trainer.state = readOptimiser(folder, this.store.digest, this.core.weights.trained)
+    const policy = this.readPolicy(folder)
+    const state = readOptimiser(folder, this.store.digest, policy.tensors)
+    this.apply(policy)
+    trainer.state = state
   }
 
   /** SHA-256 of the policy, its tensors and how an adapter is scaled: what generated profiles are keyed by. */
