@@ -19,7 +19,6 @@ import {
 import { BumpError } from '../util/errors.ts'
 import { sha256, writeFileAtomic } from '../util/files.ts'
 import { type ModelConfig, weightShapes } from './model/config.ts'
-import { BITS } from './model/quantized.ts'
 import type { Cancelled, Core } from './runtime/core.ts'
 import { chooseDevice, type Device, type DeviceRequest } from './runtime/device.ts'
 import { readFullWeights } from './runtime/full-weights.ts'
@@ -34,7 +33,7 @@ import { Sessions } from './runtime/sessions.ts'
 import { Trainer } from './runtime/train.ts'
 import { openWeights } from './weights/open-weights.ts'
 import { type BaseModel, loadAdapter, saveAdapter, servedRank } from './weights/peft.ts'
-import { openQuantized, type QuantizedWeights } from './weights/quantize.ts'
+import { openQuantized, QUANTISATION, type QuantizedWeights } from './weights/quantize.ts'
 import { writeHuggingFaceFolder } from './weights/save-weights.ts'
 import type { WeightStore } from './weights/types.ts'
 
@@ -153,7 +152,7 @@ export class Engine {
   /** Of the weights that sampling and scoring read. */
   private get digest(): string {
     const { digest } = this.store
-    return this.quantized ? sha256(`${digest} in ${BITS} bits`) : digest
+    return this.quantized ? sha256(`${digest} in ${QUANTISATION}`) : digest
   }
 
   get config(): ModelConfig {

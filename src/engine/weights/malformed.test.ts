@@ -90,6 +90,19 @@ describe('safetensors', () => {
       ),
       '"a" stands twice',
     ],
+    ...[' '.repeat(20), '\t\r\n'.repeat(1000)].map((space): [string, Uint8Array, string] => [
+      `a name twice, ${space.length} blanks before the colon`,
+      bytes(
+        `{"a"${space}:{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a"${space}:{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`,
+        4,
+      ),
+      '"a" stands twice',
+    ]),
+    [
+      'a field of a tensor twice',
+      bytes('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"shape":[2]}}', 8),
+      '"shape" stands twice',
+    ],
   ])('%s', (_, content, message) => {
     expect(problemOf(() => read(written('bad.safetensors', content)))).toContain(message)
   })
