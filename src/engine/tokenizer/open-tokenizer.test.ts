@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
+import { ggufBytes, type MetadataValue } from '../weights/testing/write-gguf.ts'
 import { openTokenizer } from './open-tokenizer.ts'
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/tokenizer-${name}`, import.meta.url))
@@ -196,6 +197,31 @@ describe('errors name the file and what is wrong', () => {
       json.normalizer = { type: 'Nonsense' }
     })
     expect(await problem(where)).toMatch(/tokenizer\.json: not a usable tokenizer: .*Nonsense/)
+  })
+
+  it.each(['llama', 'gpt2'])('a token of a million letters, in a GGUF file of the kind %s', async (kind) => {
+    const file = join(folder, 'model.gguf')
+    const tokens = ['<unk>', 'a', 'b', 'a'.repeat(1 << 20)]
+    const metadata: [string, MetadataValue][] = [
+      ['tokenizer.ggml.model', { type: 'string', value: kind }],
+      ['tokenizer.ggml.tokens', { type: 'strings', value: tokens }],
+      ['tokenizer.ggml.scores', { type: 'i32s', value: [0, 0, 0, 0] }],
+      ['tokenizer.ggml.merges', { type: 'strings', value: [] }],
+    ]
+    writeFileSync(file, ggufBytes({ metadata, tensors: [] }))
+    const started = performance.now()
+    expect(await problem(file)).toMatch(/model\.gguf: .*token "a{20}…" has 1048576 characters/)
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
+
+  it('a token of a million letters, in a folder', async () => {
+    for (const special of [true, false]) {
+      const where = changed('gpt2', 'tokenizer.json', (json) => {
+        if (Array.isArray(json.added_tokens)) json.added_tokens.push({ id: 900, content: 'a'.repeat(1 << 20), special })
+      })
+      expect(await problem(where)).toMatch(/tokenizer\.json: .*has 1048576 characters/)
+    }
+    expect(await problem(model((m) => (m.vocab = { ['a'.repeat(1025)]: 0 })))).toMatch(/has 1025 characters/)
   })
 
   it('a file that is not GGUF', async () => {

@@ -36,6 +36,7 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
     )
   if (!vocabulary) throw damaged(file, '"model.vocab" is not an object of token to id')
   const addedTokens = checkAddedTokens(json.added_tokens ?? [], file)
+  checkLengths([...Object.keys(vocabulary), ...addedTokens.map(({ content }) => content)], file)
   const vocab = checkVocab(vocabulary, addedTokens, file)
   const merges = checkMerges(model.merges, vocab, file)
   return {
@@ -46,6 +47,22 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
     post_processor: component(json.post_processor, 'post_processor', file),
     decoder: component(json.decoder, 'decoder', file),
   }
+}
+
+/** Characters of the longest token; the longest of published vocabularies, runs of blanks, have some hundred. */
+const MAX_TOKEN = 1024
+
+/**
+ * Checks that no token is so long that work which grows with the square of its length would take minutes.
+ * @throws BumpError naming `file` and the token.
+ */
+export function checkLengths(tokens: Iterable<string>, file: string): void {
+  for (const token of tokens)
+    if (token.length > MAX_TOKEN)
+      throw damaged(
+        file,
+        `token ${JSON.stringify(`${token.slice(0, 20)}…`)} has ${token.length} characters, at most ${MAX_TOKEN} are possible`,
+      )
 }
 
 function damaged(file: string, problem: string): BumpError {
