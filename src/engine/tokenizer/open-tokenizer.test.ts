@@ -84,11 +84,19 @@ describe('special tokens in contents', () => {
   })
 })
 
+/** A template whose value doubles forty times. */
+const doubling = (value: string) =>
+  `{% set ns = namespace(v=${value}) %}{% for i in range(40) %}{% set ns.v = ns.v + ns.v %}{% endfor %}{{ ns.v }}`
+
 describe('chat templates', () => {
-  const withTemplate = (template: string) => {
+  const withTemplate = (template: string, onNotice?: (line: string) => void) => {
     cpSync(golden('gpt2'), folder, { recursive: true })
     writeFileSync(join(folder, 'chat_template.jinja'), template)
-    return openTokenizer(folder)
+    return openTokenizer(folder, onNotice)
+  }
+  const rendered = async (template: string, messages = user('x')) => {
+    const tokenizer = await withTemplate(template)
+    return tokenizer.decode(tokenizer.chat(messages))
   }
 
   it('get a fixed date', async () => {
@@ -107,10 +115,80 @@ describe('chat templates', () => {
     expect(() => tokenizer.chat(user('x'))).toThrow(/chat_template\.jinja.*roles: user.*no system role here/)
   })
 
-  it('that do not parse are named', async () => {
-    await expect(withTemplate('{% for m in %}')).rejects.toThrow(
-      /chat_template\.jinja: the chat template does not parse/,
-    )
+  it('that do not parse are named, when they are needed', async () => {
+    const tokenizer = await withTemplate('{% for m in %}')
+    expect(tokenizer.encode('a')).toHaveLength(1)
+    expect(() => tokenizer.chat(user('x'))).toThrow(/chat_template\.jinja: the chat template does not parse/)
+  })
+
+  const conversation: ChatMessage[] = [{ role: 'system', content: 'be kind' }, ...user('hello')]
+  const turns = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}'
+  const refusing =
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+  const alternating =
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}" +
+    "{{ raise_exception('Roles must alternate user/assistant') }}{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+  const dropping = "{% for m in messages if m.role in ['user', 'assistant'] %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+
+  it.each([
+    ['refuses', refusing + turns],
+    ['refuses by its place', alternating],
+    ['drops', dropping],
+  ])('one that %s a system role gets it in the first turn of the user, which is said once', async (_, template) => {
+    const lines: string[] = []
+    const tokenizer = await withTemplate(template, (line) => lines.push(line))
+    expect(tokenizer.decode(tokenizer.chat(user('hello')))).toBe('[user]hello')
+    expect(lines).toEqual([])
+    for (let i = 0; i < 2; i++)
+      expect(tokenizer.decode(tokenizer.chat([...conversation, { role: 'assistant', content: 'yes' }]))).toBe(
+        '[user]be kind\n\nhello[assistant]yes',
+      )
+    expect(lines).toEqual([expect.stringMatching(/chat_template\.jinja: the chat template has no system role/)])
+  })
+
+  it('one that knows a system role keeps it', async () => {
+    expect(await rendered(turns, conversation)).toBe('[system]be kind[user]hello')
+  })
+
+  it.each([
+    ['{%- generation -%}x{%- endgeneration -%}', 'x'],
+    ['{% set a %}bc{% endset %}<{{ a }}>', '<bc>'],
+    ['{% filter upper %}abc{% endfilter %}', 'ABC'],
+    ["{{ strftime_now(format='%-d/%-m/%y %%') }}", '26/7/24 %'],
+    [
+      "{% set ns = namespace(n=0) %}{% for m in messages | selectattr('role', 'equalto', 'user') %}" +
+        '{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}{% for i in range(2, 8, 3) %},{{ i }}{% endfor %}',
+      '1,2,5',
+    ],
+  ])('render as in Jinja: %s', async (template, text) => {
+    expect(await rendered(template)).toBe(text)
+  })
+
+  it.each(['{% raw %}{{ x }}{% endraw %}', '{% include "a" %}', '{% with a = 1 %}{{ a }}{% endwith %}', '{% x %}'])(
+    'with a statement that is not known are refused: %s',
+    async (template) => {
+      await expect(rendered(template)).rejects.toThrow(/does not parse: Unknown statement/)
+    },
+  )
+
+  it.each([
+    ['a long loop', '{% for i in range(999999999) %}{% endfor %}', /range of 999999999 numbers/],
+    ['loops in loops', '{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}', /65536 steps|longer than/],
+    ['a range without end', '{{ range(0, 5, 0) }}', /range of Infinity/],
+    ['a text that doubles', doubling("'abcdefgh'"), /text of \d+ characters/],
+    ['a list that doubles', doubling('[1, 2]'), /list of \d+ items/],
+    ['a macro that calls itself', '{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}', /cannot be used|refuses/],
+    ['a million blanks', `${' '.repeat(1_000_000)}{{ messages }}`, /does not parse: it took longer|refuses/],
+    ['too much text', 'x'.repeat(2_000_000), /does not parse: it has 2000000 characters/],
+  ])('are bounded: %s', async (_, template, message) => {
+    const started = performance.now()
+    await expect(rendered(template)).rejects.toThrow(message)
+    expect(performance.now() - started).toBeLessThan(15_000)
+  })
+
+  it('have room for long texts of users', async () => {
+    const text = 'word '.repeat(200_000)
+    expect(await rendered(turns, user(text))).toBe(`[user]${text}`)
   })
 
   it('may be missing', async () => {

@@ -3,7 +3,7 @@
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers'
 import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
-import { type ChatRenderer, ContentGuard, compileChatTemplate } from './chat-template.ts'
+import { type ChatRenderer, ContentGuard, chatRenderer } from './chat-template.ts'
 import type { AddedToken, TokenizerSource } from './types.ts'
 
 /** Ends of a turn or of a sequence by their usual names: models often list only one of them. */
@@ -20,11 +20,11 @@ const END_TOKENS = [
 ]
 
 /**
- * Builds a tokenizer.
+ * Builds a tokenizer. `onNotice` gets a line about what is done otherwise than the caller may expect.
  * @throws BumpError naming the source's file where its content cannot be used.
  */
-export function buildTokenizer(source: TokenizerSource): Tokenizer {
-  return new TextTokenizer(source)
+export function buildTokenizer(source: TokenizerSource, onNotice?: (line: string) => void): Tokenizer {
+  return new TextTokenizer(source, onNotice)
 }
 
 class TextTokenizer implements Tokenizer {
@@ -41,7 +41,7 @@ class TextTokenizer implements Tokenizer {
   private readonly render: ChatRenderer | undefined
   private readonly guard: ContentGuard
 
-  constructor(source: TokenizerSource) {
+  constructor(source: TokenizerSource, onNotice: ((line: string) => void) | undefined) {
     const { json, file } = source
     try {
       this.hf = new HfTokenizer(json, {})
@@ -86,7 +86,7 @@ class TextTokenizer implements Tokenizer {
       special.map((t) => t.content),
       this.specials.pattern,
     )
-    this.render = compileChatTemplate(source)
+    this.render = chatRenderer(source, onNotice)
   }
 
   encode(text: string): number[] {
@@ -112,7 +112,7 @@ class TextTokenizer implements Tokenizer {
       if (typeof part === 'number') {
         ids.push(part)
         section++
-      } else ids.push(...this.encodePlain(guarded.show(part), section++))
+      } else for (const id of this.encodePlain(guarded.show(part), section++)) ids.push(id)
     return ids
   }
 

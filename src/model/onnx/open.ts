@@ -66,7 +66,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     baseModel: hubBase(where),
   }
   const path = await resolveModel(where, { onProgress })
-  const tokenizer = await openTokenizer(path)
+  const tokenizer = await openTokenizer(path, onProgress)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
