@@ -173,7 +173,11 @@ describe('chat templates', () => {
 
   it.each([
     ['a long loop', '{% for i in range(999999999) %}{% endfor %}', /range of 999999999 numbers/],
-    ['loops in loops', '{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}', /65536 steps|longer than/],
+    [
+      'loops in loops',
+      '{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}',
+      /65536 steps|longer than/,
+    ],
     ['a range without end', '{{ range(0, 5, 0) }}', /range of Infinity/],
     ['a text that doubles', doubling("'abcdefgh'"), /text of \d+ characters/],
     ['a list that doubles', doubling('[1, 2]'), /list of \d+ items/],
@@ -210,6 +214,70 @@ describe('chat templates', () => {
     const tokenizer = await openTokenizer(where)
     expect(tokenizer.decode(tokenizer.chat(user('x')))).toBe('yes')
   })
+})
+
+describe('regular expressions of the folder', () => {
+  const splitBy = (pattern: string, place = 'pre_tokenizer') =>
+    changed('gpt2', 'tokenizer.json', (json) => {
+      const bytes = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }
+      const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }
+      if (place === 'normalizer') json.normalizer = { type: 'Replace', pattern: { Regex: pattern }, content: 'x' }
+      else json.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, bytes] }
+      // Two Hebrew letters, or two quotes, are one token where they stand in one piece.
+      const model = json.model as { vocab: Record<string, number>; merges: [string, string][] }
+      for (const [left, right] of [
+        ['×', '©'],
+        ['×©', '×©'],
+        ['"', '"'],
+      ] as [string, string][]) {
+        model.vocab[left] ??= Object.keys(model.vocab).length
+        model.vocab[right] ??= Object.keys(model.vocab).length
+        model.vocab[left + right] = Object.keys(model.vocab).length
+        model.merges.push([left, right])
+      }
+    })
+  const tokens = async (where: string, text: string) => (await openTokenizer(where)).encode(text).length
+
+  // Numbers of pieces as Python's tokenizers splits.
+  it.each([
+    [String.raw`\w|\s`, 'שש', 2],
+    [String.raw`\w+`, 'שש', 1],
+    [String.raw`\W+`, '""', 1],
+    [String.raw`['\"]`, '""', 2],
+    [String.raw`['\"]+`, '""', 1],
+  ])('mean what they mean in Python: %s', async (pattern, text, count) => {
+    expect(await tokens(splitBy(pattern), text)).toBe(count)
+  })
+
+  it.each(['(?x) a b', String.raw`\K`, String.raw`\X`, '(?~a)', '('])(
+    'are refused where they are not known: %s',
+    async (pattern) => {
+      expect(await problem(splitBy(pattern))).toMatch(/tokenizer\.json: not a usable tokenizer/)
+    },
+  )
+
+  it.each(['pre_tokenizer', 'normalizer'])('are bounded: of the %s', async (place) => {
+    const tokenizer = await openTokenizer(splitBy('(a+)+$', place))
+    expect(tokenizer.decode(tokenizer.encode('aab'))).toBe('aab')
+    const text = `${'a'.repeat(60)}!`
+    const message = /tokenizer\.json: a regular expression of this tokenizer takes longer than 2\.\d+ s/
+    expect(() => tokenizer.encode(text)).toThrow(message)
+    expect(() => tokenizer.chat(user(text))).toThrow(message)
+  })
+})
+
+it('added tokens whose letters stand for bytes elsewhere come back', async () => {
+  for (const normalized of [true, false]) {
+    const where = changed('gpt2', 'tokenizer.json', (json) => {
+      const added = ['ilÖveyou', 'Ġ日本'].map((content, i) => ({ id: 900 + i, content, special: false, normalized }))
+      if (Array.isArray(json.added_tokens)) json.added_tokens.push(...added)
+    })
+    const tokenizer = await openTokenizer(where)
+    for (const text of ['a ilÖveyou b', 'é ilÖveyouÖ Ġ日本x', '日ilÖveyou日']) {
+      expect(tokenizer.encode(text)).toContain(900)
+      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text)
+    }
+  }
 })
 
 describe('settings of the folder', () => {

@@ -2,10 +2,8 @@
 // JavaScript library departs from Hugging Face's own. Between reading (from-folder.ts, from-gguf.ts) and
 // text-tokenizer.ts.
 import { BumpError } from '../../util/errors.ts'
+import { GPT2_PATTERN } from './patterns.ts'
 import type { AddedToken, Component, TokenizerJson } from './types.ts'
-
-/** GPT-2's split into words, numbers, punctuation and white space. */
-export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
 /** A pre-tokenizer that makes every match of the regular expression, and everything between, a piece of its own. */
 export function isolate(pattern: string): Component {
