@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { Engine, type EngineOptions } from './engine.ts'
 import { estimateMemory, planMemory } from './runtime/memory.ts'
 import { useTemporaryCache } from './testing/core.ts'
+import { BinaryFile } from './weights/binary-file.ts'
+import { readSafetensors, type TensorToWrite, writeSafetensors } from './weights/safetensors.ts'
 
 useTemporaryCache()
 
@@ -60,6 +62,56 @@ describe.each([
     expect(await train(resumed, 3)).toEqual(expected)
     expect(resumed.policyDigest()).toBe(straight.policyDigest())
   })
+})
+
+it.each([
+  [
+    'of another base',
+    (folder: string) => writeFileSync(join(folder, 'state.json'), '{"base":"x","step":3}'),
+    /another model/,
+  ],
+  ['without its step', (folder: string) => rmSync(join(folder, 'state.json')), /no complete checkpoint/],
+  ['without its moments', (folder: string) => rmSync(join(folder, 'optimizer.safetensors')), /optimizer\.safetensors/],
+  [
+    'with the moments of some tensors',
+    (folder: string) => writeSafetensors(join(folder, 'optimizer.safetensors'), new Map(someMoments(folder))),
+    /has moments of 1 of 28/,
+  ],
+] as [string, (folder: string) => void, RegExp][])(
+  'a state %s leaves the engine as it is',
+  async (_, damage, message) => {
+    const folder = mkdtempSync(join(tmpdir(), 'bump-state-'))
+    const other = await Engine.open(model, lora)
+    await train(other, 3)
+    other.saveState(folder)
+    await other.close()
+    damage(folder)
+    const engine = await Engine.open(model, lora)
+    const straight = await Engine.open(model, lora)
+    await train(engine, 2)
+    await train(straight, 2)
+    expect(() => engine.loadState(folder)).toThrow(message)
+    expect(engine.policyDigest()).toBe(straight.policyDigest())
+    expect(await train(engine, 2)).toEqual(await train(straight, 2))
+  },
+)
+
+/** The first moment and the second of one tensor of a saved state. */
+function someMoments(folder: string): [string, TensorToWrite][] {
+  const file = new BinaryFile(join(folder, 'optimizer.safetensors'))
+  const found = [...readSafetensors(file)].filter(([name]) => name.endsWith('.l0.q.A'))
+  file.close()
+  return found.map(([name, { dims }]) => [name, { dims, data: () => new Float32Array(dims[0] * dims[1]) }])
+}
+
+it.each(['loadState', 'loadPolicy'] as const)('%s drops a pending gradient', async (load) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bump-state-'))
+  const engine = await Engine.open(model, lora)
+  await train(engine, 1)
+  engine.saveState(folder)
+  await engine.forwardBackward(groups, { type: 'cross_entropy' }, never)
+  engine[load](folder)
+  expect(engine.optimStep(adam).gradNorm).toBe(0)
 })
 
 it('samples from the base as if there were no adapter, whatever the adapter has learned', async () => {

@@ -19,22 +19,21 @@ import {
 import { BumpError } from '../util/errors.ts'
 import { sha256, writeFileAtomic } from '../util/files.ts'
 import { type ModelConfig, weightShapes } from './model/config.ts'
-import { BITS } from './model/quantized.ts'
 import type { Cancelled, Core } from './runtime/core.ts'
 import { chooseDevice, type Device, type DeviceRequest } from './runtime/device.ts'
 import { readFullWeights } from './runtime/full-weights.ts'
 import { type GenerateOptions, generate } from './runtime/generate.ts'
 import { LayerWise } from './runtime/layer-wise.ts'
 import { type MemoryPlan, planMemory } from './runtime/memory.ts'
-import { type LoraSettings, ModelWeights, type Trainable } from './runtime/model-weights.ts'
+import { type LoraSettings, ModelWeights, type OwnedTensor, type Trainable } from './runtime/model-weights.ts'
 import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
 import type { PackGroup } from './runtime/pack.ts'
 import { labelLogits, score } from './runtime/score.ts'
 import { Sessions } from './runtime/sessions.ts'
 import { Trainer } from './runtime/train.ts'
 import { openWeights } from './weights/open-weights.ts'
-import { loadAdapter, saveAdapter } from './weights/peft.ts'
-import { openQuantized, type QuantizedWeights } from './weights/quantize.ts'
+import { type BaseModel, loadAdapter, saveAdapter, servedRank } from './weights/peft.ts'
+import { openQuantized, QUANTISATION, type QuantizedWeights } from './weights/quantize.ts'
 import { writeHuggingFaceFolder } from './weights/save-weights.ts'
 import type { WeightStore } from './weights/types.ts'
 
@@ -58,6 +57,8 @@ export interface EngineOptions {
    * asks for it, stay exact. Not for full fine-tuning, whose weights change.
    */
   quantize?: 'none' | 'int8'
+  /** What saved adapters name as their base; default: the path that is opened. */
+  baseModel?: BaseModel
   onProgress?: (line: string) => void
 }
 
@@ -67,14 +68,21 @@ export interface EngineOptions {
  */
 const MAX_POSITIONS = 8192
 
+interface SavedPolicy {
+  /** Absent: `tensors` are full weights. */
+  adapter?: LoraSettings
+  tensors: Map<string, OwnedTensor>
+}
+
 export class Engine {
   private readonly core: Core
   /** The same model for sampling and scoring: by quantised weights, where they are asked for. */
   private readonly inference: Core
   private readonly trainer: Trainer | undefined
+  private readonly baseModel: BaseModel
 
   private constructor(
-    /** What the user named. */
+    /** Path of the folder or file. */
     private readonly model: string,
     private readonly store: WeightStore,
     options: EngineOptions,
@@ -83,6 +91,7 @@ export class Engine {
     private readonly quantized: QuantizedWeights | undefined,
   ) {
     const { config } = store
+    this.baseModel = options.baseModel ?? { name: model }
     const sessions = new Sessions(
       config,
       store,
@@ -119,6 +128,8 @@ export class Engine {
       )
     const { device, why } = await chooseDevice(options.device ?? 'cpu')
     if (options.device !== undefined) onProgress?.(`device: ${why}`)
+    const served = trainable?.type === 'lora' ? servedRank(trainable.rank) : undefined
+    if (served !== undefined) onProgress?.(served)
     const store = await openWeights(model, { onProgress })
     const quantized = quantize === 'none' ? undefined : openQuantized(store, onProgress)
     return new Engine(model, store, options, planMemory(model, store.config, options), device, quantized)
@@ -141,7 +152,7 @@ export class Engine {
   /** Of the weights that sampling and scoring read. */
   private get digest(): string {
     const { digest } = this.store
-    return this.quantized ? sha256(`${digest} in ${BITS} bits`) : digest
+    return this.quantized ? sha256(`${digest} in ${QUANTISATION}`) : digest
   }
 
   get config(): ModelConfig {
@@ -206,24 +217,33 @@ export class Engine {
     saveAdapter(folder, {
       config: { rank, alpha, targets: [...targets], rsLora },
       tensors: weights.trained,
-      baseModel: this.model,
+      baseModel: this.baseModel,
     })
   }
 
   loadPolicy(folder: string): void {
-    const { weights } = this.core
-    if (weights.trainable?.type === 'full') {
-      weights.setTrained(readFullWeights(folder, this.config))
-      return
-    }
+    this.apply(this.readPolicy(folder))
+  }
+
+  /** A saved policy, checked against the model and what is trained; nothing is changed. */
+  private readPolicy(folder: string): SavedPolicy {
+    const { trainable } = this.core.weights
+    if (trainable?.type === 'full') return { tensors: readFullWeights(folder, this.config) }
     const { config, tensors } = loadAdapter(folder, this.config)
-    const { trainable } = weights
     if (trainable && (config.rank !== trainable.rank || config.targets.join() !== trainable.targets.join()))
       throw new BumpError(
         'model-unusable',
         `the adapter in ${folder} has rank ${config.rank} on ${config.targets.join(', ')}; this run trains rank ${trainable.rank} on ${trainable.targets.join(', ')}. Use the same lora settings.`,
       )
-    weights.setAdapter({ type: 'lora', ...config, seed: 0 }, tensors)
+    return { adapter: { type: 'lora', ...config, seed: 0 }, tensors }
+  }
+
+  /** A gradient of the weights before is of no use for those that come. */
+  private apply({ adapter, tensors }: SavedPolicy): void {
+    const { weights } = this.core
+    if (adapter) weights.setAdapter(adapter, tensors)
+    else weights.setTrained(tensors)
+    this.trainer?.dropGradient()
   }
 
   saveState(folder: string): void {
@@ -233,10 +253,13 @@ export class Engine {
     writeFileAtomic(join(folder, 'state.json'), JSON.stringify({ base: this.store.digest, step: trainer.state.step }))
   }
 
+  /** All of a saved state or nothing: where it throws, policy and optimiser are what they were. */
   loadState(folder: string): void {
     const trainer = this.needTrainer()
-    this.loadPolicy(folder)
-    trainer.state = readOptimiser(folder, this.store.digest, this.core.weights.trained)
+    const policy = this.readPolicy(folder)
+    const state = readOptimiser(folder, this.store.digest, policy.tensors)
+    this.apply(policy)
+    trainer.state = state
   }
 
   /** SHA-256 of the policy, its tensors and how an adapter is scaled: what generated profiles are keyed by. */

@@ -163,8 +163,10 @@ function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>;
 function baseOf(adapter: string, named: string | undefined): string {
   if (named !== undefined) return named
   try {
-    const { base_model_name_or_path: base } = JSON.parse(readFileSync(join(adapter, 'adapter_config.json'), 'utf8'))
-    if (typeof base === 'string' && base !== '') return base
+    const config = JSON.parse(readFileSync(join(adapter, 'adapter_config.json'), 'utf8'))
+    const { base_model_name_or_path: base, revision } = config
+    const ofHub = typeof revision === 'string' && revision !== '' && !existsSync(base)
+    if (typeof base === 'string' && base !== '') return ofHub ? `${base}@${revision}` : base
   } catch {}
   throw new BumpError(
     'invalid-options',

@@ -44,6 +44,17 @@ export function parseHubName(model: string): HubName | undefined {
   return { repo, revision, ...(file && { file }) }
 }
 
+/**
+ * What an adapter of the model names as its base: the hub name where it was given one, so that others find it, too;
+ * undefined for a folder or file.
+ */
+export function hubBase(model: string): { name: string; revision?: string } | undefined {
+  const hub = existsSync(model) ? undefined : parseHubName(model)
+  if (hub === undefined) return undefined
+  const { repo, file, revision } = hub
+  return { name: file === undefined ? repo : `${repo}/${file}`, ...(revision !== 'main' && { revision }) }
+}
+
 /** The files to download for a name, of those that the repository holds. */
 function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
   const ggufs = files.filter((file) => file.path.toLowerCase().endsWith('.gguf')).map((file) => file.path)

@@ -59,5 +59,13 @@ export function readOptimiser(folder: string, base: string, trained: ReadonlyMap
   } finally {
     file.close()
   }
+  const { first, second } = state
+  // Before the first gradient there are no moments; after it, each trained tensor has both.
+  if (first.size !== second.size || (first.size > 0 && first.size !== trained.size))
+    throw new BumpError(
+      'model-unusable',
+      `${join(folder, FILE)}: has moments of ${Math.min(first.size, second.size)} of ${trained.size} trained tensors: ` +
+        'this is no complete checkpoint. Use an earlier one.',
+    )
   return state
 }

@@ -1,7 +1,7 @@
 // Sessions of one model: each graph is built when first needed. Base weights are mapped from one file that all sessions
 // share; only the decoding session keeps a private, prepacked copy, because a decoding step is bound by how fast
 // weights are read (SmolLM2-135M: 17 ms a step against 19 mapped for one sequence, 50 against 66 for 32).
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { sha256, writeFileAtomic } from '../../util/files.ts'
 import type { ModelConfig } from '../model/config.ts'
@@ -46,6 +46,7 @@ export class Sessions {
       : { base }
   }
 
+  /** The session of a graph. One that could not be made is tried again when it is asked for again. */
   get(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
     const key = JSON.stringify([
       kind,
@@ -58,6 +59,7 @@ export class Sessions {
     if (!session) {
       session = this.create(kind, binding)
       this.open.set(key, session)
+      session.catch(() => this.open.delete(key))
     }
     return session
   }
@@ -67,7 +69,7 @@ export class Sessions {
     this.open.clear()
   }
 
-  private create(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
+  private async create(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
     // The quantised product is fast only on weights laid out for it; those copies are small.
     const prepack =
       binding.quantized !== undefined || (this.prepackDecoding && kind.graph === 'decode' && kind.head === 'sample')
@@ -87,7 +89,8 @@ export class Sessions {
     if (binding.base === 'fed') return InferenceSession.create(bytes, options)
     // A graph that refers to an external file is loaded by path, from the folder of that file.
     const path = join(dirname(this.store.file), `${sha256(bytes).slice(0, 32)}.onnx`)
-    if (!existsSync(path)) writeFileAtomic(path, bytes)
+    // The cache may be shared: a file of that name counts only with that content.
+    if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileAtomic(path, bytes)
     return InferenceSession.create(path, options)
   }
 

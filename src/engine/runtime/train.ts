@@ -90,6 +90,11 @@ export class Trainer {
     }
   }
 
+  /** Forgets what forwardBackward has accumulated. */
+  dropGradient(): void {
+    this.accumulated.clear()
+  }
+
   /**
    * One AdamW step (decoupled decay, on matrices only: norms and biases are not decayed) on the accumulated gradient,
    * which is cleared. Returns the gradient's norm before clipping.

@@ -1,8 +1,9 @@
 // A model's chat template (Jinja), rendered with the texts of users in it but kept apart from the template's own words:
 // a log that spells out "<|im_end|>" must not end the turn. Used by text-tokenizer.ts.
-import { Template } from '@huggingface/jinja'
+import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
 import type { ChatMessage } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
+import { TimeExceeded, withinTime } from '../../util/within-time.ts'
 import type { TokenizerSource } from './types.ts'
 
 /** Some templates print today's date. A run must be repeatable, so they get the date that Llama's own default names. */
@@ -15,46 +16,179 @@ const FIXED_DATE: Record<string, string> = {
   '%y': '24',
   '%a': 'Fri',
   '%A': 'Friday',
+  '%j': '208',
   '%H': '00',
+  '%I': '12',
   '%M': '00',
   '%S': '00',
+  '%p': 'AM',
+  '%F': '2024-07-26',
+  '%T': '00:00:00',
+  '%%': '%',
+}
+
+function fixedDate(format: unknown): string {
+  const text = format instanceof Map ? format.get('format')?.value : format
+  return String(text).replace(/%(-?)([a-zA-Z%])/g, (_, bare: string, letter: string) => {
+    const field = FIXED_DATE[`%${letter}`]
+    if (field === undefined) throw new Error(`strftime_now does not know the field %${letter}`)
+    return bare ? field.replace(/^0(?=.)/, '') : field
+  })
+}
+
+/** Bounds of a template, which is a program: far above what any real one needs for a conversation. */
+const MAX_SOURCE = 1 << 20
+const MAX_STEPS = 1 << 16
+const MAX_ITEMS = 1 << 14
+const MAX_TEXT = 1 << 22
+const MAX_MS = 5000
+
+/** A problem of the template itself, whatever the messages. */
+class Unbounded extends Error {}
+
+function range(start: number, stop?: number, step = 1): number[] {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop]
+  const count = Math.max(0, Math.ceil((to - from) / step))
+  if (!(count <= MAX_ITEMS)) throw new Unbounded(`it asks for a range of ${count} numbers`)
+  return Array.from({ length: count }, (_, i) => from + i * step)
+}
+
+/** The library's interpreter: its own types do not resolve under Node's rules. */
+const Jinja = Interpreter as unknown as new (
+  environment: Environment,
+) => {
+  run(program: Program): { value: unknown }
+  evaluate(statement: unknown, environment: unknown): { value: unknown }
+}
+type Program = ReturnType<typeof parse>
+
+/** Counts what a template does and how long its texts and lists get. */
+class BoundedInterpreter extends Jinja {
+  private steps = 0
+
+  constructor(
+    environment: Environment,
+    private readonly maxText: number,
+  ) {
+    super(environment)
+  }
+
+  override evaluate(statement: unknown, environment: unknown): { value: unknown } {
+    if (++this.steps > MAX_STEPS) throw new Unbounded(`it takes more than ${MAX_STEPS} steps`)
+    const result = super.evaluate(statement, environment)
+    const { value } = result
+    if (typeof value === 'string' && value.length > this.maxText)
+      throw new Unbounded(`it makes a text of ${value.length} characters`)
+    if (Array.isArray(value) && value.length > MAX_ITEMS)
+      throw new Unbounded(`it makes a list of ${value.length} items`)
+    return result
+  }
+}
+
+function parseTemplate(source: string, file: string): Program {
+  try {
+    if (source.length > MAX_SOURCE) throw new Unbounded(`it has ${source.length} characters`)
+    return withinTime(MAX_MS, () => parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })))
+  } catch (error) {
+    throw new BumpError(
+      'model-unusable',
+      `${file}: the chat template does not parse: ${message(error)}. Correct or remove it.`,
+      { cause: error },
+    )
+  }
+}
+
+function run(program: Program, messages: readonly ChatMessage[], { bos, eos }: TokenizerSource): string {
+  const environment = new Environment()
+  const names: Record<string, unknown> = {
+    true: true,
+    false: false,
+    none: null,
+    True: true,
+    False: false,
+    None: null,
+    range,
+    raise_exception: (text: unknown) => {
+      throw new Error(String(text))
+    },
+    strftime_now: fixedDate,
+    messages: messages.map(({ role, content }) => ({ role, content })),
+    add_generation_prompt: true,
+    enable_thinking: false,
+    bos_token: bos ?? '',
+    eos_token: eos ?? '',
+  }
+  for (const [name, value] of Object.entries(names)) environment.set(name, value)
+  const content = messages.reduce((sum, m) => sum + m.content.length, 0)
+  const interpreter = new BoundedInterpreter(environment, MAX_TEXT + 8 * content)
+  return withinTime(MAX_MS, () => String(interpreter.run(program).value))
+}
+
+/** Messages of a template without a system role: its text goes before the next turn of the user. */
+function foldSystem(messages: readonly ChatMessage[]): ChatMessage[] {
+  const folded: ChatMessage[] = []
+  let system: string[] = []
+  for (const { role, content } of messages)
+    if (role === 'system') system.push(content)
+    else if (role === 'user') {
+      folded.push({ role, content: [...system, content].join('\n\n') })
+      system = []
+    } else folded.push({ role, content })
+  return system.length > 0 ? [...folded, { role: 'user', content: system.join('\n\n') }] : folded
 }
 
 /** Renders conversations, ready for the assistant's answer. */
 export type ChatRenderer = (messages: readonly ChatMessage[]) => string
 
 /**
- * Compiles the template of `source`; undefined where the model has none. Thinking is switched off in models that have
- * the switch (Qwen3).
- * @throws BumpError for a template that does not parse, and, when rendering, for one that refuses the messages.
+ * Renders by the template of `source`; undefined where the model has none. Thinking is switched off in models that have
+ * the switch (Qwen3). Templates that refuse or drop a system role get its text in the next turn of the user, which is
+ * told to `onNotice` once. The template is parsed when it is first needed.
+ * @throws BumpError, when rendering, for a template that does not parse, that refuses the messages, or whose work or
+ * output has no end.
  */
-export function compileChatTemplate(source: TokenizerSource): ChatRenderer | undefined {
-  const { chatTemplate, chatTemplateFile: file, bos, eos } = source
+export function chatRenderer(
+  source: TokenizerSource,
+  onNotice: (line: string) => void = () => {},
+): ChatRenderer | undefined {
+  const { chatTemplate, chatTemplateFile: file } = source
   if (chatTemplate === undefined) return undefined
-  let template: Template
-  try {
-    // The library's own strftime_now cannot be replaced, so templates are made to call ours.
-    template = new Template(chatTemplate.replaceAll('strftime_now', 'fixed_date'))
-  } catch (error) {
-    throw new BumpError(
-      'model-unusable',
-      `${file}: the chat template does not parse: ${message(error)}. Correct or remove it.`,
-      {
-        cause: error,
-      },
-    )
+  let program: Program | undefined
+  let folds: boolean | undefined
+  const plainly = (messages: readonly ChatMessage[]) => {
+    program ??= parseTemplate(chatTemplate, file)
+    return run(program, messages, source)
+  }
+  const shows = (messages: readonly ChatMessage[], text: string) => {
+    try {
+      return plainly(messages).includes(text)
+    } catch {
+      return false
+    }
+  }
+  /** Tried on a conversation of its own, so that it does not depend on the messages. */
+  const lacksSystem = () => {
+    const probe: ChatMessage[] = [
+      { role: 'system', content: 'about-the-system' },
+      { role: 'user', content: 'question' },
+    ]
+    const lacks = !shows(probe, probe[0].content) && shows(foldSystem(probe), probe[0].content)
+    if (lacks)
+      onNotice(`${file}: the chat template has no system role: system messages are put before the user's next turn`)
+    return lacks
   }
   return (messages) => {
     try {
-      return template.render({
-        messages: messages.map(({ role, content }) => ({ role, content })),
-        add_generation_prompt: true,
-        enable_thinking: false,
-        bos_token: bos ?? '',
-        eos_token: eos ?? '',
-        fixed_date: (format: string) => format.replace(/%./g, (field) => FIXED_DATE[field] ?? field),
-      })
+      if (messages.some(({ role }) => role === 'system')) folds ??= lacksSystem()
+      return plainly(folds ? foldSystem(messages) : messages)
     } catch (error) {
+      if (error instanceof BumpError) throw error
+      if (error instanceof Unbounded || error instanceof TimeExceeded)
+        throw new BumpError(
+          'model-unusable',
+          `${file}: the chat template cannot be used: ${error.message}. Correct or remove it.`,
+          { cause: error },
+        )
       const roles = messages.map((m) => m.role).join(', ')
       throw new BumpError(
         'model-unusable',

@@ -2,12 +2,9 @@
 // Byte-level BPE ("gpt2") has its merges in the file; SentencePiece ("llama") has scores, from which merges follow.
 import { BumpError } from '../../util/errors.ts'
 import { type GgufValue, readGguf } from '../weights/gguf.ts'
-import { checkRows, checkTokenizerJson, GPT2_PATTERN, isolate } from './tokenizer-json.ts'
+import { GPT2_PATTERN, LLAMA3_PATTERN, PUNCTUATION_PATTERN, QWEN2_PATTERN } from './patterns.ts'
+import { checkLengths, checkRows, checkTokenizerJson, isolate } from './tokenizer-json.ts'
 import type { AddedToken, Component, TokenizerSource } from './types.ts'
-
-const LLAMA3_PATTERN =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-const QWEN2_PATTERN = LLAMA3_PATTERN.replace('\\p{N}{1,3}', '\\p{N}')
 
 interface PreTokenizer {
   names: string[]
@@ -25,7 +22,7 @@ const PRE_TOKENIZERS: PreTokenizer[] = [
   { names: ['qwen2', 'deepseek-r1-qwen'], patterns: [QWEN2_PATTERN], nfc: true },
   { names: ['smollm', 'starcoder', 'refact', 'command-r'], patterns: ['\\p{N}', GPT2_PATTERN] },
   { names: ['gpt-2'], patterns: [GPT2_PATTERN] },
-  { names: ['default'], patterns: ['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2_PATTERN, '\\p{N}+', '[0-9][0-9][0-9]'] },
+  { names: ['default'], patterns: [PUNCTUATION_PATTERN, GPT2_PATTERN, '\\p{N}+', '[0-9][0-9][0-9]'] },
 ]
 
 /** Values of `tokenizer.ggml.token_type`. */
@@ -58,6 +55,7 @@ export function tokenizerFromGguf(file: string): TokenizerSource {
       'model-unusable',
       `${file}: has no tokenizer.ggml.tokens. Convert the model again, with its tokenizer.`,
     )
+  checkLengths(tokens, file)
   const types = metadata.numbers('tokenizer.ggml.token_type', tokens.length) ?? tokens.map(() => 1)
   const vocab: Record<string, number> = Object.create(null)
   tokens.forEach((text, id) => {
@@ -172,9 +170,11 @@ function mergesFromScores(
   const merges: { pair: [string, string]; score: number; left: number; right: number }[] = []
   tokens.forEach((token, id) => {
     if (!isText(id) || vocab[token] !== id) return
-    const letters = [...token]
-    for (let n = 1; n < letters.length; n++) {
-      const pair: [string, string] = [letters.slice(0, n).join(''), letters.slice(n).join('')]
+    let n = 0
+    for (const letter of token) {
+      n += letter.length
+      if (n === token.length) break
+      const pair: [string, string] = [token.slice(0, n), token.slice(n)]
       const [left, right] = [vocab[pair[0]], vocab[pair[1]]]
       if (isText(left) && isText(right)) merges.push({ pair, score: scores[id], left, right })
     }

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
+import { ggufBytes, type MetadataValue } from '../weights/testing/write-gguf.ts'
 import { openTokenizer } from './open-tokenizer.ts'
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/tokenizer-${name}`, import.meta.url))
@@ -83,11 +84,19 @@ describe('special tokens in contents', () => {
   })
 })
 
+/** A template whose value doubles forty times. */
+const doubling = (value: string) =>
+  `{% set ns = namespace(v=${value}) %}{% for i in range(40) %}{% set ns.v = ns.v + ns.v %}{% endfor %}{{ ns.v }}`
+
 describe('chat templates', () => {
-  const withTemplate = (template: string) => {
+  const withTemplate = (template: string, onNotice?: (line: string) => void) => {
     cpSync(golden('gpt2'), folder, { recursive: true })
     writeFileSync(join(folder, 'chat_template.jinja'), template)
-    return openTokenizer(folder)
+    return openTokenizer(folder, onNotice)
+  }
+  const rendered = async (template: string, messages = user('x')) => {
+    const tokenizer = await withTemplate(template)
+    return tokenizer.decode(tokenizer.chat(messages))
   }
 
   it('get a fixed date', async () => {
@@ -106,10 +115,84 @@ describe('chat templates', () => {
     expect(() => tokenizer.chat(user('x'))).toThrow(/chat_template\.jinja.*roles: user.*no system role here/)
   })
 
-  it('that do not parse are named', async () => {
-    await expect(withTemplate('{% for m in %}')).rejects.toThrow(
-      /chat_template\.jinja: the chat template does not parse/,
-    )
+  it('that do not parse are named, when they are needed', async () => {
+    const tokenizer = await withTemplate('{% for m in %}')
+    expect(tokenizer.encode('a')).toHaveLength(1)
+    expect(() => tokenizer.chat(user('x'))).toThrow(/chat_template\.jinja: the chat template does not parse/)
+  })
+
+  const conversation: ChatMessage[] = [{ role: 'system', content: 'be kind' }, ...user('hello')]
+  const turns = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}'
+  const refusing =
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+  const alternating =
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}" +
+    "{{ raise_exception('Roles must alternate user/assistant') }}{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+  const dropping = "{% for m in messages if m.role in ['user', 'assistant'] %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+
+  it.each([
+    ['refuses', refusing + turns],
+    ['refuses by its place', alternating],
+    ['drops', dropping],
+  ])('one that %s a system role gets it in the first turn of the user, which is said once', async (_, template) => {
+    const lines: string[] = []
+    const tokenizer = await withTemplate(template, (line) => lines.push(line))
+    expect(tokenizer.decode(tokenizer.chat(user('hello')))).toBe('[user]hello')
+    expect(lines).toEqual([])
+    for (let i = 0; i < 2; i++)
+      expect(tokenizer.decode(tokenizer.chat([...conversation, { role: 'assistant', content: 'yes' }]))).toBe(
+        '[user]be kind\n\nhello[assistant]yes',
+      )
+    expect(lines).toEqual([expect.stringMatching(/chat_template\.jinja: the chat template has no system role/)])
+  })
+
+  it('one that knows a system role keeps it', async () => {
+    expect(await rendered(turns, conversation)).toBe('[system]be kind[user]hello')
+  })
+
+  it.each([
+    ['{%- generation -%}x{%- endgeneration -%}', 'x'],
+    ['{% set a %}bc{% endset %}<{{ a }}>', '<bc>'],
+    ['{% filter upper %}abc{% endfilter %}', 'ABC'],
+    ["{{ strftime_now(format='%-d/%-m/%y %%') }}", '26/7/24 %'],
+    [
+      "{% set ns = namespace(n=0) %}{% for m in messages | selectattr('role', 'equalto', 'user') %}" +
+        '{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}{% for i in range(2, 8, 3) %},{{ i }}{% endfor %}',
+      '1,2,5',
+    ],
+  ])('render as in Jinja: %s', async (template, text) => {
+    expect(await rendered(template)).toBe(text)
+  })
+
+  it.each(['{% raw %}{{ x }}{% endraw %}', '{% include "a" %}', '{% with a = 1 %}{{ a }}{% endwith %}', '{% x %}'])(
+    'with a statement that is not known are refused: %s',
+    async (template) => {
+      await expect(rendered(template)).rejects.toThrow(/does not parse: Unknown statement/)
+    },
+  )
+
+  it.each([
+    ['a long loop', '{% for i in range(999999999) %}{% endfor %}', /range of 999999999 numbers/],
+    [
+      'loops in loops',
+      '{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}',
+      /65536 steps|longer than/,
+    ],
+    ['a range without end', '{{ range(0, 5, 0) }}', /range of Infinity/],
+    ['a text that doubles', doubling("'abcdefgh'"), /text of \d+ characters/],
+    ['a list that doubles', doubling('[1, 2]'), /list of \d+ items/],
+    ['a macro that calls itself', '{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}', /cannot be used|refuses/],
+    ['a million blanks', `${' '.repeat(1_000_000)}{{ messages }}`, /does not parse: it took longer|refuses/],
+    ['too much text', 'x'.repeat(2_000_000), /does not parse: it has 2000000 characters/],
+  ])('are bounded: %s', async (_, template, message) => {
+    const started = performance.now()
+    await expect(rendered(template)).rejects.toThrow(message)
+    expect(performance.now() - started).toBeLessThan(15_000)
+  })
+
+  it('have room for long texts of users', async () => {
+    const text = 'word '.repeat(200_000)
+    expect(await rendered(turns, user(text))).toBe(`[user]${text}`)
   })
 
   it('may be missing', async () => {
@@ -131,6 +214,70 @@ describe('chat templates', () => {
     const tokenizer = await openTokenizer(where)
     expect(tokenizer.decode(tokenizer.chat(user('x')))).toBe('yes')
   })
+})
+
+describe('regular expressions of the folder', () => {
+  const splitBy = (pattern: string, place = 'pre_tokenizer') =>
+    changed('gpt2', 'tokenizer.json', (json) => {
+      const bytes = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }
+      const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }
+      if (place === 'normalizer') json.normalizer = { type: 'Replace', pattern: { Regex: pattern }, content: 'x' }
+      else json.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, bytes] }
+      // Two Hebrew letters, or two quotes, are one token where they stand in one piece.
+      const model = json.model as { vocab: Record<string, number>; merges: [string, string][] }
+      for (const [left, right] of [
+        ['×', '©'],
+        ['×©', '×©'],
+        ['"', '"'],
+      ] as [string, string][]) {
+        model.vocab[left] ??= Object.keys(model.vocab).length
+        model.vocab[right] ??= Object.keys(model.vocab).length
+        model.vocab[left + right] = Object.keys(model.vocab).length
+        model.merges.push([left, right])
+      }
+    })
+  const tokens = async (where: string, text: string) => (await openTokenizer(where)).encode(text).length
+
+  // Numbers of pieces as Python's tokenizers splits.
+  it.each([
+    [String.raw`\w|\s`, 'שש', 2],
+    [String.raw`\w+`, 'שש', 1],
+    [String.raw`\W+`, '""', 1],
+    [String.raw`['\"]`, '""', 2],
+    [String.raw`['\"]+`, '""', 1],
+  ])('mean what they mean in Python: %s', async (pattern, text, count) => {
+    expect(await tokens(splitBy(pattern), text)).toBe(count)
+  })
+
+  it.each(['(?x) a b', String.raw`\K`, String.raw`\X`, '(?~a)', '('])(
+    'are refused where they are not known: %s',
+    async (pattern) => {
+      expect(await problem(splitBy(pattern))).toMatch(/tokenizer\.json: not a usable tokenizer/)
+    },
+  )
+
+  it.each(['pre_tokenizer', 'normalizer'])('are bounded: of the %s', async (place) => {
+    const tokenizer = await openTokenizer(splitBy('(a+)+$', place))
+    expect(tokenizer.decode(tokenizer.encode('aab'))).toBe('aab')
+    const text = `${'a'.repeat(60)}!`
+    const message = /tokenizer\.json: a regular expression of this tokenizer takes longer than 2\.\d+ s/
+    expect(() => tokenizer.encode(text)).toThrow(message)
+    expect(() => tokenizer.chat(user(text))).toThrow(message)
+  })
+})
+
+it('added tokens whose letters stand for bytes elsewhere come back', async () => {
+  for (const normalized of [true, false]) {
+    const where = changed('gpt2', 'tokenizer.json', (json) => {
+      const added = ['ilÖveyou', 'Ġ日本'].map((content, i) => ({ id: 900 + i, content, special: false, normalized }))
+      if (Array.isArray(json.added_tokens)) json.added_tokens.push(...added)
+    })
+    const tokenizer = await openTokenizer(where)
+    for (const text of ['a ilÖveyou b', 'é ilÖveyouÖ Ġ日本x', '日ilÖveyou日']) {
+      expect(tokenizer.encode(text)).toContain(900)
+      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text)
+    }
+  }
 })
 
 describe('settings of the folder', () => {
@@ -196,6 +343,31 @@ describe('errors name the file and what is wrong', () => {
       json.normalizer = { type: 'Nonsense' }
     })
     expect(await problem(where)).toMatch(/tokenizer\.json: not a usable tokenizer: .*Nonsense/)
+  })
+
+  it.each(['llama', 'gpt2'])('a token of a million letters, in a GGUF file of the kind %s', async (kind) => {
+    const file = join(folder, 'model.gguf')
+    const tokens = ['<unk>', 'a', 'b', 'a'.repeat(1 << 20)]
+    const metadata: [string, MetadataValue][] = [
+      ['tokenizer.ggml.model', { type: 'string', value: kind }],
+      ['tokenizer.ggml.tokens', { type: 'strings', value: tokens }],
+      ['tokenizer.ggml.scores', { type: 'i32s', value: [0, 0, 0, 0] }],
+      ['tokenizer.ggml.merges', { type: 'strings', value: [] }],
+    ]
+    writeFileSync(file, ggufBytes({ metadata, tensors: [] }))
+    const started = performance.now()
+    expect(await problem(file)).toMatch(/model\.gguf: .*token "a{20}…" has 1048576 characters/)
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
+
+  it('a token of a million letters, in a folder', async () => {
+    for (const special of [true, false]) {
+      const where = changed('gpt2', 'tokenizer.json', (json) => {
+        if (Array.isArray(json.added_tokens)) json.added_tokens.push({ id: 900, content: 'a'.repeat(1 << 20), special })
+      })
+      expect(await problem(where)).toMatch(/tokenizer\.json: .*has 1048576 characters/)
+    }
+    expect(await problem(model((m) => (m.vocab = { ['a'.repeat(1025)]: 0 })))).toMatch(/has 1025 characters/)
   })
 
   it('a file that is not GGUF', async () => {

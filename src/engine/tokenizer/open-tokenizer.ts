@@ -7,13 +7,14 @@ import { tokenizerFromGguf } from './from-gguf.ts'
 import { buildTokenizer } from './text-tokenizer.ts'
 
 /**
- * The tokenizer of a Hugging Face folder (tokenizer.json and its companions) or of a .gguf file.
+ * The tokenizer of a Hugging Face folder (tokenizer.json and its companions) or of a .gguf file. `onNotice` gets
+ * a line, once, where the chat template has no system role.
  * @throws BumpError where `path` is neither, or its content cannot be used; the message names the file.
  */
-export async function openTokenizer(path: string): Promise<Tokenizer> {
+export async function openTokenizer(path: string, onNotice?: (line: string) => void): Promise<Tokenizer> {
   const stats = statSync(path, { throwIfNoEntry: false })
   if (!stats)
     throw new BumpError('model-unusable', `${path}: does not exist. Name a Hugging Face model folder or a .gguf file.`)
-  if (stats.isDirectory()) return buildTokenizer(tokenizerFromFolder(path))
-  return buildTokenizer(tokenizerFromGguf(path))
+  if (stats.isDirectory()) return buildTokenizer(tokenizerFromFolder(path), onNotice)
+  return buildTokenizer(tokenizerFromGguf(path), onNotice)
 }

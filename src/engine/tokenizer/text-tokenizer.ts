@@ -3,7 +3,9 @@
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers'
 import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
-import { type ChatRenderer, ContentGuard, compileChatTemplate } from './chat-template.ts'
+import { TimeExceeded, withinTime } from '../../util/within-time.ts'
+import { type ChatRenderer, ContentGuard, chatRenderer } from './chat-template.ts'
+import { hasOwnPatterns } from './patterns.ts'
 import type { AddedToken, TokenizerSource } from './types.ts'
 
 /** Ends of a turn or of a sequence by their usual names: models often list only one of them. */
@@ -19,12 +21,15 @@ const END_TOKENS = [
   '</s>',
 ]
 
+/** Time that any text may take, and one millisecond more a character. */
+const BASE_MS = 2000
+
 /**
- * Builds a tokenizer.
+ * Builds a tokenizer. `onNotice` gets a line about what is done otherwise than the caller may expect.
  * @throws BumpError naming the source's file where its content cannot be used.
  */
-export function buildTokenizer(source: TokenizerSource): Tokenizer {
-  return new TextTokenizer(source)
+export function buildTokenizer(source: TokenizerSource, onNotice?: (line: string) => void): Tokenizer {
+  return new TextTokenizer(source, onNotice)
 }
 
 class TextTokenizer implements Tokenizer {
@@ -40,8 +45,10 @@ class TextTokenizer implements Tokenizer {
   private readonly normalizedAdded: Splitter
   private readonly render: ChatRenderer | undefined
   private readonly guard: ContentGuard
+  private readonly ownPatterns: boolean
+  private readonly file: string
 
-  constructor(source: TokenizerSource) {
+  constructor(source: TokenizerSource, onNotice: ((line: string) => void) | undefined) {
     const { json, file } = source
     try {
       this.hf = new HfTokenizer(json, {})
@@ -61,6 +68,8 @@ class TextTokenizer implements Tokenizer {
     if (!model)
       throw new BumpError('model-unusable', `${file}: the tokenizer has no model. Download or convert the model again.`)
 
+    this.file = file
+    this.ownPatterns = hasOwnPatterns(json)
     this.vocabSize =
       1 + [...Object.values(json.model.vocab), ...added.map((t) => t.id)].reduce((a, b) => Math.max(a, b))
     this.specialIds = new Set(special.map((t) => t.id))
@@ -86,18 +95,19 @@ class TextTokenizer implements Tokenizer {
       special.map((t) => t.content),
       this.specials.pattern,
     )
-    this.render = compileChatTemplate(source)
+    this.render = chatRenderer(source, onNotice)
   }
 
   encode(text: string): number[] {
-    return this.encodePlain(text, 0)
+    return this.bounded(text.length, () => this.encodePlain(text, 0))
   }
 
   decode(tokens: readonly number[]): string {
     const vocab = this.hf.model?.vocab ?? []
     const shown = tokens.filter((id) => !this.specialIds.has(id) && vocab[id] !== undefined)
     // The library's clean-up would delete spaces that the model wrote.
-    return shown.length === 0 ? '' : this.hf.decode(shown, { clean_up_tokenization_spaces: false })
+    if (shown.length === 0) return ''
+    return this.bounded(shown.length, () => this.hf.decode(shown, { clean_up_tokenization_spaces: false }))
   }
 
   chat(messages: readonly ChatMessage[]): number[] {
@@ -106,14 +116,36 @@ class TextTokenizer implements Tokenizer {
       return [...start, ...this.encode(messages.map((m) => m.content).join('\n\n'))]
     }
     const guarded = this.guard.hide(messages)
+    const text = this.render(guarded.messages)
+    return this.bounded(text.length, () => this.encodeRendered(text, guarded.show))
+  }
+
+  /** Ids of a text in which the template's special tokens are to be found, the contents' own having been hidden. */
+  private encodeRendered(text: string, show: (text: string) => string): number[] {
     const ids: number[] = []
     let section = 0
-    for (const part of this.specials.split(this.render(guarded.messages)))
+    for (const part of this.specials.split(text))
       if (typeof part === 'number') {
         ids.push(part)
         section++
-      } else ids.push(...this.encodePlain(guarded.show(part), section++))
+      } else for (const id of this.encodePlain(show(part), section++)) ids.push(id)
     return ids
+  }
+
+  /** Regular expressions that came with the file may not take more than a second a kilobyte of text. */
+  private bounded<T>(length: number, work: () => T): T {
+    if (!this.ownPatterns) return work()
+    try {
+      return withinTime(BASE_MS + length, work)
+    } catch (error) {
+      if (!(error instanceof TimeExceeded)) throw error
+      throw new BumpError(
+        'model-unusable',
+        `${this.file}: a regular expression of this tokenizer takes longer than ${error.milliseconds / 1000} s for a text ` +
+          `of ${length} characters. Correct the file, or use another model.`,
+        { cause: error },
+      )
+    }
   }
 
   /** Ids of a text without special tokens; `section` is its number among the parts between special tokens. */

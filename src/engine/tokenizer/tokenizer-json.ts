@@ -2,10 +2,8 @@
 // JavaScript library departs from Hugging Face's own. Between reading (from-folder.ts, from-gguf.ts) and
 // text-tokenizer.ts.
 import { BumpError } from '../../util/errors.ts'
+import { GPT2_PATTERN } from './patterns.ts'
 import type { AddedToken, Component, TokenizerJson } from './types.ts'
-
-/** GPT-2's split into words, numbers, punctuation and white space. */
-export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
 /** A pre-tokenizer that makes every match of the regular expression, and everything between, a piece of its own. */
 export function isolate(pattern: string): Component {
@@ -36,6 +34,7 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
     )
   if (!vocabulary) throw damaged(file, '"model.vocab" is not an object of token to id')
   const addedTokens = checkAddedTokens(json.added_tokens ?? [], file)
+  checkLengths([...Object.keys(vocabulary), ...addedTokens.map(({ content }) => content)], file)
   const vocab = checkVocab(vocabulary, addedTokens, file)
   const merges = checkMerges(model.merges, vocab, file)
   return {
@@ -46,6 +45,22 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
     post_processor: component(json.post_processor, 'post_processor', file),
     decoder: component(json.decoder, 'decoder', file),
   }
+}
+
+/** Characters of the longest token; the longest of published vocabularies, runs of blanks, have some hundred. */
+const MAX_TOKEN = 1024
+
+/**
+ * Checks that no token is so long that work which grows with the square of its length would take minutes.
+ * @throws BumpError naming `file` and the token.
+ */
+export function checkLengths(tokens: Iterable<string>, file: string): void {
+  for (const token of tokens)
+    if (token.length > MAX_TOKEN)
+      throw damaged(
+        file,
+        `token ${JSON.stringify(`${token.slice(0, 20)}…`)} has ${token.length} characters, at most ${MAX_TOKEN} are possible`,
+      )
 }
 
 function damaged(file: string, problem: string): BumpError {

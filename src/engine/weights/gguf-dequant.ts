@@ -124,6 +124,67 @@ const readQ6K: BlockReader = (bytes, at, out, to) => {
   }
 }
 
+const readQ2K: BlockReader = (bytes, at, out, to) => {
+  const scale = halfAt(bytes, at + 80)
+  const minScale = halfAt(bytes, at + 82)
+  // Sixteen runs of 16 values, each with its scale and minimum in one byte; a half of 128 shares 32 bytes of pairs.
+  for (let run = 0; run < 16; run++) {
+    const packed = bytes[at + run]
+    const d = f32(scale * (packed & 15))
+    const m = f32(minScale * (packed >> 4))
+    const from = at + 16 + (run >> 3) * 32 + (run & 1) * 16
+    const shift = ((run >> 1) & 3) * 2
+    for (let i = 0; i < 16; i++) out[to + run * 16 + i] = f32(d * ((bytes[from + i] >> shift) & 3)) - m
+  }
+}
+
+/** Signed 6-bit scale of run `run` (of 16) of a Q3_K block whose 12 packed bytes begin at `at`. */
+const signedScaleOf = (bytes: Uint8Array, at: number, run: number) => {
+  const low = run < 8 ? bytes[at + run] & 15 : bytes[at + run - 8] >> 4
+  return (low | (((bytes[at + 8 + (run & 3)] >> ((run >> 2) * 2)) & 3) << 4)) - 32
+}
+
+const readQ3K: BlockReader = (bytes, at, out, to) => {
+  const scale = halfAt(bytes, at + 108)
+  for (let run = 0; run < 16; run++) {
+    const d = f32(scale * signedScaleOf(bytes, at + 96, run))
+    const offset = (run & 1) * 16
+    const low = at + 32 + (run >> 3) * 32 + offset
+    const shift = ((run >> 1) & 3) * 2
+    for (let i = 0; i < 16; i++) {
+      // The third bit is stored inverted: where it is missing, 4 is taken away.
+      const missing = ((bytes[at + offset + i] >> (run >> 1)) & 1) === 0 ? 4 : 0
+      out[to + run * 16 + i] = d * (((bytes[low + i] >> shift) & 3) - missing)
+    }
+  }
+}
+
+/** What the sixteen 4-bit codes of the non-linear types stand for. */
+const IQ4_VALUES = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
+
+const readIQ4NL: BlockReader = (bytes, at, out, to) => {
+  const scale = halfAt(bytes, at)
+  for (let i = 0; i < 16; i++) {
+    const pair = bytes[at + 2 + i]
+    out[to + i] = scale * IQ4_VALUES[pair & 15]
+    out[to + 16 + i] = scale * IQ4_VALUES[pair >> 4]
+  }
+}
+
+const readIQ4XS: BlockReader = (bytes, at, out, to) => {
+  const scale = halfAt(bytes, at)
+  const high = bytes[at + 2] | (bytes[at + 3] << 8)
+  for (let sub = 0; sub < 8; sub++) {
+    const low = (bytes[at + 4 + (sub >> 1)] >> ((sub & 1) * 4)) & 15
+    const d = f32(scale * ((low | (((high >> (sub * 2)) & 3) << 4)) - 32))
+    const from = at + 8 + sub * 16
+    for (let i = 0; i < 16; i++) {
+      out[to + sub * 32 + i] = d * IQ4_VALUES[bytes[from + i] & 15]
+      out[to + sub * 32 + 16 + i] = d * IQ4_VALUES[bytes[from + i] >> 4]
+    }
+  }
+}
+
 const READERS: Record<GgmlType, BlockReader> = {
   F32: readF32,
   F16: (bytes, at, out, to) => {
@@ -135,9 +196,13 @@ const READERS: Record<GgmlType, BlockReader> = {
   Q5_0: readQ50,
   Q5_1: readQ51,
   Q8_0: readQ80,
+  Q2_K: readQ2K,
+  Q3_K: readQ3K,
   Q4_K: readQ4K,
   Q5_K: readQ5K,
   Q6_K: readQ6K,
+  IQ4_NL: readIQ4NL,
+  IQ4_XS: readIQ4XS,
 }
 
 /** Bytes that hold `elements` values, which must be whole blocks. */

@@ -17,9 +17,13 @@ export const GGML_TYPES = {
   Q5_0: [32, 22],
   Q5_1: [32, 24],
   Q8_0: [32, 34],
+  Q2_K: [256, 84],
+  Q3_K: [256, 110],
   Q4_K: [256, 144],
   Q5_K: [256, 176],
   Q6_K: [256, 210],
+  IQ4_NL: [32, 18],
+  IQ4_XS: [256, 136],
 } as const satisfies Record<string, readonly [number, number]>
 export type GgmlType = keyof typeof GGML_TYPES
 
@@ -231,7 +235,7 @@ function readTensorEntry(cursor: Cursor, name: string, alignment: number, fileSi
     throw new BumpError(
       'model-unusable',
       `${cursor.path}: tensor "${name}" has the ggml type ${type}, which is not supported. ` +
-        `Use a file in one of ${Object.keys(GGML_TYPES).join(', ')} (Q8_0, Q4_K_M and F16 files are).`,
+        `Use a file in one of ${Object.keys(GGML_TYPES).join(', ')} (Q8_0, Q4_K_M, Q3_K_M and F16 files are).`,
     )
   const [block, bytes] = GGML_TYPES[type]
   if (dims[0] % block !== 0)

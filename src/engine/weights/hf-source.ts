@@ -14,6 +14,31 @@ export function readHuggingFaceConfig(folder: string): ModelConfig {
   return parseHuggingFaceConfig(readJson(path), path)
 }
 
+/** Elements of two matrices that are compared at once. */
+const SLAB = 1 << 22
+
+/**
+ * Many files of tied models hold the head, too, as a copy of the embedding table. One that differs was trained apart:
+ * whoever ignores it runs another model. Throws a BumpError for such a head.
+ */
+function refuseOtherHead(folder: string, head: SafeTensor, embed: SafeTensor): void {
+  const elements = (tensor: SafeTensor) => tensor.dims.reduce((product, dim) => product * dim, 1)
+  const size = elements(embed)
+  let same = head.dims.join() === embed.dims.join()
+  for (let from = 0; same && from < size; from += SLAB) {
+    const to = Math.min(size, from + SLAB)
+    const [a, b] = [readElements(head, from, to), readElements(embed, from, to)]
+    same = Buffer.from(a.buffer).equals(Buffer.from(b.buffer))
+  }
+  if (same) return
+  throw new BumpError(
+    'model-unusable',
+    `${folder}: config.json ties the head to the embedding table ("tie_word_embeddings" is true), but lm_head.weight ` +
+      'in the weights differs from model.embed_tokens.weight. Set "tie_word_embeddings" to false to use that head, or ' +
+      'remove lm_head.weight from the weights if the head is meant to be tied.',
+  )
+}
+
 /** Opens a Hugging Face folder. Throws a BumpError for damaged, missing and unfitting files. */
 export function openHuggingFaceSource(folder: string): WeightSource {
   const config = readHuggingFaceConfig(folder)
@@ -35,6 +60,8 @@ export function openHuggingFaceSource(folder: string): WeightSource {
     const ignored = (name: string) =>
       name.endsWith('rotary_emb.inv_freq') || (config.tiedHead && name === 'lm_head.weight')
     const paired = pairTensors(folder, config, found, (tensor) => tensor.dims, huggingFaceName, ignored)
+    const head = config.tiedHead ? found.get('lm_head.weight') : undefined
+    if (head !== undefined) refuseOtherHead(folder, head, paired.get('embed') as SafeTensor)
     const tensors = new Map(
       [...paired].map(([canonical, tensor]) => [
         canonical,

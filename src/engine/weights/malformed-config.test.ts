@@ -4,10 +4,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BinaryFile } from './binary-file.ts'
 import { parseHuggingFaceConfig } from './hf-config.ts'
 import { openHuggingFaceSource } from './hf-source.ts'
 import { configOf } from './open-weights.ts'
 import { loadAdapter, saveAdapter } from './peft.ts'
+import { readSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.ts'
 import { problemOf } from './testing/problem-of.ts'
 import { tinyConfig } from './testing/tiny-model.ts'
 
@@ -120,7 +122,7 @@ describe('adapter', () => {
   const save = (tensors = matrices(2), changes: object = {}) => {
     const where = join(folder, 'adapter')
     const config = { rank: 2, alpha: 4, targets: ['q' as const], rsLora: false }
-    saveAdapter(where, { config, tensors, baseModel: 'x' })
+    saveAdapter(where, { config, tensors, baseModel: { name: 'x' } })
     const path = join(where, 'adapter_config.json')
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...changes }))
     return where
@@ -137,17 +139,45 @@ describe('adapter', () => {
     ['an absurd rank', { r: 1e9 }, '"r"'],
     ['no alpha', { lora_alpha: null }, '"lora_alpha"'],
     ['no targets', { target_modules: [] }, '"target_modules"'],
-    ['an expression for targets', { target_modules: '.*_proj' }, '"target_modules"'],
+    ['an empty expression for targets', { target_modules: '' }, '"target_modules"'],
     ['an unknown target', { target_modules: ['c_attn'] }, 'c_attn'],
     ['biases', { bias: 'all' }, '"bias"'],
-    ['DoRA', { use_dora: true }, '"use_dora"'],
+    ['DoRA', { use_dora: true }, '"use_dora" is set: it is DoRA'],
+    ['aLoRA', { alora_invocation_tokens: [1, 2] }, '"alora_invocation_tokens" is set: it is aLoRA'],
+    ['QALoRA', { use_qalora: true }, '"use_qalora" is set: it is QALoRA'],
+    ['a field of a newer PEFT', { use_nextlora: true }, '"use_nextlora" is set: it is not known here'],
+    ['a field named like a method', { constructor: 'x' }, '"constructor" is set: it is not known here'],
+    ...['pissa', 'pissa_niter_4', 'PiSSA', 'olora', 'corda', 'loftq', 'lora_ga', 'tomorrow'].map(
+      (init): [string, object, string] => [init, { init_lora_weights: init }, `"init_lora_weights" is "${init}"`],
+    ),
     ['ranks by module', { rank_pattern: { q_proj: 4 } }, '"rank_pattern"'],
-    ['fully trained modules', { modules_to_save: ['lm_head'] }, '"modules_to_save"'],
     ['a rank other than that of its tensors', { r: 3 }, 'another model or rank'],
     ['a target without tensors', { target_modules: ['q_proj', 'v_proj'] }, 'v_proj.lora_A.weight is missing'],
     ['tensors that are no target', { target_modules: ['v_proj'] }, 'v_proj.lora_A.weight is missing'],
   ])('with %s', (_, changes, message) => {
     expect(problemOf(() => loadAdapter(save(matrices(2), changes), model))).toContain(message)
+  })
+
+  test('with an expression for targets, but of none of the modules', () => {
+    const where = save(new Map(), { target_modules: '.*c_attn' })
+    expect(problemOf(() => loadAdapter(where, model))).toContain('has no adapter tensor of q_proj')
+  })
+
+  test('with a module that is trained whole', () => {
+    const where = save(matrices(2), { modules_to_save: ['lm_head'] })
+    expect(loadAdapter(where, model).tensors.size).toBe(4)
+    const path = join(where, 'adapter_model.safetensors')
+    const file = new BinaryFile(path)
+    const tensors = new Map<string, TensorToWrite>(
+      [...readSafetensors(file)].map(([name, { dims }]) => [
+        name,
+        { dims, data: () => new Float32Array(dims[0] * dims[1]) },
+      ]),
+    )
+    file.close()
+    tensors.set('base_model.model.lm_head.weight', { dims: [10, 8], data: () => new Float32Array(80) })
+    writeSafetensors(path, tensors)
+    expect(problemOf(() => loadAdapter(where, model))).toMatch(/lm_head\.weight.*\(modules_to_save\) are not supported/)
   })
 
   test('of another model, damaged, or incomplete', () => {

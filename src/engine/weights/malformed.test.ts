@@ -90,6 +90,19 @@ describe('safetensors', () => {
       ),
       '"a" stands twice',
     ],
+    ...[' '.repeat(20), '\t\r\n'.repeat(1000)].map((space): [string, Uint8Array, string] => [
+      `a name twice, ${space.length} blanks before the colon`,
+      bytes(
+        `{"a"${space}:{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a"${space}:{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`,
+        4,
+      ),
+      '"a" stands twice',
+    ]),
+    [
+      'a field of a tensor twice',
+      bytes('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"shape":[2]}}', 8),
+      '"shape" stands twice',
+    ],
   ])('%s', (_, content, message) => {
     expect(problemOf(() => read(written('bad.safetensors', content)))).toContain(message)
   })
@@ -199,7 +212,7 @@ describe('GGUF', () => {
     ['dimension of zero', tensor({ dims: [4, 0] }), 'impossible shape'],
     ['dimension of 2^50', tensor({ dims: [HUGE] }), 'dimension 0'],
     ['dimensions whose product overflows', tensor({ dims: [2 ** 30, 2 ** 30] }), 'impossible shape'],
-    ['type without a reader', tensor({ type: 10 }), 'Q2_K'],
+    ['type without a reader', tensor({ type: 16 }), 'IQ2_XXS'],
     ['type that does not exist', tensor({ type: 4711 }), 'number 4711'],
     ['rows that are no whole blocks', tensor({ type: 8, dims: [4] }), 'multiple of 32'],
     ['offset outside', tensor({ offset: HUGE }), 'offset of tensor "t"'],

@@ -1,5 +1,18 @@
 // The way of weights: written as a Hugging Face folder or a GGUF file, opened as the flat file, the same numbers.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -7,6 +20,7 @@ import { BumpError } from '../../util/errors.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { configOf, openWeights } from './open-weights.ts'
+import { openQuantized } from './quantize.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { writeHuggingFaceFolder } from './save-weights.ts'
 import { tinyConfig, tinyGguf, tinyWeights } from './testing/tiny-model.ts'
@@ -168,6 +182,63 @@ test('the conversion is reused, and redone when source or cache changed', async 
   expect(readdirSync(join(folder, 'cache', 'weights')).filter((name) => name.endsWith('.converting'))).toEqual([])
 })
 
+/** Changes one byte of a file and nothing else that a listing shows: neither size nor time of modification. */
+function poison(path: string): void {
+  const { atime, mtime } = statSync(path)
+  const descriptor = openSync(path, 'r+')
+  writeSync(descriptor, Buffer.from([63]), 0, 1, 3)
+  closeSync(descriptor)
+  utimesSync(path, atime, mtime)
+}
+
+test('a prepared file of another content is not believed, whatever its name, size and time', async () => {
+  const config = tinyConfig('llama')
+  const where = saved(config)
+  const store = await openWeights(where)
+  const quantised = openQuantized(store).file
+  const [flat, small] = [readFileSync(store.file), readFileSync(quantised)]
+  poison(store.file)
+  const again = await openWeights(where)
+  expect(again.digest).toBe(store.digest)
+  expect(readFileSync(again.file).equals(flat)).toBe(true)
+  poison(quantised)
+  expect(readFileSync(openQuantized(again).file).equals(small)).toBe(true)
+})
+
+test('files that others could have written are read and verified each time, own ones are not', async () => {
+  const where = saved(tinyConfig('llama'))
+  const lines: string[] = []
+  const open = async () => {
+    lines.length = 0
+    return openWeights(where, { onProgress: (line) => lines.push(line) })
+  }
+  const { file, digest } = await open()
+  expect(statSync(file).mode & 0o022).toBe(0)
+  await open()
+  expect(lines).toEqual([])
+  chmodSync(file, 0o666)
+  expect((await open()).digest).toBe(digest)
+  expect(lines).toEqual([expect.stringContaining('checking the prepared weights')])
+  await open()
+  expect(lines).toEqual([])
+})
+
+test('quantised weights of another quantiser, or without a record, are made anew', async () => {
+  const store = await openWeights(saved(tinyConfig('llama')))
+  const { file } = openQuantized(store)
+  const made = readFileSync(file)
+  for (const record of [
+    JSON.stringify({ ...JSON.parse(readFileSync(`${file}.json`, 'utf8')), content: '8 bits, 0' }),
+    undefined,
+  ]) {
+    writeFileSync(file, Buffer.alloc(made.length))
+    if (record === undefined) rmSync(`${file}.json`)
+    else writeFileSync(`${file}.json`, record)
+    openQuantized(store)
+    expect(readFileSync(file).equals(made)).toBe(true)
+  }
+})
+
 test('missing, unexpected and misshapen tensors are named', async () => {
   const where = saved(tinyConfig('llama'))
   const config = (changes: Partial<ModelConfig>) => {
@@ -185,6 +256,41 @@ test('missing, unexpected and misshapen tensors are named', async () => {
   await expect(openWeights(where)).rejects.toThrow('unexpected tensors: model.layers.1')
   config({ vocab: 11 })
   await expect(openWeights(where)).rejects.toThrow('has the shape [10, 8], the configuration asks for [11, 8]')
+})
+
+/** The tied folder with a head in its weights: the table's values times `factor`. */
+function withHead(factor: number, dtype: 'F32' | 'F16' | 'BF16' = 'F32'): string {
+  const tied = tinyConfig('llama')
+  const where = saved(tied, 'with-head', dtype)
+  const config = readFileSync(join(where, 'config.json'))
+  const weights = tinyWeights(tied)
+  weights.set(
+    'head',
+    weights.get('embed')!.map((value, i) => (i === 79 ? value * factor : value)),
+  )
+  writeHuggingFaceFolder(where, { ...tied, tiedHead: false }, (name) => weights.get(name)!, dtype)
+  writeFileSync(join(where, 'config.json'), config)
+  return where
+}
+
+test.each(['F32', 'F16', 'BF16'] as const)('a tied model may repeat its table as its head: %s', async (dtype) => {
+  const { digest } = await openWeights(saved(tinyConfig('llama'), 'plain', dtype))
+  expect((await openWeights(withHead(1, dtype))).digest).toBe(digest)
+})
+
+test('a tied model whose files hold another head is refused', async () => {
+  await expect(openWeights(withHead(1.5))).rejects.toThrow(
+    /lm_head\.weight in the weights differs .* Set "tie_word_embeddings" to false/,
+  )
+})
+
+test('a head that is missing says how a model is tied', async () => {
+  const where = saved(tinyConfig('llama'))
+  const json = JSON.parse(readFileSync(join(where, 'config.json'), 'utf8'))
+  writeFileSync(join(where, 'config.json'), JSON.stringify({ ...json, tie_word_embeddings: false }))
+  await expect(openWeights(where)).rejects.toThrow(
+    /missing tensors: lm_head\.weight\..*set "tie_word_embeddings" to true/,
+  )
 })
 
 test('a cache that cannot be written is an error with a way out', async () => {

@@ -9,18 +9,17 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { z } from 'zod'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
 import { discard, writeAll, writeProblem } from '../../util/writing.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
+import { recordDigest, recordedDigest } from './cached-file.ts'
 import { openGgufSource, readGgufConfig } from './gguf-source.ts'
 import { isProjection, transpose } from './hf-names.ts'
 import { openHuggingFaceSource, readHuggingFaceConfig } from './hf-source.ts'
@@ -87,16 +86,23 @@ function sourceKey(path: string, config: ModelConfig): string {
   return sha256(JSON.stringify([LAYOUT, config, facts]))
 }
 
-const keySchema = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) })
-
-/** The digest of an unchanged source whose conversion is still complete in the cache. */
-function cachedDigest(keyPath: string, flatPath: (digest: string) => string, bytes: number): string | undefined {
+/**
+ * SHA-256 over the configuration and the content of a flat file: what `convert` gave when it wrote it, and all that
+ * the engine maps of it. Throws where the file is not that long.
+ */
+function digestOf(path: string, config: ModelConfig, tensors: Map<string, TensorRange>): string {
+  const hash = createHash('sha256').update(JSON.stringify(config))
+  const file = new BinaryFile(path)
   try {
-    const { digest } = keySchema.parse(JSON.parse(readFileSync(keyPath, 'utf8')))
-    return statSync(flatPath(digest)).size === bytes ? digest : undefined
-  } catch {
-    return undefined
+    for (const [name, { dims, offset, length }] of tensors) {
+      hash.update(`${name}[${dims}]`)
+      for (let from = 0; from < length; from += SLAB)
+        hash.update(file.read(offset + from, Math.min(SLAB, length - from)))
+    }
+  } finally {
+    file.close()
   }
+  return hash.digest('hex')
 }
 
 /** Removes what conversions that were killed have left behind. */
@@ -167,10 +173,15 @@ function convert(
 export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<WeightStore> {
   const config = configOf(path)
   const folder = cacheFolder('weights')
-  const keyPath = join(folder, 'sources', `${sourceKey(path, config)}.json`)
+  const record = { path: join(folder, 'sources', `${sourceKey(path, config)}.json`), content: `layout ${LAYOUT}` }
   const flatPath = (digest: string) => join(folder, digest, 'weights.f32')
   const { tensors, bytes } = layout(config)
-  let digest = cachedDigest(keyPath, flatPath, bytes)
+  const contentOf = (path: string) => {
+    if (statSync(path).size !== bytes) return ''
+    options.onProgress?.(`checking the prepared weights in ${folder} (${Math.ceil(bytes / 1e6)} MB)`)
+    return digestOf(path, config, tensors)
+  }
+  let digest = recordedDigest(record, flatPath, contentOf)
   if (digest === undefined) {
     const source = isGguf(path) ? openGgufSource(path) : openHuggingFaceSource(path)
     const converting = join(folder, `${randomUUID()}.converting`)
@@ -182,9 +193,9 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
       mkdirSync(join(folder, digest), { recursive: true })
       const index = { layout: LAYOUT, config, tensors: Object.fromEntries(tensors) }
       writeFileAtomic(join(folder, digest, 'index.json'), JSON.stringify(index))
-      if (!existsSync(flatPath(digest)) || statSync(flatPath(digest)).size !== bytes)
-        renameSync(converting, flatPath(digest))
-      writeFileAtomic(keyPath, JSON.stringify({ digest, source: resolve(path) }))
+      const flat = flatPath(digest)
+      if (!existsSync(flat) || contentOf(flat) !== digest) renameSync(converting, flat)
+      recordDigest(record, flat, digest)
     } catch (error) {
       throw cacheProblem(folder, error)
     } finally {

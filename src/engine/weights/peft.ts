@@ -21,6 +21,13 @@ export interface LoraConfig {
   rsLora: boolean
 }
 
+/** What an adapter says of the model that it belongs to: a hub name, or a path. */
+export interface BaseModel {
+  name: string
+  /** Of the hub's repository; absent: its main branch. */
+  revision?: string
+}
+
 /** Tensors of an adapter by engine name, `l0.q.A` [inputs, rank] and `l0.q.B` [rank, outputs]. */
 export type AdapterTensors = Map<string, { dims: number[]; data: Float32Array }>
 
@@ -30,15 +37,14 @@ const tensorName = (layer: number, projection: Projection, matrix: string) =>
   `base_model.model.model.layers.${layer}.${HF_PROJECTIONS[projection]}.lora_${matrix}.weight`
 
 /**
- * Writes adapter_model.safetensors and, last, adapter_config.json. `baseModel` is what `base_model_name_or_path` will
- * say. Throws a BumpError where the folder cannot be written.
+ * Writes adapter_model.safetensors and, last, adapter_config.json, which names the base model. Throws a BumpError where the folder cannot be written.
  */
 export function saveAdapter(
   folder: string,
   adapter: {
     config: LoraConfig
     tensors: ReadonlyMap<string, { dims: number[]; data: Float32Array }>
-    baseModel: string
+    baseModel: BaseModel
   },
 ): void {
   const { config, tensors, baseModel } = adapter
@@ -54,7 +60,8 @@ export function saveAdapter(
   const json = {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',
-    base_model_name_or_path: baseModel,
+    base_model_name_or_path: baseModel.name,
+    revision: baseModel.revision ?? null,
     r: config.rank,
     lora_alpha: config.alpha,
     lora_dropout: 0,
@@ -73,61 +80,148 @@ export function saveAdapter(
   }
 }
 
-/** Empty in the many forms PEFT writes it: missing, null, false, {} or []. */
-const empty = z.union([z.null(), z.literal(false), z.tuple([]), z.strictObject({})]).optional()
+/** Values that vLLM knows for --max-lora-rank, which must not be below an adapter's rank. */
+const SERVED_RANKS = [8, 16, 32, 64, 128, 256, 320, 512]
 
-/** Lenient towards fields that do not change the arithmetic, strict towards those that do. */
+/** What to know for serving an adapter of a rank that vLLM has no setting of; undefined where there is nothing. */
+export function servedRank(rank: number): string | undefined {
+  if (rank === 1 || SERVED_RANKS.includes(rank)) return undefined
+  const next = SERVED_RANKS.find((served) => served > rank)
+  if (next === undefined) return `lora rank ${rank}: vLLM serves adapters up to rank ${SERVED_RANKS.at(-1)}`
+  return `lora rank ${rank}: vLLM has no such --max-lora-rank; serve the adapter with --max-lora-rank ${next}`
+}
+
+/** Empty in the many forms PEFT writes it: missing, null, false, {} or []. */
+const isEmpty = (value: unknown) =>
+  value === undefined ||
+  value === null ||
+  value === false ||
+  (typeof value === 'object' && Object.keys(value).length === 0)
+
+/** Fields of LoraConfig that do not change what a trained adapter computes, whatever they say. */
+const WITHOUT_EFFECT = new Set([
+  'task_type',
+  'auto_mapping',
+  'peft_version',
+  'base_model_name_or_path',
+  'revision',
+  'inference_mode',
+  'lora_dropout',
+  'runtime_config',
+  'init_lora_weights',
+  'eva_config',
+  'corda_config',
+  'loftq_config',
+  'lora_ga_config',
+  'layers_pattern',
+  'megatron_config',
+  'megatron_core',
+  'qalora_group_size',
+  // Which modules are trained whole is told by the tensors: one that is there is refused as unexpected.
+  'modules_to_save',
+])
+
+/** What a field that is set stands for, for those whose name does not say it. */
+const FEATURES: Record<string, string> = {
+  use_dora: 'DoRA',
+  alora_invocation_tokens: 'aLoRA (an adapter that acts from its invocation on)',
+  use_qalora: 'QALoRA',
+  use_bdlora: 'BD-LoRA (block-diagonal matrices)',
+  arrow_config: 'Arrow (routing among adapters)',
+  lora_bias: 'biases beside the adapter',
+  rank_pattern: 'ranks that differ by module',
+  alpha_pattern: 'scales that differ by module',
+  layers_to_transform: 'an adapter on some layers only',
+  layer_replication: 'repeated layers',
+  target_parameters: 'adapters on bare parameters',
+  trainable_token_indices: 'trained tokens',
+  fan_in_fan_out: 'transposed matrices',
+}
+
+/** Initialisations that leave the base as it is; of a name with an underscore and more, the name counts. */
+const ON_PLAIN_BASE = new Set(['gaussian', 'eva', 'orthogonal'])
+
+/**
+ * PiSSA, OLoRA, CorDA, LoftQ and LoRA-GA take the adapter's first value out of the base, or quantise it: such an
+ * adapter fits its changed base only. Initialisations that are not known here are taken for one of these.
+ */
+function checkInitialisation(path: string, init: unknown): void {
+  if (isEmpty(init) || init === true || ON_PLAIN_BASE.has(String(init).toLowerCase())) return
+  throw new BumpError(
+    'model-unusable',
+    `${path}: "init_lora_weights" is ${JSON.stringify(init)}: such an adapter (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) ` +
+      'belongs to a base that its initialisation changed, so on the plain model it would be wrong. Convert it to plain ' +
+      'LoRA (save_pretrained with path_initial_model_for_weight_conversion in PEFT), or name the changed base as the ' +
+      'model and set the field to true.',
+  )
+}
+
 const configSchema = z.object({
   peft_type: z.literal('LORA'),
   r: z.int().min(1).max(MAX_RANK),
   lora_alpha: z.number().positive().max(1e6),
-  target_modules: z.union([z.array(z.string()).min(1), z.literal('all-linear')]),
+  target_modules: z.union([z.array(z.string()).min(1), z.string().min(1)]),
   use_rslora: z.boolean().nullish(),
   bias: z.literal('none').nullish(),
-  fan_in_fan_out: empty,
-  use_dora: empty,
-  rank_pattern: empty,
-  alpha_pattern: empty,
-  modules_to_save: empty,
-  layers_to_transform: empty,
-  exclude_modules: empty,
-  layer_replication: empty,
-  lora_bias: empty,
-  target_parameters: empty,
-  trainable_token_indices: empty,
-  use_bdlora: empty,
-  use_qalora: empty,
 })
 
-function parseAdapterConfig(path: string): LoraConfig {
-  const parsed = configSchema.safeParse(readJson(path))
+const PLAIN =
+  'A plain LoRA adapter is needed: one rank and alpha for all layers, no bias, no DoRA, no fully trained modules.'
+
+/**
+ * Reads adapter_config.json. Lenient towards fields that do not change the arithmetic, strict towards those that do and
+ * towards fields of newer versions of PEFT, which may. No `targets` where an expression says which modules were meant.
+ */
+function parseAdapterConfig(path: string): Omit<LoraConfig, 'targets'> & { targets: Set<Projection> | undefined } {
+  const json = readJson(path)
+  const parsed = configSchema.safeParse(json)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     throw new BumpError(
       'model-unusable',
-      `${path}: "${issue.path.join('.')}" cannot be used: ${issue.message}. ` +
-        'A plain LoRA adapter is needed: one rank and alpha for all layers, no bias, no DoRA, no fully trained modules.',
+      `${path}: "${issue.path.join('.')}" cannot be used: ${issue.message}. ${PLAIN}`,
     )
   }
+  const fields = json as Record<string, unknown>
+  checkInitialisation(path, fields.init_lora_weights)
+  for (const [field, value] of Object.entries(fields)) {
+    if (Object.hasOwn(configSchema.shape, field) || WITHOUT_EFFECT.has(field) || isEmpty(value)) continue
+    const feature = Object.hasOwn(FEATURES, field) ? `${FEATURES[field]}, which is not supported` : 'not known here'
+    throw new BumpError('model-unusable', `${path}: "${field}" is set: it is ${feature}. ${PLAIN}`)
+  }
   const { r, lora_alpha, target_modules, use_rslora } = parsed.data
-  const names = target_modules === 'all-linear' ? PROJECTIONS.map(moduleName) : target_modules
+  const targets =
+    target_modules === 'all-linear'
+      ? new Set(PROJECTIONS)
+      : typeof target_modules === 'string'
+        ? undefined
+        : targetsNamed(path, target_modules)
+  return { rank: r, alpha: lora_alpha, targets, rsLora: use_rslora ?? false }
+}
+
+function targetsNamed(path: string, names: string[]): Set<Projection> {
   const known = new Map(PROJECTIONS.map((projection) => [moduleName(projection), projection]))
-  const targets = new Set<Projection>()
-  for (const name of names) {
-    const projection = known.get(name.split('.').at(-1) as string)
-    if (projection === undefined)
-      throw new BumpError(
-        'model-unusable',
-        `${path}: "target_modules" names ${JSON.stringify(name)}, which is not one of ${[...known.keys()].join(', ')}`,
-      )
-    targets.add(projection)
-  }
-  return {
-    rank: r,
-    alpha: lora_alpha,
-    targets: PROJECTIONS.filter((projection) => targets.has(projection)),
-    rsLora: use_rslora ?? false,
-  }
+  return new Set(
+    names.map((name) => {
+      const projection = known.get(name.split('.').at(-1) as string)
+      if (projection === undefined)
+        throw new BumpError(
+          'model-unusable',
+          `${path}: "target_modules" names ${JSON.stringify(name)}, which is not one of ${[...known.keys()].join(', ')}`,
+        )
+      return projection
+    }),
+  )
+}
+
+/** A regular expression for targets says which modules were meant; which it found, the tensors say. */
+function targetsFound(path: string, names: string[]): Set<Projection> {
+  const targets = PROJECTIONS.filter((p) => names.some((name) => name.includes(`.${HF_PROJECTIONS[p]}.lora_`)))
+  if (targets.length > 0) return new Set(targets)
+  throw new BumpError(
+    'model-unusable',
+    `${path}: has no adapter tensor of ${PROJECTIONS.map(moduleName).join(', ')}. It belongs to another model.`,
+  )
 }
 
 /**
@@ -135,11 +229,13 @@ function parseAdapterConfig(path: string): LoraConfig {
  * unexpected or wrongly shaped tensors (an adapter of another model).
  */
 export function loadAdapter(folder: string, model: ModelConfig): { config: LoraConfig; tensors: AdapterTensors } {
-  const config = parseAdapterConfig(join(folder, 'adapter_config.json'))
+  const { targets: named, ...scaling } = parseAdapterConfig(join(folder, 'adapter_config.json'))
   const path = join(folder, 'adapter_model.safetensors')
   const file = new BinaryFile(path)
   try {
     const found = readSafetensors(file)
+    const targets = named ?? targetsFound(path, [...found.keys()])
+    const config = { ...scaling, targets: PROJECTIONS.filter((projection) => targets.has(projection)) }
     const tensors: AdapterTensors = new Map()
     for (let layer = 0; layer < model.layers; layer++)
       for (const projection of config.targets) {
@@ -172,7 +268,8 @@ export function loadAdapter(folder: string, model: ModelConfig): { config: LoraC
       throw new BumpError(
         'model-unusable',
         `${path}: unexpected tensor ${[...found.keys()][0]}${found.size > 1 ? ` and ${found.size - 1} more` : ''}. ` +
-          'The adapter belongs to another model, or trains modules that adapter_config.json does not name.',
+          'The adapter belongs to another model, or trains modules that adapter_config.json does not target; modules that ' +
+          'are trained whole (modules_to_save) are not supported.',
       )
     return { config, tensors }
   } finally {

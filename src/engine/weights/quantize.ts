@@ -1,14 +1,24 @@
 // Weights in 8 bits for inference: the matrices of the flat f32 file, quantised block by block into a second flat file
 // beside it (layout: model/quantized.ts). Norms, biases and the embedding table stay f32.
-import { closeSync, ftruncateSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { closeSync, ftruncateSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { writeAll, writeProblem } from '../../util/writing.ts'
 import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
 import { BITS, BLOCK, type QuantizedMatrix } from '../model/quantized.ts'
+import { BinaryFile } from './binary-file.ts'
+import { isOwn, recordDigest, recordedDigest } from './cached-file.ts'
 import { isProjection } from './hf-names.ts'
 import type { WeightStore } from './types.ts'
 
 const ALIGNMENT = 65536
+const CHUNK = 1 << 24
+
+/**
+ * Says what the quantised bytes are, in the model's digest and beside the file: another text (`8 bits, 2`) whenever
+ * the quantiser or the file's layout gives other bytes than before.
+ */
+export const QUANTISATION = `${BITS} bits`
 
 export interface QuantizedWeights {
   /** Absolute path, in the folder of the store's flat file. */
@@ -71,6 +81,17 @@ export function quantizeMatrix(
   return { values, scales }
 }
 
+function fileDigest(path: string): string {
+  const hash = createHash('sha256')
+  const file = new BinaryFile(path)
+  try {
+    for (let from = 0; from < file.size; from += CHUNK) hash.update(file.read(from, Math.min(CHUNK, file.size - from)))
+  } finally {
+    file.close()
+  }
+  return hash.digest('hex')
+}
+
 /**
  * The quantised weights of a store, made once and kept beside its flat file. Throws BumpError where they cannot be
  * written.
@@ -79,7 +100,9 @@ export function openQuantized(store: WeightStore, onProgress?: (line: string) =>
   const { config } = store
   const { matrices, bytes } = quantizedLayout(config)
   const file = join(dirname(store.file), `weights.q${BITS}`)
-  if (statSync(file, { throwIfNoEntry: false })?.size === bytes) return { file, matrices }
+  const record = { path: `${file}.json`, content: QUANTISATION }
+  // Nothing else tells whether these bytes are those of the model, so a record that others can write does not count.
+  if (isOwn(record.path) && recordedDigest(record, () => file, fileDigest) !== undefined) return { file, matrices }
   onProgress?.(`quantising weights to ${BITS} bits (once, ${Math.ceil(bytes / 1e6)} MB)`)
   const beside = `${file}.${process.pid}.tmp`
   try {
@@ -95,6 +118,7 @@ export function openQuantized(store: WeightStore, onProgress?: (line: string) =>
       closeSync(descriptor)
     }
     renameSync(beside, file)
+    recordDigest(record, file, fileDigest(file))
   } catch (error) {
     rmSync(beside, { force: true })
     throw writeProblem(dirname(file), error)

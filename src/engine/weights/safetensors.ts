@@ -36,21 +36,22 @@ function damaged(path: string, problem: string): BumpError {
   return new BumpError('model-unusable', `${path}: damaged safetensors file: ${problem}. Download or write it again.`)
 }
 
-/** JSON.parse keeps the last of equal keys silently, so the header's own keys are counted by hand. */
+/** JSON.parse keeps the last of equal keys silently, so the keys of every object are counted by hand. */
 function duplicateKey(json: string): string | undefined {
-  const seen = new Set<string>()
-  let depth = 0
+  const seen: Set<string>[] = []
   for (let i = 0; i < json.length; i++) {
     const c = json[i]
-    if (c === '{' || c === '[') depth++
-    else if (c === '}' || c === ']') depth--
+    if (c === '{' || c === '[') seen.push(new Set())
+    else if (c === '}' || c === ']') seen.pop()
     else if (c === '"') {
       const start = i++
       while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1
-      if (depth !== 1 || !/^\s*:/.test(json.slice(i + 1, i + 17))) continue
+      let next = i + 1
+      while (' \t\n\r'.includes(json[next])) next++
+      if (json[next] !== ':') continue
       const key = String(JSON.parse(json.slice(start, i + 1)))
-      if (seen.has(key)) return key
-      seen.add(key)
+      if (seen.at(-1)?.has(key)) return key
+      seen.at(-1)?.add(key)
     }
   }
   return undefined
@@ -71,7 +72,7 @@ function readHeader(file: BinaryFile): { header: Record<string, unknown>; dataSt
   if (typeof header !== 'object' || header === null || Array.isArray(header))
     throw damaged(file.path, 'the header is not a JSON object')
   const twice = duplicateKey(text)
-  if (twice !== undefined) throw damaged(file.path, `tensor "${twice}" stands twice in the header`)
+  if (twice !== undefined) throw damaged(file.path, `"${twice}" stands twice in the header`)
   return { header: header as Record<string, unknown>, dataStart: 8 + Number(length) }
 }
 

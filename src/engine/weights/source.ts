@@ -46,6 +46,9 @@ export function pairTensors<T>(
     throw new BumpError(
       'model-unusable',
       `${path}: the weights do not fit a ${config.family} model of ${config.layers} layers: ${problems.join('; ')}. ` +
+        (missing.includes(nameOf('head'))
+          ? 'If the head is meant to be the embedding table, set "tie_word_embeddings" to true in config.json. '
+          : '') +
         'Check that configuration and weights belong together and are complete.',
     )
   }

@@ -1,6 +1,12 @@
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { useTemporaryCache } from '../../engine/testing/core.ts'
+import { writeTinyFolder } from '../../engine/weights/testing/tiny-folder.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import { testLanguageModel } from '../testing/contract-suite.ts'
 import { EngineClient } from './client.ts'
@@ -57,4 +63,40 @@ it('rejects what is under way when it is closed', async () => {
   const rejected = expect(other.call('sample', [jobs, sampling, 'policy'])).rejects.toThrow(CancelledError)
   await other.close()
   await rejected
+})
+
+it("names the hub's model in its adapters, not the place in the cache", async () => {
+  const source = mkdtempSync(join(tmpdir(), 'bump-hub-model-'))
+  writeTinyFolder(source)
+  const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json']
+  const server = createServer(({ url = '' }, response) => {
+    const file = join(source, url.split('/').at(-1) ?? '')
+    const siblings = names.map((rfilename) => ({ rfilename, size: readFileSync(join(source, rfilename)).length }))
+    if (url.startsWith('/api/')) response.end(JSON.stringify({ sha: '0123456789abcdef', siblings }))
+    else if (existsSync(file)) response.end(readFileSync(file))
+    else response.writeHead(404).end()
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  vi.stubEnv('HF_ENDPOINT', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  vi.stubEnv('HF_HUB_OFFLINE', '')
+  try {
+    const bases: unknown[] = []
+    for (const where of ['acme/tiny', 'acme/tiny@v1.0', source]) {
+      const opened = await openModel(where, { trainable: { type: 'lora', rank: 2, alpha: 4 }, threads: 1 })
+      const saved = mkdtempSync(join(tmpdir(), 'bump-adapter-'))
+      await opened.savePolicy(saved)
+      await opened.close()
+      const json = JSON.parse(readFileSync(join(saved, 'adapter_config.json'), 'utf8'))
+      bases.push([json.base_model_name_or_path, json.revision])
+    }
+    expect(bases).toEqual([
+      ['acme/tiny', null],
+      ['acme/tiny', 'v1.0'],
+      [source, null],
+    ])
+  } finally {
+    vi.unstubAllEnvs()
+    server.closeAllConnections()
+    server.close()
+  }
 })

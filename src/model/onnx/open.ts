@@ -1,7 +1,7 @@
 // The embedded provider: the language-model contract on ONNX Runtime, in a worker thread of its own.
 import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
-import { resolveModel } from '../../engine/hub/resolve.ts'
+import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
@@ -63,9 +63,10 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     device,
     threads,
     memory,
+    baseModel: hubBase(where),
   }
   const path = await resolveModel(where, { onProgress })
-  const tokenizer = await openTokenizer(path)
+  const tokenizer = await openTokenizer(path, onProgress)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
