@@ -14,8 +14,9 @@ import { interruptible } from './shared/process.ts'
 
 const HELP = `
 Each line of the file holds {user, profile, generator, history, tokens, createdAt}. A user is profiled again only when the
-generator or the user's history changed, so an interrupted command goes on where it stopped. Everything in the logs is
-history here, unless --held-out leaves each user's latest records out, as an evaluation of the file needs it.
+generator or the user's history changed, so an interrupted command goes on where it stopped. Users of the file who are
+not in these logs keep their lines: name another file for another set of people. Everything in the logs is history
+here, unless --held-out leaves each user's latest records out, as an evaluation of the file needs it.
 
 Examples:
   bump profile --run runs/posts --out profiles.jsonl
@@ -50,14 +51,15 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
       const generator = await generatorOfFlags(flags, say)
       try {
         const write = async (histories: AsyncIterable<ProfiledUser> | ProfiledUser[], total: number) => {
-          const { users, cached } = await profileUsers(generator.model, histories, {
+          const { users, cached, others } = await profileUsers(generator.model, histories, {
             settings: generator.settings,
             weights: generator.weights,
             out: flags.out,
             signal,
             onProgress: (done) => say(`${done}/${total} users`),
           })
-          process.stdout.write(`${users} profiles in ${flags.out} (${cached} were there already)\n`)
+          const kept = others > 0 ? `; ${others} of other users are kept` : ''
+          process.stdout.write(`${users} profiles in ${flags.out} (${cached} were there already${kept})\n`)
         }
         if (flags.heldOut === undefined) await withWholeLogs(source, say, write)
         else {
