@@ -12,7 +12,7 @@ import { addLogFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { duration } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
-import { configOfFlags, type TrainFlags } from './shared/train-config.ts'
+import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-config.ts'
 import { TrainView } from './shared/training.ts'
 
 const HELP = `
@@ -80,6 +80,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
   const started = performance.now()
   const base = configOfFlags(flags, 'bump ablate')
   const view = new TrainView()
+  for (const line of yamlExpressions(flags, base)) view.say(line)
   try {
     const { tables, settings } = await interruptible(
       () => view.say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),

@@ -13,7 +13,7 @@ import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
+import { addLogFlags, addTrustFlag, type LogFlags, reportLines, type TrustFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
@@ -40,7 +40,7 @@ Examples:
   bump evaluate profiles --model ./SmolLM2-135M-Instruct --logs posts.jsonl --profiles mine.jsonl --scorer listwise
 `
 
-interface EvaluateProfilesFlags extends LogFlags, EngineFlags {
+interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags {
   run: string[]
   checkpoint: string[]
   model?: string
@@ -62,7 +62,7 @@ export function evaluateProfilesCommand(): Command {
   const command = new Command('profiles').description(
     'measure how well profiles identify people never trained on, in both directions',
   )
-  addLogFlags(command)
+  addTrustFlag(addLogFlags(command))
     .option('--run <folder>', 'run folder of bump train; may be repeated', collect, [])
     .option('--checkpoint <name>', 'a checkpoint of the first run, such as step-20; may be repeated', collect, [])
     .option('--model <where>', 'untrained model for zero-shot profiles: a folder, a .gguf file or a hub name')
@@ -120,6 +120,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           server,
           files: flags.profiles,
           kinds: flags.conditions,
+          trust: flags.trust,
           logs: paths && { paths, format, user, time, text },
           judgeModel: flags.judgeModel,
           scorer: flags.scorer,

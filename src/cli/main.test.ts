@@ -74,7 +74,7 @@ describe('mistakes', () => {
     vi.spyOn(process, 'on').mockImplementation(() => {
       throw new TypeError('no such thing')
     })
-    expect(await main(['profile', '--run', 'nowhere'])).toBe(1)
+    expect(await main(['profile', '--model', 'nowhere', '--logs', 'none.csv'])).toBe(1)
     expect(captured.stderr).toContain('no such thing\nThis is a bug in bump.')
   })
 })

@@ -1,10 +1,12 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { profilesOf, readProfileFile } from '../evaluate/profiles/profile-file.ts'
+import { logsOfRun } from '../generator/open.ts'
 import { loadUsers } from '../logs/load.ts'
+import { trainConfigSchema } from '../train/config.ts'
 import { main } from './main.ts'
 
 const asset = (path: string) => fileURLToPath(new URL(`../../assets/${path}`, import.meta.url))
@@ -31,3 +33,39 @@ it('bump profile --held-out writes from the histories that an evaluation shows, 
   expect(others('whole.jsonl')).toBe(users.length)
   vi.restoreAllMocks()
 }, 60_000)
+
+describe('bump profile --run', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bump-profile-run-'))
+
+  function runWith(name: string, logs: object): string {
+    const run = join(folder, name)
+    const prompt = { system: 's', instruction: 'i' }
+    const config = trainConfigSchema.parse({ name, model: 'm', prompt, logs: { paths: ['old.csv'], ...logs } })
+    mkdirSync(run, { recursive: true })
+    const header = { config, package: { name: 'bump', version: '0' }, model: { digest: 'd' }, data: {} }
+    writeFileSync(join(run, 'config.json'), JSON.stringify(header))
+    return run
+  }
+
+  it('reads other logs by the columns of the run, unless flags name others', () => {
+    const run = runWith('columns', { format: 'csv', user: 'who', time: 'at', text: 'title' })
+    const columns = { user: 'who', time: 'at', text: 'title' }
+    expect(logsOfRun(run)).toEqual({ paths: ['old.csv'], format: 'csv', ...columns })
+    expect(logsOfRun(run, { own: { paths: ['new.jsonl'] } })).toEqual({ paths: ['new.jsonl'], ...columns })
+    const own = { paths: ['new.jsonl'], format: 'jsonl', user: undefined, time: undefined, text: 'body' }
+    expect(logsOfRun(run, { own })).toEqual({ paths: ['new.jsonl'], format: 'jsonl', ...columns, text: 'body' })
+  })
+
+  it('runs no SQL expression of a run from elsewhere, but with --trust or where flags name the columns', async () => {
+    vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
+    const error = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const run = runWith('theirs', { user: 'who', text: "title || 'x'" })
+    expect(await main(['profile', '--run', run, '--out', join(folder, 'out.jsonl')])).toBe(2)
+    expect(String(error.mock.calls.at(-1)?.[0])).toMatch(/names SQL expressions[\s\S]*\n {2}text: title \|\| 'x'\n/)
+    expect(() => logsOfRun(run, { own: { paths: ['new.csv'] } })).toThrow('names SQL expressions')
+    expect(() => logsOfRun(run, { own: { user: 'a', text: 'b' } })).not.toThrow()
+    expect(logsOfRun(run, { trust: true }).text).toBe("title || 'x'")
+    vi.restoreAllMocks()
+    vi.unstubAllEnvs()
+  })
+})

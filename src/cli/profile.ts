@@ -1,5 +1,6 @@
 // `bump profile`: one cached profile for every user of the logs.
 import { Command } from 'commander'
+import { isAdapterFolder, logsOfRun } from '../generator/open.ts'
 import { type ProfiledUser, profileUsers } from '../generator/profile-users.ts'
 import { openLogs } from '../logs/dataset.ts'
 import { loadUsers } from '../logs/load.ts'
@@ -7,14 +8,15 @@ import { chronological } from '../logs/split.ts'
 import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
-import { addGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
-import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
+import { addGeneratorFlags, checkGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
+import { addLogFlags, addTrustFlag, type LogFlags, reportLines, type TrustFlags } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
 
 const HELP = `
 Each line of the file holds {user, profile, generator, history, tokens, createdAt}. A user is profiled again only when the
-generator or the user's history changed, so an interrupted command goes on where it stopped. Everything in the logs is
-history here, unless --held-out leaves each user's latest interactions out, as an evaluation of the file needs it.
+generator or the user's history changed, so an interrupted command goes on where it stopped. Users of the file who are
+not in these logs keep their lines: name another file for another set of people. Everything in the logs is history
+here, unless --held-out leaves each user's latest interactions out, as an evaluation of the file needs it.
 
 Examples:
   bump profile --run runs/posts --out profiles.jsonl
@@ -23,44 +25,45 @@ Examples:
   bump profile --model ./SmolLM2-135M-Instruct --logs reviews.parquet --user user_id --text body --out zero-shot.jsonl
 `
 
-type ProfileFlags = LogFlags & GeneratorFlags & { out: string; heldOut?: number }
+type ProfileFlags = LogFlags & TrustFlags & GeneratorFlags & { out: string; heldOut?: number }
 
 /** `bump profile`. */
 export function profileCommand(): Command {
   const command = new Command('profile').description('write one cached profile per user with a trained generator')
-  addLogFlags(addGeneratorFlags(command))
+  addTrustFlag(addLogFlags(addGeneratorFlags(command)))
     .option('--out <file>', 'JSONL file of the profiles', 'profiles.jsonl')
     .option(
       '--held-out <count>',
       "leave out so many of each user's latest interactions, as training does",
       positiveInteger,
     )
-    .addHelpText('after', `\nWithout --logs, the run's own logs are read.\n${HELP}`)
+    .addHelpText(
+      'after',
+      `\nWithout --logs, the run's own logs are read. Columns not named are those of the run.\n${HELP}`,
+    )
     .action((flags: ProfileFlags) => runProfile(flags))
   return command
 }
 
 async function runProfile(flags: ProfileFlags): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  if (flags.model !== undefined && flags.run === undefined && flags.logs === undefined)
-    throw new BumpError('invalid-options', '--logs is required with --model: name the interaction logs')
+  checkGeneratorFlags(flags)
+  const source = sourceOf(flags)
   await interruptible(
     () => say('stopping; the profiles written so far are kept, the same command goes on. Ctrl-C again stops at once'),
     async (signal) => {
       const generator = await generatorOfFlags(flags, say)
       try {
-        const source: LogSource = flags.logs
-          ? { paths: flags.logs, format: flags.format, user: flags.user, time: flags.time, text: flags.text }
-          : generator.logs!
         const write = async (histories: AsyncIterable<ProfiledUser> | ProfiledUser[], total: number) => {
-          const { users, cached } = await profileUsers(generator.model, histories, {
+          const { users, cached, others } = await profileUsers(generator.model, histories, {
             settings: generator.settings,
             weights: generator.weights,
             out: flags.out,
             signal,
             onProgress: (done) => say(`${done}/${total} users`),
           })
-          process.stdout.write(`${users} profiles in ${flags.out} (${cached} were there already)\n`)
+          const kept = others > 0 ? `; ${others} of other users are kept` : ''
+          process.stdout.write(`${users} profiles in ${flags.out} (${cached} were there already${kept})\n`)
         }
         if (flags.heldOut === undefined) await withWholeLogs(source, say, write)
         else {
@@ -74,6 +77,18 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
       }
     },
   )
+}
+
+/** What the flags name, over the logs of the run: its columns are those that the generator was trained on. */
+function sourceOf({ logs: paths, format, user, time, text, run, trust }: ProfileFlags): LogSource {
+  const own = { paths, format, user, time, text }
+  if (run !== undefined && !isAdapterFolder(run)) return logsOfRun(run, { own, trust })
+  if (paths === undefined)
+    throw new BumpError(
+      'invalid-options',
+      `--logs is required with ${run === undefined ? '--model' : 'an adapter'}: name the interaction logs`,
+    )
+  return { ...own, paths }
 }
 
 /** Users of logs that need not fit into memory, one after the other. */

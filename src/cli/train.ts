@@ -6,10 +6,10 @@ import { optionsOf, train } from '../train/train.ts'
 import { CancelledError } from '../util/errors.ts'
 import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
-import { addLogFlags } from './shared/log-flags.ts'
+import { addLogFlags, addTrustFlag } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
 import { summaryTable } from './shared/summary-table.ts'
-import { configOfFlags, type TrainFlags } from './shared/train-config.ts'
+import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-config.ts'
 import { customRewardOf, TrainView } from './shared/training.ts'
 
 const HELP = `
@@ -31,7 +31,7 @@ export function trainCommand(): Command {
   const command = new Command('train').description(
     'train a profile generator on interaction logs with GRPO under the bidirectional reward',
   )
-  addLogFlags(command)
+  addTrustFlag(addLogFlags(command))
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'what becomes the generator: a Hugging Face folder, a .gguf file or a hub name')
     .option('--judge-model <where>', "another model as the judge (default: the generator's frozen base)")
@@ -64,6 +64,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
     return void process.stdout.write(`# ${needed}\n${stringify(config)}`)
   }
   const view = new TrainView()
+  for (const line of yamlExpressions(flags, config)) view.say(line)
   try {
     const { folder, summary } = await interruptible(
       () => view.say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),

@@ -7,6 +7,7 @@ import type { Interaction, LogSource } from '../logs/types.ts'
 import { PROJECTIONS, QUANTIZE, type Trainable } from '../model/contract.ts'
 import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
+import { refuseUntrusted } from '../run/trust.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { profileSchema, promptSchema } from './config.ts'
 import { generateProfiles } from './generate.ts'
@@ -24,6 +25,8 @@ export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 
   temperature?: number
   /** Of the sampling, at a temperature above 0; default: as the run, else 1. */
   seed?: number
+  /** Take SQL expressions of the run's logs although they were never used on this machine. */
+  trust?: boolean
   /** Ends the opening with a CancelledError. */
   signal?: AbortSignal
 }
@@ -54,8 +57,11 @@ export interface Generator {
   readonly model: OnnxModel
   /** Digest of the weights alone. */
   readonly weights: string
-  /** The logs that the run was trained on; absent without a run. */
-  readonly logs?: LogSource
+  /**
+   * The logs that the run was trained on; undefined without a run. Throws BumpError where they are mapped by SQL
+   * expressions of somebody else and `trust` was not set.
+   */
+  readonly logs: LogSource | undefined
   /** The profile of one person, interactions oldest first. Throws BumpError where they do not fit the model. */
   write(history: HistoryInput, options?: WriteOptions & { user?: string }): Promise<WrittenProfile>
   /** Profiles of many people in one go, in their order. */
@@ -85,7 +91,13 @@ const runConfigSchema = z.object({
   prompt: promptSchema.unwrap().required(),
   profile: profileSchema.unwrap().required(),
   seed: z.number(),
-  logs: z.looseObject({ paths: z.array(z.string()) }),
+  logs: z.object({
+    paths: z.array(z.string()),
+    format: z.string().optional(),
+    user: z.string().optional(),
+    time: z.string().optional(),
+    text: z.string().optional(),
+  }),
 })
 
 /**
@@ -108,8 +120,7 @@ export async function openGenerator(
   options: OpenGeneratorOptions = {},
 ): Promise<Generator> {
   if (typeof from === 'object') return await openUntrained(from.model, undefined, options)
-  if (existsSync(join(from, 'adapter_config.json')))
-    return await openUntrained(baseOf(from, options.model), from, options)
+  if (isAdapterFolder(from)) return await openUntrained(baseOf(from, options.model), from, options)
   const { config, modelDigest } = generatorOfRun(from)
   const step = bestCheckpoint(from)
   const model = await openModel(config.model, {
@@ -125,9 +136,16 @@ export async function openGenerator(
       )
     await model.loadState(checkpointPath(from, step))
     options.onProgress?.(`generator: ${from}, best checkpoint step-${step}`)
-    const { prompt, profile, seed, logs } = config
-    return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), logs as LogSource)
+    const { prompt, profile, seed } = config
+    return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), () =>
+      logsOfRun(from, { trust: options.trust }),
+    )
   })
+}
+
+/** Whether a folder holds a LoRA adapter in PEFT's form. */
+export function isAdapterFolder(folder: string): boolean {
+  return existsSync(join(folder, 'adapter_config.json'))
 }
 
 /** A model that no run trained, with an adapter on it or as it is. */
@@ -140,7 +158,7 @@ async function openUntrained(
   return await closedOnError(model, options.signal, async () => {
     if (adapter !== undefined) await model.loadPolicy(adapter)
     const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
-    return generatorOn(model, settingsOf(defaults, options))
+    return generatorOn(model, settingsOf(defaults, options), () => undefined)
   })
 }
 
@@ -157,6 +175,23 @@ function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>;
     'run-unusable',
     `${join(run, 'config.json')} was written by another version of bump: train the run anew.`,
   )
+}
+
+/**
+ * The logs that a run was trained on, with what the caller names in their place: other paths, other columns. Throws
+ * BumpError where there is no such run, or where its record brings SQL expressions along that were never used on this
+ * machine, the caller names no others, and `trust` is not set.
+ */
+export function logsOfRun(
+  run: string,
+  { own = {}, trust }: { own?: Partial<LogSource>; trust?: boolean } = {},
+): LogSource {
+  const { paths, format, ...mapping } = generatorOfRun(run).config.logs
+  const named = defined({ user: own.user, time: own.time, text: own.text })
+  const taken = Object.fromEntries(Object.entries(mapping).filter(([part]) => !(part in named)))
+  refuseUntrusted(taken, join(run, 'config.json'), trust)
+  // Other files may be of another format.
+  return { ...mapping, ...named, ...(own.paths ? { paths: own.paths, format: own.format } : { paths, format }) }
 }
 
 /** The base model of an adapter. Throws BumpError where neither the caller nor the adapter names one. */
@@ -198,7 +233,11 @@ async function closedOnError<T>(model: OnnxModel, signal: AbortSignal | undefine
   }
 }
 
-async function generatorOn(model: OnnxModel, settings: GeneratorSettings, logs?: LogSource): Promise<Generator> {
+async function generatorOn(
+  model: OnnxModel,
+  settings: GeneratorSettings,
+  logs: () => LogSource | undefined,
+): Promise<Generator> {
   const weights = await model.policyDigest()
   const digest = generatorDigest(weights, settings)
   const writeAll: Generator['writeAll'] = async (users, { signal } = {}) => {
@@ -224,7 +263,9 @@ async function generatorOn(model: OnnxModel, settings: GeneratorSettings, logs?:
     settings,
     model,
     weights,
-    ...(logs ? { logs } : {}),
+    get logs() {
+      return logs()
+    },
     writeAll,
     write: async (history, { user = '', ...options } = {}) => (await writeAll([{ id: user, history }], options))[0],
     close: () => model.close(),

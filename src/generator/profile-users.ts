@@ -108,15 +108,19 @@ export async function fillProfileCache(
 /**
  * Writes one profile per user to `out` and returns their number. Profiles that the file already holds for this
  * generator and history are kept; the rest are sampled and appended batch by batch. When all are there, the file is put
- * in the order of `users`, and profiles of other generators, histories and users leave it.
+ * in the order of `users`: each has one line, older ones leave. `others`: so many users of earlier calls follow, with
+ * the last profile that each got.
  */
 export async function profileUsers(
   model: LanguageModel,
   users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
   options: ProfileUsersOptions,
-): Promise<{ users: number; cached: number }> {
+): Promise<{ users: number; cached: number; others: number }> {
   const cache = openProfileCache(options.out)
   const { entries, cached } = await fillProfileCache(model, users, cache, options)
-  cache.replace(entries)
-  return { users: entries.length, cached }
+  const own = new Set(entries.map(({ user }) => user))
+  const last = new Map(cache.all().map((entry) => [entry.user, entry]))
+  const others = [...last.values()].filter(({ user }) => !own.has(user))
+  cache.replace([...entries, ...others])
+  return { users: entries.length, cached, others: others.length }
 }

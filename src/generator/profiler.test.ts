@@ -138,7 +138,7 @@ describe('the profile cache', () => {
     appendFileSync(options().out, '{"user":"u20","prof')
     const done: number[] = []
     const result = await profileUsers(toyPolicy(), users, { ...options(), onProgress: (n) => done.push(n) })
-    expect(result).toEqual({ users: 40, cached: 16 })
+    expect(result).toEqual({ users: 40, cached: 16, others: 0 })
     expect(done).toEqual([32, 40])
     expect(read().map(({ user }) => user)).toEqual(users.map(({ id }) => id))
   })
@@ -155,6 +155,20 @@ describe('the profile cache', () => {
     await profileUsers(toyPolicy(), users, { ...options(), weights: 'weights-2' })
     expect(read()[0].generator).not.toBe(before[0].generator)
     expect(read()).toHaveLength(3)
+  })
+
+  it('keeps the last line of every user who is not in this call', async () => {
+    const users = toyUsers(4, 'u')
+    await profileUsers(toyPolicy(), users, options())
+    await profileUsers(toyPolicy(), users.slice(0, 3), { ...options(), weights: 'weights-2' })
+    const [, , third, fourth] = read()
+    const [active] = users
+    active.history.push(interaction('this week'))
+    const result = await profileUsers(toyPolicy(), [active], options())
+    expect(result).toMatchObject({ users: 1, cached: 0, others: 3 })
+    expect(read().map(({ user }) => user)).toEqual(['u0', 'u1', 'u2', 'u3'])
+    expect(read().slice(2)).toEqual([third, fourth])
+    expect(third.generator).not.toBe(fourth.generator)
   })
 
   it('names the line that is not its own', () => {

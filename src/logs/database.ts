@@ -24,11 +24,11 @@ export async function openDatabase(folder: string, onDisk: boolean): Promise<Dat
   const open: DuckDBConnection[] = []
   const connect = async () => {
     const connection = await instance.connect()
-    await connection.run(`SET TimeZone = 'UTC'`)
     open.push(connection)
     return connection
   }
   const connection = await connect()
+  await connection.run(`SET GLOBAL TimeZone = 'UTC'`)
   return {
     connection,
     connect,
@@ -37,6 +37,16 @@ export async function openDatabase(folder: string, onDisk: boolean): Promise<Dat
       instance.closeSync()
     },
   }
+}
+
+/**
+ * Shuts the database off before expressions run in it: no file but `files` (read or written), no address, no extension,
+ * and no setting that could undo this.
+ */
+export async function lockDatabase({ connection }: Database, files: readonly string[]): Promise<void> {
+  await connection.run(`SET allowed_paths = [${files.map(sqlString).join(', ')}]`)
+  await connection.run('SET enable_external_access = false')
+  await connection.run('SET lock_configuration = true')
 }
 
 /** Rows of a query as plain objects; numbers beyond 2^53 come as text. */

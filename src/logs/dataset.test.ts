@@ -130,16 +130,6 @@ describe('openLogs', () => {
     expect(users[0].interactions[0].metadata).toEqual(rows[0])
   })
 
-  it('joins another file by a subquery', async () => {
-    const films = folder.write('films.csv', 'id,title\n1,Heat\n2,Alien\n')
-    const log = folder.write('ratings.csv', 'user,film\nu,2\nu,1\n')
-    const text = `(SELECT any_value(f.title) FROM '${films}' f WHERE f.id = rows.film)`
-    expect(flat((await read({ paths: [log], text })).users)).toEqual([
-      ['u', undefined, 'Alien'],
-      ['u', undefined, 'Heat'],
-    ])
-  })
-
   it('takes column names as they are, whatever characters they have', async () => {
     const name = `a"b/c~d 'e'`
     const { users } = await read({

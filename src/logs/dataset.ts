@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
-import { type Database, duckMessage, openDatabase, query, sqlString } from './database.ts'
+import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString } from './database.ts'
 import type { Staged } from './formats/format.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
 import { type Mapping, resolveMapping } from './mapping.ts'
@@ -95,6 +95,7 @@ async function canonicalise(
   if (staged.columns.length === 0) {
     throw nothing(`no record could be read from ${files.map((file) => file.name).join(', ')}`)
   }
+  await lockDatabase(database, [...files.map((file) => file.path), parquet])
   const mapping = await resolveMapping(source, files, staged, database.connection)
   const interactions = await writeInteractions(staged, mapping, database, issues)
   if (interactions === 0) {

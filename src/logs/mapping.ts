@@ -3,6 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { closest } from 'fastest-levenshtein'
 import { BumpError } from '../util/errors.ts'
 import { duckMessage, query } from './database.ts'
+import { checkExpression } from './expression.ts'
 import type { SourceFile, Staged, StagedColumn, UsualColumns } from './formats/format.ts'
 import type { LogSource } from './types.ts'
 
@@ -99,12 +100,19 @@ async function check(
   // TRY turns an error in one row into a missing value, which is counted; it does not work around subqueries.
   const candidates = [`TRY(${plain})`, plain]
   let failure: unknown
+  if (column === undefined) {
+    try {
+      await checkExpression(written, connection)
+    } catch (error) {
+      throw expressionError(part, written, columns, error)
+    }
+  }
   for (const sql of candidates) {
     try {
       const described = await query(connection, `DESCRIBE SELECT _line, ${sql} AS value FROM rows`)
       const type = String(described[1].column_type)
-      // `a, b` in brackets is a row of two values.
-      if (type.startsWith('STRUCT(')) throw new Error('it gives more than one value')
+      // `a, b` in brackets is a row of two values, and COLUMNS(*) is one of all columns.
+      if (described.length !== 2 || type.startsWith('STRUCT(')) throw new Error('it gives more than one value')
       return { written, sql, column: column?.name, type }
     } catch (error) {
       failure ??= error

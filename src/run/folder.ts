@@ -8,6 +8,7 @@ import { lockFolder } from '../util/lock.ts'
 import type { LoopState, RunHeader, RunUsers } from './format.ts'
 import { checkpointPath, checkpointSteps, readLoopState, readRunHeader } from './read.ts'
 import { refuseChanges } from './same-run.ts'
+import { type MappingParts, rememberExpressions } from './trust.ts'
 
 /** Logs that grow with the run; a checkpoint knows how long each of them was. */
 const LOGS = { grpo: ['metrics.jsonl', 'rollouts.jsonl'], sft: ['metrics.jsonl'] } as const
@@ -45,6 +46,7 @@ export class RunFolder {
       if (existsSync(configPath)) refuseChanges(path, readRunHeader(path), header)
       else writeFileAtomic(configPath, `${JSON.stringify(header, undefined, 2)}\n`)
       folder.removeRemains()
+      rememberExpressions((header.config.logs ?? {}) as MappingParts)
       return folder
     } catch (error) {
       release()

@@ -82,14 +82,14 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     run: 'train',
     line: 'step',
     unit: 'share of groups',
-    meaning: 'Groups whose raw reward, before the penalties, varies by no more than 1e-6.',
-    trl: 'differs: TRL counts samples whose total reward does not vary in their group',
+    meaning: 'Groups whose total reward does not vary.',
+    trl: 'same',
   },
   dropped_groups: {
     run: 'train',
     line: 'step',
     unit: 'groups',
-    meaning: 'The same groups, counted: they give no gradient.',
+    meaning: 'Groups whose raw reward, before the penalties, varies by no more than 1e-6: they give no gradient.',
   },
   'completions/mean_length': {
     run: 'train',
@@ -151,8 +151,9 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     run: 'train',
     line: 'step',
     unit: 'nats',
-    meaning: 'Mean k3 estimate of the KL divergence from the frozen base.',
-    trl: 'differs: 0, not absent, where optim.klCoef is 0, since nothing is measured then',
+    meaning:
+      'Mean k3 estimate of the KL divergence from the frozen base; null where optim.klCoef is 0: it is not measured.',
+    trl: 'same, but that TRL leaves the name out where it is not measured',
   },
   'clip_ratio/low_mean': {
     run: 'train',

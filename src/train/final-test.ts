@@ -6,7 +6,15 @@ import type { RewardFunction } from '../reward/reward.ts'
 import type { ProfileLine, Summary } from '../run/format.ts'
 import { readProfileLines } from '../run/read.ts'
 import type { TrainConfig } from './config.ts'
-import { compareMeasurements, type Measurement, measure, measureControls, measuredUsers, poolUsers } from './measure.ts'
+import {
+  compareMeasurements,
+  type Measurement,
+  measure,
+  measureControls,
+  measuredUsers,
+  poolUsers,
+  type WholeTextJudge,
+} from './measure.ts'
 import type { OngoingRun } from './ongoing-run.ts'
 
 type MeasuredUsers = Pick<Measurement, 'users' | 'profiles' | 'lengths'>
@@ -25,6 +33,8 @@ export interface FinalTestInputs {
   model: LanguageModel
   /** Ranks the test users' pools, whatever the reward is. */
   judge: Judge
+  /** The judge for texts longer than its budget for a profile. */
+  wholeTexts?: WholeTextJudge
   reward: RewardFunction
   users: UserSplit
   /** What an earlier run of the same model, judge, users and budgets measured before training. */
@@ -47,7 +57,9 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
   const after = await measure(model, judge, testUsers, config, 'policy', signal)
   const controls = await measureControls(model.tokenizer, judge, testUsers, after.profiles, config, {
     signal,
+    wholeTexts: inputs.wholeTexts,
     known: baseline?.history,
+    onNote: (text) => run.note(text),
   })
   const profiles = { before: before.profiles, after: after.profiles }
   const task = await reward.compareTask?.(poolUsers(testUsers), profiles, { signal })

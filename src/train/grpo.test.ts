@@ -89,6 +89,14 @@ describe('training', () => {
     for (const line of steps) for (const name of names) expect(line[name], name).toBeTypeOf('number')
   })
 
+  it('logs no KL where the base is not asked: null, not 0', async () => {
+    const folder = join(root, 'no-kl')
+    await run({ folder, config: toyConfig({ optim: { steps: 2, numUpdates: 2 } }) })
+    const steps = lines(folder, 'metrics.jsonl').filter((line) => 'reward' in line)
+    expect(steps).toHaveLength(2)
+    for (const line of steps) expect(line).toMatchObject({ kl: null, entropy: expect.any(Number) })
+  })
+
   it.each(['grpo', 'dr_grpo', 'dapo', 'gspo', 'cispo'] as const)('learns with %s and several updates', async (loss) => {
     const folder = join(root, loss)
     const optim = { loss, steps: 20, learningRate: 0.2, numUpdates: 2, klCoef: 1e-3, maskTruncated: false }

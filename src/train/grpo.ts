@@ -194,19 +194,19 @@ async function updatePolicy(
   }))
 
   const loss = policyLoss.tokenLoss({ ...optim, temperature: config.rollout.temperature })
-  const updates: Record<string, number>[] = []
+  const updates: Record<string, number | null>[] = []
   for (let update = 0; update < optim.numUpdates; update++) {
     const result = await model.forwardBackward(groups, loss, { signal: update === 0 ? signal : undefined })
     const { gradNorm } = await model.optimStep({ ...optim, learningRate })
     updates.push({ loss: result.loss, grad_norm: gradNorm, ...updateMetrics(loss, groups, result, sampler_U_G_T) })
   }
   // Sampler and trainer are compared before the policy moves; everything else is the mean over the updates.
-  const metrics = UPDATE_METRICS.map((name) => [
-    name,
-    name.startsWith('sampling/')
-      ? updates[0][name]
-      : updates.reduce((sum, update) => sum + update[name], 0) / updates.length,
-  ])
+  const metrics = UPDATE_METRICS.map((name) => {
+    const values = updates.map((update) => update[name])
+    const measured = values.filter((value) => value !== null)
+    if (name.startsWith('sampling/') || measured.length === 0) return [name, values[0]]
+    return [name, measured.reduce((sum, value) => sum + value, 0) / measured.length]
+  })
   return { ...Object.fromEntries(metrics), learning_rate: learningRate }
 }
 

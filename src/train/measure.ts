@@ -1,14 +1,16 @@
 // Measures the generator on users never trained on: one profile each. Validation and the final test.
 
-import { rawHistory } from '../evaluate/measure/controls.ts'
+import { type HistoryBudget, rawHistory } from '../evaluate/measure/controls.ts'
 import { evaluateProfiles, type ProfileEvaluation } from '../evaluate/measure/evaluate-profiles.ts'
 import { generateProfiles } from '../generator/generate.ts'
 import { profileSeeds } from '../generator/profile-users.ts'
+import { createJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
 import type { User } from '../logs/types.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
 import type { ProfileScore, RewardFunction } from '../reward/reward.ts'
 import type { DirectionIntervals } from '../run/format.ts'
+import { BumpError } from '../util/errors.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { bootstrapInterval, mean } from '../util/stats.ts'
 import type { TrainConfig } from './config.ts'
@@ -150,10 +152,29 @@ export function compareMeasurements(
   }
 }
 
+/** The run's judge for texts of any length: it reads each of them whole, as the raw history's control needs it. */
+export type WholeTextJudge = (texts: readonly string[]) => Judge
+
+/** Raises the budget of a judge on `model` to the longest of the texts. */
+export function wholeTextJudge(model: LanguageModel, config: TrainConfig['judge']): WholeTextJudge {
+  return (texts) => {
+    const lengths = texts.map((text) => model.tokenizer.encode(text).length)
+    return createJudge(model, { ...config, maxProfileTokens: Math.max(config.maxProfileTokens, ...lengths) })
+  }
+}
+
+interface ControlOptions {
+  /** Default: the judge itself, which has no budget. */
+  wholeTexts?: WholeTextJudge
+  /** The raw history's intervals, where they were measured before. */
+  known?: DirectionIntervals
+  onNote?: (text: string) => void
+  signal?: AbortSignal
+}
+
 /**
- * What a profile is measured against: the raw history in its place (what the generator reads), and the
+ * What a profile is measured against: the raw history in its place (what the generator reads, all of it), and the
  * control in which every user has another user's profile, which must be at chance. Fewer than 3 users have no control.
- * `known`: the raw history's intervals, where they were measured before.
  */
 export async function measureControls(
   tokenizer: Tokenizer,
@@ -161,18 +182,28 @@ export async function measureControls(
   users: readonly User[],
   profiles: readonly string[],
   config: TrainConfig,
-  options: { signal?: AbortSignal; known?: DirectionIntervals } = {},
+  options: ControlOptions = {},
 ): Promise<{ history: DirectionIntervals; mismatched: DirectionIntervals | null }> {
-  const { signal, known } = options
-  const evaluate = (texts: readonly string[], mismatched: boolean) =>
-    evaluateProfiles(poolUsers(users), texts, judge, { ...poolOptions(config), mismatched, signal })
-  const measureHistories = async () => {
-    const raw = users.map(({ history }) => rawHistory(history, tokenizer, config.prompt))
-    return directionIntervals(await evaluate(raw, false), config.split.seed)
+  const { signal, known, wholeTexts, onNote } = options
+  const evaluate = (texts: readonly string[], reader: Judge, mismatched = false) =>
+    evaluateProfiles(poolUsers(users), texts, reader, { ...poolOptions(config), mismatched, signal })
+  const histories = (budget: HistoryBudget) => users.map(({ history }) => rawHistory(history, tokenizer, budget))
+  const evaluateHistories = async () => {
+    const whole = histories(config.prompt)
+    try {
+      return await evaluate(whole, wholeTexts?.(whole) ?? judge)
+    } catch (error) {
+      if (!(BumpError.isInstance(error) && error.code === 'context-exceeded')) throw error
+    }
+    // The run has ended: what the judge cannot hold must not end it without a result.
+    const historyTokens = Math.min(config.prompt.historyTokens, config.judge.maxProfileTokens)
+    onNote?.(`the judge cannot hold the whole raw history: its control shows the latest ${historyTokens} tokens`)
+    return await evaluate(histories({ ...config.prompt, historyTokens }), judge)
   }
+  const measureHistories = async () => directionIntervals(await evaluateHistories(), config.split.seed)
   return {
     history: known ?? (await measureHistories()),
-    mismatched: users.length < 3 ? null : directionIntervals(await evaluate(profiles, true), config.split.seed),
+    mismatched: users.length < 3 ? null : directionIntervals(await evaluate(profiles, judge, true), config.split.seed),
   }
 }
 

@@ -24,6 +24,9 @@ export interface RolloutGroup {
   kept: boolean
 }
 
+/** TRL's `torch.isclose(std, 0)`. */
+const ZERO_STD = 1e-8
+
 /** Rewards, lengths and shares of one batch. Penalties are logged as what they add to the reward: 0 or less. */
 export function batchMetrics(
   groups: readonly RolloutGroup[],
@@ -49,7 +52,7 @@ export function batchMetrics(
     'rewards/length/mean': 0 - mean(rollouts.map(({ reward }) => reward.length)),
     'rewards/copied/mean': 0 - mean(rollouts.map(({ reward }) => reward.copied)),
     ...prefixed('chance', chance),
-    frac_reward_zero_std: dropped / groups.length,
+    frac_reward_zero_std: totals.filter((group) => deviation(group) <= ZERO_STD).length / groups.length,
     dropped_groups: dropped,
     'completions/mean_length': mean(lengths),
     'completions/min_length': lengths.reduce((a, b) => Math.min(a, b)),
@@ -94,7 +97,7 @@ export function rolloutLines(groups: readonly RolloutGroup[], step: number): Rol
   )
 }
 
-/** Numbers of an update; null where no group gave a gradient. */
+/** Numbers of an update; null where no group gave a gradient, and `kl` where the base was not asked. */
 export const UPDATE_METRICS = [
   'loss',
   'entropy',
@@ -120,18 +123,21 @@ export function updateMetrics(
   groups: readonly TrainGroup[],
   { completions }: ForwardBackwardResult,
   sampler: readonly (readonly Float32Array[])[],
-): Record<string, number> {
+): Record<string, number | null> {
   return { ...tokenMetrics(groups, completions, sampler), ...clipRatios(loss, groups, completions) }
 }
 
 type Results = ForwardBackwardResult['completions']
 
-/** Entropy, KL to the base and the sampler's distance, over the tokens that weigh in the loss. */
+/**
+ * Entropy, KL to the base (null without its log probabilities) and the sampler's distance, over the tokens that weigh in
+ * the loss.
+ */
 function tokenMetrics(
   groups: readonly TrainGroup[],
   results: Results,
   sampler: readonly (readonly Float32Array[])[],
-): Record<string, number> {
+): Record<string, number | null> {
   const entropy: number[] = []
   const kl: number[] = []
   const difference: number[] = []
@@ -145,14 +151,15 @@ function tokenMetrics(
         const gap = result.logprobs[t] - sampler[u][g][t]
         difference.push(Math.abs(gap))
         ratio.push(Math.exp(gap))
-        const log = (refLogprobs?.[t] ?? result.logprobs[t]) - result.logprobs[t]
+        if (refLogprobs === undefined) continue
+        const log = refLogprobs[t] - result.logprobs[t]
         kl.push(Math.exp(log) - log - 1)
       }
     })
   })
   return {
     entropy: mean(entropy),
-    kl: mean(kl),
+    kl: kl.length === 0 ? null : mean(kl),
     'sampling/sampling_logp_difference/mean': mean(difference),
     'sampling/sampling_logp_difference/max': difference.reduce((a, b) => Math.max(a, b)),
     'sampling/importance_sampling_ratio/min': ratio.reduce((a, b) => Math.min(a, b)),

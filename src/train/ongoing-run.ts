@@ -109,6 +109,11 @@ export class OngoingRun {
     this.onEvent({ type: 'phase', phase, step: this.state.step + (within ? 1 : 0) })
   }
 
+  /** Tells something that a reader of the run should know. */
+  note(text: string): void {
+    this.onEvent({ type: 'note', text })
+  }
+
   /** A step is complete: it is counted, logged and told. */
   stepDone({ metrics, tokens, seconds, rollouts }: DoneStep): void {
     const step = this.state.step + 1

@@ -20,7 +20,7 @@ import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
-import { poolSeed } from './measure.ts'
+import { poolSeed, wholeTextJudge } from './measure.ts'
 import { OngoingRun, type Phase, type RunEvent } from './ongoing-run.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 
@@ -110,6 +110,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       users,
       model,
       judge,
+      wholeTexts: customJudge ? undefined : wholeTextJudge(judgeModel, config.judge),
       judgeRecord: customJudge ? describeJudge(judge) : { ...config.judge, ...describeModel(judgeModel) },
       reward,
       rewardRecord: options.customReward && { name: options.customReward.name, ...reward.origin },

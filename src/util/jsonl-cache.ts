@@ -45,6 +45,11 @@ export class JsonlCache<Entry> {
     return this.entries.get(key)
   }
 
+  /** All entries, in the order of the file. */
+  all(): Entry[] {
+    return [...this.entries.values()]
+  }
+
   /** Appends entries to the file, in one write. */
   add(...entries: readonly Entry[]): void {
     appendFileSync(this.path, this.lines(entries))

@@ -41,14 +41,19 @@ function atLeast(least: number): (text: string) => number {
   }
 }
 
+/** Throws BumpError unless one of --run and --model is given. */
+export function checkGeneratorFlags({ run, model }: GeneratorFlags): void {
+  if ((run === undefined) === (model === undefined))
+    throw new BumpError('invalid-options', 'give either --run (a trained generator) or --model (an untrained one)')
+}
+
 /**
  * Opens what --run or --model names; the caller closes it. Throws BumpError where neither or both are given, or what
  * openGenerator throws.
  */
 export async function generatorOfFlags(flags: GeneratorFlags, onProgress: (line: string) => void): Promise<Generator> {
+  checkGeneratorFlags(flags)
   const { run, model, system, instruction, historyTokens, interactionTokens, maxTokens, temperature, seed } = flags
-  if ((run === undefined) === (model === undefined))
-    throw new BumpError('invalid-options', 'give either --run (a trained generator) or --model (an untrained one)')
   return await openGenerator(run ?? { model: model! }, {
     ...engineOptions(flags),
     prompt: { system, instruction, historyTokens, interactionTokens },

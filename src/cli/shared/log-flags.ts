@@ -13,6 +13,11 @@ export interface LogFlags {
   text?: string
 }
 
+/** Of commands that read the logs of a run. */
+export interface TrustFlags {
+  trust?: boolean
+}
+
 /** Adds --logs, --format, --user, --time and --text. */
 export function addLogFlags(command: Command): Command {
   return command
@@ -25,6 +30,11 @@ export function addLogFlags(command: Command): Command {
     .option('--user <column>', 'column or SQL expression of the user')
     .option('--time <column>', 'column or SQL expression of the time')
     .option('--text <column>', 'column or SQL expression of the text')
+}
+
+/** Adds --trust. */
+export function addTrustFlag(command: Command): Command {
+  return command.option('--trust', "run a run's SQL expressions although they were never used on this machine")
 }
 
 /** What was read, with every problem found in the logs, as lines. */

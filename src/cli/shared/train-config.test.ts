@@ -2,15 +2,17 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { BumpError } from '../../util/errors.ts'
-import { configOfFlags, type TrainFlags } from './train-config.ts'
+import { configOfFlags, type TrainFlags, yamlExpressions } from './train-config.ts'
 
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-config-'))
+  vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
 })
+afterAll(() => vi.unstubAllEnvs())
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function resolve(flags: Partial<TrainFlags>) {
@@ -82,6 +84,31 @@ describe('a configuration', () => {
     expect(resolve({ name: 'old', resume: true })).toEqual(config)
     expect(resolve({ name: 'old', resume: true, steps: '4' }).optim.steps).toBe(4)
     expect(() => resolve({ resume: true })).toThrow('--resume: say which run by --name')
+  })
+
+  it('takes the SQL expressions of a run that was made elsewhere only with --trust, or where flags name others', () => {
+    const config = resolve({ ...basic, name: 'theirs', text: 'upper(body)' })
+    mkdirSync(join(folder, 'runs', 'theirs'), { recursive: true })
+    writeFileSync(
+      join(folder, 'runs', 'theirs', 'config.json'),
+      JSON.stringify({ config, package: { name: 'bump', version: '0' }, model: {}, data: {} }),
+    )
+    const resumed = { name: 'theirs', resume: true }
+    expect(() => resolve(resumed)).toThrow(/theirs.config\.json names SQL expressions.*\n {2}text: upper\(body\)\n/)
+    expect(resolve({ ...resumed, trust: true })).toEqual(config)
+    expect(resolve({ ...resumed, text: 'body' }).logs.text).toBe('body')
+  })
+
+  it('shows the expressions of a file that no flag replaces', () => {
+    const config = yaml('logs: { paths: [x.csv], user: who, time: epoch(ts), text: upper(body) }\nmodel: m')
+    const shown = (flags: Partial<TrainFlags>) =>
+      yamlExpressions({ set: [], runs: 'runs', config, ...flags }, resolve({ config, ...flags }))
+    expect(shown({})).toEqual([
+      `${config}: time is the SQL expression epoch(ts)`,
+      `${config}: text is the SQL expression upper(body)`,
+    ])
+    expect(shown({ time: 'ts' })).toHaveLength(1)
+    expect(shown({ config: undefined, ...basic, text: 'upper(body)' })).toEqual([])
   })
 })
 

@@ -7,14 +7,15 @@ import { resolveLabelOptions } from '../../lamp/label-reward-options.ts'
 import { readLamp } from '../../lamp/read.ts'
 import { LAMP_TASKS } from '../../lamp/types.ts'
 import { readRunHeader } from '../../run/read.ts'
+import { expressionsOf, type MappingParts, refuseUntrusted } from '../../run/trust.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import { fixedLayer, type Layer, mergeLayers, yamlLayer } from '../../train/config-layers.ts'
 import { presetLayers, resolveTrainConfig } from '../../train/resolve-config.ts'
 import { BumpError } from '../../util/errors.ts'
 import { assignmentLayer, flagLayer } from './flag-layers.ts'
-import type { LogFlags } from './log-flags.ts'
+import type { LogFlags, TrustFlags } from './log-flags.ts'
 
-export interface TrainFlags extends LogFlags {
+export interface TrainFlags extends LogFlags, TrustFlags {
   config?: string
   preset?: string
   model?: string
@@ -72,8 +73,13 @@ export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainC
       'invalid-options',
       '--resume: say which run by --name (a folder of runs/), or repeat the flags it was started with',
     )
-  if (flags.resume && existsSync(join(flags.runs, name!, 'config.json')))
-    under.unshift(fixedLayer(readRunHeader(join(flags.runs, name!)).config, join(flags.runs, name!, 'config.json')))
+  const record = flags.resume ? join(flags.runs, name!, 'config.json') : undefined
+  const recorded =
+    record !== undefined && existsSync(record) ? readRunHeader(join(flags.runs, name!)).config : undefined
+  if (recorded) {
+    refuseUntrusted(mappingUnder(named, recorded), record!, flags.trust)
+    under.unshift(fixedLayer(recorded, record!))
+  }
   if (name !== undefined) under.unshift(fixedLayer({ name }, 'name'))
   const whole = mergeLayers([...under, ...own])
   if (whole.logs === undefined || whole.model === undefined)
@@ -84,6 +90,25 @@ export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainC
   const config = resolveTrainConfig([...under, ...own])
   if (config.reward.type !== 'custom' || config.reward.name !== 'labels') return config
   return { ...config, reward: { ...config.reward, options: resolveLabelOptions(config.reward.options) } }
+}
+
+/** What a run's record says of the columns where the caller says nothing. */
+function mappingUnder(named: Record<string, unknown>, recorded: Record<string, unknown>): MappingParts {
+  const own = (named.logs ?? {}) as Record<string, unknown>
+  const theirs = (recorded.logs ?? {}) as Record<string, unknown>
+  const part = (name: keyof MappingParts) =>
+    own[name] === undefined && typeof theirs[name] === 'string' ? theirs[name] : undefined
+  return { user: part('user'), time: part('time'), text: part('text') }
+}
+
+/** The SQL expressions that come from the YAML file and not from flags, to be shown before they run. */
+export function yamlExpressions(flags: Omit<TrainFlags, 'name' | 'seed'>, { logs }: TrainConfig): string[] {
+  if (flags.config === undefined) return []
+  const { user, time, text } = logs
+  const parts = { ...(flags.user ? {} : { user }), ...(flags.time ? {} : { time }), ...(flags.text ? {} : { text }) }
+  return expressionsOf(parts).map(
+    ([part, expression]) => `${flags.config}: ${part} is the SQL expression ${expression}`,
+  )
 }
 
 /** What --reward names: the bidirectional reward, that of a LaMP task's labels, or a module. */

@@ -8,6 +8,7 @@ import type { LoadedUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
 import type { LanguageModel } from '../../model/contract.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
+import { refuseUntrusted } from '../../run/trust.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import { measuredUsers, poolUsers } from '../../train/measure.ts'
 import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
@@ -44,6 +45,8 @@ export interface CompareProfilesOptions extends Partial<ProfileSources> {
   runs?: readonly string[]
   /** Whose profiles are compared; default: the test users of the first run. Columns not named are those of that run. */
   logs?: LogSource
+  /** Take SQL expressions of the first run's logs although they were never used on this machine. */
+  trust?: boolean
   /** The judge's model; default: that of the first run, else `model`. */
   judgeModel?: string
   /** How the judge scores; default: as the first run's, else by likelihood. */
@@ -119,8 +122,11 @@ async function planOf(options: CompareProfilesOptions): Promise<Plan> {
   const judgeModel = options.judgeModel ?? runs[0]?.config.judge.model ?? runs[0]?.config.model ?? model!
   const config =
     runs[0]?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: model ?? judgeModel })
+  const own = logs && definedOf(logs)
   const { user, time, text } = config.logs
-  const source = logs && { user, time, text, ...definedOf(logs) }
+  const taken = Object.entries({ user, time, text }).filter(([part]) => !(own && part in own))
+  if (runs[0]) refuseUntrusted(Object.fromEntries(taken), join(runs[0].folder, 'config.json'), options.trust)
+  const source = own && { user, time, text, ...own }
   const found = await evaluationUsers(runs, source, config.split, (report) => onEvent?.({ type: 'logs', report }))
   const users = measuredUsers(found.users, options.users ?? DEFAULT_USERS, config)
   if (users.length < found.users.length)

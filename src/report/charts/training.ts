@@ -79,9 +79,9 @@ const METRICS: Metric[] = [
     caption: 'Rollouts that did not end by themselves.',
   },
   {
-    name: 'frac_reward_zero_std',
+    name: 'dropped_groups',
     title: 'Groups without signal',
-    unit: 'share of groups',
+    unit: 'groups',
     caption: 'Groups whose rollouts all ranked alike: they give no gradient.',
   },
   {
@@ -94,10 +94,18 @@ const METRICS: Metric[] = [
   { name: 'learning_rate', title: 'Learning rate', unit: 'learning rate', caption: 'After warm-up and schedule.' },
 ]
 
-/** The curves, and a phrase for each series that never changes and needs none. */
-export function trainingCharts(runs: readonly RunData[]): { charts: Chart[]; constant: string[] } {
+/**
+ * The curves, a phrase for each series that never changes and needs none, and the titles of those that a run may leave
+ * out and that no run has.
+ */
+export function trainingCharts(runs: readonly RunData[]): {
+  charts: Chart[]
+  constant: string[]
+  unmeasured: string[]
+} {
   const charts: Chart[] = []
   const constant: string[] = []
+  const unmeasured: string[] = []
   for (const { name, title, caption, unit, combine, line, kind } of METRICS) {
     if (kind !== undefined && runs.every((run) => run.kind !== kind)) continue
     const lines = runLines(runs, name, line ?? title.toLowerCase(), combine)
@@ -105,8 +113,10 @@ export function trainingCharts(runs: readonly RunData[]): { charts: Chart[]; con
     const band = name === 'completions/mean_length' && runs.length === 1 ? lengthBand(runs[0]) : undefined
     if (values.size === 1 && !band) constant.push(`${title}: ${formatNumber([...values][0])} (${unit})`)
     else if (values.size > 0) charts.push({ title, caption, unit, lines, band })
+    else if (name === 'kl' && runs.some((run) => run.metrics.has('entropy') && run.kind !== 'sft'))
+      unmeasured.push(title)
   }
-  return { charts, constant }
+  return { charts, constant, unmeasured }
 }
 
 /** From the shortest to the longest rollout of each step. */

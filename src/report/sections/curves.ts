@@ -13,7 +13,7 @@ const TABLE_ROWS = 7
 /** The section and the data that its charts are drawn from, in the order of their data-chart attributes. */
 export function curves(runs: readonly RunData[]): { section: Html; charts: Chart[] } | undefined {
   const ranking = rankingCharts(runs)
-  const { charts: training, constant } = trainingCharts(runs)
+  const { charts: training, constant, unmeasured } = trainingCharts(runs)
   const seconds = runs.flatMap(
     (run) => secondsChart(run, runs.length === 1 ? 'Seconds by phase' : `Seconds by phase, ${run.name}`) ?? [],
   )
@@ -26,6 +26,7 @@ export function curves(runs: readonly RunData[]): { section: Html; charts: Chart
 <div class="figures">
 ${charts.map(figure)}</div>
 ${constant.length > 0 && html`<p class="constant">Not drawn, since they never changed: ${constant.join('; ')}.</p>`}
+${unmeasured.length > 0 && html`<p class="constant">Not measured: ${unmeasured.join('; ')}.</p>`}
 </section>
 `
   return { section, charts }

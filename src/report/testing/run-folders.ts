@@ -80,7 +80,7 @@ export function writeRun(path: string, options: FolderOptions = {}): string {
   return path
 }
 
-function stepMetrics(step: number): Record<string, number> {
+function stepMetrics(step: number): Record<string, number | null> {
   const wave = Math.sin(step)
   return {
     reward: 1 + 0.1 * wave,
@@ -88,13 +88,13 @@ function stepMetrics(step: number): Record<string, number> {
     'rewards/backward/mean': 0.6 - 0.1 * wave,
     'chance/forward': 0.494,
     'chance/backward': 0.494,
-    frac_reward_zero_std: Math.abs(wave),
+    dropped_groups: Math.abs(wave),
     'completions/mean_length': 20 + wave,
     'completions/min_length': 10 + wave,
     'completions/max_length': 30 + wave,
     'completions/clipped_ratio': Math.abs(wave) / 10,
     entropy: 2 + wave,
-    kl: 0,
+    kl: null,
     'clip_ratio/region_mean': 0,
     grad_norm: 1 + wave,
     learning_rate: 1e-4 / step,
