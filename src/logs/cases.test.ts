@@ -1,0 +1,72 @@
+// Faults that people met with logs: every input is read right, or named with its place and the cure.
+import { describe, expect, it } from 'vitest'
+import { openLogs } from './dataset.ts'
+import { testFolder, writeParquet } from './testing/files.ts'
+import type { IssueKind, LogReport, LogSource, UserLog } from './types.ts'
+
+const folder = testFolder()
+
+interface Read {
+  users: UserLog[]
+  report: LogReport
+  /** User and text of each interaction, in order. */
+  texts: [string, string][]
+  count(kind: IssueKind): number
+}
+
+async function readFrom(source: LogSource): Promise<Read> {
+  const dataset = await openLogs(source)
+  try {
+    const users: UserLog[] = []
+    for await (const user of dataset.users()) users.push(user)
+    const { report } = dataset
+    const texts = users.flatMap(({ id, interactions }) => interactions.map(({ text }): [string, string] => [id, text]))
+    return { users, report, texts, count: (kind) => report.issues.find((issue) => issue.kind === kind)?.count ?? 0 }
+  } finally {
+    dataset.close()
+  }
+}
+
+const read = (name: string, content: string | Uint8Array, options: Omit<LogSource, 'paths'> = {}) =>
+  readFrom({ paths: [folder.write(name, content)], ...options })
+
+describe('ids of many digits', () => {
+  const big = '98765432109876543210'
+  it.each([
+    ['a lone surrogate', '"bad \\ud83d"'],
+    ['a low half alone', '"bad \\uDE00"'],
+    ['a NUL', '"bad \\u0000"'],
+    ['a pair that is written in two ways, and a NUL', '"\\u0000\ud83d\\ude00"'],
+    ['NaN', '"bad","n":NaN'],
+  ])('keep their digits beside %s', async (_, bad) => {
+    const { users, report } = await read('big.jsonl', `{"user":${big},"text":${bad}}\n{"user":${big},"text":"good"}\n`)
+    expect(users.map(({ id, interactions }) => [id, interactions.length])).toEqual([[big, 2]])
+    expect(report.issues).toHaveLength(1)
+  })
+
+  it('of 64 and 128 bits keep their digits in JSON, CSV and Parquet; digits in quotes keep their zeros', async () => {
+    const ids = ['18446744073709551615', '277447099861456945273576150847928801582', '9007199254740993']
+    const expected = ids.map((id) => [id, 'x']).sort()
+    expect((await read('i.jsonl', ids.map((id) => `{"user":${id},"text":"x"}\n`).join(''))).texts).toEqual(expected)
+    expect((await read('i.csv', `user,text\n${ids.map((id) => `${id},x\n`).join('')}`)).texts).toEqual(expected)
+    const sql = ids.map((id) => `SELECT ${id}::UHUGEINT::DECIMAL(38,0) AS "user", 'x' AS text`).slice(0, 1)
+    const parquet = await writeParquet(folder.path('i.parquet'), [...sql, `SELECT ${ids[2]}, 'x'`].join(' UNION ALL '))
+    expect((await readFrom({ paths: [parquet] })).texts).toEqual([expected[0], expected[2]])
+    const zeros = '{"user":"007","text":"x"}\n{"user":"7","text":"x"}\n{"user":"7.0","text":"x"}\n'
+    expect((await read('z.jsonl', zeros)).users.map(({ id }) => id)).toEqual(['007', '7', '7.0'])
+    expect((await read('z.csv', 'user,text\n007,x\n7,x\n')).users.map(({ id }) => id)).toEqual(['007', '7'])
+  })
+})
+
+describe('NaN and Infinity in JSON', () => {
+  it.each(['NaN', '-NaN', '-nan', 'Infinity', '-Infinity', 'inf', '-inf'])('%s is no value, counted', async (word) => {
+    const lines = `{"user":"u","text":"is ${word}, \\"NaN\\"","rating":${word},"more":[${word}]}\n{"user":"u","text":"b"}\n`
+    const { users, count, report } = await read('nan.jsonl', lines)
+    expect(users[0].interactions.map(({ text }) => text)).toEqual([`is ${word}, "NaN"`, 'b'])
+    expect(users[0].interactions[0].metadata).toEqual({ rating: null, more: [null] })
+    expect(count('not-finite')).toBe(1)
+    expect(report.issues[0].examples[0]).toContain('nan.jsonl:1')
+    const array = await read('nan.json', `[${lines.trim().replace('\n', ',')}]`)
+    expect(array.texts).toHaveLength(2)
+  })
+})
