@@ -70,3 +70,50 @@ describe('NaN and Infinity in JSON', () => {
     expect(array.texts).toHaveLength(2)
   })
 })
+
+describe('users who are none', () => {
+  const words = ['nan', 'NaN', '\\N', 'NULL', 'null', 'None', 'N/A', '<NA>', 'undefined', '[deleted]']
+  it('are missing in every format, and counted with the word', async () => {
+    const csv = await read(
+      'null.csv',
+      `user,text,time\n${words.map((word) => `${word},x,2024\n`).join('')}ana,ok,\\N\n`,
+    )
+    expect(csv.texts).toEqual([['ana', 'ok']])
+    expect([csv.count('missing-user'), csv.count('missing-time'), csv.count('bad-time')]).toEqual([10, 1, 0])
+    expect(csv.report.issues[0].examples[2]).toMatch(/null\.csv:4: user is \\N$/)
+    const rows = [...words, 'ana'].map((user) => `${JSON.stringify({ user, text: 'x' })}\n`).join('')
+    expect((await read('null.jsonl', rows)).texts).toEqual([['ana', 'x']])
+    expect((await read('names.csv', 'user,text\nNan Li,x\nnone1,y\n')).users).toHaveLength(2)
+  })
+})
+
+describe('ids that are numbers', () => {
+  it('are one user where they are equal as numbers', async () => {
+    const json =
+      '{"user":123,"text":"a"}\n{"user":123.0,"text":"b"}\n{"user":1.23e2,"text":"c"}\n{"user":1.5,"text":"d"}\n'
+    expect((await read('n.jsonl', json)).texts.map(([id]) => id)).toEqual(['1.5', '123', '123', '123'])
+    const csv = await read('n.csv', 'user,text\n123,a\n123.0,b\n1.10,c\nv2.0,d\n')
+    expect(csv.texts.map(([id]) => id)).toEqual(['1.10', '123', '123', 'v2.0'])
+  })
+
+  it('above 2^53 in a column of floating-point numbers are warned of', async () => {
+    const sql = `SELECT 123.0::DOUBLE AS user_id, 'a' AS text UNION ALL SELECT 143349558619761320.0::DOUBLE, 'b'
+      UNION ALL SELECT NULL, 'c' UNION ALL SELECT 'nan'::DOUBLE, 'd'`
+    const { users, count, report } = await readFrom({ paths: [await writeParquet(folder.path('f.parquet'), sql)] })
+    expect(users.map(({ id }) => id)).toEqual(['123', '143349558619761310'])
+    expect([count('missing-user'), count('rounded-user')]).toEqual([2, 1])
+    expect(report.issues.at(-1)?.examples[0]).toMatch(/f\.parquet:2: user_id is 1\.43/)
+    const excel = await read('e.csv', 'user,text\n1.43E+17,a\n12345678901234567890,b\n')
+    expect(excel.users.map(({ id }) => id)).toEqual(['12345678901234567890', '143000000000000000'])
+    expect(excel.count('rounded-user')).toBe(1)
+    const exact = await read('e.jsonl', '{"user":12345678901234567890,"text":"a"}\n{"user":1,"text":"b"}\n')
+    expect(exact.report.issues).toEqual([])
+  })
+})
+
+it('NaN in a Parquet column, also a nested one, is no value in the metadata', async () => {
+  const sql = `SELECT 'u' AS "user", 'is NaN' AS text, 'nan'::DOUBLE AS rating, '-inf'::FLOAT AS low, ['inf'::DOUBLE] AS more`
+  const { users, count } = await readFrom({ paths: [await writeParquet(folder.path('nan.parquet'), sql)] })
+  expect(users[0].interactions).toMatchObject([{ metadata: { rating: null, low: null, more: [null] } }])
+  expect(count('not-finite')).toBe(1)
+})

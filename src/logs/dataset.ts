@@ -8,12 +8,15 @@ import { BumpError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
 import { type Database, duckMessage, openDatabase, query, sqlString } from './database.ts'
 import type { Staged } from './formats/format.ts'
+import { logFormatNamed } from './formats/formats.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
-import { type Mapping, resolveMapping } from './mapping.ts'
+import { withoutNotFinite } from './json-record.ts'
+import { type Expression, type Mapping, resolveMapping } from './mapping.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
 import { type NumericTime, numericTimeOf, parseTime } from './time.ts'
 import type { Interaction, LogReport, LogSource, UserLog } from './types.ts'
+import { isMissingWord, isRounded, looksConverted, wholeNumber } from './user-id.ts'
 
 /** An opened log; `close` removes its files. */
 export interface LogDataset {
@@ -147,27 +150,36 @@ async function writeInteractions(
   const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
   const rows = await streamRows(
     database.connection,
-    `SELECT _file, _line, _element, ${textSql(mapping.user)}, ${time ?? 'NULL'}, ${textSql(mapping.text)}, ${metadataSql(mapping)}
-     FROM rows`,
+    `SELECT _file, _line, _element, ${textSql(mapping.user)}, ${isNumberSql(mapping.user, staged)}, ${time ?? 'NULL'},
+       ${textSql(mapping.text)}, ${metadataSql(mapping)} FROM rows`,
   )
   let position = 0
   let ready: (string | number | bigint | null)[][] = []
-  for await (const [file, line, element, userId, written, text, metadata] of rows) {
-    const user = cell(userId)
+  const untyped = staged.files.map(({ format }) => isUntyped(format))
+  for await (const [file, line, element, userId, isNumber, written, text, metadata] of rows) {
+    const id = cell(userId)
+    const user = isNumber || (untyped[Number(file)] && looksConverted(id)) ? wholeNumber(id) : id
     const words = cell(text)
     const named = staged.files[Number(file)].name
     const at = () => `${named}:${line}${Number(element) > 0 ? ` (element ${element})` : ''}`
     if (user === '') issues.add('missing-user', at(), `${mapping.user.written} is empty`)
-    else if (words === '')
+    else if (isMissingWord(user)) issues.add('missing-user', at(), `${mapping.user.written} is ${user}`)
+    else if (words === '' || words === '\\N')
       issues.add('empty-text', at(), `${mapping.text.written} is empty (user ${excerpt(user, 30)})`)
     else {
-      const when = cell(written)
+      if (user !== id && isRounded(id, mapping.user.type)) {
+        issues.add('rounded-user', at(), `${mapping.user.written} is ${id}: write such ids as text or whole numbers`)
+      }
+      const when = isMissingWord(cell(written)) ? '' : cell(written)
       const parsed = when === '' ? undefined : parseTime(when, numeric)
       if (mapping.time !== undefined && parsed === undefined) {
         if (when === '') issues.add('missing-time', at(), `${mapping.time.written} is empty`)
         else issues.add('bad-time', at(), `not a time: ${excerpt(when)}`)
       }
-      ready.push([user, parsed ?? null, BigInt(position), words, cell(metadata)])
+      const rest = cell(metadata)
+      const finite = withoutNotFinite(rest)
+      if (finite !== rest) issues.add('not-finite', at(), `NaN or Infinity: ${excerpt(rest)}`)
+      ready.push([user, parsed ?? null, BigInt(position), words, finite])
       position++
     }
     if (ready.length === CHUNK) {
@@ -187,10 +199,22 @@ async function writeInteractions(
   }
 }
 
+/** Whether all values of a format are written as text, so that a number may have been written in several ways. */
+function isUntyped(name: string): boolean {
+  const format = logFormatNamed(name)
+  return format.type === 'text' && (format.untyped ?? false)
+}
+
 const cell = (value: unknown) => (typeof value === 'string' ? value.trim() : '')
 
 function textSql({ sql, type }: { sql: string; type: string }): string {
   return type === 'BLOB' ? `TRY(decode(${sql}))` : `CAST(${sql} AS VARCHAR)`
+}
+
+/** Whether the user's id came as a number that may have a fraction or an exponent, and so several spellings. */
+function isNumberSql({ type, column }: Expression, { columns }: Staged): string {
+  if (/^(DOUBLE|FLOAT|DECIMAL)/.test(type)) return 'true'
+  return columns.find(({ name }) => name === column)?.isDecimal ?? 'false'
 }
 
 /** The time as text for `parseTime`; DuckDB's own time types as milliseconds. */

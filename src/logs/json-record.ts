@@ -65,18 +65,18 @@ const JSON_ESCAPE = /\\(?:u([0-9a-f]{4})|[^u])/gi
 
 /** JSON text whose strings have neither lone surrogates nor NULs, written as they are or as escapes. */
 function cleanJson(text: string): string {
-  const written = String(cleanCharacters(text))
-  if (!/\\u(?:d[89a-f]|0000)/i.test(written)) return written
+  const whole = String(cleanCharacters(text))
+  if (!/\\u(?:d[89a-f]|0000)/i.test(whole)) return whole
   // The halves of a pair may be written in two ways next to each other: all of them become characters first.
   let nul = false
-  const plain = written.replace(JSON_ESCAPE, (escape, code: string | undefined) => {
+  const plain = whole.replace(JSON_ESCAPE, (written, code: string | undefined) => {
     const unit = code === undefined ? 1 : Number.parseInt(code, 16)
     nul ||= unit === 0
     if (unit === 0) return '\uFFFD'
-    return unit >= 0xd800 && unit < 0xe000 ? String.fromCharCode(unit) : escape
+    return unit >= 0xd800 && unit < 0xe000 ? String.fromCharCode(unit) : written
   })
   const clean = String(cleanCharacters(plain))
-  return nul || clean !== plain ? clean : written
+  return nul || clean !== plain ? clean : whole
 }
 
 /** Whether a value is an object with string keys. */

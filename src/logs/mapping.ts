@@ -7,7 +7,7 @@ import type { SourceFile, Staged, StagedColumn, UsualColumns } from './formats/f
 import type { LogSource } from './types.ts'
 
 /** A part of an interaction as SQL over the view `rows`. */
-interface Expression {
+export interface Expression {
   /** As the user wrote it, or the column's name. */
   written: string
   sql: string

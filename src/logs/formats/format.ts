@@ -81,4 +81,6 @@ export interface StagedColumn {
   name: string
   /** SQL for the column's value as it stood in the file, not converted: what a plain column name means. */
   raw: string
+  /** SQL that is true where the value is a number that has a fraction or an exponent; absent where none is. */
+  isDecimal?: string
 }
