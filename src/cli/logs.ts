@@ -74,6 +74,7 @@ function describeInspection(inspection: LogInspection): string {
     `time span      ${timeSpan === undefined ? 'no times' : `${written(timeSpan.from)} to ${written(timeSpan.to)}`}`,
     `duplicates     ${number(inspection.duplicates)} repeat an earlier text of the same user`,
     `digest         ${inspection.digest}`,
+    ...(report.notes.length === 0 ? [] : ['', 'Decided from the logs:', ...report.notes.map((note) => `  ${note}`)]),
     '',
     report.issues.length === 0 ? 'Problems in the records: none' : 'Problems in the records:',
     ...report.issues.flatMap((issue) => [

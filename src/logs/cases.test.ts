@@ -117,3 +117,50 @@ it('NaN in a Parquet column, also a nested one, is no value in the metadata', as
   expect(users[0].interactions).toMatchObject([{ metadata: { rating: null, low: null, more: [null] } }])
   expect(count('not-finite')).toBe(1)
 })
+
+describe('the times of a column', () => {
+  const timesOf = ({ users }: Read) => users.flatMap(({ interactions }) => interactions.map(({ time }) => time))
+  const dates = (...written: string[]) => `user,text,date\n${written.map((date, i) => `a,t${i},${date}\n`).join('')}`
+
+  it('have one unit: milliseconds of the first years are no seconds', async () => {
+    for (const early of [86400000, 172800000, -86400000, 98765432100]) {
+      const numbers = [early, 1717171717000]
+      const rows = numbers.map((ts, i) => `{"user":"a","text":"t${i}","ts":${ts}}\n`).join('')
+      const log = await read('ms.jsonl', rows)
+      expect(timesOf(log)).toEqual(numbers)
+      expect(log.report.notes[0]).toMatch(/time ts: numbers are milliseconds since 1970/)
+    }
+  })
+
+  it('are not moved by a stray number, and a unit of their own is kept where it fits among the others', async () => {
+    const rows = (numbers: number[]) => numbers.map((ts, i) => `{"user":"a","text":"t${i}","ts":${ts}}\n`).join('')
+    const seconds = [1700000000, 1600000000, 1650000000]
+    const strayed = await read('stray.jsonl', rows([...seconds, 9999999999999]))
+    expect(timesOf(strayed).filter(Number.isFinite)).toEqual(seconds.map((second) => second * 1000).sort())
+    expect(strayed.count('bad-time')).toBe(1)
+    const mixed = await read('mixed.jsonl', rows([1600000000000, 1650000000, 1700000000000]))
+    expect(timesOf(mixed)).toEqual([1600000000000, 1650000000000, 1700000000000])
+  })
+
+  it('have one order of day and month, which a single date proves', async () => {
+    const [feb3, feb13, mar1] = [Date.UTC(2024, 1, 3), Date.UTC(2024, 1, 13), Date.UTC(2024, 2, 1)]
+    const european = await read('d.csv', dates('01/03/2024', '03/02/2024', '13/02/2024'))
+    expect(timesOf(european)).toEqual([feb3, feb13, mar1])
+    expect(european.texts.map(([, text]) => text)).toEqual(['t1', 't2', 't0'])
+    expect(european.report.notes).toEqual(['time date: dates are read as day/month/year, as 13/02/2024 shows'])
+    const american = await read('d.csv', dates('02/13/2024 10:00', '03/01/2024 10:00', '02-03-2024'))
+    expect(timesOf(american)).toEqual([feb3, feb13 + 36e6, mar1 + 36e6])
+  })
+
+  it('say which order was taken where no date shows it, and how to set the other', async () => {
+    const open = await read('d.csv', dates('03/02/2024', '05/05/2024'))
+    expect(timesOf(open)[0]).toBe(Date.UTC(2024, 2, 2))
+    expect(open.report.notes[0]).toContain('03/02/2024 are read as month/day/year')
+    const [, expression] = /"(strptime.*)"$/.exec(open.report.notes[0])!
+    expect(timesOf(await read('d.csv', dates('03/02/2024'), { time: expression }))).toEqual([Date.UTC(2024, 1, 3)])
+    expect((await read('d.csv', dates('05/05/2024'))).report.notes).toEqual([])
+    const both = await read('d.csv', dates('13/02/2024', '14/02/2024', '02/15/2024', '03/02/2024'))
+    expect(timesOf(both)).toEqual([3, 13, 14, 15].map((day) => Date.UTC(2024, 1, day)))
+    expect(both.report.notes[0]).toMatch(/some dates have the day first .* and some the month/)
+  })
+})

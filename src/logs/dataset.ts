@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
-import { type Database, duckMessage, openDatabase, query, sqlString } from './database.ts'
+import { type Database, duckMessage, openDatabase, query, sqlName, sqlString } from './database.ts'
 import type { Staged } from './formats/format.ts'
 import { logFormatNamed } from './formats/formats.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
@@ -14,7 +14,8 @@ import { withoutNotFinite } from './json-record.ts'
 import { type Expression, type Mapping, resolveMapping } from './mapping.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
-import { type NumericTime, numericTimeOf, parseTime } from './time.ts'
+import { parseTime } from './time.ts'
+import { timeReading } from './time-column.ts'
 import type { Interaction, LogReport, LogSource, UserLog } from './types.ts'
 import { isMissingWord, isRounded, looksConverted, wholeNumber } from './user-id.ts'
 
@@ -92,6 +93,7 @@ async function canonicalise(
   parquet: string,
 ): Promise<LogReport> {
   const issues = new IssueLog()
+  const notes: string[] = []
   const files = await resolveFiles(source, database.connection, folder, issues)
   const staged = await stageFiles(files, database, issues)
   const nothing = (what: string) => new BumpError('logs-unusable', [what, ...issueLines(issues.list())].join('\n'))
@@ -99,7 +101,7 @@ async function canonicalise(
     throw nothing(`no record could be read from ${files.map((file) => file.name).join(', ')}`)
   }
   const mapping = await resolveMapping(source, files, staged, database.connection)
-  const interactions = await writeInteractions(staged, mapping, database, issues)
+  const interactions = await writeInteractions(staged, mapping, database, issues, notes)
   if (interactions === 0) {
     const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`
     throw nothing(
@@ -130,6 +132,7 @@ async function canonicalise(
     interactions,
     users: Number(users),
     issues: issues.list(),
+    notes,
   }
 }
 
@@ -139,13 +142,17 @@ async function writeInteractions(
   mapping: Mapping,
   database: Database,
   issues: IssueLog,
+  notes: string[],
 ): Promise<number> {
   const writing = await database.connect()
   await writing.run(
     'CREATE TABLE canonical (user_id VARCHAR, time DOUBLE, position BIGINT, text VARCHAR, metadata VARCHAR)',
   )
   const time = timeSql(mapping)
-  const numeric = await numericTime(time, database.connection)
+  const reading =
+    time === undefined || isNativeTime(mapping.time)
+      ? {}
+      : await timeReading(database.connection, time, nameIn(mapping.time!), notes)
   const appender = await writing.createAppender('canonical')
   const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
   const rows = await streamRows(
@@ -171,7 +178,7 @@ async function writeInteractions(
         issues.add('rounded-user', at(), `${mapping.user.written} is ${id}: write such ids as text or whole numbers`)
       }
       const when = isMissingWord(cell(written)) ? '' : cell(written)
-      const parsed = when === '' ? undefined : parseTime(when, numeric)
+      const parsed = when === '' ? undefined : parseTime(when, reading)
       if (mapping.time !== undefined && parsed === undefined) {
         if (when === '') issues.add('missing-time', at(), `${mapping.time.written} is empty`)
         else issues.add('bad-time', at(), `not a time: ${excerpt(when)}`)
@@ -217,20 +224,18 @@ function isNumberSql({ type, column }: Expression, { columns }: Staged): string 
   return columns.find(({ name }) => name === column)?.isDecimal ?? 'false'
 }
 
+/** An expression as it stands in another one. */
+const nameIn = ({ written, column }: Expression) =>
+  column === undefined || /^[a-z_]\w*$/i.test(column) ? written : sqlName(column)
+
+const isNativeTime = (time: Expression | undefined) => time !== undefined && /^(TIMESTAMP|DATE)/.test(time.type)
+
 /** The time as text for `parseTime`; DuckDB's own time types as milliseconds. */
 function timeSql({ time }: Mapping): string | undefined {
   if (time === undefined) return undefined
-  const native = /^(TIMESTAMP|DATE)/.test(time.type)
-  return native ? `strftime(CAST(${time.sql} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ')` : `CAST(${time.sql} AS VARCHAR)`
-}
-
-async function numericTime(time: string | undefined, connection: DuckDBConnection): Promise<NumericTime> {
-  if (time === undefined) return 'epoch'
-  const [{ low, high }] = await query(
-    connection,
-    `SELECT min(n) AS low, max(n) AS high FROM (SELECT TRY_CAST(${time} AS DOUBLE) AS n FROM rows) WHERE isfinite(n)`,
-  )
-  return low === null ? 'epoch' : numericTimeOf(Number(low), Number(high))
+  return isNativeTime(time)
+    ? `strftime(CAST(${time.sql} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ')`
+    : `CAST(${time.sql} AS VARCHAR)`
 }
 
 /** The record without the columns that became user, time and text. */

@@ -74,6 +74,8 @@ export interface LogReport {
   interactions: number
   users: number
   issues: LogIssue[]
+  /** What was decided from the logs where they could be read in several ways, and how to say otherwise. */
+  notes: string[]
 }
 
 /** All interactions of one user, oldest first. */
