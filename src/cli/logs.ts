@@ -105,7 +105,12 @@ function describeInspection(inspection: LogInspection): string {
 
 /** The first files, a line each, and how many more there are. */
 function fileLines(files: LogReport['files']): string[] {
-  const shown = files.slice(0, 20).map((file) => `${file.name}  ${file.format}, ${count(file.records, 'record')}`)
+  const shown = files
+    .slice(0, 20)
+    .map(
+      ({ name, format, records, reading }) =>
+        `${name}  ${format}, ${count(records, 'record')}${reading === undefined ? '' : ` (${reading})`}`,
+    )
   return files.length > shown.length ? [...shown, `and ${files.length - shown.length} more files`] : shown
 }
 

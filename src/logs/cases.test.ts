@@ -1,34 +1,10 @@
 // Faults that people met with logs: every input is read right, or named with its place and the cure.
 import { describe, expect, it } from 'vitest'
-import { openLogs } from './dataset.ts'
 import { testFolder, writeParquet } from './testing/files.ts'
-import type { IssueKind, LogReport, LogSource, UserLog } from './types.ts'
+import { type Read, reader } from './testing/read.ts'
 
 const folder = testFolder()
-
-interface Read {
-  users: UserLog[]
-  report: LogReport
-  /** User and text of each interaction, in order. */
-  texts: [string, string][]
-  count(kind: IssueKind): number
-}
-
-async function readFrom(source: LogSource): Promise<Read> {
-  const dataset = await openLogs(source)
-  try {
-    const users: UserLog[] = []
-    for await (const user of dataset.users()) users.push(user)
-    const { report } = dataset
-    const texts = users.flatMap(({ id, interactions }) => interactions.map(({ text }): [string, string] => [id, text]))
-    return { users, report, texts, count: (kind) => report.issues.find((issue) => issue.kind === kind)?.count ?? 0 }
-  } finally {
-    dataset.close()
-  }
-}
-
-const read = (name: string, content: string | Uint8Array, options: Omit<LogSource, 'paths'> = {}) =>
-  readFrom({ paths: [folder.write(name, content)], ...options })
+const { read, readFrom } = reader(folder)
 
 describe('ids of many digits', () => {
   const big = '98765432109876543210'

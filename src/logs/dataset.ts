@@ -11,7 +11,7 @@ import type { Staged } from './formats/format.ts'
 import { logFormatNamed } from './formats/formats.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
 import { withoutNotFinite } from './json-record.ts'
-import { type Expression, type Mapping, resolveMapping } from './mapping.ts'
+import { columnNames, type Expression, type Mapping, resolveMapping } from './mapping.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
 import { parseTime } from './time.ts'
@@ -95,12 +95,19 @@ async function canonicalise(
   const issues = new IssueLog()
   const notes: string[] = []
   const files = await resolveFiles(source, database.connection, folder, issues)
-  const staged = await stageFiles(files, database, issues)
-  const nothing = (what: string) => new BumpError('logs-unusable', [what, ...issueLines(issues.list())].join('\n'))
+  const note = (text: string) => void notes.push(text)
+  const context = { options: source, ...columnNames(source), note }
+  const staged = await stageFiles(files, database, issues, context)
+  const decided = () => notes.map((text) => `  ${text}`)
+  const nothing = (what: string) =>
+    new BumpError('logs-unusable', [what, ...decided(), ...issueLines(issues.list())].join('\n'))
   if (staged.columns.length === 0) {
     throw nothing(`no record could be read from ${files.map((file) => file.name).join(', ')}`)
   }
-  const mapping = await resolveMapping(source, files, staged, database.connection)
+  const mapping = await resolveMapping(source, files, staged, database.connection).catch((error: unknown) => {
+    if (!(error instanceof BumpError) || notes.length === 0) throw error
+    throw new BumpError(error.code, [error.message, ...decided()].join('\n'), { cause: error })
+  })
   const interactions = await writeInteractions(staged, mapping, database, issues, notes)
   if (interactions === 0) {
     const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`

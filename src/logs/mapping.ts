@@ -50,6 +50,16 @@ function usualColumns(files: readonly SourceFile[]): UsualColumns {
   return { ...USUAL_COLUMNS, ...own }
 }
 
+/** Names, in lower case, that columns usually have, and those that the source's own parts mention. */
+export function columnNames(source: LogSource): { known: ReadonlySet<string>; mapped: ReadonlySet<string> } {
+  const parts = [source.user, source.time, source.text].flatMap((part) => (part === undefined ? [] : [part.trim()]))
+  const mentioned = parts.flatMap((part) => [part, ...(part.match(/[\p{L}_][\p{L}\p{N}_]*|(?<=")[^"]+(?=")/gu) ?? [])])
+  return {
+    known: new Set(Object.values(USUAL_COLUMNS).flat()),
+    mapped: new Set(mentioned.map((name) => name.toLowerCase())),
+  }
+}
+
 /** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. */
 export async function resolveMapping(
   source: LogSource,
