@@ -74,6 +74,7 @@ function describeInspection(inspection: LogInspection): string {
     `time span      ${timeSpan === undefined ? 'no times' : `${written(timeSpan.from)} to ${written(timeSpan.to)}`}`,
     `duplicates     ${number(inspection.duplicates)} repeat an earlier text of the same user`,
     `digest         ${inspection.digest}`,
+    ...(report.notes.length === 0 ? [] : ['', 'Decided from the logs:', ...report.notes.map((note) => `  ${note}`)]),
     '',
     report.issues.length === 0 ? 'Problems: none' : 'Problems:',
     ...report.issues.flatMap((issue) => [
@@ -104,7 +105,12 @@ function describeInspection(inspection: LogInspection): string {
 
 /** The first files, a line each, and how many more there are. */
 function fileLines(files: LogReport['files']): string[] {
-  const shown = files.slice(0, 20).map((file) => `${file.name}  ${file.format}, ${count(file.records, 'row')}`)
+  const shown = files
+    .slice(0, 20)
+    .map(
+      ({ name, format, records, reading }) =>
+        `${name}  ${format}, ${count(records, 'row')}${reading === undefined ? '' : ` (${reading})`}`,
+    )
   return files.length > shown.length ? [...shown, `and ${files.length - shown.length} more files`] : shown
 }
 

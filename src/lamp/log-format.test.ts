@@ -77,3 +77,15 @@ describe('LaMP files as logs', () => {
     expect(report.issues[0].examples[0]).toContain(place)
   })
 })
+
+it('keep the digits of long ids, and do not merge the items of two users', async () => {
+  const profile = '[{"id":"1","text":"a","n":12345678901234567890}]'
+  const [one, two] = ['9007199254740992', '9007199254740993']
+  const path = folder.write(
+    'long_questions.json',
+    `[{"id":1,"user_id":${one},"profile":${profile}},{"id":2,"user_id":${two},"profile":${profile}}]`,
+  )
+  const { users, report } = await read({ paths: [path] })
+  expect(users.map(({ id }) => id)).toEqual([one, two])
+  expect(report.merged).toBe(0)
+})

@@ -6,6 +6,7 @@ import { addLogFormat } from '../logs/formats/formats.ts'
 import type { IssueLog } from '../logs/issues.ts'
 import { readElements } from '../logs/json-array.ts'
 import { isObject, toJsonRecord } from '../logs/json-record.ts'
+import { jsonElements, jsonMembers } from '../logs/json-text.ts'
 
 /** Items have no text in some tasks: there the title or the description is what the user wrote or chose. */
 export const LAMP_TEXT_COLUMNS = ['text', 'title', 'description', 'abstract'] as const
@@ -29,13 +30,17 @@ async function* itemRecords(
 ): AsyncGenerator<RawRecord> {
   for await (const { text, line, index } of readElements(blocks, fileName, issues)) {
     const at = `${fileName}:${line} (question ${index})`
-    const question = toJsonRecord(text, at, issues)?.value
-    if (question === undefined) continue
+    const record = toJsonRecord(text, at, issues)
+    if (record === undefined) continue
+    const question = record.value
     if (!Array.isArray(question.profile)) {
       issues.add('bad-line', at, 'a question without a "profile" array')
       continue
     }
-    const user = question.user_id ?? question.id
+    // Taken apart as text: ids longer than a number holds keep their digits.
+    const written = jsonMembers(record.json)
+    const userText = question.user_id == null ? written.get('id') : written.get('user_id')
+    const itemTexts = jsonElements(written.get('profile') ?? '[]')
     const copies = new Map<string, number>()
     for (const [i, item] of question.profile.entries()) {
       if (!isObject(item)) {
@@ -45,11 +50,16 @@ async function* itemRecords(
       // Several questions of a user repeat the user's items under other ids; a repeat within one question is the
       // user's.
       const { id: _, ...content } = item
-      const key = JSON.stringify([user, content])
+      const members = jsonMembers(itemTexts[i])
+      const exact = /\d{16}/.test(itemTexts[i]) ? [...members].filter(([name]) => name !== 'id') : content
+      const key = JSON.stringify([userText, exact])
       const copy = (copies.get(key) ?? 0) + 1
       copies.set(key, copy)
-      const value = { ...item, user_id: user, question_id: question.id }
-      yield { line, element: index, json: JSON.stringify(value), value, mergeKey: `${copy}|${key}` }
+      if (userText !== undefined) members.set('user_id', userText)
+      members.set('question_id', written.get('id') ?? 'null')
+      const json = `{${[...members].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`
+      const value = { ...item, user_id: question.user_id ?? question.id, question_id: question.id }
+      yield { line, element: index, json, value, mergeKey: `${copy}|${key}` }
     }
   }
 }

@@ -169,7 +169,7 @@ function inOrder(questions: readonly LampQuestion[]): LampQuestion[] {
   const numeric = numericDates(questions)
   return questions.map((question) => {
     const timed = question.items.map(({ date, ...item }) => {
-      const time = date === undefined ? undefined : parseTime(date, numeric)
+      const time = date === undefined ? undefined : parseTime(date, { numeric })
       return { time, item: time === undefined ? item : { ...item, date: isoDate(time) } }
     })
     if (timed.every(({ time }) => time !== undefined)) timed.sort((a, b) => a.time! - b.time!)

@@ -6,14 +6,18 @@ import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
-import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString } from './database.ts'
+import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlName, sqlString } from './database.ts'
 import type { Staged } from './formats/format.ts'
+import { logFormatNamed } from './formats/formats.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
-import { type Mapping, resolveMapping } from './mapping.ts'
+import { withoutNotFinite } from './json-record.ts'
+import { columnNames, type Expression, type Mapping, resolveMapping } from './mapping.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
-import { type NumericTime, numericTimeOf, parseTime } from './time.ts'
+import { parseTime } from './time.ts'
+import { timeReading } from './time-column.ts'
 import type { Interaction, LogReport, LogSource, UserLog } from './types.ts'
+import { isMissingWord, isRounded, looksConverted, wholeNumber } from './user-id.ts'
 
 /** An opened log; `close` removes its files. */
 export interface LogDataset {
@@ -89,15 +93,23 @@ async function canonicalise(
   parquet: string,
 ): Promise<LogReport> {
   const issues = new IssueLog()
+  const notes: string[] = []
   const files = await resolveFiles(source, database.connection, folder, issues)
-  const staged = await stageFiles(files, database, issues)
-  const nothing = (what: string) => new BumpError('logs-unusable', [what, ...issueLines(issues.list())].join('\n'))
+  const note = (text: string) => void notes.push(text)
+  const context = { options: source, ...columnNames(source), note }
+  const staged = await stageFiles(files, database, issues, context)
+  const decided = () => notes.map((text) => `  ${text}`)
+  const nothing = (what: string) =>
+    new BumpError('logs-unusable', [what, ...decided(), ...issueLines(issues.list())].join('\n'))
   if (staged.columns.length === 0) {
     throw nothing(`no record could be read from ${files.map((file) => file.name).join(', ')}`)
   }
   await lockDatabase(database, [...files.map((file) => file.path), parquet])
-  const mapping = await resolveMapping(source, files, staged, database.connection)
-  const interactions = await writeInteractions(staged, mapping, database, issues)
+  const mapping = await resolveMapping(source, files, staged, database.connection).catch((error: unknown) => {
+    if (!(error instanceof BumpError) || notes.length === 0) throw error
+    throw new BumpError(error.code, [error.message, ...decided()].join('\n'), { cause: error })
+  })
+  const interactions = await writeInteractions(staged, mapping, database, issues, notes)
   if (interactions === 0) {
     const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`
     throw nothing(
@@ -128,6 +140,7 @@ async function canonicalise(
     interactions,
     users: Number(users),
     issues: issues.list(),
+    notes,
   }
 }
 
@@ -137,38 +150,51 @@ async function writeInteractions(
   mapping: Mapping,
   database: Database,
   issues: IssueLog,
+  notes: string[],
 ): Promise<number> {
   const writing = await database.connect()
   await writing.run(
     'CREATE TABLE canonical (user_id VARCHAR, time DOUBLE, position BIGINT, text VARCHAR, metadata VARCHAR)',
   )
   const time = timeSql(mapping)
-  const numeric = await numericTime(time, database.connection)
+  const reading =
+    time === undefined || isNativeTime(mapping.time)
+      ? {}
+      : await timeReading(database.connection, time, nameIn(mapping.time!), notes)
   const appender = await writing.createAppender('canonical')
   const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
   const rows = await streamRows(
     database.connection,
-    `SELECT _file, _line, _element, ${textSql(mapping.user)}, ${time ?? 'NULL'}, ${textSql(mapping.text)}, ${metadataSql(mapping)}
-     FROM rows`,
+    `SELECT _file, _line, _element, ${textSql(mapping.user)}, ${isNumberSql(mapping.user, staged)}, ${time ?? 'NULL'},
+       ${textSql(mapping.text)}, ${metadataSql(mapping)} FROM rows`,
   )
   let position = 0
   let ready: (string | number | bigint | null)[][] = []
-  for await (const [file, line, element, userId, written, text, metadata] of rows) {
-    const user = cell(userId)
+  const untyped = staged.files.map(({ format }) => isUntyped(format))
+  for await (const [file, line, element, userId, isNumber, written, text, metadata] of rows) {
+    const id = cell(userId)
+    const user = isNumber || (untyped[Number(file)] && looksConverted(id)) ? wholeNumber(id) : id
     const words = cell(text)
     const named = staged.files[Number(file)].name
     const at = () => `${named}:${line}${Number(element) > 0 ? ` (element ${element})` : ''}`
     if (user === '') issues.add('missing-user', at(), `${mapping.user.written} is empty`)
-    else if (words === '')
+    else if (isMissingWord(user)) issues.add('missing-user', at(), `${mapping.user.written} is ${user}`)
+    else if (words === '' || words === '\\N')
       issues.add('empty-text', at(), `${mapping.text.written} is empty (user ${excerpt(user, 30)})`)
     else {
-      const when = cell(written)
-      const parsed = when === '' ? undefined : parseTime(when, numeric)
+      if (user !== id && isRounded(id, mapping.user.type)) {
+        issues.add('rounded-user', at(), `${mapping.user.written} is ${id}: write such ids as text or whole numbers`)
+      }
+      const when = isMissingWord(cell(written)) ? '' : cell(written)
+      const parsed = when === '' ? undefined : parseTime(when, reading)
       if (mapping.time !== undefined && parsed === undefined) {
         if (when === '') issues.add('missing-time', at(), `${mapping.time.written} is empty`)
         else issues.add('bad-time', at(), `not a time: ${excerpt(when)}`)
       }
-      ready.push([user, parsed ?? null, BigInt(position), words, cell(metadata)])
+      const rest = cell(metadata)
+      const finite = withoutNotFinite(rest)
+      if (finite !== rest) issues.add('not-finite', at(), `NaN or Infinity: ${excerpt(rest)}`)
+      ready.push([user, parsed ?? null, BigInt(position), words, finite])
       position++
     }
     if (ready.length === CHUNK) {
@@ -188,26 +214,36 @@ async function writeInteractions(
   }
 }
 
+/** Whether all values of a format are written as text, so that a number may have been written in several ways. */
+function isUntyped(name: string): boolean {
+  const format = logFormatNamed(name)
+  return format.type === 'text' && (format.untyped ?? false)
+}
+
 const cell = (value: unknown) => (typeof value === 'string' ? value.trim() : '')
 
 function textSql({ sql, type }: { sql: string; type: string }): string {
   return type === 'BLOB' ? `TRY(decode(${sql}))` : `CAST(${sql} AS VARCHAR)`
 }
 
+/** Whether the user's id came as a number that may have a fraction or an exponent, and so several spellings. */
+function isNumberSql({ type, column }: Expression, { columns }: Staged): string {
+  if (/^(DOUBLE|FLOAT|DECIMAL)/.test(type)) return 'true'
+  return columns.find(({ name }) => name === column)?.isDecimal ?? 'false'
+}
+
+/** An expression as it stands in another one. */
+const nameIn = ({ written, column }: Expression) =>
+  column === undefined || /^[a-z_]\w*$/i.test(column) ? written : sqlName(column)
+
+const isNativeTime = (time: Expression | undefined) => time !== undefined && /^(TIMESTAMP|DATE)/.test(time.type)
+
 /** The time as text for `parseTime`; DuckDB's own time types as milliseconds. */
 function timeSql({ time }: Mapping): string | undefined {
   if (time === undefined) return undefined
-  const native = /^(TIMESTAMP|DATE)/.test(time.type)
-  return native ? `strftime(CAST(${time.sql} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ')` : `CAST(${time.sql} AS VARCHAR)`
-}
-
-async function numericTime(time: string | undefined, connection: DuckDBConnection): Promise<NumericTime> {
-  if (time === undefined) return 'epoch'
-  const [{ low, high }] = await query(
-    connection,
-    `SELECT min(n) AS low, max(n) AS high FROM (SELECT TRY_CAST(${time} AS DOUBLE) AS n FROM rows) WHERE isfinite(n)`,
-  )
-  return low === null ? 'epoch' : numericTimeOf(Number(low), Number(high))
+  return isNativeTime(time)
+    ? `strftime(CAST(${time.sql} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ')`
+    : `CAST(${time.sql} AS VARCHAR)`
 }
 
 /** The record without the columns that became user, time and text. */

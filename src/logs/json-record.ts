@@ -5,18 +5,23 @@ import { excerpt, type IssueLog } from './issues.ts'
 const MAX_DEPTH = 64
 
 /**
- * Parses one JSON object. What is none is counted in `issues` with its file and line `at`, and undefined; characters
- * that JSON allows and a database does not are repaired and counted.
+ * Parses one JSON object. What is none is counted in `issues` with its file and line `at`, and undefined. Characters
+ * that JSON allows and a database does not, and the NaN and Infinity that Python writes, are repaired in the text, so
+ * that everything else keeps its spelling: numbers of any length keep their digits.
  */
 export function toJsonRecord(
   text: string,
   at: string,
   issues: IssueLog,
 ): { json: string; value: Record<string, unknown> } | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
+  let json = text
+  let value = parsed(text)
+  if (value === undefined && NOT_FINITE.test(text)) {
+    json = withoutNotFinite(text)
+    value = parsed(json)
+    if (value !== undefined) issues.add('not-finite', at, `NaN or Infinity: ${excerpt(text)}`)
+  }
+  if (value === undefined) {
     issues.add('bad-line', at, `not JSON: ${excerpt(text)}`)
     return undefined
   }
@@ -28,14 +33,50 @@ export function toJsonRecord(
     issues.add('bad-line', at, `nested deeper than ${MAX_DEPTH} levels`)
     return undefined
   }
-  if (/\\u(?:d[89a-f]|0000)/i.test(text)) {
-    const clean = JSON.stringify(value, (_, inner) => (isObject(inner) ? cleanKeys(inner) : cleanCharacters(inner)))
-    if (clean !== JSON.stringify(value)) {
-      issues.add('encoding', at, 'a character that is none (lone surrogate or NUL), replaced')
-      return { json: clean, value: JSON.parse(clean) as Record<string, unknown> }
-    }
+  const clean = cleanJson(json)
+  if (clean !== json) {
+    issues.add('encoding', at, 'a character that is none (lone surrogate or NUL), replaced')
+    return { json: clean, value: JSON.parse(clean) as Record<string, unknown> }
   }
-  return { json: text, value }
+  return { json, value }
+}
+
+/** The value of a JSON text; undefined where it is none. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** A JSON string (kept whole), or a number that JSON has not, as Python, pandas, DuckDB and C write it. */
+const STRING_OR_NOT_FINITE = /"(?:[^"\\]|\\.)*"|[+-]?\b(?:nan|inf(?:inity)?)\b/gi
+const NOT_FINITE = /\b(?:nan|inf(?:inity)?)\b/i
+
+/** JSON text with null for every NaN and Infinity outside strings. */
+export function withoutNotFinite(text: string): string {
+  return NOT_FINITE.test(text)
+    ? text.replace(STRING_OR_NOT_FINITE, (token) => (token.startsWith('"') ? token : 'null'))
+    : text
+}
+
+const JSON_ESCAPE = /\\(?:u([0-9a-f]{4})|[^u])/gi
+
+/** JSON text whose strings have neither lone surrogates nor NULs, written as they are or as escapes. */
+function cleanJson(text: string): string {
+  const whole = String(cleanCharacters(text))
+  if (!/\\u(?:d[89a-f]|0000)/i.test(whole)) return whole
+  // The halves of a pair may be written in two ways next to each other: all of them become characters first.
+  let nul = false
+  const plain = whole.replace(JSON_ESCAPE, (written, code: string | undefined) => {
+    const unit = code === undefined ? 1 : Number.parseInt(code, 16)
+    nul ||= unit === 0
+    if (unit === 0) return '\uFFFD'
+    return unit >= 0xd800 && unit < 0xe000 ? String.fromCharCode(unit) : written
+  })
+  const clean = String(cleanCharacters(plain))
+  return nul || clean !== plain ? clean : whole
 }
 
 /** Whether a value is an object with string keys. */
@@ -46,8 +87,6 @@ const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[
 /** Text without lone surrogates and NULs, which are replaced; other values as they are. */
 export const cleanCharacters = (value: unknown) =>
   typeof value === 'string' ? value.replace(LONE_SURROGATE, '\uFFFD').replaceAll('\0', '\uFFFD') : value
-const cleanKeys = (value: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(value).map(([key, inner]) => [String(cleanCharacters(key)), inner]))
 
 /** Whether nesting stays within MAX_DEPTH; without recursion, since the input may be built to exhaust the stack. */
 function shallow(value: Record<string, unknown>): boolean {

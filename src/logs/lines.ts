@@ -10,7 +10,10 @@ export interface Line {
 /** Characters of the longest line that is read; a longer one is counted and passed over without being held. */
 const MAX_LINE = 32 * 1024 * 1024
 
-/** Streams lines in batches (one per block), without their line ends. */
+/** Old Macs ended lines so. A file is taken for one of theirs where its first block has such ends and no others. */
+const ONLY_RETURNS = /^[^\n]*\r[^\n]+$/
+
+/** Streams lines in batches (one per block), without their line ends: \n, \r\n or, for a whole file, \r. */
 export async function* readLines(
   blocks: AsyncIterable<string>,
   name: string,
@@ -27,9 +30,11 @@ export async function* readLines(
     tooLong = false
     number++
   }
+  let end: string | undefined
   for await (const block of blocks) {
     const batch: Line[] = []
-    const parts = block.split('\n')
+    if (end === undefined && block.length > 1) end = ONLY_RETURNS.test(block) ? '\r' : '\n'
+    const parts = block.split(end ?? '\n')
     parts[0] = rest + parts[0]
     rest = parts.pop() ?? ''
     for (const part of parts) close(batch, part)

@@ -44,12 +44,7 @@ const COUNTED: [string, string, Content, Counted][] = [
     withLine('null'),
     { kind: 'bad-line', at: ':3: not a JSON object', interactions: 4 },
   ],
-  [
-    'NaN, which JSON has not',
-    'a.jsonl',
-    withLine('{"user":NaN,"text":"x"}'),
-    { kind: 'bad-line', at: ':3', interactions: 4 },
-  ],
+  ['NaN for a user', 'a.jsonl', withLine('{"user":NaN,"text":"x"}'), { kind: 'not-finite', at: ':3', interactions: 4 }],
   ['single quotes', 'a.jsonl', withLine("{'user':'u'}"), { kind: 'bad-line', at: ':3', interactions: 4 }],
   [
     'nesting built to exhaust the stack',

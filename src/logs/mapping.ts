@@ -8,7 +8,7 @@ import type { SourceFile, Staged, StagedColumn, UsualColumns } from './formats/f
 import type { LogSource } from './types.ts'
 
 /** A part of an interaction as SQL over the view `rows`. */
-interface Expression {
+export interface Expression {
   /** As the user wrote it, or the column's name. */
   written: string
   sql: string
@@ -49,6 +49,16 @@ function usualColumns(files: readonly SourceFile[]): UsualColumns {
   const [{ format }] = files
   const own = files.every((file) => file.format === format) ? format.usualColumns : undefined
   return { ...USUAL_COLUMNS, ...own }
+}
+
+/** Names, in lower case, that columns usually have, and those that the source's own parts mention. */
+export function columnNames(source: LogSource): { known: ReadonlySet<string>; mapped: ReadonlySet<string> } {
+  const parts = [source.user, source.time, source.text].flatMap((part) => (part === undefined ? [] : [part.trim()]))
+  const mentioned = parts.flatMap((part) => [part, ...(part.match(/[\p{L}_][\p{L}\p{N}_]*|(?<=")[^"]+(?=")/gu) ?? [])])
+  return {
+    known: new Set(Object.values(USUAL_COLUMNS).flat()),
+    mapped: new Set(mentioned.map((name) => name.toLowerCase())),
+  }
 }
 
 /** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { delimiterOf, readCsv } from './csv-records.ts'
+import { delimiterOf } from './csv-dialect.ts'
+import { readCsv } from './csv-records.ts'
 import { IssueLog } from './issues.ts'
 import { readElements } from './json-array.ts'
 import { readLines } from './lines.ts'
@@ -48,7 +49,7 @@ describe('readLines', () => {
 
 describe('readCsv', () => {
   const parse = async (text: string, delimiter = ',', cuts = [5], issues = new IssueLog()) =>
-    collect(readCsv(readLines(blocks(text, cuts), 'f', issues), delimiter, 'f', issues))
+    collect(readCsv(readLines(blocks(text, cuts), 'f', issues), { delimiter, quote: '"', escape: '' }, 'f', issues))
 
   it('gives back any fields that were written, with the line where each record starts', async () => {
     const field = fc.string({ unit: fc.constantFrom('a', ',', '"', '\n', ' ', ';', 'é') })
@@ -83,10 +84,10 @@ describe('readCsv', () => {
   })
 
   it('tells the delimiter', () => {
-    expect(delimiterOf('a;b;"c,d"')).toBe(';')
-    expect(delimiterOf('a\tb')).toBe('\t')
-    expect(delimiterOf('a|b,c|d')).toBe('|')
-    expect(delimiterOf('text')).toBe(',')
+    expect(delimiterOf([{ text: 'a;b;"c,d"', number: 1 }])).toBe(';')
+    expect(delimiterOf([{ text: 'a\tb', number: 1 }])).toBe('\t')
+    expect(delimiterOf([{ text: 'a|b,c|d', number: 1 }])).toBe('|')
+    expect(delimiterOf([{ text: 'text', number: 1 }])).toBe(',')
   })
 })
 

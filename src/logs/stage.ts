@@ -2,7 +2,7 @@
 // Text formats pass through a table of JSON records, since only then every bad line keeps its number.
 import { DuckDBDataChunk } from '@duckdb/node-api'
 import { type Database, query, sqlName, sqlString } from './database.ts'
-import type { LogFormat, SourceFile, Staged, TextFormat } from './formats/format.ts'
+import type { LogFormat, ReadingContext, SourceFile, Staged, StagedColumn, TextFormat } from './formats/format.ts'
 import type { IssueLog } from './issues.ts'
 import { textBlocks } from './text-blocks.ts'
 
@@ -14,12 +14,22 @@ const CHUNK = 2048
  * Reads the files, all of text formats or all of one table format, into the view `rows` of `Staged`. Throws a BumpError
  * where no file of a table format can be read.
  */
-export async function stageFiles(files: readonly SourceFile[], database: Database, issues: IssueLog): Promise<Staged> {
+export async function stageFiles(
+  files: readonly SourceFile[],
+  database: Database,
+  issues: IssueLog,
+  context: Omit<ReadingContext, 'describe'>,
+): Promise<Staged> {
   const [{ format }] = files
-  return format.type === 'table' ? format.stage(files, database, issues) : stageText(files, database, issues)
+  return format.type === 'table' ? format.stage(files, database, issues) : stageText(files, database, issues, context)
 }
 
-async function stageText(files: readonly SourceFile[], { connection }: Database, issues: IssueLog): Promise<Staged> {
+async function stageText(
+  files: readonly SourceFile[],
+  { connection }: Database,
+  issues: IssueLog,
+  context: Omit<ReadingContext, 'describe'>,
+): Promise<Staged> {
   await connection.run(
     'CREATE TABLE records (_file INTEGER, _line BIGINT, _element BIGINT, _record VARCHAR, merge_key VARCHAR)',
   )
@@ -40,14 +50,22 @@ async function stageText(files: readonly SourceFile[], { connection }: Database,
     const bad = issues.count('bad-line')
     let records = 0
     const format = textFormat(file.format)
-    for await (const record of format.records(textBlocks(file, issues), file.name, issues)) {
+    let reading: string | undefined
+    const own: ReadingContext = {
+      ...context,
+      note: (text) => context.note(`${file.name}: ${text}`),
+      describe: (how) => {
+        reading = how
+      },
+    }
+    for await (const record of format.records(textBlocks(file, issues), file.name, issues, own)) {
       records++
       columns.add(record.value, format.untyped ?? false)
       merging ||= record.mergeKey !== undefined
       rows.push([index, BigInt(record.line), BigInt(record.element), record.json, record.mergeKey ?? null])
       if (rows.length === CHUNK) flush()
     }
-    counts.push({ name: file.name, format: format.name, records: records + issues.count('bad-line') - bad })
+    counts.push({ name: file.name, format: format.name, records: records + issues.count('bad-line') - bad, reading })
   }
   flush()
   appender.closeSync()
@@ -63,7 +81,7 @@ async function stageText(files: readonly SourceFile[], { connection }: Database,
     `SELECT (SELECT count(*) FROM records)::INTEGER AS all, (SELECT count(*) FROM records ${once})::INTEGER AS kept`,
   )
   return {
-    columns: columns.list().map(({ name, raw }) => ({ name, raw })),
+    columns: columns.list().map(({ name, raw, isDecimal }) => ({ name, raw, isDecimal })),
     files: counts,
     records: counts.reduce((sum, file) => sum + file.records, 0),
     merged: Number(all) - Number(kept),
@@ -96,7 +114,7 @@ class ColumnTypes {
   }
 
   /** SQL has no two names that differ in case only: such columns are one, the first that has a value counts. */
-  list(): { name: string; raw: string; sql: string }[] {
+  list(): (StagedColumn & { sql: string })[] {
     const groups = new Map<string, { names: string[]; kinds: Set<Kind> }>()
     for (const [name, kinds] of this.kinds) {
       // Names with a leading underscore of our own would collide with the view's.
@@ -107,12 +125,12 @@ class ColumnTypes {
       groups.set(name.toLowerCase(), group)
     }
     return [...groups.values()].map(({ names, kinds }) => {
-      const parts = names.map((name) => {
-        const pointer = sqlString(`/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
-        return `(_record->>${pointer})`
-      })
-      const raw = parts.length === 1 ? parts[0] : `coalesce(${parts.join(', ')})`
-      return { name: names[0], raw, sql: convert(raw, kinds) }
+      const pointers = names.map((name) => sqlString(`/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`))
+      const first = (parts: string[]) => (parts.length === 1 ? parts[0] : `coalesce(${parts.join(', ')})`)
+      const raw = first(pointers.map((pointer) => `(_record->>${pointer})`))
+      const type = first(pointers.map((pointer) => `json_type(_record, ${pointer})`))
+      const isDecimal = kinds.has('integer') || kinds.has('number') ? `(${type} = 'DOUBLE')` : undefined
+      return { name: names[0], raw, isDecimal, sql: convert(raw, kinds) }
     })
   }
 }

@@ -38,6 +38,13 @@ describe('parseTime', () => {
     ['1700000000123456', 1700000000_123],
     ['1700000000123456789', 1700000000_123],
     ['-86400', -86400_000],
+    ['2024-02-29 10:20:30 EST', utc(2024, 1, 29, 15, 20, 30)],
+    ['2024-07-01T10:20:30+02:00[Europe/Berlin]', utc(2024, 6, 1, 8, 20, 30)],
+    ['2024-07-01 10:20 Europe/Berlin', utc(2024, 6, 1, 8, 20)],
+    ['2024-01-01 00:20 America/New_York', utc(2024, 0, 1, 5, 20)],
+    ['Wed Oct 10 2018 20:19:24 GMT+0200 (Central European Summer Time)', utc(2018, 9, 10, 18, 19, 24)],
+    ['Wed Oct 10 20:19:24 PDT 2018', utc(2018, 9, 11, 3, 19, 24)],
+    ['20240229T102030Z', utc(2024, 1, 29, 10, 20, 30)],
   ])('reads %s', (text, time) => {
     expect(parseTime(text)).toBe(time)
   })
@@ -56,10 +63,22 @@ describe('parseTime', () => {
     expect(parseTime(text)).toBeUndefined()
   })
 
+  it('reads slashes in the given order, unless a number above 12 says otherwise', () => {
+    expect(parseTime('03/02/2024', { dayFirst: true })).toBe(utc(2024, 1, 3))
+    expect(parseTime('03/02/2024', { dayFirst: false })).toBe(utc(2024, 2, 2))
+    expect(parseTime('02/13/2024', { dayFirst: true })).toBe(utc(2024, 1, 13))
+    expect(parseTime('02.13.2024')).toBe(utc(2024, 1, 13))
+  })
+
+  it('takes a zone that is unknown or of several places for no time', () => {
+    expect(parseTime('2024-02-29 10:20 IST')).toBeUndefined()
+    expect(parseTime('2024-02-29 10:20 Mars/Olympus')).toBeUndefined()
+  })
+
   it('reads years and compact dates where the column holds such', () => {
-    expect(parseTime('2019', 'year')).toBe(utc(2019, 0, 1))
-    expect(parseTime('20190228', 'yyyymmdd')).toBe(utc(2019, 1, 28))
-    expect(parseTime('20190230', 'yyyymmdd')).toBeUndefined()
+    expect(parseTime('2019', { numeric: 'year' })).toBe(utc(2019, 0, 1))
+    expect(parseTime('20190228', { numeric: 'yyyymmdd' })).toBe(utc(2019, 1, 28))
+    expect(parseTime('20190230', { numeric: 'yyyymmdd' })).toBeUndefined()
     expect(numericTimeOf(1998, 2024)).toBe('year')
     expect(numericTimeOf(1, 2024)).toBe('epoch')
     expect(numericTimeOf(19991231, 20240101)).toBe('yyyymmdd')

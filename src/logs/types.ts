@@ -25,8 +25,20 @@ export interface UserSplit {
   test: User[]
 }
 
+/** How CSV and TSV are written, where the file itself is not to decide. */
+export interface SeparatedOptions {
+  /** What stands between fields. */
+  delimiter?: string
+  /** The character around fields; empty where quotes are letters. */
+  quote?: string
+  /** The character before a quote that is a letter; empty where such quotes are doubled. */
+  escape?: string
+  /** Line of the header; 0 where there is none, so that columns are column0, column1 and so on. */
+  headerLine?: number
+}
+
 /** Where interactions come from and which of their columns mean what. */
-export interface LogSource {
+export interface LogSource extends SeparatedOptions {
   /** Files, globs, http(s) addresses or bucket addresses (s3://...); plain or gzipped. */
   paths: string[]
   /** Name of a format (formats/formats.ts); told from name and content where left out. */
@@ -43,7 +55,9 @@ export type IssueKind =
   | 'truncated-file'
   | 'bad-line'
   | 'encoding'
+  | 'not-finite'
   | 'missing-user'
+  | 'rounded-user'
   | 'empty-text'
   | 'bad-time'
   | 'missing-time'
@@ -60,7 +74,12 @@ export interface LogIssue {
 
 /** What was read, from where, and what was wrong with it. */
 export interface LogReport {
-  files: { name: string; format: string; records: number }[]
+  files: {
+    name: string
+    format: string
+    records: number /** How it was read, where that was decided. */
+    reading?: string
+  }[]
   /** All columns found, in order of appearance. */
   columns: string[]
   /** The column or expression in use for each part; `time` is undefined for logs in file order. */
@@ -72,6 +91,8 @@ export interface LogReport {
   interactions: number
   users: number
   issues: LogIssue[]
+  /** What was decided from the logs where they could be read in several ways, and how to say otherwise. */
+  notes: string[]
 }
 
 /** All interactions of one user, oldest first. */

@@ -42,6 +42,7 @@ export function reportLines(report: LogReport & Partial<Awaited<ReturnType<typeo
   const skipped = Object.entries(report.skipped ?? {}).filter(([, { count }]) => count > 0)
   return [
     `${report.interactions} interactions of ${report.users} users`,
+    ...report.notes.map((note) => `  ${note}`),
     ...issueLines(report.issues),
     ...skipped.map(([reason, { count, examples }]) => `  ${reason}: ${count} users skipped, such as ${examples[0]}`),
     ...(report.droppedHeldOut

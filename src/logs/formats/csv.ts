@@ -1,9 +1,11 @@
 // CSV: fields with a comma, semicolon, bar or tab between, under a header or without one.
-import { delimiterOf, readCsv } from '../csv-records.ts'
-import { excerpt, type IssueLog } from '../issues.ts'
+import { DialectDecision } from '../csv-dialect.ts'
+import { type Header, headerOf } from '../csv-header.ts'
+import { type CsvRecord, readCsv } from '../csv-records.ts'
+import { excerpt, IssueLog } from '../issues.ts'
 import { cleanCharacters } from '../json-record.ts'
 import { type Line, readLines } from '../lines.ts'
-import type { RawRecord, TextFormat } from './format.ts'
+import type { RawRecord, ReadingContext, TextFormat } from './format.ts'
 
 export const csv: TextFormat = {
   type: 'text',
@@ -11,70 +13,142 @@ export const csv: TextFormat = {
   title: 'CSV',
   fileNames: /\.csv$/,
   untyped: true,
-  recognises: (start) => /^[^\n]*[,;|]/.test(start),
-  records: (blocks, fileName, issues) => separatedRecords(blocks, fileName, issues, delimiterOf),
+  recognises: (start) => /^[^\n]*[,;|]/.test(start) || /^sep=./i.test(start),
+  records: (blocks, fileName, issues, context) => separatedRecords(blocks, fileName, issues, context),
 }
 
-/** The records of a text of separated fields; `delimiter` tells from the first line what separates them. */
+/** Characters of the lines that are read before anything is decided, and of those that are looked at together later. */
+const WINDOW = 256 * 1024
+/** Records that are looked at for the header. */
+const SAMPLE = 200
+
+/** The records of a text of separated fields; `delimiter` where the format has but one. */
 export async function* separatedRecords(
   blocks: AsyncIterable<string>,
   fileName: string,
   issues: IssueLog,
-  delimiterIn: (firstLine: string) => string,
+  context: ReadingContext,
+  delimiter?: string,
 ): AsyncGenerator<RawRecord> {
-  const [first, rest] = await peekLine(readLines(blocks, fileName, issues))
-  if (first === undefined) return
-  const delimiter = delimiterIn(first.text)
-  let header: string[] | undefined
-  for await (const { fields, line } of readCsv(rest, delimiter, fileName, issues)) {
-    if (header === undefined) {
-      header = headerOf(fields)
-      if (header !== undefined) continue
-      header = fields.map((_, i) => `column${i}`)
+  const windows = windowsOf(readLines(blocks, fileName, issues))
+  const start = await windows.next()
+  if (start.done || start.value.lines.length === 0) return
+  const { separator, lines } = withoutSeparatorLine(start.value.lines)
+  if (lines.length === 0) return
+  const given = context.options
+  const decision = new DialectDecision(lines, given, given.delimiter ?? separator ?? delimiter)
+  decision.see(lines, true, start.value.final)
+  const sample = await sampleOf(lines, decision)
+  if (sample.length === 0) return
+  const header = headerOf(sample, given.headerLine, context.known, context.mapped)
+  if (separator !== undefined)
+    header.notes.unshift(`the first line says that ${JSON.stringify(separator)} stands between fields`)
+  for (const note of header.notes) context.note(note)
+
+  async function* decided(): AsyncGenerator<Line[]> {
+    yield lines.filter(({ number }) => number >= header.firstLine)
+    for await (const window of windows) {
+      decision.see(window.lines, false, window.final)
+      yield window.lines
     }
-    if (fields.length !== header.length) {
-      const what = `${fields.length} fields where there should be ${header.length}: ${excerpt(fields.join(delimiter))}`
-      issues.add('bad-line', `${fileName}:${line}`, what)
+  }
+  const fitting = new FieldCount(header, decision.dialect.delimiter)
+  for await (const { fields, line } of readCsv(decided(), decision.dialect, fileName, issues)) {
+    const problem = fitting.problem(fields)
+    if (problem !== undefined) {
+      issues.add('bad-line', `${fileName}:${line}`, problem)
       continue
     }
     const entries: [string, unknown][] = []
-    for (const [i, name] of header.entries()) if (fields[i] !== '') entries.push([name, cleanCharacters(fields[i])])
+    for (const [i, name] of header.names.entries()) {
+      if (fields[i] !== undefined && fields[i] !== '') entries.push([name, cleanCharacters(fields[i])])
+    }
     if (fields.some((field) => field.includes('\0'))) {
       issues.add('encoding', `${fileName}:${line}`, 'a NUL character, replaced')
     }
     const value = Object.fromEntries(entries)
     yield { line, element: 0, json: JSON.stringify(value), value }
   }
+  for (const note of [...decision.notes, ...fitting.notes()]) context.note(note)
+  const where = header.line === 0 ? 'no header' : `header on line ${header.line}`
+  context.describe(`${decision.describe()}, ${where}`)
 }
 
-/** Column names, or undefined where the first record has a number in it and so is no header. */
-function headerOf(fields: string[]): string[] | undefined {
-  const trimmed = fields.map((field) => field.trim())
-  if (trimmed.some((field) => field !== '' && Number.isFinite(Number(field)))) return undefined
-  const taken = new Set<string>()
-  return trimmed.map((field, i) => {
-    const wanted = field === '' ? `column${i}` : field
-    let name = wanted
-    for (let n = 1; taken.has(name.toLowerCase()); n++) name = `${wanted}_${n}`
-    taken.add(name.toLowerCase())
-    return name
-  })
+/** Holds records against the header, and remembers what many of them have in common. */
+class FieldCount {
+  private records = 0
+  private longer = 0
+  private trailing = 0
+
+  constructor(
+    private readonly header: Header,
+    private readonly delimiter: string,
+  ) {}
+
+  /** What is wrong with a record's number of fields. Empty fields at the end are nothing. */
+  problem(fields: string[]): string | undefined {
+    const { names, named } = this.header
+    this.records++
+    if (fields.length === names.length) return undefined
+    if (fields.length < names.length && fields.length >= named) return undefined
+    if (fields.length > names.length) {
+      if (fields.slice(names.length).every((field) => field === '')) {
+        this.trailing++
+        return undefined
+      }
+      if (fields.length === names.length + 1) this.longer++
+    }
+    return `${fields.length} fields where there should be ${names.length}: ${excerpt(fields.join(this.delimiter))}`
+  }
+
+  notes(): string[] {
+    const { names, line } = this.header
+    const notes: string[] = []
+    if (this.trailing > 0) notes.push(`${this.trailing} records end with a delimiter and nothing after it, left out`)
+    if (line > 0 && this.longer * 2 > this.records) {
+      notes.push(
+        `line ${line} names ${names.length} columns and ${this.longer} of ${this.records} records have ${names.length + 1} ` +
+          'fields: name the missing column there, or give headerLine: 0 if that line is no header',
+      )
+    }
+    return notes
+  }
 }
 
-/** The first line that is not blank, and all lines again. */
-async function peekLine(batches: AsyncIterable<Line[]>): Promise<[Line | undefined, AsyncIterable<Line[]>]> {
-  const iterator = batches[Symbol.asyncIterator]()
-  const read: Line[][] = []
-  let first: Line | undefined
-  while (first === undefined) {
-    const next = await iterator.next()
-    if (next.done) break
-    read.push(next.value)
-    first = next.value.find((line) => line.text.trim() !== '')
+/** A first line like `sep=;`, which Excel reads, and the other lines. */
+function withoutSeparatorLine(lines: Line[]): { separator: string | undefined; lines: Line[] } {
+  const first = lines.findIndex(({ text }) => text.trim() !== '')
+  const separator = /^"?sep=(.)"?\s*$/i.exec(lines[first]?.text ?? '')?.[1]
+  return { separator, lines: separator === undefined ? lines : lines.slice(first + 1) }
+}
+
+/** The first records; what is wrong with them is counted when they are read. */
+async function sampleOf(lines: Line[], { dialect }: DialectDecision): Promise<CsvRecord[]> {
+  async function* once() {
+    yield lines
   }
-  async function* again() {
-    yield* read
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value
+  const sample: CsvRecord[] = []
+  for await (const record of readCsv(once(), dialect, '', new IssueLog())) {
+    sample.push(record)
+    if (sample.length === SAMPLE) break
   }
-  return [first, again()]
+  return sample
+}
+
+/** Lines in batches of a size from which the dialect can be told. */
+async function* windowsOf(batches: AsyncIterable<Line[]>): AsyncGenerator<{ lines: Line[]; final: boolean }> {
+  let lines: Line[] = []
+  let length = 0
+  for await (const batch of batches) {
+    if (length >= WINDOW) {
+      yield { lines, final: false }
+      lines = []
+      length = 0
+    }
+    for (const line of batch) {
+      lines.push(line)
+      length += line.text.length
+    }
+  }
+  yield { lines, final: true }
 }

@@ -3,6 +3,7 @@
 import type { Database } from '../database.ts'
 import type { IssueLog } from '../issues.ts'
 import type { LogFile } from '../text-blocks.ts'
+import type { LogReport, SeparatedOptions } from '../types.ts'
 
 /** The names that columns usually have, the most usual first. */
 export interface UsualColumns {
@@ -35,7 +36,25 @@ export interface TextFormat extends Recognition {
   /** True where all values are written as text, so that text which looks like a number is one. */
   readonly untyped?: boolean
   /** The records of one file, from its decoded text in blocks. What is no record goes to `issues` with its place. */
-  records(blocks: AsyncIterable<string>, fileName: string, issues: IssueLog): AsyncIterable<RawRecord>
+  records(
+    blocks: AsyncIterable<string>,
+    fileName: string,
+    issues: IssueLog,
+    context: ReadingContext,
+  ): AsyncIterable<RawRecord>
+}
+
+/** What is known about a file before it is read, and where to say what its reading decided. */
+export interface ReadingContext {
+  options: SeparatedOptions
+  /** Names, in lower case, that columns usually have. */
+  known: ReadonlySet<string>
+  /** Names, in lower case, that the caller's user, time and text mention. */
+  mapped: ReadonlySet<string>
+  /** Something that was decided and could be otherwise, with how to say so. */
+  note(text: string): void
+  /** How the file was read, in a few words. */
+  describe(how: string): void
 }
 
 /**
@@ -71,7 +90,7 @@ export interface RawRecord {
 export interface Staged {
   columns: StagedColumn[]
   /** The files that were read; `records` with those that could not be parsed. */
-  files: { name: string; format: string; records: number }[]
+  files: LogReport['files']
   records: number
   /** Copies that `mergeKey` left out. */
   merged: number
@@ -81,4 +100,6 @@ export interface StagedColumn {
   name: string
   /** SQL for the column's value as it stood in the file, not converted: what a plain column name means. */
   raw: string
+  /** SQL that is true where the value is a number that has a fraction or an exponent; absent where none is. */
+  isDecimal?: string
 }

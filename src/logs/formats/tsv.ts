@@ -1,4 +1,4 @@
-// TSV: fields with tabs between, quoted as in CSV.
+// TSV: fields with tabs between, quoted or not.
 import { separatedRecords } from './csv.ts'
 import type { TextFormat } from './format.ts'
 
@@ -9,5 +9,5 @@ export const tsv: TextFormat = {
   fileNames: /\.(tsv|tab)$/,
   untyped: true,
   recognises: (start) => /^[^\n]*\t/.test(start),
-  records: (blocks, fileName, issues) => separatedRecords(blocks, fileName, issues, () => '\t'),
+  records: (blocks, fileName, issues, context) => separatedRecords(blocks, fileName, issues, context, '\t'),
 }

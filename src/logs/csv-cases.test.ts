@@ -1,0 +1,156 @@
+// CSV and TSV as people have them: dialects, preambles and headers, read right or named with the cure.
+import { describe, expect, it } from 'vitest'
+import { testFolder } from './testing/files.ts'
+import { reader } from './testing/read.ts'
+
+const { read } = reader(testFolder())
+
+describe('quotes', () => {
+  it('in TSV are letters where the file shows it', async () => {
+    const log = await read('q.tsv', 'user\ttext\na\t"One" word\nb\t"opened only\nc\tplain\nd\t"and again\n')
+    expect(log.texts).toEqual([
+      ['a', '"One" word'],
+      ['b', '"opened only'],
+      ['c', 'plain'],
+      ['d', '"and again'],
+    ])
+    expect(log.report.notes).toHaveLength(1)
+    expect(log.report.notes[0]).toContain('quotes are letters')
+    expect(log.report.files[0].reading).toBe('tabs between fields, quotes are letters, header on line 1')
+    // One that opens here and closes there, in an otherwise regular record.
+    expect((await read('m.tsv', 'user\ttext\na\t"opens\nb\tx\nc\tcloses"\n')).users).toHaveLength(3)
+  })
+
+  it('in TSV stand around fields where the file shows that', async () => {
+    const text = 'user\ttext\na\t"a tab\there"\nb\t"a\nbreak"\nc\t"he said ""so"""\n'
+    const log = await read('q.tsv', text)
+    expect(log.texts.map(([, words]) => words)).toEqual(['a tab\there', 'a\nbreak', 'he said "so"'])
+    expect(log.report.notes).toEqual([])
+    const all = await read('all.tsv', '"user"\t"text"\n"a"\t"one"\n"b"\t"two" more\n')
+    expect(all.texts).toEqual([
+      ['a', 'one'],
+      ['b', 'two more'],
+    ])
+  })
+
+  it('in CSV are letters only where several show it and none is needed', async () => {
+    const log = await read('l.csv', 'user;text\na;"One" word\nb;"opened only\nc;x\n')
+    expect(log.texts.map(([, text]) => text)).toEqual(['"One" word', '"opened only', 'x'])
+    const one = await read('o.csv', 'user,text\na,it\'s \'so\'\nb,"x, y"\nc,5" pipe\n')
+    expect(one.texts.map(([, text]) => text)).toEqual(["it's 'so'", 'x, y', '5" pipe'])
+  })
+
+  it('may be escaped by a backslash, wherever in the file that is first seen', async () => {
+    const rows = 'b,"then \\"b\\" left",5\nc,"then \\"b, c\\"",6\nd,"a \\\\ b",7\n'
+    const log = await read('b.csv', `user,text,n\n${rows}`)
+    const expected = ['then "b" left', 'then "b, c"', 'a \\ b']
+    expect(log.texts.map(([, text]) => text)).toEqual(expected)
+    expect(log.report.issues).toEqual([])
+    expect(log.report.notes[0]).toContain('written \\"')
+    const filler = Array.from({ length: 20_000 }, (_, i) => `a,"plain, text ${i}",1\n`).join('')
+    const late = await read('late.csv', `user,text,n\n${filler}${rows}`)
+    expect(late.texts.slice(-3).map(([, text]) => text)).toEqual(expected)
+    expect(late.texts).toHaveLength(20_003)
+    const path = await read('w.csv', 'user,text\na,"C:\\"\nb,"D:\\, x"\n')
+    expect(path.texts.map(([, text]) => text)).toEqual(['C:\\', 'D:\\, x'])
+  })
+
+  it('late in the file, and line breaks of every kind, are understood', async () => {
+    const filler = Array.from({ length: 30_000 }, (_, i) => `a\tplain ${i}\n`).join('')
+    const late = await read('late.tsv', `user\ttext\n${filler}b\t"a\ttab"\n`)
+    expect(late.texts.at(-1)).toEqual(['b', 'a\ttab'])
+    const mixed = await read('mixed.csv', 'user,"te\nxt"\r\na,"x\ny"\nb,"ends\n"\r\nc,"z"', { text: '"te\nxt"' })
+    expect(mixed.texts.map(([, text]) => text)).toEqual(['x\ny', 'ends', 'z'])
+    const column = await read('one.csv', 'text\n"a\nb"\nc\n', { user: "'me'" })
+    expect(column.texts.map(([, text]) => text)).toEqual(['a\nb', 'c'])
+    expect((await read('mac.csv', 'user,text\ra,x\rb,"y\rz"\r')).texts).toEqual([
+      ['a', 'x'],
+      ['b', 'y\nz'],
+    ])
+  })
+
+  it('are as the caller says', async () => {
+    const tick = { quote: "'", delimiter: ':', escape: '\\', headerLine: 2 }
+    const log = await read('o.csv', "title\nuser:text\na:'it\\'s: so'\n", tick)
+    expect(log.texts).toEqual([['a', "it's: so"]])
+    const dump = await read('d.tsv', 'a\tone\\\ttab\\\\\n\\N\tx\n', {
+      ...{ quote: '', escape: '\\', headerLine: 0 },
+      ...{ user: 'column0', text: 'column1' },
+    })
+    expect(dump.texts).toEqual([['a', 'one\ttab\\']])
+  })
+})
+
+describe('delimiters', () => {
+  it.each([
+    ['after records', 'user,text\na,hi,\nb,yo,\n', 1],
+    ['after the header', 'user,text,\na,hi\nb,yo\n', 0],
+    ['after both', 'user,text,,\na,hi,,\nb,yo,,\n', 0],
+  ])('%s add no field', async (_, text, notes) => {
+    const log = await read('t.csv', text)
+    expect(log.texts).toEqual([
+      ['a', 'hi'],
+      ['b', 'yo'],
+    ])
+    expect(log.report.issues).toEqual([])
+    expect(log.report.notes).toHaveLength(notes)
+  })
+
+  it('that are one more than the header has names for are named', async () => {
+    const log = await read('r.csv', 'user,text\n1,a,hi\n2,b,yo\n3,c\n')
+    expect(log.count('bad-line')).toBe(2)
+    expect(log.report.notes[0]).toMatch(/line 1 names 2 columns and 2 of 3 records have 3 fields: name the missing/)
+    await expect(read('r.csv', 'user,text\n1,a,hi\n2,b,yo\n')).rejects.toThrow('name the missing column there')
+  })
+})
+
+describe('headers', () => {
+  const texts = [
+    ['a', 'hi'],
+    ['b', 'yo'],
+  ]
+  it.each([
+    ['two lines of a vendor', 'Vendor;Trial\nStart;06/02/2024\nuser;text;ts\na;hi;2024-01-01\nb;yo;2024-01-02\n'],
+    ['a word', 'UTF-8\nuser;text;ts\na;hi;2024-01-01\nb;yo;2024-01-02\n'],
+    ['lines filled up by a spreadsheet', 'Report 2024,,\n,,\nuser,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n'],
+  ])('may stand below %s', async (_, text) => {
+    const log = await read('p.csv', text)
+    expect(log.texts).toEqual(texts)
+    expect(log.report.notes[0]).toMatch(/line \d is taken for the header; what stands above it is left out/)
+    expect(log.report.issues).toEqual([])
+  })
+
+  it('may stand below `sep=`', async () => {
+    expect((await read('s.csv', 'sep=;\nuser;text\na;hi\nb;yo\n')).texts).toEqual(texts)
+    expect((await read('s.csv', '\uFEFF"sep=:"\r\nuser:text\r\na:hi\r\nb:yo\r\n')).texts).toEqual(texts)
+  })
+
+  it('may have numbers in them', async () => {
+    expect((await read('n.csv', 'user,text,2024\na,hi,5\nb,yo,6\n')).texts).toEqual(texts)
+    const own = await read('n.csv', 'who,words,2023,2024\na,hi,5,5\nb,yo,6,6\n', { user: 'who', text: 'words' })
+    expect(own.texts).toEqual(texts)
+  })
+
+  it('of pandas are numbers', async () => {
+    for (const [text, first] of [
+      [',0,1\n0,a,hi\n1,b,yo\n', 'column0, 0, 1'],
+      ['0,1\na,hi\nb,yo\n', '0, 1'],
+    ]) {
+      const log = await read('pandas.csv', text, { user: '"0"', text: '"1"' })
+      expect(log.texts).toEqual(texts)
+      expect(log.report.notes[0]).toContain(`pandas' header; columns: ${first}`)
+    }
+    await expect(read('pandas.csv', ',0,1\n0,a,hi\n')).rejects.toThrow("pandas' header; columns: column0, 0, 1")
+  })
+
+  it('that are none eat no record in silence', async () => {
+    const columns = { user: 'column0', text: 'column1' }
+    expect((await read('h.csv', 'a,hi\nb,yo\n', columns)).texts).toEqual(texts)
+    expect((await read('h.csv', 'a,hi,2024-01-01\nb,yo,2024-01-02\n', columns)).texts).toEqual(texts)
+    expect((await read('h.csv', 'a,hi,7\nb,yo,8\n', columns)).texts).toEqual(texts)
+    await expect(read('h.csv', 'a,hi\nb,yo\n')).rejects.toThrow('line 1 is taken for the header; columns: a, hi')
+    const category = await read('c.csv', 'a,comment,1\nb,comment,2\n', { user: 'column0', text: 'column1' })
+    expect(category.users).toHaveLength(2)
+    expect((await read('h.csv', 'user,text\nb,yo\n', { ...columns, headerLine: 0 })).users).toHaveLength(2)
+  })
+})

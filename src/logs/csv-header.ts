@@ -1,0 +1,128 @@
+// Which record of a CSV file names its columns: its first one, one below a preamble, or none. What is not plain is said.
+import { usualCount } from './csv-dialect.ts'
+import type { CsvRecord } from './csv-records.ts'
+import { excerpt } from './issues.ts'
+import { parseTime } from './time.ts'
+
+export interface Header {
+  /** Names of the columns. */
+  names: string[]
+  /** Line from which records come: that after the header, or the first one. */
+  firstLine: number
+  /** Line of the header; 0 where there is none. */
+  line: number
+  /** Fields that a record must have: those up to the last column with a name. */
+  named: number
+  notes: string[]
+}
+
+/** A preamble has no more records than this. */
+const MAX_PREAMBLE = 30
+
+/**
+ * Decides from the first records. `given`: the header's line, 0 for none, or undefined; `known`: names, in lower case,
+ * that columns usually have; `mapped`: names that the caller uses.
+ */
+export function headerOf(
+  records: readonly CsvRecord[],
+  given: number | undefined,
+  known: ReadonlySet<string>,
+  mapped: ReadonlySet<string>,
+): Header {
+  if (given === 0) return withoutHeader(records[0], [])
+  if (given !== undefined) {
+    const header = records.find(({ line }) => line >= given)
+    return header === undefined ? withoutHeader(records[0], []) : withHeader(header, [])
+  }
+  const hits = ({ fields }: CsvRecord) =>
+    fields.filter((field) => known.has(nameOf(field)) || mapped.has(nameOf(field))).length
+  const at = headerIndex(records, hits)
+  const header = records[at]
+  const notes =
+    at === 0
+      ? []
+      : [`line ${header.line} is taken for the header; what stands above it is left out (headerLine says otherwise)`]
+  const { fields, line } = header
+  const shown = excerpt(fields.join(', '))
+  const trimmed = fields.map((field) => field.trim())
+  const found = hits(header)
+  const names = columnNames(fields).join(', ')
+  if (isPandas(trimmed, records.slice(at + 1))) {
+    return withHeader(header, [...notes, `line ${line} (${shown}) is taken for pandas' header; columns: ${names}`])
+  }
+  const numbered = fields.map((_, i) => `column${i}`)
+  if (found === 0 && numbered.some((name) => mapped.has(name))) return withoutHeader(header, notes)
+  const value = trimmed.find((field) => isNumber(field)) ?? trimmed.find(isDate)
+  const isData =
+    value !== undefined &&
+    (found === 0 ||
+      (found === 1 && !trimmed.some((field) => mapped.has(nameOf(field))) && recurs(header, records, known)))
+  if (isData) {
+    const note = `line ${line} (${shown}) is no header, since ${value} is a value; columns: ${numbered.join(', ')}; if it is one, give headerLine: ${line}`
+    return withoutHeader(header, [...notes, note])
+  }
+  if (found === 0 && at === 0) {
+    notes.push(
+      `line ${line} is taken for the header; columns: ${excerpt(names)}; if these are values, give headerLine: 0 and name ` +
+        'the columns column0, column1 and so on',
+    )
+  }
+  return withHeader(header, notes)
+}
+
+const nameOf = (field: string) => field.trim().toLowerCase()
+const isNumber = (field: string) => field !== '' && Number.isFinite(Number(field))
+const isDate = (field: string) => /\d/.test(field) && parseTime(field) !== undefined
+
+/** The number of fields up to the last one that is not empty. */
+const filled = ({ fields }: CsvRecord) => fields.findLastIndex((field) => field.trim() !== '') + 1
+
+/** The header's place, or that of the first record that is not of the preamble. */
+function headerIndex(records: readonly CsvRecord[], hits: (record: CsvRecord) => number): number {
+  if (hits(records[0]) > 0) return 0
+  const early = records.slice(0, MAX_PREAMBLE)
+  const named = early.findIndex(
+    (record, i) => hits(record) > 0 && early.slice(0, i).every((before) => filled(before) !== filled(record)),
+  )
+  if (named > 0) return named
+  const usual = usualCount(records.map(filled))
+  const first = early.findIndex((record) => filled(record) === usual)
+  // One line with one field less than the records may be a header that leaves out a name.
+  const preamble = first > 1 || (first === 1 && usual >= 2 && filled(records[0]) <= Math.max(1, usual - 2))
+  return preamble && records.length - first >= 2 ? first : 0
+}
+
+/** The header that pandas writes for a table without names: 0, 1, 2, ... and nothing above its index. */
+function isPandas(fields: string[], below: readonly CsvRecord[]): boolean {
+  const names = fields[0] === '' ? fields.slice(1) : fields
+  if (names.length === 0 || names.some((name, i) => name !== String(i))) return false
+  return (
+    fields[0] === '' || below.some(({ fields: values }) => values.some((value) => value !== '' && !isNumber(value)))
+  )
+}
+
+/** Whether the one usual name in a record is a value of that column further down, too. */
+function recurs(header: CsvRecord, records: readonly CsvRecord[], known: ReadonlySet<string>): boolean {
+  const column = header.fields.findIndex((field) => known.has(nameOf(field)))
+  return records.some((record) => record !== header && record.fields[column] === header.fields[column])
+}
+
+function withHeader(record: CsvRecord, notes: string[]): Header {
+  const { fields, line, lastLine } = record
+  return { names: columnNames(fields), firstLine: lastLine + 1, line, named: filled(record), notes }
+}
+
+function withoutHeader({ fields, line }: CsvRecord, notes: string[]): Header {
+  return { names: fields.map((_, i) => `column${i}`), firstLine: line, line: 0, named: fields.length, notes }
+}
+
+function columnNames(fields: readonly string[]): string[] {
+  const taken = new Set<string>()
+  return fields.map((field, i) => {
+    const wanted = field.trim() === '' ? `column${i}` : field.trim()
+    let name = wanted
+    for (let n = 1; taken.has(name.toLowerCase()); n++) name = `${wanted}_${n}`
+    taken.add(name.toLowerCase())
+    return name
+  })
+}
