@@ -139,6 +139,10 @@ describe('train()', () => {
     await expect(openGenerator(run.folder, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: 'cancelled',
     })
+    const checkpoint = await openGenerator(join(run.folder, 'checkpoints', 'step-2'), { threads: 1 })
+    expect(checkpoint.settings).toEqual(generator.settings)
+    if (run.summary.bestStep === 2) expect(checkpoint.digest).toBe(generator.digest)
+    await checkpoint.close()
     await expect(openGenerator(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'run-unusable' })
   })
 
