@@ -2,7 +2,8 @@
 // a broken number is named before it reaches the optimiser.
 import type { UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import { BumpError, CancelledError } from '../util/errors.ts'
+import { BumpError } from '../util/errors.ts'
+import { guarded } from '../util/guarded.ts'
 import type { RewardConfig } from './config.ts'
 import { type RewardFunction, type RewardUser, type Rollout, type ScoredBatch, totalReward } from './reward.ts'
 
@@ -123,18 +124,6 @@ function checkRewards(name: string, batch: readonly RewardUser[], { rewards }: S
       name,
       `has the terms ${first} for one profile and ${other} for another: give the same for every profile`,
     )
-}
-
-/** Runs what a caller's own `who` does; what it throws is a BumpError `reward-failed` that names it. */
-export async function guarded<T>(who: string, signal: AbortSignal | undefined, work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    if (BumpError.isInstance(cause)) throw cause
-    if (signal?.aborted) throw new CancelledError()
-    const what = cause instanceof Error ? cause.message : String(cause)
-    throw new BumpError('reward-failed', `${who} failed: ${what}`, { cause })
-  }
 }
 
 function failed(name: string, what: string): BumpError {

@@ -1,14 +1,14 @@
 // train(): one call from logs and a model to a trained profile generator and its run folder. `bump train`, `bump demo`
 // and `bump ablate` make this very call. The loop itself is in grpo.ts.
 import { basename, join, resolve } from 'node:path'
-import { createJudge } from '../judge/judge.ts'
+import { createJudge, ownJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, type SplitOptions, splitDataset } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
-import { type CustomReward, guarded, makeReward, type RewardContext } from '../reward/custom.ts'
+import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
 import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
@@ -104,7 +104,7 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
   try {
     const model = await models.policy()
     const judgeModel = await models.judge(model)
-    const judge = customJudge ? guardedJudge(customJudge) : createJudge(judgeModel, config.judge)
+    const judge = customJudge ? ownJudge(customJudge) : createJudge(judgeModel, config.judge)
     const reward = await rewardOf(options, { config, users, model, judge, note, open: (name) => models.open(name) })
     return await trainUsers(config, {
       users,
@@ -331,16 +331,6 @@ function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord
 function describeModel({ info }: LanguageModel): Record<string, unknown> {
   const { name, digest, parameters, trainableParameters } = info
   return { name, digest, parameters, trainableParameters }
-}
-
-/** A judge of one's own: what it throws is named as its own fault. */
-function guardedJudge(judge: Judge): Judge {
-  return {
-    name: judge.name,
-    describe: () => judge.describe(),
-    score: (request, options) =>
-      guarded(`the judge ${judge.name}`, options?.signal, () => judge.score(request, options)),
-  }
 }
 
 function describeJudge(judge: Judge): Record<string, unknown> {
