@@ -99,6 +99,14 @@ describe('checkJudges', () => {
     }
     const own = await check(toyModel(), [mine], {}, few)
     expect(own.judges[0]).toMatchObject({ name: 'nobody', judge: { version: 1 }, tells: [] })
+    const broken: Judge = { ...mine, name: 'mine', score: () => Promise.reject(new Error('no connection')) }
+    const { failed } = await check(toyModel(), [broken, mine], {}, few)
+    expect(failed).toEqual([{ name: 'mine', reason: 'the judge mine failed: no connection' }])
+  })
+
+  it('names options of a judge that have no usable value', async () => {
+    const wrong = check(toyModel(), [{ scorer: 'listwise', orders: 0 }])
+    await expect(wrong).rejects.toMatchObject({ code: 'invalid-options', message: expect.stringMatching(/orders/) })
   })
 
   it('needs three users, and ends when cancelled', async () => {
@@ -113,7 +121,7 @@ describe('judgeCheck', () => {
   it('draws users of a log, and tells what it read', async () => {
     const events: JudgeCheckEvent[] = []
     const result = await judgeCheck({
-      logs: { paths: ['assets/example/log.jsonl'] },
+      logs: 'assets/example/log.jsonl',
       model: toyModel(),
       judges: [{ scorer: 'likelihood' }],
       users: 6,

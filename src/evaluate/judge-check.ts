@@ -1,7 +1,7 @@
 // Can this judge tell these users apart? Asked before any training, with the raw history in the profile's place:
 // a judge at chance there can reward nothing (docs/method.md §10). The command line puts the answer into words.
-import { type JudgeConfigInput, judgeConfigSchema, SCORER_NAMES } from '../judge/config.ts'
-import { createJudge, judgeName } from '../judge/judge.ts'
+import { type JudgeConfig, type JudgeConfigInput, judgeConfigSchema, SCORER_NAMES } from '../judge/config.ts'
+import { createJudge, judgeName, ownJudge } from '../judge/judge.ts'
 import { DECODERS } from '../judge/listwise.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, splitDataset } from '../logs/load.ts'
@@ -34,8 +34,8 @@ export type JudgeCheckEvent =
   | { type: 'judging'; judge: string; query: CheckedQuery }
 
 export interface JudgeCheckOptions {
-  /** Opened by `openLogs`, or where they lie. */
-  logs: Logs | LogSource
+  /** Opened by `openLogs`, or what `openLogs` takes. */
+  logs: Logs | LogSource | string
   /** Its frozen base judges, and its tokenizer counts the history. */
   model: LanguageModel
   /**
@@ -102,7 +102,8 @@ export interface JudgeCheck {
  * (`evaluation-failed`) where no judge at all could be used; CancelledError where the signal aborts.
  */
 export async function judgeCheck(options: JudgeCheckOptions): Promise<JudgeCheck> {
-  const { logs, heldOut = 1, minInteractions = 5, seed = 0, users: most = 64, onEvent } = options
+  const { heldOut = 1, minInteractions = 5, seed = 0, users: most = 64, onEvent } = options
+  const logs = typeof options.logs === 'string' ? { paths: [options.logs] } : options.logs
   const split = { heldOut, minInteractions, seed, validation: 0, test: 0 }
   const loaded = await ('source' in logs ? splitDataset(logs, split) : loadUsers(logs, split))
   onEvent?.({ type: 'logs', report: loaded.report })
@@ -131,9 +132,9 @@ export async function checkJudges(
   const failed: JudgeCheck['failed'] = []
   for (const each of judges) {
     const own = 'score' in each
-    const config = own ? undefined : { ...judgeConfigSchema.parse(each), maxProfileTokens: historyTokens }
+    const config = own ? undefined : { ...configOf(each), maxProfileTokens: historyTokens }
     try {
-      const judge = own ? each : createJudge(model, config!, { cacheEntries: 100_000 })
+      const judge = own ? ownJudge(each) : createJudge(model, config!, { cacheEntries: 100_000 })
       checked.push(await checkJudge(users, histories, judge, options))
     } catch (error) {
       if (!(error instanceof BumpError) || error instanceof CancelledError) throw error
@@ -146,6 +147,13 @@ export async function checkJudges(
       ['no judge could be used:', ...failed.map(({ name, reason }) => `  ${name}: ${reason}`)].join('\n'),
     )
   return { users: users.length, judges: checked, failed, recommended: recommend(checked) }
+}
+
+function configOf(input: JudgeConfigInput): JudgeConfig {
+  const config = judgeConfigSchema.safeParse(input)
+  if (config.success) return config.data
+  const problems = config.error.issues.map(({ path, message }) => [...path, message].join(': '))
+  throw new BumpError('invalid-options', `judges: ${problems.join('; ')}`)
 }
 
 function everyScorer(): JudgeConfigInput[] {

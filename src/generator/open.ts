@@ -1,7 +1,7 @@
 // Opens a profile generator for use: a trained one by its run folder or its adapter, or any model as it is. This is
 // what a product holds.
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Interaction, LogSource } from '../logs/types.ts'
 import { PROJECTIONS, QUANTIZE, type Trainable } from '../model/contract.ts'
@@ -62,7 +62,10 @@ export interface Generator {
    * expressions of somebody else and `trust` was not set.
    */
   readonly logs: LogSource | undefined
-  /** The profile of one person, interactions oldest first. Throws BumpError where they do not fit the model. */
+  /**
+   * The profile of one person, interactions oldest first. Throws BumpError where none of them has a text (the model
+   * would invent a person), or where they do not fit the model.
+   */
   write(history: HistoryInput, options?: WriteOptions & { user?: string }): Promise<WrittenProfile>
   /** Profiles of many people in one go, in their order. */
   writeAll(users: readonly { id: string; history: HistoryInput }[], options?: WriteOptions): Promise<WrittenProfile[]>
@@ -101,9 +104,9 @@ const runConfigSchema = z.object({
 })
 
 /**
- * Opens a profile generator: `from` is a run folder of `bump train` (its best checkpoint) or a folder with a LoRA
- * adapter in PEFT's form (`adapter_config.json`); `{ model }` is a model as it is (a Hugging Face folder, a .gguf file
- * or a hub name).
+ * Opens a profile generator: `from` is a run folder of `bump train` (its best checkpoint), one of its
+ * `checkpoints/step-N`, or a folder with a LoRA adapter in PEFT's form (`adapter_config.json`); `{ model }` is a model
+ * as it is (a Hugging Face folder, a .gguf file or a hub name).
  *
  * ```ts
  * const generator = await openGenerator('runs/reviews')
@@ -111,18 +114,31 @@ const runConfigSchema = z.object({
  * await generator.close()
  * ```
  *
- * @throws BumpError `run-unusable` where there is no run, it has no checkpoint or its base model is another one than it
- * was trained on, `model-unusable` or `download-failed` where a model cannot be opened; CancelledError where `signal`
- * aborts
+ * @throws BumpError `invalid-options` where an option has no usable value, `run-unusable` where there is no run, it has
+ * no checkpoint or its base model is another one than it was trained on, `model-unusable` or `download-failed` where a
+ * model cannot be opened; CancelledError where `signal` aborts
  */
 export async function openGenerator(
   from: string | { model: string },
   options: OpenGeneratorOptions = {},
 ): Promise<Generator> {
+  checkOptions(options)
+  if (options.signal?.aborted) throw new CancelledError()
   if (typeof from === 'object') return await openUntrained(from.model, undefined, options)
+  const checkpoint = options.model === undefined ? checkpointOf(from) : undefined
+  if (checkpoint) return await openTrained(checkpoint.run, checkpoint.step, options)
   if (isAdapterFolder(from)) return await openUntrained(baseOf(from, options.model), from, options)
+  return await openTrained(from, undefined, options)
+}
+
+/** The generator of a run, at a checkpoint of it; default: its best. */
+async function openTrained(
+  from: string,
+  checkpoint: number | undefined,
+  options: OpenGeneratorOptions,
+): Promise<Generator> {
   const { config, modelDigest } = generatorOfRun(from)
-  const step = bestCheckpoint(from)
+  const step = checkpoint ?? bestCheckpoint(from)
   const model = await openModel(config.model, {
     ...engineOf(options),
     trainable: config.trainable as Trainable,
@@ -135,7 +151,7 @@ export async function openGenerator(
         `${config.model} is not the model that ${from} was trained on: its content has changed.`,
       )
     await model.loadState(checkpointPath(from, step))
-    options.onProgress?.(`generator: ${from}, best checkpoint step-${step}`)
+    options.onProgress?.(`generator: ${from}, ${checkpoint === undefined ? 'best ' : ''}checkpoint step-${step}`)
     const { prompt, profile, seed } = config
     return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), () =>
       logsOfRun(from, { trust: options.trust }),
@@ -194,6 +210,32 @@ export function logsOfRun(
   return { ...mapping, ...named, ...(own.paths ? { paths: own.paths, format: own.format } : { paths, format }) }
 }
 
+/**
+ * Which checkpoint of which run a folder is; undefined where it is none. An adapter alone would lose the run's prompt.
+ */
+function checkpointOf(folder: string): { run: string; step: number } | undefined {
+  const step = /^step-(\d+)$/.exec(basename(resolve(folder)))?.[1]
+  const run = join(folder, '..', '..')
+  const stands = basename(dirname(resolve(folder))) === 'checkpoints' && existsSync(join(run, 'config.json'))
+  return step !== undefined && stands && existsSync(folder) ? { run, step: Number(step) } : undefined
+}
+
+/** The options that decide how the generator writes. */
+const settingsSchema = z.strictObject({
+  prompt: z.strictObject(promptSchema.unwrap().shape).partial().optional(),
+  maxTokens: profileSchema.unwrap().shape.maxTokens.optional(),
+  temperature: profileSchema.unwrap().shape.temperature.optional(),
+  seed: z.int().min(0).optional(),
+})
+
+/** Throws BumpError `invalid-options` with every option that has no usable value. */
+function checkOptions({ prompt, maxTokens, temperature, seed }: OpenGeneratorOptions): void {
+  const checked = settingsSchema.safeParse({ prompt, maxTokens, temperature, seed })
+  if (checked.success) return
+  const problems = checked.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new BumpError('invalid-options', `openGenerator(): ${problems.join('; ')}`)
+}
+
 /** The base model of an adapter. Throws BumpError where neither the caller nor the adapter names one. */
 function baseOf(adapter: string, named: string | undefined): string {
   if (named !== undefined) return named
@@ -245,6 +287,12 @@ async function generatorOn(
       id,
       history: history.map((entry) => (typeof entry === 'string' ? { text: entry } : entry)),
     }))
+    for (const { id, history } of histories)
+      if (history.every(({ text }) => text.trim() === ''))
+        throw new BumpError(
+          'invalid-options',
+          `the history ${id === '' ? '' : `of user ${id} `}has no interaction with text: there is nobody to write a profile of`,
+        )
     const generated = await generateProfiles(model, histories, {
       ...settings,
       seeds: profileSeeds(settings.seed),

@@ -1,6 +1,7 @@
 // Opens the judge that a configuration names. Its scorers are files of their own: likelihood.ts, pointwise.ts,
 // listwise.ts.
 import type { LanguageModel } from '../model/contract.ts'
+import { guarded } from '../util/guarded.ts'
 import { ScoreCache, type ScoreStore } from './cache.ts'
 import { type JudgeConfig, SCORERS } from './config.ts'
 import type { Judge } from './types.ts'
@@ -16,6 +17,16 @@ export function createJudge(
   options: { cacheEntries?: number; store?: ScoreStore } = {},
 ): Judge {
   return scorerOf(config).open(model, config, options.store ?? new ScoreCache(options.cacheEntries ?? 0))
+}
+
+/** A judge of one's own, as bump asks it: what it throws is named as its own fault. */
+export function ownJudge(judge: Judge): Judge {
+  return {
+    name: judge.name,
+    describe: () => judge.describe(),
+    score: (request, options) =>
+      guarded(`the judge ${judge.name}`, options?.signal, () => judge.score(request, options)),
+  }
 }
 
 /** As results call the judge of a configuration: 'likelihood', 'listwise (permutation, 2 orders)'. */

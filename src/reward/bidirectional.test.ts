@@ -131,6 +131,8 @@ describe("a judge of one's own", () => {
     ['scores of 1 pools for 24', (scores) => scores.slice(0, 1)],
     ['no scores for pool 0', (scores) => scores.map(() => [])],
     ['8 scores for the 9 candidates of pool 0', (scores) => scores.map(([order]) => [order.slice(1)])],
+    ['no list of scores, forward', () => undefined as unknown as number[][][]],
+    ['no list of scores for an order of pool 0', (scores) => scores.map(([order]) => order) as unknown as number[][][]],
     ['a score that is not a number', (scores) => scores.map(([order]) => [order.map(() => Number.NaN)])],
   ])('is told what is wrong with its answer: %s', async (message, spoil) => {
     const failed = computeRewards(truthAndLie(), mine(spoil), config, [1])

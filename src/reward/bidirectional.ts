@@ -133,7 +133,7 @@ export async function scoreProfiles(
   const answer: JudgeScores =
     request.forward.length === 0 ? { forward: [], backward: [] } : await judge.score(request, { signal })
   for (const direction of ['forward', 'backward'] as const)
-    checkScores(judge, direction, request[direction], answer[direction])
+    checkScores(judge, direction, request[direction], answer?.[direction])
   let nextForward = 0
   let nextBackward = 0
   const scores = pooled.map(({ pool, profiles }) =>
@@ -153,13 +153,19 @@ function checkScores(
   { name }: Judge,
   direction: 'forward' | 'backward',
   pools: readonly Pool[],
-  scores: readonly (readonly (readonly number[])[])[],
+  scores: unknown,
 ): void {
-  const wrong = (what: string) => new BumpError('reward-failed', `the judge ${name} gave ${what}, ${direction}`)
+  const wrong = (what: string) =>
+    new BumpError(
+      'reward-failed',
+      `the judge ${name} gave ${what}, ${direction}: scores are lists of [pool][order][candidate]`,
+    )
+  if (!Array.isArray(scores)) throw wrong('no list of scores')
   if (scores.length !== pools.length) throw wrong(`scores of ${scores.length} pools for ${pools.length}`)
   for (const [i, { candidates }] of pools.entries()) {
-    if (scores[i].length === 0) throw wrong(`no scores for pool ${i}`)
-    for (const order of scores[i]) {
+    if (!Array.isArray(scores[i]) || scores[i].length === 0) throw wrong(`no scores for pool ${i}`)
+    for (const order of scores[i] as (readonly number[])[]) {
+      if (typeof order?.length !== 'number') throw wrong(`no list of scores for an order of pool ${i}`)
       if (order.length !== candidates.length)
         throw wrong(`${order.length} scores for the ${candidates.length} candidates of pool ${i}`)
       if (order.some((score) => typeof score !== 'number' || Number.isNaN(score)))

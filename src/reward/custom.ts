@@ -2,9 +2,10 @@
 // a broken number is named before it reaches the optimiser.
 import type { UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import { BumpError, CancelledError } from '../util/errors.ts'
+import { BumpError } from '../util/errors.ts'
+import { guarded } from '../util/guarded.ts'
 import type { RewardConfig } from './config.ts'
-import { type RewardFunction, type RewardUser, type Rollout, totalReward } from './reward.ts'
+import { type RewardFunction, type RewardUser, type Rollout, type ScoredBatch, totalReward } from './reward.ts'
 
 /** What a reward may be made from. */
 export interface RewardContext {
@@ -59,8 +60,7 @@ export function defineReward(
           batch.map((user) =>
             Promise.all(
               user.rollouts.map(async (rollout) => {
-                const given = await score(rollout, user, options)
-                const terms = typeof given === 'number' ? { [name]: given } : given
+                const terms = termsOf(name, user.id, await score(rollout, user, options))
                 const raw = Object.values(terms).reduce((sum, value) => sum + value, 0)
                 return totalReward(terms, raw, rollout, user.history, config)
               }),
@@ -73,42 +73,57 @@ export function defineReward(
   }
 }
 
+/** What a function of one profile gave, by name. A number that is not finite is left to `checkedReward`. */
+function termsOf(name: string, user: string, given: unknown): Record<string, number> {
+  const terms = typeof given === 'object' && given !== null ? given : { [name]: given }
+  const values = Object.entries(terms)
+  const broken = values.find(([, value]) => typeof value !== 'number')
+  if (broken || values.length === 0 || Array.isArray(given))
+    throw failed(name, `gave ${JSON.stringify(given)} for a profile of user ${user}: give a number, or numbers by name`)
+  return terms as Record<string, number>
+}
+
 /**
- * The reward with its answers checked. Its `score` throws BumpError `reward-failed` that names reward, user and term.
+ * Makes the reward, with its answers checked. What it throws while it is made or asked is a BumpError `reward-failed`
+ * that names it, and user and term where a number cannot be used.
  */
-export function checkedReward(name: string, reward: RewardFunction): RewardFunction {
+export async function makeReward(custom: CustomReward, context: RewardContext): Promise<RewardFunction> {
+  const { name } = custom
+  const guard = <T>(signal: AbortSignal | undefined, work: () => T | Promise<T>) =>
+    guarded(`the reward ${name}`, signal, work)
+  const reward = await guard(undefined, () => custom.create(context))
   return {
     origin: reward.origin,
-    async score(batch, seedParts, options) {
-      const scored = await guarded(name, options.signal, () => reward.score(batch, seedParts, options))
-      const { rewards } = scored
-      if (rewards.length !== batch.length || batch.some(({ rollouts }, u) => rewards[u].length !== rollouts.length))
-        throw failed(name, 'did not give one reward for each rollout of each user')
-      for (const [u, group] of rewards.entries())
-        for (const { terms, raw, total } of group) {
-          const broken = Object.entries({ ...terms, raw, total }).find(([, value]) => !Number.isFinite(value))
-          if (broken)
-            throw failed(name, `gave ${broken[1]} as ${broken[0]} of user ${batch[u].id}: give finite numbers`)
-          const taken = Object.keys(terms).find((key) => TAKEN.has(key))
-          if (taken !== undefined)
-            throw failed(name, `has a term called ${taken}, which rollouts.jsonl uses itself: call it otherwise`)
-        }
-      return scored
-    },
-    evaluate: reward.evaluate && ((...args) => guarded(name, args[2].signal, () => reward.evaluate!(...args))),
-    compareTask: reward.compareTask && ((...args) => guarded(name, args[2].signal, () => reward.compareTask!(...args))),
+    score: (batch, seedParts, options) =>
+      guard(options.signal, async () => {
+        const scored = await reward.score(batch, seedParts, options)
+        checkRewards(name, batch, scored)
+        return scored
+      }),
+    evaluate: reward.evaluate && ((...args) => guard(args[2].signal, () => reward.evaluate!(...args))),
+    compareTask: reward.compareTask && ((...args) => guard(args[2].signal, () => reward.compareTask!(...args))),
   }
 }
 
-async function guarded<T>(name: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    if (BumpError.isInstance(cause)) throw cause
-    if (signal?.aborted) throw new CancelledError()
-    const what = cause instanceof Error ? cause.message : String(cause)
-    throw new BumpError('reward-failed', `the reward ${name} failed: ${what}`, { cause })
-  }
+function checkRewards(name: string, batch: readonly RewardUser[], { rewards }: ScoredBatch): void {
+  if (rewards.length !== batch.length || batch.some(({ rollouts }, u) => rewards[u].length !== rollouts.length))
+    throw failed(name, 'did not give one reward for each rollout of each user')
+  for (const [u, group] of rewards.entries())
+    for (const { terms, raw, total } of group) {
+      const broken = Object.entries({ ...terms, raw, total }).find(([, value]) => !Number.isFinite(value))
+      if (broken) throw failed(name, `gave ${broken[1]} as ${broken[0]} of user ${batch[u].id}: give finite numbers`)
+      const taken = Object.keys(terms).find((key) => TAKEN.has(key))
+      if (taken !== undefined)
+        throw failed(name, `has a term called ${taken}, which rollouts.jsonl uses itself: call it otherwise`)
+    }
+  // metrics.jsonl has one mean a term, over all rollouts.
+  const [first, ...others] = rewards.flat().map(({ terms }) => Object.keys(terms).sort().join(', '))
+  const other = others.find((names) => names !== first)
+  if (other !== undefined)
+    throw failed(
+      name,
+      `has the terms ${first} for one profile and ${other} for another: give the same for every profile`,
+    )
 }
 
 function failed(name: string, what: string): BumpError {

@@ -139,6 +139,10 @@ describe('train()', () => {
     await expect(openGenerator(run.folder, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: 'cancelled',
     })
+    const checkpoint = await openGenerator(join(run.folder, 'checkpoints', 'step-2'), { threads: 1 })
+    expect(checkpoint.settings).toEqual(generator.settings)
+    if (run.summary.bestStep === 2) expect(checkpoint.digest).toBe(generator.digest)
+    await checkpoint.close()
     await expect(openGenerator(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'run-unusable' })
   })
 
@@ -198,6 +202,17 @@ describe('train()', () => {
       throw new Error('out of luck')
     })
     await failing('throws', thrown).toThrow(/the reward mine failed: out of luck/)
+    // What only a program without types can give.
+    for (const [i, odd] of [true, undefined, '0.5', {}, [1]].entries())
+      await failing(`odd-${i}`, given(odd as number)).toThrow(/^the reward mine gave .* for a profile of user person-/)
+    let asked = 0
+    const uneven = defineReward('mine', (): Record<string, number> => (asked++ % 2 === 0 ? { a: 1 } : { a: 1, b: 2 }))
+    await failing('uneven', uneven).toThrow(/has the terms a for one profile and a, b for another/)
+    const unmade = { name: 'mine', create: () => Promise.reject(new Error('no table')) }
+    await failing('unmade', unmade).toMatchObject({
+      code: 'reward-failed',
+      message: 'the reward mine failed: no table',
+    })
     expect(existsSync(join(folder, 'throws', 'config.json'))).toBe(true)
     expect(existsSync(join(folder, 'throws', 'lock'))).toBe(false)
   })
@@ -208,6 +223,15 @@ describe('train()', () => {
     await inference.close()
     const model = await openModel(NANO, { trainable: 'lora', threads: 1 })
     await expect(train(short('b', { model, seed: 2 }))).rejects.toThrow(/opened with seed 1.*this run has seed 2/)
+    const lora = { type: 'lora', rank: 4 } as const
+    await expect(train(short('b', { model, trainable: lora }))).rejects.toThrow(/^trainable does nothing here/)
+    await expect(train(short('b', { model, quantize: 'int8' }))).rejects.toThrow(/^quantize does nothing here/)
+    const customJudge: Judge = {
+      name: 'none',
+      describe: () => ({}),
+      score: async () => ({ forward: [], backward: [] }),
+    }
+    await expect(train(short('b', { model, judgeModel: model, customJudge }))).rejects.toThrow(/^judgeModel does noth/)
     await model.close()
     const wrong = { optim: { steps: 2, learningrate: 1 } } as unknown as Partial<TrainOptions>
     await expect(train(short('c', wrong))).rejects.toMatchObject({
@@ -218,6 +242,19 @@ describe('train()', () => {
     await expect(train(short('e', { logs: join(folder, 'none.jsonl') }))).rejects.toMatchObject({
       code: 'logs-unusable',
     })
+  })
+
+  it('begins at the base: an open model serves one run', { timeout: 120_000 }, async () => {
+    const model = await openModel(NANO, { trainable: 'lora', threads: 1 })
+    await train(short('one', { model, optim: { steps: 1 } }))
+    await expect(train(short('two', { model, optim: { steps: 1 } }))).rejects.toMatchObject({
+      code: 'invalid-options',
+      message: expect.stringContaining('open the model anew for each run'),
+    })
+    expect(existsSync(join(folder, 'two'))).toBe(false)
+    const again = await train(short('one', { model, optim: { steps: 1 }, resume: true }))
+    expect(again.summary.steps).toBe(1)
+    await model.close()
   })
 
   it('ends at a clean checkpoint where the signal aborts, and goes on', { timeout: 120_000 }, async () => {

@@ -1,20 +1,20 @@
 // train(): one call from logs and a model to a trained profile generator and its run folder. `bump train`, `bump demo`
 // and `bump ablate` make this very call. The loop itself is in grpo.ts.
 import { basename, join, resolve } from 'node:path'
-import { createJudge } from '../judge/judge.ts'
+import { createJudge, ownJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, type SplitOptions, splitDataset } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
-import { type CustomReward, checkedReward, type RewardContext } from '../reward/custom.ts'
+import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
 import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
 import { packageInfo } from '../run/package-info.ts'
-import { readSummary } from '../run/read.ts'
-import { BumpError, CancelledError } from '../util/errors.ts'
+import { checkpointSteps, readSummary } from '../run/read.ts'
+import { BumpError } from '../util/errors.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
@@ -28,7 +28,10 @@ import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 export type TrainSettings = Partial<Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize'>>
 
 export interface TrainOptions extends TrainSettings {
-  /** The policy: opened as trainable by `openModel`, or its name, with `trainable` and `engine`. */
+  /**
+   * The policy: opened as trainable by `openModel`, for this run alone, or its name, with `trainable` and `engine`. The
+   * run leaves an opened one at its best checkpoint.
+   */
   model: LanguageModel | string
   /** Opened by `openLogs`, or what `openLogs` takes. */
   logs: Logs | LogSource | string
@@ -104,7 +107,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   try {
     const model = await models.policy()
     const judgeModel = await models.judge(model)
-    const judge = customJudge ? guardedJudge(customJudge) : createJudge(judgeModel, config.judge)
+    const judge = customJudge ? ownJudge(customJudge) : createJudge(judgeModel, config.judge)
     const reward = await rewardOf(options, { config, users, model, judge, note, open: (name) => models.open(name) })
     return await trainUsers(config, {
       users,
@@ -133,10 +136,18 @@ interface RunParts extends Omit<FinalTestInputs, 'config'>, Pick<TrainOptions, '
   rewardRecord?: Record<string, unknown>
 }
 
+/** Policies that a run of this process has trained, or is training: they stand no longer where a run begins. */
+const trained = new WeakSet<LanguageModel>()
+
 /** What train() does once logs and models are open. Throws what train() throws. */
 export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<TrainRun> {
   const { users, model, out, resume = false, signal, onEvent = () => {} } = parts
   checkUsers(users, config)
+  if (trained.has(model) && checkpointSteps(out).length === 0)
+    throw new BumpError(
+      'invalid-options',
+      `${model.info.name} was given to another run before, so this one would not begin at its base: open the model anew for each run, or give train() its name`,
+    )
   const header = headerOf(config, parts)
   const folder = RunFolder.open(out, header, resume)
   try {
@@ -147,6 +158,7 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
       return { folder: out, config, summary: finished }
     }
     onEvent({ type: 'start', steps: config.optim.steps })
+    trained.add(model)
     const run = await OngoingRun.open(folder, model, { ...config, steps: config.optim.steps }, PHASES, onEvent)
     return { folder: out, config, summary: await run.until(signal, () => grpo({ ...parts, config, header }, run)) }
   } finally {
@@ -154,8 +166,18 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
   }
 }
 
+/** Throws BumpError where an option would do nothing, since another one decides what it is about. */
+function refuseIdle({ model, trainable, quantize, judgeModel, customJudge }: TrainOptions): void {
+  const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
+  for (const [name, value] of Object.entries({ trainable, quantize }))
+    if (typeof model !== 'string' && value !== undefined)
+      throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
+  if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
+}
+
 /** The resolved configuration. Throws BumpError `invalid-options` with every problem. */
 function configOf(options: TrainOptions): TrainConfig {
+  refuseIdle(options)
   const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, ...rest } = options
   const { resume, signal, onEvent, reward, ...settings } = rest
   const opened = typeof model === 'string' ? undefined : openedOf(model)
@@ -289,10 +311,7 @@ async function rewardOf(
   { config, judge, ...context }: { config: TrainConfig; judge: Judge } & Omit<RewardContext, 'config' | 'splitSeed'>,
 ): Promise<RewardFunction> {
   const { reward, split } = config
-  if (customReward) {
-    const made = await customReward.create({ ...context, config: reward, splitSeed: split.seed })
-    return checkedReward(customReward.name, made)
-  }
+  if (customReward) return await makeReward(customReward, { ...context, config: reward, splitSeed: split.seed })
   if (reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
   return defaultReward(judge, reward, poolSeed(config))
 }
@@ -316,24 +335,6 @@ function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord
 function describeModel({ info }: LanguageModel): Record<string, unknown> {
   const { name, digest, parameters, trainableParameters } = info
   return { name, digest, parameters, trainableParameters }
-}
-
-/** A judge of one's own: what it throws is named as its own fault. */
-function guardedJudge(judge: Judge): Judge {
-  return {
-    name: judge.name,
-    describe: () => judge.describe(),
-    async score(request, options) {
-      try {
-        return await judge.score(request, options)
-      } catch (cause) {
-        if (BumpError.isInstance(cause)) throw cause
-        if (options?.signal?.aborted) throw new CancelledError()
-        const what = cause instanceof Error ? cause.message : String(cause)
-        throw new BumpError('reward-failed', `the judge ${judge.name} failed: ${what}`, { cause })
-      }
-    },
-  }
 }
 
 function describeJudge(judge: Judge): Record<string, unknown> {
