@@ -1,6 +1,8 @@
 // Shape of a Llama-family decoder and the canonical names of its weights. Every weight source (Hugging Face folder,
 // GGUF) is turned into these names; every graph reads them.
+
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
+import type { FamilyName } from './families.ts'
 
 /** Llama 3's frequency scaling of the rotary embedding (`rope_scaling.rope_type: "llama3"`). */
 export interface RopeScaling {
@@ -10,9 +12,9 @@ export interface RopeScaling {
   originalContext: number
 }
 
-/** A decoder's shape. Families differ only in these fields. */
+/** A decoder's shape. Families differ only in these fields (families.ts). */
 export interface ModelConfig {
-  family: 'llama' | 'qwen2' | 'qwen3'
+  family: FamilyName
   layers: number
   hidden: number
   heads: number
@@ -27,9 +29,9 @@ export interface ModelConfig {
   contextLength: number
   /** The output head is the embedding. */
   tiedHead: boolean
-  /** q, k and v have biases (Qwen2). */
+  /** q, k and v have biases. */
   attentionBias: boolean
-  /** q and k are RMS-normalised per head (Qwen3). */
+  /** q and k are RMS-normalised per head. */
   qkNorm: boolean
 }
 

@@ -1,7 +1,9 @@
 // A GGUF file as a weight source: llama.cpp's metadata keys to a ModelConfig, its tensor names to canonical ones, and
 // the rows of q and k back into the order of transformers where the converter permuted them.
+
 import { BumpError } from '../../util/errors.ts'
 import type { ModelConfig, RopeScaling } from '../model/config.ts'
+import { familyOf, rowOf, SUPPORTED_FAMILIES } from '../model/families.ts'
 import { BinaryFile } from './binary-file.ts'
 import { type Gguf, type GgufTensor, parseGguf } from './gguf.ts'
 import { dequantise, ggmlBytes } from './gguf-dequant.ts'
@@ -90,13 +92,13 @@ const elementsOf = (tensor: GgufTensor) => tensor.dims.reduce((product, dim) => 
 
 function family(gguf: Gguf, path: string): ModelConfig['family'] {
   const name = gguf.metadata.get('general.architecture')
-  if (name !== 'llama' && name !== 'qwen2' && name !== 'qwen3')
-    throw new BumpError(
-      'model-unusable',
-      `${path}: the architecture ${JSON.stringify(name ?? null)} (general.architecture) is not supported. ` +
-        'Use a model of the Llama (also SmolLM2), Qwen2, Qwen2.5 or Qwen3 family.',
-    )
-  return name
+  const found = familyOf(name)
+  if (found !== undefined) return found
+  throw new BumpError(
+    'model-unusable',
+    `${path}: the architecture ${JSON.stringify(name ?? null)} (general.architecture) is not supported. ` +
+      SUPPORTED_FAMILIES,
+  )
 }
 
 function configOfGguf(gguf: Gguf, file: BinaryFile): ModelConfig {
@@ -154,8 +156,8 @@ function configOfGguf(gguf: Gguf, file: BinaryFile): ModelConfig {
     ...(ropeScaling && { ropeScaling }),
     contextLength: countOf(gguf, path, `${name}.context_length`, 1e8),
     tiedHead: !gguf.tensors.has('output.weight'),
-    attentionBias: name === 'qwen2',
-    qkNorm: name === 'qwen3',
+    attentionBias: rowOf(name).attentionBias,
+    qkNorm: rowOf(name).qkNorm,
   }
   checkHeads(config, path)
   return config
@@ -196,7 +198,7 @@ export function openGgufSource(path: string): WeightSource {
     const paired = pairTensors(path, config, gguf.tensors, dimsOf, ggufName, ignored)
     const tensors = new Map<string, SourceTensor>()
     for (const [canonical, tensor] of paired) {
-      const permuted = config.family === 'llama' && /\.[qk]$/.test(canonical)
+      const permuted = rowOf(config.family).ggufInterleaved && /\.[qk]$/.test(canonical)
       tensors.set(canonical, {
         dims: dimsOf(tensor),
         read: permuted

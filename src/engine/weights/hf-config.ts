@@ -3,10 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { BumpError } from '../../util/errors.ts'
 import type { ModelConfig, RopeScaling } from '../model/config.ts'
+import { FAMILIES, type FamilyName, rowOf, SUPPORTED_FAMILIES } from '../model/families.ts'
 
 type Json = Record<string, unknown>
-
-const FAMILIES = { llama: 'LlamaForCausalLM', qwen2: 'Qwen2ForCausalLM', qwen3: 'Qwen3ForCausalLM' } as const
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -89,17 +88,16 @@ function ropeFields(fields: Fields): Fields | undefined {
 
 function family(fields: Fields): ModelConfig['family'] {
   const architectures = Array.isArray(fields.json.architectures) ? fields.json.architectures : []
-  const found = (Object.keys(FAMILIES) as ModelConfig['family'][]).find((name) =>
-    fields.has('model_type') ? fields.json.model_type === name : architectures.includes(FAMILIES[name]),
+  const found = (Object.keys(FAMILIES) as FamilyName[]).find((name) =>
+    fields.has('model_type') ? fields.json.model_type === name : architectures.includes(rowOf(name).architecture),
   )
   if (found === undefined)
     fields.fail(
-      `the architecture ${JSON.stringify(fields.json.model_type ?? architectures)} is not supported. ` +
-        'Use a model of the Llama (also SmolLM2), Qwen2, Qwen2.5 or Qwen3 family.',
+      `the architecture ${JSON.stringify(fields.json.model_type ?? architectures)} is not supported. ${SUPPORTED_FAMILIES}`,
     )
-  if (architectures.length > 0 && !architectures.includes(FAMILIES[found]))
+  if (architectures.length > 0 && !architectures.includes(rowOf(found).architecture))
     fields.fail(
-      `"architectures" is ${JSON.stringify(architectures)}, only ${FAMILIES[found]} is supported for "${found}"`,
+      `"architectures" is ${JSON.stringify(architectures)}, only ${rowOf(found).architecture} is supported for "${found}"`,
     )
   return found
 }
@@ -125,11 +123,12 @@ export function parseHuggingFaceConfig(json: unknown, where: string): ModelConfi
   const fields: Fields = new Fields(json, where)
   const name = family(fields)
   refuseUnimplemented(fields)
-  if (name !== 'qwen2') fields.only('attention_bias', false, 'biases in the attention are supported for Qwen2 only')
+  const { attentionBias, qkNorm, kvHeadsOptional, headDim } = rowOf(name)
+  if (!attentionBias) fields.only('attention_bias', false, `biases in the attention are not supported for ${name}`)
 
   const hidden = fields.count('hidden_size', 1e6)
   const heads = fields.count('num_attention_heads', 1e4)
-  if (!fields.has('head_dim') && name !== 'qwen3' && hidden % heads !== 0)
+  if (!fields.has('head_dim') && headDim === undefined && hidden % heads !== 0)
     fields.fail(`"hidden_size" ${hidden} is not divisible by "num_attention_heads" ${heads}`)
   const rope = ropeFields(fields)
   const theta = rope?.has('rope_theta') ? rope : fields
@@ -139,8 +138,8 @@ export function parseHuggingFaceConfig(json: unknown, where: string): ModelConfi
     layers: fields.count('num_hidden_layers', 1e4),
     hidden,
     heads,
-    kvHeads: fields.count('num_key_value_heads', 1e4, name === 'llama' ? heads : undefined),
-    headDim: fields.count('head_dim', 1e4, name === 'qwen3' ? 128 : hidden / heads),
+    kvHeads: fields.count('num_key_value_heads', 1e4, kvHeadsOptional ? heads : undefined),
+    headDim: fields.count('head_dim', 1e4, headDim ?? hidden / heads),
     ffn: fields.count('intermediate_size', 1e6),
     vocab: fields.count('vocab_size', 1e7),
     normEps: fields.positive('rms_norm_eps', 1, 1e-6),
@@ -148,8 +147,8 @@ export function parseHuggingFaceConfig(json: unknown, where: string): ModelConfi
     ...(scaling && { ropeScaling: scaling }),
     contextLength: fields.count('max_position_embeddings', 1e8),
     tiedHead: fields.flag('tie_word_embeddings', false),
-    attentionBias: name === 'qwen2',
-    qkNorm: name === 'qwen3',
+    attentionBias,
+    qkNorm,
   }
   checkHeads(config, where)
   return config
@@ -192,7 +191,7 @@ export function readJson(path: string): unknown {
 export function toHuggingFaceConfig(config: ModelConfig, dtype: 'F32' | 'F16' | 'BF16'): Json {
   const scaling = config.ropeScaling
   return {
-    architectures: [FAMILIES[config.family]],
+    architectures: [rowOf(config.family).architecture],
     model_type: config.family,
     hidden_size: config.hidden,
     intermediate_size: config.ffn,
@@ -214,7 +213,7 @@ export function toHuggingFaceConfig(config: ModelConfig, dtype: 'F32' | 'F16' | 
         }
       : null,
     tie_word_embeddings: config.tiedHead,
-    ...(config.family !== 'qwen2' && { attention_bias: false }),
+    ...(!rowOf(config.family).attentionBias && { attention_bias: false }),
     hidden_act: 'silu',
     torch_dtype: { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }[dtype],
   }
