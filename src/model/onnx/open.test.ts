@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { useTemporaryCache } from '../../engine/testing/core.ts'
@@ -57,4 +58,20 @@ it('rejects what is under way when it is closed', async () => {
   const rejected = expect(other.call('sample', [jobs, sampling, 'policy'])).rejects.toThrow(CancelledError)
   await other.close()
   await rejected
+})
+
+it('does not keep a program alive that has asked all it wanted', { timeout: 60_000 }, () => {
+  const program = `
+    import { openModel } from ${JSON.stringify(new URL('./open.ts', import.meta.url).href)}
+    const model = await openModel(${JSON.stringify(nano)}, { threads: 1 })
+    const [[{ tokens }]] = await model.sample([{ prompt: [1, 2], seeds: [1] }], { maxTokens: 8, stopTokens: [] })
+    console.log(tokens.length)`
+  const root = fileURLToPath(new URL('../../..', import.meta.url))
+  const flags = ['--import', 'tsx', '--input-type=module', '--eval', program]
+  const { status, stdout, stderr } = spawnSync(process.execPath, flags, {
+    cwd: root,
+    timeout: 50_000,
+    encoding: 'utf8',
+  })
+  expect({ status, stdout }, stderr).toEqual({ status: 0, stdout: '8\n' })
 })
