@@ -49,6 +49,8 @@ export class EngineClient {
     readonly info: Extract<Reply, { type: 'opened' }>['info'],
   ) {
     worker.on('message', (reply: Reply) => this.receive(reply))
+    // A model that nobody waits for does not keep the process alive: a program ends with its last line.
+    worker.unref()
     worker.on('error', (error) => this.end(error))
     worker.on('exit', (code) =>
       this.end(
@@ -96,6 +98,7 @@ export class EngineClient {
     signal?.addEventListener('abort', abort, { once: true })
     const result = new Promise<Methods[M]['result']>((resolve, reject) => {
       this.waiting.set(id, { resolve, reject, onProgress })
+      this.worker.ref()
       this.worker.postMessage({ id, method, args, cancel } satisfies Request)
     })
     return result.finally(() => signal?.removeEventListener('abort', abort))
@@ -113,6 +116,7 @@ export class EngineClient {
     if (reply.type !== 'result' && reply.type !== 'error') return
     const waiting = this.waiting.get(reply.id)
     this.waiting.delete(reply.id)
+    if (this.waiting.size === 0) this.worker.unref()
     if (reply.type === 'error') waiting?.reject(revive(reply.error))
     else waiting?.resolve(reply.value as never)
   }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -99,4 +100,20 @@ it("names the hub's model in its adapters, not the place in the cache", async ()
     server.closeAllConnections()
     server.close()
   }
+})
+
+it('does not keep a program alive that has asked all it wanted', { timeout: 60_000 }, () => {
+  const program = `
+    import { openModel } from ${JSON.stringify(new URL('./open.ts', import.meta.url).href)}
+    const model = await openModel(${JSON.stringify(nano)}, { threads: 1 })
+    const [[{ tokens }]] = await model.sample([{ prompt: [1, 2], seeds: [1] }], { maxTokens: 8, stopTokens: [] })
+    console.log(tokens.length)`
+  const root = fileURLToPath(new URL('../../..', import.meta.url))
+  const flags = ['--import', 'tsx', '--input-type=module', '--eval', program]
+  const { status, stdout, stderr } = spawnSync(process.execPath, flags, {
+    cwd: root,
+    timeout: 50_000,
+    encoding: 'utf8',
+  })
+  expect({ status, stdout }, stderr).toEqual({ status: 0, stdout: '8\n' })
 })
