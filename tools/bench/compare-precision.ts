@@ -8,6 +8,7 @@ import { evaluateProfiles } from '../../src/evaluate/measure/evaluate-profiles.t
 import { judgeConfigSchema } from '../../src/judge/config.ts'
 import { createJudge } from '../../src/judge/judge.ts'
 import type { Judge } from '../../src/judge/types.ts'
+import '../../src/lamp/log-format.ts'
 import { loadUsers } from '../../src/logs/load.ts'
 import type { Interaction } from '../../src/logs/types.ts'
 import { openModel } from '../../src/model/onnx/open.ts'
