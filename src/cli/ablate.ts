@@ -56,13 +56,13 @@ export function ablateCommand(): Command {
 }
 
 /** Comma-separated values, each once. */
-function listed(text: string): string[] {
+function commaSeparated(text: string): string[] {
   const parts = text.split(',').map((part) => part.trim())
   return [...new Set(parts.filter((part) => part !== ''))]
 }
 
 function variantList(text: string): Variant[] {
-  const names = listed(text)
+  const names = commaSeparated(text)
   const wrong = names.find((name) => !VARIANTS.includes(name as Variant))
   if (wrong !== undefined || names.length === 0)
     throw new InvalidArgumentError(`Expected a list of ${VARIANTS.join(', ')}${wrong ? `, not ${wrong}` : ''}.`)
@@ -70,7 +70,7 @@ function variantList(text: string): Variant[] {
 }
 
 function seedList(text: string): number[] {
-  const seeds = listed(text).map(Number)
+  const seeds = commaSeparated(text).map(Number)
   if (seeds.length === 0 || seeds.some((seed) => !Number.isInteger(seed) || seed < 0 || seed > 0xffffffff))
     throw new InvalidArgumentError('Expected whole numbers separated by commas, such as 1,2,3.')
   return seeds

@@ -92,7 +92,7 @@ describe('ablationTable', () => {
   it('refuses runs of other logs or models', () => {
     const other = run('forward', 1, 0.1, { data: { digest: 'other logs' } })
     expect(() => ablationTable([run('both', 1, 0.2), other], 0)).toThrow(
-      /both, seed 1, and forward, seed 1.*another --name/,
+      /both, seed 1, and forward, seed 1.*another name/,
     )
   })
 })

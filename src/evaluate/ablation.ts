@@ -157,6 +157,6 @@ function checkAlike(runs: readonly VariantRun[]): void {
   if (other)
     throw new BumpError(
       'evaluation-failed',
-      `the runs of ${runs[0].variant}, seed ${runs[0].seed}, and ${other.variant}, seed ${other.seed}, are of different models, judges, logs or users: their numbers cannot be compared. Start the ablation under another --name.`,
+      `the runs of ${runs[0].variant}, seed ${runs[0].seed}, and ${other.variant}, seed ${other.seed}, are of different models, judges, logs or users: their numbers cannot be compared. Start the ablation under another name.`,
     )
 }

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Interaction, LogSource } from '../logs/types.ts'
 import { PROJECTIONS, QUANTIZE, type Trainable } from '../model/contract.ts'
 import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/open.ts'
-import { bestCheckpoint, checkpointPath, readRunHeader } from '../run/read.ts'
+import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { profileSchema, promptSchema } from './config.ts'
 import { generateProfiles } from './generate.ts'
@@ -149,12 +149,7 @@ function engineOf({ device, threads, onProgress }: OpenGeneratorOptions): OpenMo
 }
 
 function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {
-  const header = readRunHeader(run)
-  if (header.kind === 'sft')
-    throw new BumpError(
-      'run-unusable',
-      `${run} is a run of bump sft: a task backbone, which writes no profiles. Name a run of bump train.`,
-    )
+  const header = readGeneratorHeader(run)
   const config = runConfigSchema.safeParse(header.config)
   const { digest } = header.model
   if (config.success && typeof digest === 'string') return { config: config.data, modelDigest: digest }

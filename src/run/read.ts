@@ -31,6 +31,16 @@ export function readRunHeader(run: string): RunHeader {
   )
 }
 
+/** config.json of a profile generator's run. Throws BumpError where there is none, or it is a run of bump sft. */
+export function readGeneratorHeader(run: string): RunHeader {
+  const header = readRunHeader(run)
+  if (header.kind === undefined) return header
+  throw new BumpError(
+    'run-unusable',
+    `${run} is a run of ${commandOf(header)}: a task backbone, which writes no profiles. Name a run of bump train.`,
+  )
+}
+
 /** Whether a folder is a run: its config.json says so. */
 export function isRunFolder(folder: string): boolean {
   return parsed(runHeaderSchema, join(folder, 'config.json')) !== undefined

@@ -1,4 +1,4 @@
-// From YAML files, flags and presets to one resolved configuration. Each layer remembers where its values stand, so
+// From YAML files, presets, flags and programs to one resolved configuration. Each layer remembers where its values stand, so
 // that every complaint names the file and line or the flag.
 import { closest, distance } from 'fastest-levenshtein'
 import { isMap, LineCounter, parseDocument, type YAMLMap } from 'yaml'
@@ -60,35 +60,8 @@ function keyOffset(root: YAMLMap, path: Path): number {
   return offset
 }
 
-/** Layer of `key=value` assignments (`--set`): dotted keys, values in YAML. Throws BumpError (`invalid-options`). */
-export function assignmentLayer(assignments: readonly string[]): Layer {
-  const values: Values = {}
-  for (const assignment of assignments) {
-    const at = assignment.indexOf('=')
-    const path = assignment.slice(0, at).split('.')
-    if (at < 1 || path.some((part) => part.trim() === ''))
-      throw configError(`--set ${assignment}: write it as key=value, for example --set optim.learningRate=2e-5`)
-    const { values: parsed } = yamlLayer(`value: ${assignment.slice(at + 1)}`, `--set ${assignment}`)
-    if (!assign(values, path, parsed.value ?? null))
-      throw configError(`--set ${assignment}: contradicts an earlier --set of ${path[0]}`)
-  }
-  return { values, where: (path) => `--set ${path.join('.')}` }
-}
-
-/** Layer of flags: `{path, flag, value}` for each that was given. */
-export function flagLayer(flags: readonly { flag: string; path: string; value: unknown }[]): Layer {
-  const values: Values = {}
-  for (const { path, value } of flags) assign(values, path.split('.'), value)
-  return {
-    values,
-    where: (path) => {
-      const dotted = path.join('.')
-      return flags.find((given) => dotted === given.path || dotted.startsWith(`${given.path}.`))?.flag ?? 'flags'
-    },
-  }
-}
-
-function assign(values: Values, path: readonly string[], value: unknown): boolean {
+/** Sets the value at a path of nested sections; false where something on the way is no section. */
+export function assign(values: Values, path: readonly string[], value: unknown): boolean {
   let at = values
   for (const part of path.slice(0, -1)) {
     if (!Object.hasOwn(at, part)) define(at, part, {})

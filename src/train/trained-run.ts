@@ -1,7 +1,7 @@
 // A run folder of bump train as others read it: its settings, resolved.
 import { basename, join, normalize } from 'node:path'
 import type { RunHeader } from '../run/format.ts'
-import { readRunHeader } from '../run/read.ts'
+import { readGeneratorHeader } from '../run/read.ts'
 import { BumpError } from '../util/errors.ts'
 import { type TrainConfig, trainConfigSchema } from './config.ts'
 
@@ -15,12 +15,7 @@ export interface TrainedRun {
 
 /** Reads config.json. Throws BumpError where the folder holds no run of bump train of this version. */
 export function readTrainedRun(folder: string): TrainedRun {
-  const header = readRunHeader(folder)
-  if (header.kind === 'sft')
-    throw new BumpError(
-      'run-unusable',
-      `${folder} is a run of bump sft: a task backbone, which writes no profiles. Name a run of bump train.`,
-    )
+  const header = readGeneratorHeader(folder)
   const config = trainConfigSchema.safeParse(header.config)
   const { prompt } = header.config as { prompt?: { instruction?: unknown } }
   // Without its own wording the generator would be asked something else than in training.

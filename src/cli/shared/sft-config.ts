@@ -1,17 +1,12 @@
 // Flags, YAML file and (on --resume) the run's own record -> one resolved configuration of `bump sft`.
+
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type LampSftConfig, lampSftConfigSchema } from '../../lamp/sft.ts'
 import { readRunHeader } from '../../run/read.ts'
-import {
-  assignmentLayer,
-  fixedLayer,
-  flagLayer,
-  type Layer,
-  mergeLayers,
-  resolveLayers,
-} from '../../train/config-layers.ts'
+import { fixedLayer, type Layer, mergeLayers, resolveLayers } from '../../train/config-layers.ts'
 import { BumpError } from '../../util/errors.ts'
+import { assignmentLayer, flagLayer } from './flag-layers.ts'
 import { fileLayer, numberOr } from './train-config.ts'
 
 export interface SftFlags {

@@ -7,18 +7,11 @@ import { resolveLabelOptions } from '../../lamp/label-reward-options.ts'
 import { readLamp } from '../../lamp/read.ts'
 import { LAMP_TASKS } from '../../lamp/types.ts'
 import { readRunHeader } from '../../run/read.ts'
-
 import type { TrainConfig } from '../../train/config.ts'
-import {
-  assignmentLayer,
-  fixedLayer,
-  flagLayer,
-  type Layer,
-  mergeLayers,
-  yamlLayer,
-} from '../../train/config-layers.ts'
+import { fixedLayer, type Layer, mergeLayers, yamlLayer } from '../../train/config-layers.ts'
 import { presetLayers, resolveTrainConfig } from '../../train/resolve-config.ts'
 import { BumpError } from '../../util/errors.ts'
+import { assignmentLayer, flagLayer } from './flag-layers.ts'
 import type { LogFlags } from './log-flags.ts'
 
 export interface TrainFlags extends LogFlags {

@@ -1,6 +1,8 @@
 // A weight source before conversion: canonical names, torch's orientation, values on demand. hf-source.ts makes one of
 // a Hugging Face folder, gguf-source.ts of a GGUF file; open-weights.ts turns it into the flat file.
+
 import { BumpError } from '../../util/errors.ts'
+import { few } from '../../util/few.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { isProjection } from './hf-names.ts'
 
@@ -17,9 +19,6 @@ export interface WeightSource {
   tensors: Map<string, SourceTensor>
   close(): void
 }
-
-const listed = (names: string[]) =>
-  names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
 
 /**
  * Pairs the canonical weights of a model with a source's tensors. `nameOf` gives the source's name of a canonical one,
@@ -41,8 +40,8 @@ export function pairTensors<T>(
   const unexpected = [...found.keys()].filter((name) => !expected.has(name) && !ignored(name))
   if (missing.length > 0 || unexpected.length > 0) {
     const problems = [
-      ...(missing.length > 0 ? [`missing tensors: ${listed(missing)}`] : []),
-      ...(unexpected.length > 0 ? [`unexpected tensors: ${listed(unexpected)}`] : []),
+      ...(missing.length > 0 ? [`missing tensors: ${few(missing)}`] : []),
+      ...(unexpected.length > 0 ? [`unexpected tensors: ${few(unexpected)}`] : []),
     ]
     throw new BumpError(
       'model-unusable',

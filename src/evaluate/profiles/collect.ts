@@ -268,7 +268,7 @@ function fromFile(path: string, index: number, users: readonly User[]): Written 
     notes: [
       ...(otherHistory > 0
         ? [
-            `${file}: ${otherHistory} of ${users.length} profiles were written from another history than the one visible here. Where that includes the held-out interactions (bump profile reads whole logs unless it gets --held-out), their scores are too high: no comparison with the others is fair.`,
+            `${file}: ${otherHistory} of ${users.length} profiles were written from another history than the one visible here. Where that includes the held-out interactions (bump profile reads whole logs unless it is told to hold some out), their scores are too high: no comparison with the others is fair.`,
           ]
         : []),
       `${file}: whether its generator was trained on these users is not known.`,

@@ -36,7 +36,7 @@ export function judgeNotes(judge: JudgeRecord, runs: readonly TrainedRun[]): str
     const sameModel = training.digest === judge.digest
     const sameScorer = judgeName(training.config) === judgeName(judge.config)
     if (sameModel && sameScorer)
-      return `Judge: ${mine}, the same that ${run.folder} was trained with. Profiles that only this judge can read would score just as high here: evaluate with another --judge-model as well.`
+      return `Judge: ${mine}, the same that ${run.folder} was trained with. Profiles that only this judge can read would score just as high here: evaluate with another judge as well.`
     const theirs = `the ${judgeName(training.config)} scorer on ${training.model}`
     const how = sameModel
       ? 'the same model with another scorer'

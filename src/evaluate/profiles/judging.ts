@@ -81,7 +81,7 @@ export function checkPoolSizes(users: number, poolSizes: readonly number[]): voi
   if (tooLarge.length > 0)
     throw new BumpError(
       'invalid-options',
-      `a pool of ${tooLarge.join(' or ')} other users cannot be drawn from ${users} users: the largest possible is ${largest} (all but the user and the one whose profile is the mismatched control). Lower --pool-sizes, or evaluate more users.`,
+      `a pool of ${tooLarge.join(' or ')} other users cannot be drawn from ${users} users: the largest possible is ${largest} (all but the user and the one whose profile is the mismatched control). Lower poolSizes, or evaluate more users.`,
     )
 }
 

@@ -25,7 +25,7 @@ export function facts(run: RunData): [term: string, value: string][] {
 }
 
 function modelText({ name, parameters, trainableParameters, digest }: Record<string, unknown>): string {
-  return listed([
+  return joined([
     typeof name === 'string' && lastPart(name),
     typeof parameters === 'number' && `${size(parameters)} parameters`,
     typeof trainableParameters === 'number' && trainableParameters > 0 && `${size(trainableParameters)} trained`,
@@ -35,19 +35,19 @@ function modelText({ name, parameters, trainableParameters, digest }: Record<str
 
 function judgeText(judge: Record<string, unknown>, model: Record<string, unknown>): string {
   const same = judge.digest !== undefined && judge.digest === model.digest
-  return listed([same ? 'the same model, frozen' : modelText(judge), typeof judge.scorer === 'string' && judge.scorer])
+  return joined([same ? 'the same model, frozen' : modelText(judge), typeof judge.scorer === 'string' && judge.scorer])
 }
 
 function dataText({ logs, data }: Record<string, unknown>): string {
   const { paths, testPaths } = record(logs)
   const names = (list: unknown) => (Array.isArray(list) ? list.map((path) => lastPart(String(path))).join(', ') : '')
   const tested = names(testPaths)
-  return listed([names(paths), tested && `tested on ${tested}`, typeof data === 'string' && lastPart(data)])
+  return joined([names(paths), tested && `tested on ${tested}`, typeof data === 'string' && lastPart(data)])
 }
 
 /** Every count that the run's data has: users or examples by part. */
 function counts(data: Record<string, unknown>): string {
-  return listed(
+  return joined(
     Object.entries(data).map(([part, value]) => typeof value === 'number' && `${formatCount(value)} ${part}`),
   )
 }
@@ -55,7 +55,7 @@ function counts(data: Record<string, unknown>): string {
 /** The task of an SFT run. */
 function taskText({ task, condition }: Record<string, unknown>, { rebuilt }: Record<string, unknown>): string {
   if (typeof task !== 'number') return ''
-  return listed([
+  return joined([
     `LaMP-${task}`,
     typeof condition === 'string' && `condition ${condition}`,
     rebuilt === true && 'rebuilt data: not comparable with published scores',
@@ -64,7 +64,7 @@ function taskText({ task, condition }: Record<string, unknown>, { rebuilt }: Rec
 
 function rewardText({ type, task, forwardWeight, backwardWeight, lengthBudget }: Record<string, unknown>): string {
   const bidirectional = typeof forwardWeight === 'number' && typeof backwardWeight === 'number'
-  return listed([
+  return joined([
     type === 'labels' && `labels of LaMP-${task}`,
     bidirectional && `${forwardWeight} × forward + ${backwardWeight} × backward`,
     typeof lengthBudget === 'number' && `free up to ${lengthBudget} tokens`,
@@ -74,7 +74,7 @@ function rewardText({ type, task, forwardWeight, backwardWeight, lengthBudget }:
 function stepsText({ header, metrics }: RunData, { steps, bestStep }: Record<string, unknown>): string {
   const done = typeof steps === 'number' ? steps : (metrics.get('learning_rate')?.at(-1)?.[0] ?? 0)
   const planned = record(header.config.optim).steps
-  return listed([
+  return joined([
     typeof planned === 'number' ? `${formatCount(done)} of ${formatCount(planned)}` : formatCount(done),
     typeof bestStep === 'number' && `best at ${formatCount(bestStep)}`,
   ])
@@ -101,7 +101,7 @@ function gibibytes(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`
 }
 
-function listed(parts: readonly (string | false | undefined)[]): string {
+function joined(parts: readonly (string | false | undefined)[]): string {
   return parts.filter(Boolean).join(', ')
 }
 
