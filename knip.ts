@@ -10,6 +10,7 @@ const config: KnipConfig = {
     'bin/*.mjs!',
     'scripts/*.mjs!',
     'tools/{bench,docs,nano,package}/main.ts!',
+    'tools/bench/compare-precision.ts!',
     // Started as processes of their own.
     'tools/bench/peers/{run,llama-cpp,ours}.mjs!',
     'tools/package/consumer.ts!',
