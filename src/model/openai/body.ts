@@ -41,15 +41,17 @@ interface Delta {
 export function completionOfEvents(text: string): unknown {
   const message = { content: [] as unknown[], reasoning_content: '', refusal: '' }
   let seen = false
+  let model: unknown
   let finish_reason: string | undefined
   let ended = false
   for (const data of eventsOf(text)) {
     if (data === '[DONE]') ended = true
-    const event = parsedJson(data) as { error?: unknown; choices?: unknown } | undefined
+    const event = parsedJson(data) as { error?: unknown; choices?: unknown; model?: unknown } | undefined
     if (event?.error) return event
     const choice = (Array.isArray(event?.choices) ? event.choices : []).find(({ index = 0 }) => index === 0)
     if (choice === undefined) continue
     seen = true
+    model = event?.model
     const delta: Delta = choice.delta ?? choice.message ?? {}
     if (typeof delta.content === 'string') message.content.push(delta.content)
     else if (Array.isArray(delta.content)) message.content.push(...delta.content)
@@ -59,7 +61,7 @@ export function completionOfEvents(text: string): unknown {
     finish_reason = choice.finish_reason ?? finish_reason
   }
   if (!ended && finish_reason === undefined) return undefined
-  return { choices: seen ? [{ message, finish_reason }] : [] }
+  return { model, choices: seen ? [{ message, finish_reason }] : [] }
 }
 
 /** The data of each event; comments, which keep a connection open, are none. */

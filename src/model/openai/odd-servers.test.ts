@@ -165,6 +165,23 @@ describe('what counts as an answer', () => {
   })
 })
 
+describe('the model that answers', () => {
+  it.each<[string, string, boolean]>([
+    ['gpt-4o', 'gpt-4o-2024-08-06', false],
+    ['Qwen/Qwen3-8B', 'qwen3-8b', false],
+    ['smollm2', '/models/SmolLM2-135M-Instruct.Q4_1.gguf', false],
+    ['m', '', false],
+    ['qwen3', '/models/SmolLM2-135M-Instruct.Q4_1.gguf', true],
+  ])('asked for as %s and named %s', async (asked, model, told) => {
+    const choices = [{ message: { content: '4' } }]
+    const events = `data: ${JSON.stringify({ model, choices: [{ delta: { content: '4' }, finish_reason: 'stop' }] })}\n\n`
+    for (const body of [JSON.stringify({ model, choices }), events]) {
+      const { said } = await answerOf((_, response) => response.end(body), { model: asked })
+      expect(said).toEqual(told ? [expect.stringContaining('"SmolLM2-135M-Instruct.Q4_1.gguf" answers')] : [])
+    }
+  })
+})
+
 describe('prompts without an answer', () => {
   it('are told one by one where that is asked for, the others are answered', async () => {
     const { model } = await serving(({ body }, response) => {
@@ -187,6 +204,27 @@ describe('prompts without an answer', () => {
       [4, 'server-failed'],
       [5, 'server-failed'],
     ])
+  })
+
+  it.each([
+    'This model has a maximum context length of 8192 tokens, but 9000 were requested',
+    'prompt is too long: 205000 tokens > 200000 maximum',
+    'The input token count (40000) exceeds the maximum number of tokens allowed (32768).',
+    'The input (5000 tokens) is longer than what the model reads',
+    'Please reduce the length of the messages or completion.',
+    '`inputs` tokens + `max_new_tokens` must be <= 2048',
+    'Range of input length should be [1, 6000]',
+  ])('are too long where the server says: %s', async (message) => {
+    expect((await answerOf(refuse(400, { message }))).answer).toMatch(/^FAILED the prompt is too long for "m"/)
+  })
+
+  it.each([
+    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+    'Your input was flagged as potentially violating our usage policy',
+    'Content Exists Risk',
+    'data_inspection_failed: Input data may contain inappropriate content.',
+  ])('are filtered where the server says: %s', async (message) => {
+    expect((await answerOf(refuse(400, { message }))).answer).toMatch(/^FAILED BASE does not let the prompt through/)
   })
 
   it('do not hide a server that answers nobody', async () => {
@@ -330,6 +368,16 @@ describe('Azure', () => {
     expect(redirect).toBe('manual')
     expect((await answered('https://x.services.ai.azure.com/openai/v1', KEY)).headers).toHaveProperty('api-key')
     expect((await answered(`${deployment}?api-version=1`, 'eyJhbGciOi')).headers).toHaveProperty('authorization')
+  })
+
+  it('that sends requests elsewhere does not get the key sent there', async () => {
+    const other = await serving((_, response) => say(response, 'well'))
+    const served = await serving((_, response) => response.writeHead(307, { location: other.baseUrl }).end())
+    const baseUrl = served.baseUrl.replace('/v1', '/openai/deployments/gpt?api-version=1')
+    await expect(
+      openOpenAi({ baseUrl, model: 'm', apiKey: KEY }).answer([ask('hi')], { maxTokens: 4 }),
+    ).rejects.toThrow(/sends requests to another address \(307\)/)
+    expect(other.requests).toEqual([])
   })
 
   it('is known behind a gateway by its path, and its settings come from the environment', async () => {

@@ -2,7 +2,7 @@
 import { BumpError } from '../../util/errors.ts'
 import { patientFetch } from '../../util/web-fetch.ts'
 import type { TextModel } from '../text-model.ts'
-import { type Completion, readCompletion } from './completion.ts'
+import { type Completion, modelOf, readCompletion } from './completion.ts'
 import { cutByEstimate, estimateTokens } from './estimate.ts'
 import { Parameters, type Wanted } from './parameters.ts'
 import { asksForLess, faultOfPrompt, problem } from './refusal.ts'
@@ -135,6 +135,7 @@ async function complete(
         'server-failed',
         `${server.shown} sent no chat completion: ${read.problem}. Is it the address of an OpenAI-compatible API?`,
       )
+    parameters.heard(modelOf(answer.json))
     if ('text' in read) return parameters.unlimited ? cutByEstimate(read.text, wanted.maxTokens) : read.text
     if (read.allThinking && thinking === 0 && !shortened && parameters.allowThinking()) thinking = parameters.thinking
     else return { unanswered: emptyAnswer(server, read, wanted.maxTokens + thinking) }
