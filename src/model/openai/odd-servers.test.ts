@@ -1,5 +1,6 @@
 // Servers that take only a part of the interface, or put the answer elsewhere: what is asked then, and what counts as
 // an answer.
+import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { BumpError } from '../../util/errors.ts'
 import { type OpenAiOptions, openOpenAi } from './open.ts'
@@ -260,7 +261,13 @@ describe('a stream', () => {
   })
 
   it('is read where none was asked for, with line ends of every kind', async () => {
-    for (const text of [whole, whole.replaceAll('\n', '\r\n'), whole.replaceAll('\n', '\r'), whole.slice(0, -15)])
+    for (const text of [
+      whole,
+      whole.replaceAll('\n', '\r\n'),
+      whole.replaceAll('\n', '\r'),
+      whole.slice(0, -15),
+      whole.replaceAll('\n\n', '\n'),
+    ])
       expect((await answerOf((_, response) => response.end(text))).answer).toBe('four')
   })
 
@@ -391,6 +398,55 @@ describe('Azure', () => {
     vi.stubEnv('OPENAI_API_VERSION', '')
     expect(() => openOpenAi({ baseUrl: deployment, model: 'm' })).toThrow(/add \?api-version=.*OPENAI_API_VERSION/)
   })
+})
+
+it('whatever a server sends ends in an answer or an error that a user can act on', async () => {
+  // JSON of the words that completions, refusals and streams are made of, in any order.
+  const keys = [
+    'choices',
+    'message',
+    'delta',
+    'content',
+    'text',
+    'type',
+    'error',
+    'code',
+    'param',
+    'detail',
+    'loc',
+    'model',
+  ]
+  const words = [
+    'stop',
+    'length',
+    '4',
+    '<think>',
+    'max_tokens is unsupported',
+    'temperature',
+    'stream only',
+    'system role',
+  ]
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5 },
+      fc.constantFrom<unknown>(null, 0, 400, 503, true, '', ...words),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom(...keys), tie('value'), { maxKeys: 4 }),
+    ),
+  }))
+  const choice = fc.oneof(value, fc.record({ message: value, delta: value, finish_reason: value }))
+  const answer = fc.oneof(value, fc.record({ choices: fc.oneof(value, fc.array(choice)) }), fc.record({ error: value }))
+  const status = fc.constantFrom(200, 200, 400, 403, 422, 501)
+  await fc.assert(
+    fc.asyncProperty(answer, status, fc.boolean(), async (body, status, streamed) => {
+      const text = streamed ? `data: ${JSON.stringify(body)}\n\ndata: [DONE]\n\n` : JSON.stringify(body)
+      const fetch = async () => new Response(text, { status })
+      const model = openOpenAi({ baseUrl: 'http://host/v1', model: 'm', maxRetries: 0, onNote: () => {}, fetch })
+      const found = await model.answer([ask('hi')], { maxTokens: 4 }).catch((error: unknown) => error)
+      if (!(found instanceof BumpError)) expect(found).toEqual([expect.stringMatching(/./)])
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 it('values of the address are not repeated, whatever the server says', async () => {
