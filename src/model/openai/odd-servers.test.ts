@@ -228,6 +228,21 @@ describe('prompts without an answer', () => {
     expect((await answerOf(refuse(400, { message }))).answer).toMatch(/^FAILED BASE does not let the prompt through/)
   })
 
+  it('may be those that the server fails at, but not three in a row', async () => {
+    const told: number[] = []
+    const onUnanswered = (prompt: number) => told.push(prompt)
+    const options = { maxRetries: 0, concurrency: 1 }
+    const { model } = await serving(({ body }, response) => {
+      if (body.messages[0].content === 'crash') return json(response, { error: 'oops' }, 500)
+      say(response, 'well')
+    }, options)
+    const prompts = ['crash', 'crash', 'a', 'crash', 'crash', 'b'].map(ask)
+    await model.answer(prompts, { maxTokens: 7, onUnanswered })
+    expect(told).toEqual([0, 1, 3, 4])
+    const three = ['crash', 'crash', 'crash', 'a'].map(ask)
+    await expect(model.answer(three, { maxTokens: 7, onUnanswered })).rejects.toThrow(/fails \(500: oops\)/)
+  })
+
   it('do not hide a server that answers nobody', async () => {
     const { model } = await serving(refuse(401, 'no'))
     await expect(model.answer([ask('a')], { maxTokens: 7, onUnanswered: () => {} })).rejects.toThrow(/API key/)
