@@ -1,5 +1,6 @@
 // The body of a server's answer: read up to a bound, and a stream of events put together to the one completion that it
 // is in pieces. Used by server.ts.
+import { z } from 'zod'
 
 /** Far more than any answer with its thinking; a server that sends more is no API, or means harm. */
 const MOST_BYTES = 16 * 2 ** 20
@@ -27,52 +28,64 @@ export function isEventStream(text: string): boolean {
   return /^\s*(?:data|event|id|retry)?:/.test(text)
 }
 
-interface Delta {
-  content?: unknown
-  reasoning_content?: unknown
-  reasoning?: unknown
-  refusal?: unknown
-}
+// Lenient: a piece of an odd shape says nothing.
+const deltaSchema = z.object({
+  content: z.unknown().optional(),
+  reasoning_content: z.unknown().optional(),
+  reasoning: z.unknown().optional(),
+  refusal: z.unknown().optional(),
+})
+const eventSchema = z.object({
+  model: z.unknown().optional(),
+  choices: z.array(
+    z.object({
+      index: z.number().catch(0),
+      delta: deltaSchema.optional().catch(undefined),
+      message: deltaSchema.optional().catch(undefined),
+      finish_reason: z.string().nullish().catch(undefined),
+    }),
+  ),
+})
 
 /**
- * The completion that a stream of events holds, in the form of one that is not streamed; the event that tells of an
- * error, where there is one; undefined where the stream ends in the middle.
+ * The completion that a stream of events holds, in the form of one that is not streamed, or the event that tells of an
+ * error, with its text; undefined where the stream ends in the middle.
  */
-export function completionOfEvents(text: string): unknown {
+export function completionOfEvents(text: string): { json: object; words: string } | undefined {
   const message = { content: [] as unknown[], reasoning_content: '', refusal: '' }
   let seen = false
+  let model: unknown
   let finish_reason: string | undefined
   let ended = false
   for (const data of eventsOf(text)) {
     if (data === '[DONE]') ended = true
-    const event = parsedJson(data) as { error?: unknown; choices?: unknown } | undefined
-    if (event?.error) return event
-    const choice = (Array.isArray(event?.choices) ? event.choices : []).find(({ index = 0 }) => index === 0)
+    const json = parsedJson(data)
+    if (typeof json === 'object' && json !== null && 'error' in json && json.error) return { json, words: data }
+    const event = eventSchema.safeParse(json).data
+    const choice = event?.choices.find(({ index }) => index === 0)
     if (choice === undefined) continue
     seen = true
-    const delta: Delta = choice.delta ?? choice.message ?? {}
+    model = event?.model
+    const delta: z.infer<typeof deltaSchema> = choice.delta ?? choice.message ?? {}
     if (typeof delta.content === 'string') message.content.push(delta.content)
-    else if (Array.isArray(delta.content)) message.content.push(...delta.content)
+    else if (Array.isArray(delta.content)) for (const part of delta.content) message.content.push(part)
     for (const thought of [delta.reasoning_content, delta.reasoning])
       if (typeof thought === 'string') message.reasoning_content += thought
     if (typeof delta.refusal === 'string') message.refusal += delta.refusal
     finish_reason = choice.finish_reason ?? finish_reason
   }
   if (!ended && finish_reason === undefined) return undefined
-  return { choices: seen ? [{ message, finish_reason }] : [] }
+  return { json: { model, choices: seen ? [{ message, finish_reason }] : [] }, words: '' }
 }
 
 /** The data of each event; comments, which keep a connection open, are none. */
 function eventsOf(text: string): string[] {
-  return text
-    .split(/\r\n?\r\n?|\n\n/)
-    .map((block) =>
-      block
-        .split(/\r\n|\n|\r/)
-        .flatMap((line) => (line.startsWith('data:') ? [line.slice(5).trim()] : []))
-        .join('\n'),
-    )
-    .filter((data) => data !== '')
+  return text.split(/\r\n?\r\n?|\n\n/).flatMap((block) => {
+    const lines = block.split(/\r\n|\n|\r/).flatMap((line) => (line.startsWith('data:') ? [line.slice(5).trim()] : []))
+    const whole = lines.join('\n')
+    // Some servers leave out the empty line between events.
+    return parsedJson(whole) === undefined ? lines : [whole]
+  })
 }
 
 /** The value of a JSON text; undefined where it is none, or null. */

@@ -18,6 +18,12 @@ const completionSchema = z.object({
 /** An answer, or why the server's words are none: a phrase that follows "the answer". */
 export type Completion = { text: string } | { missing: string; allThinking: boolean }
 
+/** The model that a completion says it is from. */
+export function modelOf(json: unknown): string | undefined {
+  const { model } = (json ?? {}) as { model?: unknown }
+  return typeof model === 'string' && model !== '' ? model.replace(/\p{Cc}/gu, '').slice(0, 200) : undefined
+}
+
 /** Reasons to end that leave no answer behind, even where some words came before. */
 const ENDED_BY_SERVER = /filter|safety|blocklist|prohibited|sensitive|recitation|error/i
 

@@ -1,28 +1,12 @@
 // Servers that take only a part of the interface, or put the answer elsewhere: what is asked then, and what counts as
 // an answer.
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import fc from 'fast-check'
+import { afterEach, describe, expect, it } from 'vitest'
 import { BumpError } from '../../util/errors.ts'
-import { type OpenAiOptions, openOpenAi } from './open.ts'
-import { ask, closeServers, json, KEY, refuse, type Script, say, serving } from './testing/fake-server.ts'
+import { openOpenAi } from './open.ts'
+import { answerOf, ask, closeServers, json, refuse, say, serving } from './testing/fake-server.ts'
 
-afterEach(() => {
-  vi.useRealTimers()
-  vi.unstubAllEnvs()
-  closeServers()
-})
-
-/** The answer to one prompt, or the message of the error in its place. */
-async function answerOf(script: Script, options: Partial<OpenAiOptions> = {}) {
-  const served = await serving(script, { maxRetries: 1, ...options })
-  const answer = await served.model.answer([ask('hi')], { maxTokens: 7 }).then(
-    ([text]) => text,
-    (error) => {
-      expect(error).toBeInstanceOf(BumpError)
-      return `FAILED ${error.message.replaceAll(served.baseUrl, 'BASE')}`
-    },
-  )
-  return { ...served, answer }
-}
+afterEach(closeServers)
 
 describe('a parameter that is refused', () => {
   const openAi = (param: string, message: string, code = 'unsupported_value') => ({
@@ -165,6 +149,23 @@ describe('what counts as an answer', () => {
   })
 })
 
+describe('the model that answers', () => {
+  it.each<[string, string, boolean]>([
+    ['gpt-4o', 'gpt-4o-2024-08-06', false],
+    ['Qwen/Qwen3-8B', 'qwen3-8b', false],
+    ['smollm2', '/models/SmolLM2-135M-Instruct.Q4_1.gguf', false],
+    ['m', '', false],
+    ['qwen3', '/models/SmolLM2-135M-Instruct.Q4_1.gguf', true],
+  ])('asked for as %s and named %s', async (asked, model, told) => {
+    const choices = [{ message: { content: '4' } }]
+    const events = `data: ${JSON.stringify({ model, choices: [{ delta: { content: '4' }, finish_reason: 'stop' }] })}\n\n`
+    for (const body of [JSON.stringify({ model, choices }), events]) {
+      const { said } = await answerOf((_, response) => response.end(body), { model: asked })
+      expect(said).toEqual(told ? [expect.stringContaining('"SmolLM2-135M-Instruct.Q4_1.gguf" answers')] : [])
+    }
+  })
+})
+
 describe('prompts without an answer', () => {
   it('are told one by one where that is asked for, the others are answered', async () => {
     const { model } = await serving(({ body }, response) => {
@@ -189,164 +190,93 @@ describe('prompts without an answer', () => {
     ])
   })
 
+  it.each([
+    'This model has a maximum context length of 8192 tokens, but 9000 were requested',
+    'prompt is too long: 205000 tokens > 200000 maximum',
+    'The input token count (40000) exceeds the maximum number of tokens allowed (32768).',
+    'The input (5000 tokens) is longer than what the model reads',
+    'Please reduce the length of the messages or completion.',
+    '`inputs` tokens + `max_new_tokens` must be <= 2048',
+    'Range of input length should be [1, 6000]',
+  ])('are too long where the server says: %s', async (message) => {
+    expect((await answerOf(refuse(400, { message }))).answer).toMatch(/^FAILED the prompt is too long for "m"/)
+  })
+
+  it.each([
+    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+    'Your input was flagged as potentially violating our usage policy',
+    'Content Exists Risk',
+    'data_inspection_failed: Input data may contain inappropriate content.',
+  ])('are filtered where the server says: %s', async (message) => {
+    expect((await answerOf(refuse(400, { message }))).answer).toMatch(/^FAILED BASE does not let the prompt through/)
+  })
+
+  it('may be those that the server fails at, but not three in a row', async () => {
+    const told: number[] = []
+    const onUnanswered = (prompt: number) => told.push(prompt)
+    const options = { maxRetries: 0, concurrency: 1 }
+    const { model } = await serving(({ body }, response) => {
+      if (body.messages[0].content === 'crash') return json(response, { error: 'oops' }, 500)
+      say(response, 'well')
+    }, options)
+    const prompts = ['crash', 'crash', 'a', 'crash', 'crash', 'b'].map(ask)
+    await model.answer(prompts, { maxTokens: 7, onUnanswered })
+    expect(told).toEqual([0, 1, 3, 4])
+    const three = ['crash', 'crash', 'crash', 'a'].map(ask)
+    await expect(model.answer(three, { maxTokens: 7, onUnanswered })).rejects.toThrow(/fails \(500: oops\)/)
+  })
+
   it('do not hide a server that answers nobody', async () => {
     const { model } = await serving(refuse(401, 'no'))
     await expect(model.answer([ask('a')], { maxTokens: 7, onUnanswered: () => {} })).rejects.toThrow(/API key/)
   })
 })
 
-describe('a stream', () => {
-  const events = (...data: unknown[]) => data.map((each) => `data: ${JSON.stringify(each)}\n\n`).join('')
-  const delta = (delta: object, finish_reason: string | null = null) => ({
-    choices: [{ index: 0, delta, finish_reason }],
-  })
-  const whole = `: keep-alive\n\n${events(
-    { choices: [] },
-    delta({ role: 'assistant', content: '' }),
-    delta({ reasoning_content: 'two and two' }),
-    delta({ content: 'fo' }),
-    delta({ content: [{ type: 'text', text: 'ur' }] }, 'stop'),
-  )}data: [DONE]\n\n`
-
-  it.each([
-    'This model only support stream mode, please enable the stream parameter to access the model.',
-    'Streaming is required for this model',
-    'stream must be true',
-  ])('is asked for where the server says: %s', async (message) => {
-    const { model, requests } = await serving(({ body }, response) =>
-      body.stream === true ? response.end(whole) : json(response, { error: { message } }, 400),
-    )
-    expect(await model.answer([ask('a')], { maxTokens: 7 })).toEqual(['four'])
-    expect(await model.answer([ask('b')], { maxTokens: 7 })).toEqual(['four'])
-    expect(requests.map(({ body }) => body.stream)).toEqual([undefined, true, true])
-  })
-
-  it('is read where none was asked for, with line ends of every kind', async () => {
-    for (const text of [whole, whole.replaceAll('\n', '\r\n'), whole.replaceAll('\n', '\r'), whole.slice(0, -15)])
-      expect((await answerOf((_, response) => response.end(text))).answer).toBe('four')
-  })
-
-  it('that ends in the middle is asked for again, one that tells of an error is told', async () => {
-    const cut = events(delta({ content: 'fo' }))
-    const again = await answerOf((_, response, number) => response.end(number === 1 ? cut : whole))
-    expect(again.answer).toBe('four')
-    expect((await answerOf((_, response) => response.end(cut))).answer).toMatch(/stream ends in the middle/)
-    const failing = cut + events({ error: { message: 'overloaded', code: 502 } })
-    expect((await answerOf((_, response) => response.end(failing))).answer).toMatch(/BASE fails .*\(502: overloaded\)/)
-  })
-})
-
-describe('waiting', () => {
-  it.each<[string, Record<string, string>, string, number]>([
-    ['retry-after-ms', { 'retry-after-ms': '1500', 'retry-after': '60' }, 'x', 1.5],
-    ['x-ms-retry-after-ms', { 'x-ms-retry-after-ms': '2500' }, 'x', 2.5],
-    ['seconds with a unit', { 'retry-after': '20s' }, 'x', 20],
-    ['minutes and seconds', { 'retry-after': '1m30s' }, 'x', 90],
-    ['a fraction', { 'retry-after': '0.5' }, 'x', 0.5],
-    ['milliseconds', { 'retry-after': '800 ms' }, 'x', 0.8],
-    ['words of the error', {}, 'Rate limit reached. Please try again in 7.66s. Visit us', 7.66],
-    ['words in full', {}, 'retry after 2 minutes', 120],
-    ['a field of the error', {}, '{"retryDelay": "34s"}', 34],
-  ])('is as long as asked: %s', async (_, headers, words, seconds) => {
-    vi.useFakeTimers()
-    const fetch = vi.fn<typeof globalThis.fetch>()
-    fetch.mockResolvedValueOnce(new Response(`{"error":${JSON.stringify(words)}}`, { status: 429, headers }))
-    fetch.mockResolvedValueOnce(new Response('{"choices":[{"message":{"content":"well"}}]}'))
-    const run = openOpenAi({ baseUrl: 'http://host/v1', model: 'm', backoff: 0, fetch }).answer([ask('hi')], {
-      maxTokens: 4,
-    })
-    await vi.advanceTimersByTimeAsync(seconds * 1000 - 100)
-    expect(fetch).toHaveBeenCalledTimes(1)
-    await vi.advanceTimersByTimeAsync(200)
-    expect(await run).toEqual(['well'])
-  })
-
-  it('goes on beyond the 300 s that fetch has by itself, before and within the answer', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
-    let proceed = () => {}
-    const served = await serving(
-      (_, response) => {
-        response.on('error', () => {})
-        proceed = () => {
-          response.writeHead(200).write('{"choices":[{"message":')
-          proceed = () => response.end('{"content":"late"}}]}')
-        }
-      },
-      { timeout: 900, maxRetries: 0 },
-    )
-    const run = served.model.answer([ask('hi')], { maxTokens: 4 })
-    const arrived = async () => {
-      for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
-    }
-    while (served.requests.length === 0) await arrived()
-    for (let part = 0; part < 2; part++) {
-      for (let s = 0; s < 320; s++) await vi.advanceTimersByTimeAsync(1000)
-      proceed()
-      await arrived()
-    }
-    expect(await run).toEqual(['late'])
-  })
-})
-
-describe('an endless answer', () => {
-  it.each([200, 500])('is left at 16 MiB (status %i)', async (status) => {
-    let sent = 0
-    const { answer } = await answerOf(
-      (_, response) => {
-        response.writeHead(status)
-        const part = Buffer.alloc(1 << 20, 0x20)
-        const more = () => {
-          if (response.destroyed) return
-          sent++
-          response.write(part, () => setImmediate(more))
-        }
-        more()
-      },
-      { maxRetries: 0 },
-    )
-    expect(answer).toMatch(/BASE answers with more than 16 MiB/)
-    expect(sent).toBeLessThan(40)
-  })
-})
-
-describe('Azure', () => {
-  const answered = async (baseUrl: string, apiKey?: string) => {
-    const fetch = vi.fn<typeof globalThis.fetch>(
-      async () => new Response('{"choices":[{"message":{"content":"well"}}]}'),
-    )
-    expect(await openOpenAi({ baseUrl, model: 'm', apiKey, fetch }).answer([ask('hi')], { maxTokens: 4 })).toEqual([
-      'well',
-    ])
-    const [url, init] = fetch.mock.calls[0]
-    return { url: String(url), headers: init?.headers as Record<string, string>, redirect: init?.redirect }
-  }
-  const deployment = 'https://x.openai.azure.com/openai/deployments/gpt'
-
-  it('gets the key in its own header, and its version', async () => {
-    const { url, headers, redirect } = await answered(`${deployment}/chat/completions?api-version=2024-10-21`, KEY)
-    expect(url).toBe(`${deployment}/chat/completions?api-version=2024-10-21`)
-    expect(headers).toEqual({ 'content-type': 'application/json', 'api-key': KEY })
-    // The header would follow a redirect to any host.
-    expect(redirect).toBe('manual')
-    expect((await answered('https://x.services.ai.azure.com/openai/v1', KEY)).headers).toHaveProperty('api-key')
-    expect((await answered(`${deployment}?api-version=1`, 'eyJhbGciOi')).headers).toHaveProperty('authorization')
-  })
-
-  it('is known behind a gateway by its path, and its settings come from the environment', async () => {
-    vi.stubEnv('OPENAI_API_KEY', 'other')
-    vi.stubEnv('AZURE_OPENAI_API_KEY', KEY)
-    vi.stubEnv('OPENAI_API_VERSION', '2024-10-21')
-    const { url, headers } = await answered('https://gateway.example/openai/deployments/gpt')
-    expect(url).toContain('?api-version=2024-10-21')
-    expect(headers['api-key']).toBe(KEY)
-    expect((await answered('https://api.openai.com/v1')).headers.authorization).toBe('Bearer other')
-    vi.stubEnv('OPENAI_API_VERSION', '')
-    expect(() => openOpenAi({ baseUrl: deployment, model: 'm' })).toThrow(/add \?api-version=.*OPENAI_API_VERSION/)
-  })
-})
-
-it('values of the address are not repeated, whatever the server says', async () => {
-  const served = await serving(refuse(400, 'no key=query-secret here'))
-  const model = openOpenAi({ baseUrl: `${served.baseUrl}?key=query-secret`, model: 'm' })
-  await expect(model.answer([ask('a')], { maxTokens: 4 })).rejects.toThrow(/no key=\*\*\* here/)
+it('whatever a server sends ends in an answer or an error that a user can act on', async () => {
+  // JSON of the words that completions, refusals and streams are made of, in any order.
+  const keys = [
+    'choices',
+    'message',
+    'delta',
+    'content',
+    'text',
+    'type',
+    'error',
+    'code',
+    'param',
+    'detail',
+    'loc',
+    'model',
+  ]
+  const words = [
+    'stop',
+    'length',
+    '4',
+    '<think>',
+    'max_tokens is unsupported',
+    'temperature',
+    'stream only',
+    'system role',
+  ]
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5 },
+      fc.constantFrom<unknown>(null, 0, 400, 503, true, '', ...words),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom(...keys), tie('value'), { maxKeys: 4 }),
+    ),
+  }))
+  const choice = fc.oneof(value, fc.record({ message: value, delta: value, finish_reason: value }))
+  const answer = fc.oneof(value, fc.record({ choices: fc.oneof(value, fc.array(choice)) }), fc.record({ error: value }))
+  const status = fc.constantFrom(200, 200, 400, 403, 422, 501)
+  await fc.assert(
+    fc.asyncProperty(answer, status, fc.boolean(), async (body, status, streamed) => {
+      const text = streamed ? `data: ${JSON.stringify(body)}\n\ndata: [DONE]\n\n` : JSON.stringify(body)
+      const fetch = async () => new Response(text, { status })
+      const model = openOpenAi({ baseUrl: 'http://host/v1', model: 'm', maxRetries: 0, onNote: () => {}, fetch })
+      const found = await model.answer([ask('hi')], { maxTokens: 4 }).catch((error: unknown) => error)
+      if (!(found instanceof BumpError)) expect(found).toEqual([expect.stringMatching(/./)])
+    }),
+    { numRuns: 2000 },
+  )
 })

@@ -2,7 +2,7 @@
 import { BumpError } from '../../util/errors.ts'
 import { patientFetch } from '../../util/web-fetch.ts'
 import type { TextModel } from '../text-model.ts'
-import { type Completion, readCompletion } from './completion.ts'
+import { type Completion, modelOf, readCompletion } from './completion.ts'
 import { cutByEstimate, estimateTokens } from './estimate.ts'
 import { Parameters, type Wanted } from './parameters.ts'
 import { asksForLess, faultOfPrompt, problem } from './refusal.ts'
@@ -36,6 +36,8 @@ export interface OpenAiOptions {
   fetch?: typeof fetch
 }
 
+/** Prompts that fail one after the other in the server (500) before it is the server that is at fault. */
+const FAILURES = 3
 /** Less room for thinking than this is none. */
 const LEAST_THINKING = 256
 
@@ -59,6 +61,7 @@ export function openOpenAi(options: OpenAiOptions): TextModel {
     fetch: options.fetch ?? patientFetch,
   })
   const onNote = options.onNote ?? ((line: string) => process.emitWarning(line))
+  let failures = 0
   const parameters = new Parameters(options.model, options.thinkingTokens ?? 4096, onNote)
 
   return {
@@ -83,8 +86,10 @@ export function openOpenAi(options: OpenAiOptions): TextModel {
           const at = next++
           const wanted = { messages: prompts[at], maxTokens, temperature, seed }
           const answer = await complete(server, parameters, wanted, ending.signal)
-          if (typeof answer !== 'string') {
-            if (onUnanswered === undefined) throw answer.unanswered
+          if (typeof answer === 'string') failures = 0
+          else {
+            failures += answer.failing ? 1 : 0
+            if (onUnanswered === undefined || failures >= FAILURES) throw answer.unanswered
             onUnanswered(at, answer.unanswered)
           }
           answers[at] = typeof answer === 'string' ? answer : ''
@@ -106,13 +111,16 @@ export function openOpenAi(options: OpenAiOptions): TextModel {
   }
 }
 
-/** One answer, or why this prompt has none. Throws where no prompt would have one. */
+/**
+ * One answer, or why this prompt has none; `failing`: the fault may be the server's. Throws where no prompt would have
+ * one.
+ */
 async function complete(
   server: Server,
   parameters: Parameters,
   wanted: Wanted,
   signal: AbortSignal,
-): Promise<string | { unanswered: BumpError }> {
+): Promise<string | { unanswered: BumpError; failing?: boolean }> {
   let { thinking } = parameters
   for (let shortened = false; ; ) {
     const body = parameters.body(wanted, thinking)
@@ -126,8 +134,8 @@ async function complete(
       if (parameters.learn(answer, body)) continue
       const models = answer.status === 404 ? await modelNames(server, signal) : undefined
       const error = problem(server, answer, models)
-      if (faultOfPrompt(answer) === undefined && answer.status !== 400 && answer.status !== 422) throw error
-      return { unanswered: error }
+      if (faultOfPrompt(answer) === undefined && ![400, 422, 500].includes(answer.status)) throw error
+      return { unanswered: error, failing: answer.status === 500 && faultOfPrompt(answer) === undefined }
     }
     const read = readCompletion(answer.json)
     if ('problem' in read)
@@ -135,6 +143,7 @@ async function complete(
         'server-failed',
         `${server.shown} sent no chat completion: ${read.problem}. Is it the address of an OpenAI-compatible API?`,
       )
+    parameters.heard(modelOf(answer.json))
     if ('text' in read) return parameters.unlimited ? cutByEstimate(read.text, wanted.maxTokens) : read.text
     if (read.allThinking && thinking === 0 && !shortened && parameters.allowThinking()) thinking = parameters.thinking
     else return { unanswered: emptyAnswer(server, read, wanted.maxTokens + thinking) }

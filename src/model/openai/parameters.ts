@@ -31,6 +31,7 @@ export class Parameters {
   readonly #refused = new Set<keyof Body>()
   #stream = false
   #foldSystem = false
+  readonly #heard = new Set<string>()
   #thinking = false
 
   /** `note` is called with each line of `notes` as it comes up. */
@@ -92,6 +93,15 @@ export class Parameters {
     return true
   }
 
+  /** Learns which model answered: many servers answer with the one that they have, whatever is asked for. */
+  heard(name: string | undefined): void {
+    const answering = name?.split(/[\\/]/).at(-1) ?? ''
+    const [asked, heard] = [this.model, answering].map((each) => each.toLowerCase())
+    if (this.#heard.has(answering) || heard.includes(lastPart(asked)) || asked.includes(heard)) return
+    this.#heard.add(answering)
+    this.#say(`is what was asked for, but the server says that "${answering}" answers`)
+  }
+
   #leaveOut(name: 'temperature' | 'seed' | (typeof LIMIT_NAMES)[number]): void {
     if (this.#refused.has(name)) return
     this.#refused.add(name)
@@ -107,6 +117,9 @@ export class Parameters {
     this.note(whole)
   }
 }
+
+/** The name of a model without those of its owners: all that many servers repeat. */
+const lastPart = (name: string): string => name.split('/').at(-1)!
 
 /** The messages with the system's words at the beginning of the user's first. */
 function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {

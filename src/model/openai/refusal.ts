@@ -85,9 +85,9 @@ export function isPassing(refusal: Refusal): boolean {
 }
 
 const TOO_LONG =
-  /context[ _](?:length|window|size)|exceeds?\b[^.]{0,60}\b(?:context|tokens?|length)|too (?:long|many (?:input )?tokens)|(?:maximum|max) (?:input|prompt|sequence|number of tokens|allowed length)|(?:input|prompt)\b[^.]{0,40}longer than|reduce (?:the |your )?(?:length|prompt|input|messages)|string_above_max_length/i
+  /context[ _](?:length|window|size)|exceeds?\b[^.]{0,60}\b(?:context|tokens?|length)|too (?:long|many (?:input )?tokens)|(?:maximum|max) (?:input|prompt|sequence|number of tokens|allowed length)|(?:input|prompt)\b[^.]{0,40}longer than|reduce (?:the |your )?(?:length|prompt|input|messages)|input length|tokens[^.]{0,40}must be <=|context[^.]{0,20}overflow|string_above_max_length/i
 const FILTERED =
-  /content[ _-]?(?:filter|management|policy)|filtered|moderat|flagged|safety|responsible ?ai|prohibited|data_inspection|inappropriate|invalid_prompt|jailbreak|usage polic/i
+  /content[ _-]?(?:filter|management|policy)|filtered|moderat|flagged|safety|responsible ?ai|prohibited|data_inspection|inappropriate|invalid_prompt|jailbreak|usage polic|unsafe|sensitive (?:content|words|information)|content exists risk/i
 
 /**
  * What the words say to be wrong with this one prompt: it is too long, or a filter takes it. Undefined where they say

@@ -149,10 +149,10 @@ async function request(
   }
   if (text === undefined) return { status: 200, why: 'more than 16 MiB', words: '' }
   if (!isEventStream(text)) return readAnswer(server, response, text, parsedJson(text))
-  const json = completionOfEvents(text)
-  if (json === undefined && response.ok)
+  const events = completionOfEvents(text)
+  if (events === undefined && response.ok)
     return { status: 0, why: 'the stream ends in the middle of the answer', words: '' }
-  return readAnswer(server, response, JSON.stringify(json) ?? text, json)
+  return readAnswer(server, response, events?.words ?? text, events?.json)
 }
 
 /** Azure takes keys in a header of its own, and the tokens of its accounts (which are JWTs) as all others do. */

@@ -1,6 +1,7 @@
 // A server on this machine that misbehaves as scripted, and a text model on it.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { BumpError } from '../../../util/errors.ts'
 import type { ChatMessage } from '../../contract.ts'
 import type { TextModel } from '../../text-model.ts'
 import { type OpenAiOptions, openOpenAi } from '../open.ts'
@@ -69,4 +70,20 @@ export const say = (response: ServerResponse, content: unknown, finish_reason = 
 /** A script that refuses everything. */
 export const refuse = (status: number, error: unknown, headers?: Record<string, string>): Script => {
   return (_, response) => json(response, { error }, status, headers)
+}
+
+/** The answer to one prompt, or FAILED and the message of the error in its place, the address being called BASE. */
+export async function answerOf(
+  script: Script,
+  options: Partial<OpenAiOptions> = {},
+): Promise<Serving & { answer: string }> {
+  const served = await serving(script, { maxRetries: 1, ...options })
+  const answer = await served.model.answer([ask('hi')], { maxTokens: 7 }).then(
+    ([text]) => text,
+    (error: unknown) => {
+      if (!(error instanceof BumpError)) throw error
+      return `FAILED ${error.message.replaceAll(served.baseUrl, 'BASE')}`
+    },
+  )
+  return { ...served, answer }
 }
