@@ -29,9 +29,15 @@ export interface LogInspection {
   samples: { user: string; time: number | undefined; text: string; metadata: Record<string, unknown> }[]
 }
 
-/** Reads logs as `loadUsers` does and describes them. Throws `BumpError` where they cannot be used at all. */
-export async function inspectLogs(source: LogSource, options: UserSplitOptions): Promise<LogInspection> {
-  const dataset = await openLogs(source)
+/**
+ * Reads logs as training does and describes them; a path alone takes columns of usual names. `options`: the split that
+ * is tried, by default a run's. Throws `BumpError` where the logs cannot be used at all.
+ */
+export async function inspectLogs(
+  logs: LogSource | string,
+  options: UserSplitOptions = { heldOut: 1, minInteractions: 4 },
+): Promise<LogInspection> {
+  const dataset = await openLogs(typeof logs === 'string' ? { paths: [logs] } : logs)
   try {
     const [lengths] = await dataset.query(`SELECT ${spreadSql('length(text)')} FROM interactions`)
     const [perUser] = await dataset.query(

@@ -1,4 +1,5 @@
 // Opening logs from a program: the front door to dataset.ts.
+import { BumpError } from '../util/errors.ts'
 import { type LogDataset, openLogs as openDataset } from './dataset.ts'
 import type { LogSource } from './types.ts'
 
@@ -7,11 +8,16 @@ export interface Logs extends LogDataset {
   readonly source: LogSource
 }
 
+const open = new Set<() => void>()
+process.on('exit', () => {
+  for (const close of open) close()
+})
+
 /**
  * Reads interaction logs into the canonical form: files, globs or addresses of any format that bump knows. `user`,
  * `time` and `text` are column names or SQL expressions over the columns; where one is left out, a column of a usual
- * name is taken. What was wrong with the logs stands in `report`. `close()` removes the temporary files; so does the
- * end of the process.
+ * name is taken. What was wrong with the logs stands in `report`. `close()` removes the temporary files, which hold the
+ * texts; so does the end of the process, unless it is killed.
  * @throws BumpError `logs-unusable` or `invalid-options`, with file, line and what to do
  */
 export async function openLogs(
@@ -19,5 +25,27 @@ export async function openLogs(
   options: Omit<LogSource, 'paths'> = {},
 ): Promise<Logs> {
   const source = { paths: typeof paths === 'string' ? [paths] : [...paths], ...options }
-  return { ...(await openDataset(source)), source }
+  const dataset = await openDataset(source)
+  const { close } = dataset
+  open.add(close)
+  const stillOpen = (): void => {
+    if (!open.has(close))
+      throw new BumpError('logs-unusable', `the logs ${source.paths.join(', ')} were closed: open them again`)
+  }
+  return {
+    ...dataset,
+    source,
+    users() {
+      stillOpen()
+      return dataset.users()
+    },
+    async query(sql) {
+      stillOpen()
+      return await dataset.query(sql)
+    },
+    close() {
+      open.delete(close)
+      close()
+    },
+  }
 }

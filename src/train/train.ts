@@ -183,6 +183,7 @@ function configOf(options: TrainOptions): TrainConfig {
   const opened = typeof model === 'string' ? undefined : openedOf(model)
   const values = {
     ...settings,
+    ...(judgeModel ? { judge: { model: judgeModel.info.name, ...settings.judge } } : {}),
     ...(opened ? { trainable: opened.trainable, quantize: opened.quantize, seed: settings.seed ?? opened.seed } : {}),
     ...(customReward
       ? { reward: { ...reward, type: 'custom', name: customReward.name, options: customReward.options ?? {} } }

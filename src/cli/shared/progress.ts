@@ -103,21 +103,28 @@ const DOING: Record<Phase, string> = {
   test: 'measuring the test users, before and after',
 }
 
-/** The terms of the run's own reward. */
-function termText(metrics: Metrics, key: (term: string) => string): string {
-  const terms = ['forward', 'backward', 'labels'].filter((term) => key(term) in metrics)
-  return terms.map((term) => `${term} ${number(metrics[key(term)])}`).join(' ')
+/** The terms of the run's own reward, by the names that `pattern` finds in the metrics. */
+function termText(metrics: Metrics, pattern: RegExp): string {
+  return Object.entries(metrics)
+    .flatMap(([name, value]) => {
+      const term = pattern.exec(name)?.[1]
+      return term === undefined ? [] : [`${term} ${number(value)}`]
+    })
+    .join(' ')
 }
+
+const STEP_TERM = /^rewards\/(?!length\/|copied\/)(.+)\/mean$/
+const EVAL_TERM = /^eval\/(?!score$|mean_length$|users$|chance\/)(.+)$/
 
 const TRAIN_WORDS: ProgressWords = {
   step(metrics) {
     const seconds = (phase: string) => number(metrics[`time/${phase}`], 1)
     return [
-      `reward ${number(metrics.reward)} ${termText(metrics, (term) => `rewards/${term}/mean`)} length ${number(metrics['completions/mean_length'], 1)}`,
+      `reward ${number(metrics.reward)} ${termText(metrics, STEP_TERM)} length ${number(metrics['completions/mean_length'], 1)}`,
       `rollout ${seconds('rollout')}s judge ${seconds('judge')}s train ${seconds('train')}s`,
     ]
   },
-  validation: (step, metrics) => `unseen users after step ${step}: ${termText(metrics, (term) => `eval/${term}`)}`,
+  validation: (step, metrics) => `unseen users after step ${step}: ${termText(metrics, EVAL_TERM)}`,
   doing: DOING,
 }
 

@@ -44,7 +44,7 @@ export interface CompareProfilesOptions extends Partial<ProfileSources> {
   /** Run folders of bump train. Settings that are not named here are those of the first. */
   runs?: readonly string[]
   /** Whose profiles are compared; default: the test users of the first run. Columns not named are those of that run. */
-  logs?: LogSource
+  logs?: LogSource | string
   /** Take SQL expressions of the first run's logs although they were never used on this machine. */
   trust?: boolean
   /** The judge's model; default: that of the first run, else `model`. */
@@ -122,7 +122,7 @@ async function planOf(options: CompareProfilesOptions): Promise<Plan> {
   const judgeModel = options.judgeModel ?? runs[0]?.config.judge.model ?? runs[0]?.config.model ?? model!
   const config =
     runs[0]?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: model ?? judgeModel })
-  const own = logs && definedOf(logs)
+  const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
   const { user, time, text } = config.logs
   const taken = Object.entries({ user, time, text }).filter(([part]) => !(own && part in own))
   if (runs[0]) refuseUntrusted(Object.fromEntries(taken), join(runs[0].folder, 'config.json'), options.trust)
