@@ -134,6 +134,21 @@ test('one GGUF file of a repository', async () => {
   expect(await problemOf('acme/tiny/other.gguf')).toContain('quant/tiny-q4.gguf')
 })
 
+test('any shard of a GGUF model brings the others', async () => {
+  for (const i of [1, 2, 3]) files[`q/tiny-0000${i}-of-00003.gguf`] = { content: weights.subarray(0, i), lfs: true }
+  const where = await resolveModel('acme/tiny/q/tiny-00002-of-00003.gguf', { endpoint })
+  expect(where.endsWith('q/tiny-00002-of-00003.gguf')).toBe(true)
+  for (const i of [1, 2, 3])
+    expect(readFileSync(where.replace('00002-of', `0000${i}-of`)).equals(weights.subarray(0, i))).toBe(true)
+  const problem = await problemOf('acme/tiny/other.gguf')
+  expect(problem).toContain('q/tiny-00001-of-00003.gguf')
+  expect(problem).not.toContain('q/tiny-00002-of-00003.gguf')
+  delete files['q/tiny-00003-of-00003.gguf']
+  expect(await problemOf('acme/tiny/q/tiny-00001-of-00003.gguf@v2')).toMatch(
+    /no file q\/tiny-00003-of-00003\.gguf, of which q\/tiny-00001-of-00003\.gguf is a shard/,
+  )
+})
+
 test('a sharded model comes with its index, without the unsharded copy of other formats', async () => {
   delete files['model.safetensors']
   files['model-00001-of-00002.safetensors'] = { content: weights.subarray(0, 5), lfs: true }

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
+import { shardNames } from '../weights/gguf-shards.ts'
 import { DEFAULT_ENDPOINT, type Hub, type HubFile, type HubName, listFiles } from './client.ts'
 import { downloadFile } from './download.ts'
 import { Progress } from './progress.ts'
@@ -56,14 +57,19 @@ export function hubBase(model: string): { name: string; revision?: string } | un
 
 /** The files to download for a name, of those that the repository holds. */
 function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
-  const ggufs = files.filter((file) => file.path.toLowerCase().endsWith('.gguf')).map((file) => file.path)
+  const ggufs = files
+    .map((file) => file.path)
+    .filter((path) => path.toLowerCase().endsWith('.gguf') && shardNames(path)[0] === path)
   const ggufList =
     ggufs.length > 0 ? ` It holds ${ggufs.slice(0, 8).join(', ')}: name one, as ${name.repo}/${ggufs[0]}.` : ''
   if (name.file !== undefined) {
-    const found = files.find((file) => file.path === name.file)
-    if (found === undefined)
-      throw new BumpError('download-failed', `${name.repo}: has no file ${name.file}.${ggufList}`)
-    return [found]
+    const { repo, file } = name
+    return shardNames(file).map((path) => {
+      const found = files.find((file) => file.path === path)
+      if (found !== undefined) return found
+      const shard = path === file ? '' : `, of which ${file} is a shard`
+      throw new BumpError('download-failed', `${repo}: has no file ${path}${shard}.${ggufList}`)
+    })
   }
   const wanted = files.filter((file) => COMPANIONS.has(file.path) || WEIGHTS.test(file.path))
   const has = (path: string) => wanted.some((file) => file.path === path)

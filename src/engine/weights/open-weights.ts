@@ -20,6 +20,7 @@ import { discard, writeAll, writeProblem } from '../../util/writing.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { recordDigest, recordedDigest } from './cached-file.ts'
+import { shardNames } from './gguf-shards.ts'
 import { openGgufSource, readGgufConfig } from './gguf-source.ts'
 import { isProjection, transpose } from './hf-names.ts'
 import { openHuggingFaceSource, readHuggingFaceConfig } from './hf-source.ts'
@@ -78,7 +79,7 @@ function layout(config: ModelConfig): { tensors: Map<string, TensorRange>; bytes
 
 /** A weight file is taken as unchanged while path, size, time and inode are: that saves hashing gigabytes each time. */
 function sourceKey(path: string, config: ModelConfig): string {
-  const files = isGguf(path) ? [path] : safetensorsFiles(path)
+  const files = isGguf(path) ? shardNames(path).filter((file) => existsSync(file)) : safetensorsFiles(path)
   const facts = files.map((path) => {
     const stat = statSync(path, { bigint: true })
     return [resolve(path), stat.size, stat.mtimeNs, stat.ino].join(' ')
