@@ -14,6 +14,7 @@ import {
   statSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { requireSpace } from '../../util/disk-space.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
 import { discard, writeAll, writeProblem } from '../../util/writing.ts'
@@ -189,6 +190,7 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
     try {
       mkdirSync(folder, { recursive: true })
       removeStale(folder)
+      requireSpace(folder, bytes, `preparing the weights of ${path}`)
       options.onProgress?.(`preparing weights of ${path} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
       digest = convert(path, source, converting, tensors, bytes, options.onProgress)
       mkdirSync(join(folder, digest), { recursive: true })
