@@ -2,20 +2,9 @@
 // Any shard stands for the whole; the first has the model's metadata, each has its own tensors.
 import { existsSync } from 'node:fs'
 import { BumpError } from '../../util/errors.ts'
+import { shardNames } from '../../util/shard-names.ts'
 import { BinaryFile } from './binary-file.ts'
 import { type Gguf, type GgufTensor, type ParseOptions, parseGguf } from './gguf.ts'
-
-const SHARD = /^(.*-)(\d{5})-of-(\d{5})(\.gguf)$/i
-
-/** The files whose shard `path` is by its name, the first first; `path` alone where it is not named as a shard. */
-export function shardNames(path: string): string[] {
-  const match = SHARD.exec(path)
-  if (match === null) return [path]
-  const [, name, , count, extension] = match
-  return Array.from({ length: Number(count) }, (_, i) => {
-    return `${name}${String(i + 1).padStart(5, '0')}-of-${count}${extension}`
-  })
-}
 
 /** A tensor and the file that it lies in. */
 export interface ShardTensor extends GgufTensor {
