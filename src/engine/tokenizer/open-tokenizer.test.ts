@@ -88,6 +88,10 @@ describe('special tokens in contents', () => {
 const doubling = (value: string) =>
   `{% set ns = namespace(v=${value}) %}{% for i in range(40) %}{% set ns.v = ns.v + ns.v %}{% endfor %}{{ ns.v }}`
 
+/** A template in which one list stands 2⁴⁰ times in itself. */
+const nested = (shown: string) =>
+  `{% set ns = namespace(v=[1]) %}{% for i in range(40) %}{% set ns.v = [ns.v, ns.v] %}{% endfor %}{{ ${shown} }}`
+
 describe('chat templates', () => {
   const withTemplate = (template: string, onNotice?: (line: string) => void) => {
     cpSync(golden('gpt2'), folder, { recursive: true })
@@ -181,6 +185,13 @@ describe('chat templates', () => {
     ['a range without end', '{{ range(0, 5, 0) }}', /range of Infinity/],
     ['a text that doubles', doubling("'abcdefgh'"), /text of \d+ characters/],
     ['a list that doubles', doubling('[1, 2]'), /list of \d+ items/],
+    ['nested lists, as JSON', nested('ns.v | tojson'), /cannot be used|refuses/],
+    ['nested lists, as text', nested('ns.v'), /cannot be used|refuses/],
+    [
+      'a text cut into letters',
+      `{% set a = '${'x'.repeat(500_000)}' %}{{ (a + a + a).split('x') }}`,
+      /list of \d+ items/,
+    ],
     ['a macro that calls itself', '{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}', /cannot be used|refuses/],
     ['a million blanks', `${' '.repeat(1_000_000)}{{ messages }}`, /does not parse: it took longer|refuses/],
     ['too much text', 'x'.repeat(2_000_000), /does not parse: it has 2000000 characters/],
