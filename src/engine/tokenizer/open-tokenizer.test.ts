@@ -187,11 +187,7 @@ describe('chat templates', () => {
     ['a list that doubles', doubling('[1, 2]'), /list of \d+ items/],
     ['nested lists, as JSON', nested('ns.v | tojson'), /cannot be used|refuses/],
     ['nested lists, as text', nested('ns.v'), /cannot be used|refuses/],
-    [
-      'a text cut into letters',
-      `{% set a = '${'x'.repeat(500_000)}' %}{{ (a + a + a).split('x') }}`,
-      /list of \d+ items/,
-    ],
+    ['a text cut into letters', `{% set a = '${'x'.repeat(500_000)}' %}{{ (a + a + a).split('x') }}`, /cannot be used/],
     ['a macro that calls itself', '{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}', /cannot be used|refuses/],
     ['a million blanks', `${' '.repeat(1_000_000)}{{ messages }}`, /does not parse: it took longer|refuses/],
     ['too much text', 'x'.repeat(2_000_000), /does not parse: it has 2000000 characters/],
