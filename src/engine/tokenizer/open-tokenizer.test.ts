@@ -372,9 +372,25 @@ describe('errors name the file and what is wrong', () => {
       const where = changed('gpt2', 'tokenizer.json', (json) => {
         if (Array.isArray(json.added_tokens)) json.added_tokens.push({ id: 900, content: 'a'.repeat(1 << 20), special })
       })
-      expect(await problem(where)).toMatch(/tokenizer\.json: .*has 1048576 characters/)
+      expect(await problem(where)).toMatch(/tokenizer\.json: .*1048\d+ characters/)
     }
     expect(await problem(model((m) => (m.vocab = { ['a'.repeat(1025)]: 0 })))).toMatch(/has 1025 characters/)
+  })
+
+  it.each([
+    [20_000, 3],
+    [1_000, 1_000],
+  ])('%i added tokens of %i letters', async (count, length) => {
+    const where = changed('gpt2', 'tokenizer.json', (json) => {
+      const added = Array.from({ length: count }, (_, i) => ({
+        id: 1000 + i,
+        content: String(i).padStart(length, '<'),
+      }))
+      if (Array.isArray(json.added_tokens)) json.added_tokens.push(...added)
+    })
+    const started = performance.now()
+    expect(await problem(where)).toMatch(/tokenizer\.json: .*it adds \d+ tokens of \d+ characters/)
+    expect(performance.now() - started).toBeLessThan(2000)
   })
 
   it('a file that is not GGUF', async () => {

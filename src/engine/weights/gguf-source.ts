@@ -194,7 +194,7 @@ export function readGgufConfig(path: string): ModelConfig {
   }
 }
 
-/** Opens a GGUF model, from any of its shards, as a weight source. Throws a BumpError as openGguf and readGgufConfig. */
+/** Opens a GGUF model, from any of its shards, as a weight source. Throws as openGguf and readGgufConfig do. */
 export function openGgufSource(path: string): WeightSource {
   const gguf = openForWeights(path)
   try {
