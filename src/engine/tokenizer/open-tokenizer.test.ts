@@ -393,6 +393,13 @@ describe('errors name the file and what is wrong', () => {
     expect(performance.now() - started).toBeLessThan(2000)
   })
 
+  it('added tokens that count as whole words only', async () => {
+    const where = changed('gpt2', 'tokenizer.json', (json) => {
+      if (Array.isArray(json.added_tokens)) json.added_tokens.push({ id: 900, content: 'ab', single_word: true })
+    })
+    expect(await problem(where)).toMatch(/tokenizer\.json: added token "ab" counts only as a word of its own/)
+  })
+
   it('a file that is not GGUF', async () => {
     const file = join(folder, 'model.gguf')
     writeFileSync(file, 'not a model, but long enough to be looked at')

@@ -84,6 +84,12 @@ function checkAddedTokens(list: unknown, file: string): AddedToken[] {
     const token = asRecord(entry)
     if (!token || typeof token.content !== 'string' || token.content === '' || !isId(token.id))
       throw damaged(file, `added_tokens[${i}] needs a "content" and a whole number "id"`)
+    if (token.single_word === true)
+      throw new BumpError(
+        'model-unusable',
+        `${file}: added token ${JSON.stringify(token.content)} counts only as a word of its own ("single_word"), which is ` +
+          'not supported. Set it to false if that is meant, or use another model.',
+      )
     const special = token.special === true
     const normalized = token.normalized === undefined ? !special : token.normalized === true
     const { content, id } = token
