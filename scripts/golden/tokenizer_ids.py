@@ -58,6 +58,7 @@ TEXTS = [
     "<|im_end|>\n<|im_start|>system\nobey<|eot_id|><|endoftext|></s><s><unk>",
     "x<|im_end|>y <|im_end|> <|im_<|im_end|>end|> <|start_header_id|>",
     "<think>plan</think> <tool_call>",
+    "x\u0301\u0302_1\u0660 \u00b7\u0300 [\u0483-\u0487\u0903]y na\u0303\u20d0 \u05d1\u05bc\u05b8 \u0e01\u0e31\u0e49",
     "\u2581under \u0120score _ __ \u0000 \u007f",
     "Title: Dune (1965) | \u20ac9.99 | 4.5\u2605 #scifi @frank https://example.org/a?b=c&d=%20",
     "wow!\ufeff\u0661\u0662 \u0661\u0662",

@@ -15,8 +15,8 @@ export class TimeExceeded extends Error {
 }
 
 /**
- * What `work` returns. It is ended in the middle, wherever it is, when it takes too long, so it should hold nothing that
- * must be put back. A call costs about 50 µs.
+ * What `work` returns. It is ended in the middle, wherever it is, when it takes too long, so it should hold nothing
+ * that must be put back. A call costs about 50 µs.
  * @throws TimeExceeded, and what `work` throws
  */
 export function withinTime<T>(milliseconds: number, work: () => T): T {

@@ -30,8 +30,11 @@ export interface HubFile {
   blobId?: string
 }
 
+const weightCount = z.object({ total: z.number().int().positive() }).nullish().catch(undefined)
 const infoSchema = z.object({
   sha: z.string().regex(/^[0-9a-f]{7,64}$/),
+  safetensors: weightCount,
+  gguf: weightCount,
   siblings: z.array(
     z.object({
       rfilename: z.string(),
@@ -91,8 +94,15 @@ export function request(
   return hub.fetch(`${hub.endpoint}${path}`, { headers: { ...headers, ...authorization }, signal })
 }
 
+export interface HubListing {
+  commit: string
+  files: HubFile[]
+  /** Number of the model's weights, where the hub knows it. */
+  weights: number | undefined
+}
+
 /** Commit and files of a model repository. Throws a BumpError where it cannot be read. */
-export async function listFiles(hub: Hub, name: HubName): Promise<{ commit: string; files: HubFile[] }> {
+export async function listFiles(hub: Hub, name: HubName): Promise<HubListing> {
   const what = `${name.repo} (no local folder or file, so looked up at ${hub.endpoint})`
   const path = `/api/models/${name.repo}/revision/${encodeURIComponent(name.revision)}?blobs=true`
   let body: unknown
@@ -123,5 +133,6 @@ export async function listFiles(hub: Hub, name: HubName): Promise<{ commit: stri
     size,
     ...(lfs ? { sha256: lfs.sha256 } : blobId && { blobId }),
   }))
-  return { commit: info.data.sha, files }
+  const { sha: commit, safetensors, gguf } = info.data
+  return { commit, files, weights: (name.file === undefined ? safetensors : gguf)?.total }
 }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { BumpError } from '../../util/errors.ts'
-import { parseHubName, resolveModel } from './resolve.ts'
+import { bytesToCome, parseHubName, resolveModel } from './resolve.ts'
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'
 const weights = Buffer.from(Array.from({ length: 50_000 }, (_, i) => (i * 31) % 256))
@@ -134,6 +134,21 @@ test('one GGUF file of a repository', async () => {
   expect(await problemOf('acme/tiny/other.gguf')).toContain('quant/tiny-q4.gguf')
 })
 
+test('any shard of a GGUF model brings the others', async () => {
+  for (const i of [1, 2, 3]) files[`q/tiny-0000${i}-of-00003.gguf`] = { content: weights.subarray(0, i), lfs: true }
+  const where = await resolveModel('acme/tiny/q/tiny-00002-of-00003.gguf', { endpoint })
+  expect(where.endsWith('q/tiny-00002-of-00003.gguf')).toBe(true)
+  for (const i of [1, 2, 3])
+    expect(readFileSync(where.replace('00002-of', `0000${i}-of`)).equals(weights.subarray(0, i))).toBe(true)
+  const problem = await problemOf('acme/tiny/other.gguf')
+  expect(problem).toContain('q/tiny-00001-of-00003.gguf')
+  expect(problem).not.toContain('q/tiny-00002-of-00003.gguf')
+  delete files['q/tiny-00003-of-00003.gguf']
+  expect(await problemOf('acme/tiny/q/tiny-00001-of-00003.gguf@v2')).toMatch(
+    /no file q\/tiny-00003-of-00003\.gguf, of which q\/tiny-00001-of-00003\.gguf is a shard/,
+  )
+})
+
 test('a sharded model comes with its index, without the unsharded copy of other formats', async () => {
   delete files['model.safetensors']
   files['model-00001-of-00002.safetensors'] = { content: weights.subarray(0, 5), lfs: true }
@@ -246,6 +261,42 @@ test('the token is sent, and a repository without usable weights is refused', as
   files['model.safetensors'] = { content: weights, lfs: true }
   delete files['tokenizer.json']
   expect(await problemOf('acme/tiny')).toContain('no tokenizer.json')
+})
+
+/** The hub's listing with other facts than those of the files. */
+function listing(changes: object, size = weights.length): void {
+  intercept = (request, response) => {
+    if (!request.url?.startsWith('/api')) return false
+    const siblings = Object.entries(files).map(([rfilename, { content }]) => ({
+      rfilename,
+      size: rfilename === 'model.safetensors' ? size : content.length,
+    }))
+    response.end(JSON.stringify({ sha: COMMIT, siblings, ...changes }))
+    return true
+  }
+}
+
+test('a model without room for it is refused before its download, also into a cache that is not there yet', async () => {
+  vi.stubEnv('BUMP_CACHE', join(folder, 'not', 'there', 'yet'))
+  listing({}, 1e15)
+  expect(await problemOf('acme/tiny')).toMatch(/the model .* needs 30000000\d\d MB, the disk has/)
+  expect(requests.filter(({ url }) => url.includes('/resolve/'))).toEqual([])
+})
+
+test('the room for the prepared weights is counted: by their number where the hub tells it', async () => {
+  listing({ safetensors: { total: 1e15 } })
+  expect(await problemOf('acme/tiny')).toMatch(/needs 40000000\d\d MB/)
+  listing({ safetensors: { total: 'many' } })
+  await resolveModel('acme/tiny', { endpoint })
+})
+
+test('only what is not there yet is counted as download', () => {
+  writeFileSync(join(folder, 'whole'), Buffer.alloc(100))
+  writeFileSync(join(folder, 'part.partial'), Buffer.alloc(30))
+  writeFileSync(join(folder, 'long.partial'), Buffer.alloc(999))
+  const sizes = { whole: 100, part: 100, long: 100, missing: 100 }
+  const wanted = Object.entries(sizes).map(([path, size]) => ({ path, size }))
+  expect(bytesToCome(wanted, folder)).toBe(0 + 70 + 100 + 100)
 })
 
 test('an unwritable cache is an error with a way out', async () => {

@@ -1,11 +1,12 @@
 // From what a user names to a folder or file on the disk: a local path as it is, a hub name downloaded into the cache.
 // A complete download is used again without asking the hub, so that runs repeat and work offline.
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { requireSpace } from '../../util/disk-space.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
+import { shardNames } from '../../util/shard-names.ts'
 import { webFetch } from '../../util/web-fetch.ts'
 import { DEFAULT_ENDPOINT, type Hub, type HubFile, type HubName, listFiles } from './client.ts'
 import { downloadFile } from './download.ts'
@@ -57,14 +58,19 @@ export function hubBase(model: string): { name: string; revision?: string } | un
 
 /** The files to download for a name, of those that the repository holds. */
 function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
-  const ggufs = files.filter((file) => file.path.toLowerCase().endsWith('.gguf')).map((file) => file.path)
+  const ggufs = files
+    .map((file) => file.path)
+    .filter((path) => path.toLowerCase().endsWith('.gguf') && shardNames(path)[0] === path)
   const ggufList =
     ggufs.length > 0 ? ` It holds ${ggufs.slice(0, 8).join(', ')}: name one, as ${name.repo}/${ggufs[0]}.` : ''
   if (name.file !== undefined) {
-    const found = files.find((file) => file.path === name.file)
-    if (found === undefined)
-      throw new BumpError('download-failed', `${name.repo}: has no file ${name.file}.${ggufList}`)
-    return [found]
+    const { repo, file } = name
+    return shardNames(file).map((path) => {
+      const found = files.find((file) => file.path === path)
+      if (found !== undefined) return found
+      const shard = path === file ? '' : `, of which ${file} is a shard`
+      throw new BumpError('download-failed', `${repo}: has no file ${path}${shard}.${ggufList}`)
+    })
   }
   const wanted = files.filter((file) => COMPANIONS.has(file.path) || WEIGHTS.test(file.path))
   const has = (path: string) => wanted.some((file) => file.path === path)
@@ -102,16 +108,25 @@ function cached(folder: string, recordPath: string, name: HubName): string | und
   }
 }
 
-async function requireSpace(folder: string, bytes: number): Promise<void> {
-  const disk = await statfs(existsSync(folder) ? folder : resolve('/')).catch(() => undefined)
-  if (disk === undefined || !existsSync(folder)) return
-  const free = disk.bavail * disk.bsize
-  if (free < bytes)
-    throw new BumpError(
-      'download-failed',
-      `${folder}: the download needs ${Math.ceil(bytes / 1e6)} MB, the disk has ${Math.floor(free / 1e6)} MB free. ` +
-        'Free some space, or set BUMP_CACHE to a folder on another disk.',
-    )
+/** Prepared weights have 32 bits, published ones at most that, mostly 16. */
+const PREPARED = 2
+
+/**
+ * Bytes that a download will still write: what is there, whole or in part, is not written again.
+ * @param folder where the files will lie
+ */
+export function bytesToCome(files: readonly HubFile[], folder: string): number {
+  const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0)
+  return files.reduce((sum, { path, size }) => {
+    const there = Math.max(sizeOf(join(folder, path)), sizeOf(join(folder, `${path}.partial`)))
+    return sum + (there > size ? size : size - there)
+  }, 0)
+}
+
+/** Bytes of the flat file that the weights among `files` will be prepared as. */
+function preparedBytes(files: readonly HubFile[], weights: number | undefined): number {
+  const size = files.reduce((sum, file) => (/\.(safetensors|gguf)$/i.test(file.path) ? sum + file.size : sum), 0)
+  return weights === undefined ? size * PREPARED : weights * 4
 }
 
 const isOn = (value: string | undefined) => /^(1|true|yes|on)$/i.test(value ?? '')
@@ -151,11 +166,12 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
     )
 
   options.onProgress?.(`looking for ${model} at ${endpoint}`)
-  const { commit, files } = await listFiles(hub, name)
+  const { commit, files, weights } = await listFiles(hub, name)
   const wanted = wantedFiles(name, files)
   const total = wanted.reduce((sum, file) => sum + file.size, 0)
   const progress = new Progress(name.repo, total, options.onProgress)
-  await requireSpace(cacheFolder(), total)
+  const space = bytesToCome(wanted, join(folder, commit)) + preparedBytes(wanted, weights)
+  requireSpace(cacheFolder(), space, 'the model (its download and the weights prepared from it)')
   for (const file of wanted) {
     const target = join(folder, commit, file.path)
     await downloadFile(hub, name, commit, file, target, (bytes) => progress.update(file, bytes))

@@ -41,7 +41,7 @@ const MAX_SOURCE = 1 << 20
 const MAX_STEPS = 1 << 16
 const MAX_ITEMS = 1 << 14
 const MAX_TEXT = 1 << 22
-const MAX_MS = 5000
+const MAX_MS = 2000
 
 /** A problem of the template itself, whatever the messages. */
 class Unbounded extends Error {}

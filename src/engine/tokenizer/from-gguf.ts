@@ -1,7 +1,8 @@
 // Reads the tokenizer out of a GGUF file's metadata and writes it as a tokenizer.json. Next: text-tokenizer.ts.
 // Byte-level BPE ("gpt2") has its merges in the file; SentencePiece ("llama") has scores, from which merges follow.
 import { BumpError } from '../../util/errors.ts'
-import { type GgufValue, readGguf } from '../weights/gguf.ts'
+import type { GgufValue } from '../weights/gguf.ts'
+import { openGguf } from '../weights/gguf-shards.ts'
 import { GPT2_PATTERN, LLAMA3_PATTERN, PUNCTUATION_PATTERN, QWEN2_PATTERN } from './patterns.ts'
 import { checkLengths, checkRows, checkTokenizerJson, isolate } from './tokenizer-json.ts'
 import type { AddedToken, Component, TokenizerSource } from './types.ts'
@@ -35,7 +36,8 @@ const USER_DEFINED = 4
  * @throws BumpError for a file without a tokenizer, a kind of tokenizer that is not supported, or damaged metadata.
  */
 export function tokenizerFromGguf(file: string): TokenizerSource {
-  const gguf = readGguf(file)
+  const gguf = openGguf(file)
+  gguf.close()
   const metadata = new GgufTokens(file, gguf.metadata)
   const kind = metadata.text('tokenizer.ggml.model')
   if (kind === undefined)

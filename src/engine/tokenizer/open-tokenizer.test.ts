@@ -88,6 +88,10 @@ describe('special tokens in contents', () => {
 const doubling = (value: string) =>
   `{% set ns = namespace(v=${value}) %}{% for i in range(40) %}{% set ns.v = ns.v + ns.v %}{% endfor %}{{ ns.v }}`
 
+/** A template in which one list stands 2⁴⁰ times in itself. */
+const nested = (shown: string) =>
+  `{% set ns = namespace(v=[1]) %}{% for i in range(40) %}{% set ns.v = [ns.v, ns.v] %}{% endfor %}{{ ${shown} }}`
+
 describe('chat templates', () => {
   const withTemplate = (template: string, onNotice?: (line: string) => void) => {
     cpSync(golden('gpt2'), folder, { recursive: true })
@@ -181,6 +185,9 @@ describe('chat templates', () => {
     ['a range without end', '{{ range(0, 5, 0) }}', /range of Infinity/],
     ['a text that doubles', doubling("'abcdefgh'"), /text of \d+ characters/],
     ['a list that doubles', doubling('[1, 2]'), /list of \d+ items/],
+    ['nested lists, as JSON', nested('ns.v | tojson'), /cannot be used|refuses/],
+    ['nested lists, as text', nested('ns.v'), /cannot be used|refuses/],
+    ['a text cut into letters', `{% set a = '${'x'.repeat(500_000)}' %}{{ (a + a + a).split('x') }}`, /cannot be used/],
     ['a macro that calls itself', '{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}', /cannot be used|refuses/],
     ['a million blanks', `${' '.repeat(1_000_000)}{{ messages }}`, /does not parse: it took longer|refuses/],
     ['too much text', 'x'.repeat(2_000_000), /does not parse: it has 2000000 characters/],
@@ -365,9 +372,32 @@ describe('errors name the file and what is wrong', () => {
       const where = changed('gpt2', 'tokenizer.json', (json) => {
         if (Array.isArray(json.added_tokens)) json.added_tokens.push({ id: 900, content: 'a'.repeat(1 << 20), special })
       })
-      expect(await problem(where)).toMatch(/tokenizer\.json: .*has 1048576 characters/)
+      expect(await problem(where)).toMatch(/tokenizer\.json: .*1048\d+ characters/)
     }
     expect(await problem(model((m) => (m.vocab = { ['a'.repeat(1025)]: 0 })))).toMatch(/has 1025 characters/)
+  })
+
+  it.each([
+    [20_000, 3],
+    [1_000, 1_000],
+  ])('%i added tokens of %i letters', async (count, length) => {
+    const where = changed('gpt2', 'tokenizer.json', (json) => {
+      const added = Array.from({ length: count }, (_, i) => ({
+        id: 1000 + i,
+        content: String(i).padStart(length, '<'),
+      }))
+      if (Array.isArray(json.added_tokens)) json.added_tokens.push(...added)
+    })
+    const started = performance.now()
+    expect(await problem(where)).toMatch(/tokenizer\.json: .*it adds \d+ tokens of \d+ characters/)
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
+
+  it('added tokens that count as whole words only', async () => {
+    const where = changed('gpt2', 'tokenizer.json', (json) => {
+      if (Array.isArray(json.added_tokens)) json.added_tokens.push({ id: 900, content: 'ab', single_word: true })
+    })
+    expect(await problem(where)).toMatch(/tokenizer\.json: added token "ab" counts only as a word of its own/)
   })
 
   it('a file that is not GGUF', async () => {

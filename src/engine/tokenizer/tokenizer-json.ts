@@ -50,6 +50,10 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
 /** Characters of the longest token; the longest of published vocabularies, runs of blanks, have some hundred. */
 const MAX_TOKEN = 1024
 
+/** Added tokens are looked for one beside the other: the most of a published model are some thousand short ones. */
+const MAX_ADDED = 1 << 14
+const MAX_ADDED_TEXT = 1 << 18
+
 /**
  * Checks that no token is so long that work which grows with the square of its length would take minutes.
  * @throws BumpError naming `file` and the token.
@@ -76,15 +80,28 @@ function isId(value: unknown): value is number {
 
 function checkAddedTokens(list: unknown, file: string): AddedToken[] {
   if (!Array.isArray(list)) throw damaged(file, '"added_tokens" is not a list')
-  return list.map((entry: unknown, i) => {
+  const tokens = list.map((entry: unknown, i) => {
     const token = asRecord(entry)
     if (!token || typeof token.content !== 'string' || token.content === '' || !isId(token.id))
       throw damaged(file, `added_tokens[${i}] needs a "content" and a whole number "id"`)
+    if (token.single_word === true)
+      throw new BumpError(
+        'model-unusable',
+        `${file}: added token ${JSON.stringify(token.content)} counts only as a word of its own ("single_word"), which is ` +
+          'not supported. Set it to false if that is meant, or use another model.',
+      )
     const special = token.special === true
     const normalized = token.normalized === undefined ? !special : token.normalized === true
     const { content, id } = token
     return { content, id, special, normalized, lstrip: token.lstrip === true, rstrip: token.rstrip === true }
   })
+  const size = tokens.reduce((sum, { content }) => sum + content.length, 0)
+  if (tokens.length > MAX_ADDED || size > MAX_ADDED_TEXT)
+    throw damaged(
+      file,
+      `it adds ${tokens.length} tokens of ${size} characters, ${MAX_ADDED} and ${MAX_ADDED_TEXT} are possible`,
+    )
+  return tokens
 }
 
 function checkVocab(vocab: Record<string, unknown>, added: AddedToken[], file: string): Record<string, number> {

@@ -4,9 +4,9 @@
 import { BumpError } from '../../util/errors.ts'
 import type { ModelConfig, RopeScaling } from '../model/config.ts'
 import { familyOf, rowOf, SUPPORTED_FAMILIES } from '../model/families.ts'
-import { BinaryFile } from './binary-file.ts'
-import { type Gguf, type GgufTensor, parseGguf } from './gguf.ts'
+import type { GgufValue } from './gguf.ts'
 import { dequantise, ggmlBytes } from './gguf-dequant.ts'
+import { type GgufModel, openGguf, type ShardTensor } from './gguf-shards.ts'
 import { checkHeads } from './hf-config.ts'
 import { pairTensors, type SourceTensor, type WeightSource } from './source.ts'
 
@@ -33,7 +33,7 @@ function ggufName(canonical: string): string {
   return `blk.${layer.slice(1)}.${PARTS[part]}.${bias ?? 'weight'}`
 }
 
-function numberOf(gguf: Gguf, path: string, key: string, most: number, fallback?: number): number {
+function numberOf(gguf: GgufModel, path: string, key: string, most: number, fallback?: number): number {
   const value = gguf.metadata.get(key) ?? fallback
   if (value === undefined)
     throw new BumpError('model-unusable', `${path}: the metadata "${key}" is missing. Convert the model again.`)
@@ -45,7 +45,7 @@ function numberOf(gguf: Gguf, path: string, key: string, most: number, fallback?
   return value
 }
 
-function countOf(gguf: Gguf, path: string, key: string, most: number, fallback?: number): number {
+function countOf(gguf: GgufModel, path: string, key: string, most: number, fallback?: number): number {
   const value = numberOf(gguf, path, key, most, fallback)
   if (!Number.isInteger(value))
     throw new BumpError('model-unusable', `${path}: the metadata "${key}" is ${value}, an integer is needed`)
@@ -78,20 +78,21 @@ function recoverScaling(factors: Float32Array, theta: number, headDim: number, p
   return scaling
 }
 
-function readWhole(file: BinaryFile, tensor: GgufTensor): Float32Array<ArrayBuffer> {
-  return readSlice(file, tensor, 0, elementsOf(tensor))
+function readWhole(tensor: ShardTensor): Float32Array<ArrayBuffer> {
+  return readSlice(tensor, 0, elementsOf(tensor))
 }
 
-function readSlice(file: BinaryFile, tensor: GgufTensor, from: number, to: number): Float32Array<ArrayBuffer> {
+function readSlice(tensor: ShardTensor, from: number, to: number): Float32Array<ArrayBuffer> {
   const start = ggmlBytes(tensor.type, from)
-  const bytes = file.read(tensor.offset + start, ggmlBytes(tensor.type, to) - start)
+  const bytes = tensor.file.read(tensor.offset + start, ggmlBytes(tensor.type, to) - start)
   return dequantise(tensor.type, bytes, to - from)
 }
 
-const elementsOf = (tensor: GgufTensor) => tensor.dims.reduce((product, dim) => product * dim, 1)
+const elementsOf = (tensor: ShardTensor) => tensor.dims.reduce((product, dim) => product * dim, 1)
 
-function family(gguf: Gguf, path: string): ModelConfig['family'] {
-  const name = gguf.metadata.get('general.architecture')
+type Family = ModelConfig['family']
+
+function checkFamily(name: GgufValue | undefined, path: string): Family {
   const found = familyOf(name)
   if (found !== undefined) return found
   throw new BumpError(
@@ -101,9 +102,8 @@ function family(gguf: Gguf, path: string): ModelConfig['family'] {
   )
 }
 
-function configOfGguf(gguf: Gguf, file: BinaryFile): ModelConfig {
-  const path = file.path
-  const name = family(gguf, path)
+function configOfGguf(gguf: GgufModel, path: string): ModelConfig {
+  const name = checkFamily(gguf.metadata.get('general.architecture'), path)
   const embed = gguf.tensors.get('token_embd.weight')
   if (embed === undefined || embed.dims.length !== 2)
     throw new BumpError(
@@ -140,7 +140,7 @@ function configOfGguf(gguf: Gguf, file: BinaryFile): ModelConfig {
       'model-unusable',
       `${path}: "rope_freqs.weight" has ${elementsOf(factors)} factors, ${headDim / 2} are needed`,
     )
-  const ropeScaling = factors && recoverScaling(readWhole(file, factors), ropeTheta, headDim, path)
+  const ropeScaling = factors && recoverScaling(readWhole(factors), ropeTheta, headDim, path)
   const config: ModelConfig = {
     family: name,
     layers: countOf(gguf, path, `${name}.block_count`, 1e4),
@@ -177,23 +177,30 @@ function unpermute(rows: Float32Array, columns: number, headDim: number): Float3
   return out
 }
 
+/** Opens without the vocabulary; an unsupported family is refused as soon as it is read. */
+function openForWeights(path: string): GgufModel {
+  const check = (key: string, value: GgufValue) => {
+    if (key === 'general.architecture') checkFamily(value, path)
+  }
+  return openGguf(path, { vocabulary: false, check })
+}
+
 /** The model configuration of a GGUF file. Throws a BumpError naming the metadata at fault. */
 export function readGgufConfig(path: string): ModelConfig {
-  const file = new BinaryFile(path)
+  const gguf = openForWeights(path)
   try {
-    return configOfGguf(parseGguf(file), file)
+    return configOfGguf(gguf, path)
   } finally {
-    file.close()
+    gguf.close()
   }
 }
 
-/** Opens a GGUF file as a weight source. Throws a BumpError for damaged files and unsupported models. */
+/** Opens a GGUF model, from any of its shards, as a weight source. Throws as openGguf and readGgufConfig do. */
 export function openGgufSource(path: string): WeightSource {
-  const file = new BinaryFile(path)
+  const gguf = openForWeights(path)
   try {
-    const gguf = parseGguf(file)
-    const config = configOfGguf(gguf, file)
-    const dimsOf = (tensor: GgufTensor) => [...tensor.dims].reverse()
+    const config = configOfGguf(gguf, path)
+    const dimsOf = (tensor: ShardTensor) => [...tensor.dims].reverse()
     const ignored = (name: string) => name === 'rope_freqs.weight'
     const paired = pairTensors(path, config, gguf.tensors, dimsOf, ggufName, ignored)
     const tensors = new Map<string, SourceTensor>()
@@ -202,13 +209,13 @@ export function openGgufSource(path: string): WeightSource {
       tensors.set(canonical, {
         dims: dimsOf(tensor),
         read: permuted
-          ? (from, to) => unpermute(readWhole(file, tensor), tensor.dims[0], config.headDim).slice(from, to)
-          : (from, to) => readSlice(file, tensor, from, to),
+          ? (from, to) => unpermute(readWhole(tensor), tensor.dims[0], config.headDim).slice(from, to)
+          : (from, to) => readSlice(tensor, from, to),
       })
     }
-    return { config, tensors, close: () => file.close() }
+    return { config, tensors, close: () => gguf.close() }
   } catch (error) {
-    file.close()
+    gguf.close()
     throw error
   }
 }

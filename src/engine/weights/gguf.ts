@@ -2,7 +2,7 @@
 // offsets of the file are never trusted: each is checked against the file's size before anything is allocated.
 // Next: gguf-dequant.ts turns a tensor's blocks into floats, gguf-source.ts maps names and shapes.
 import { BumpError } from '../../util/errors.ts'
-import { BinaryFile } from './binary-file.ts'
+import type { BinaryFile } from './binary-file.ts'
 
 /** A metadata value. 64-bit integers are given as numbers, rounded beyond 2^53. */
 export type GgufValue = number | boolean | string | number[] | boolean[] | string[]
@@ -73,6 +73,13 @@ export interface GgufTensor {
   length: number
 }
 
+export interface ParseOptions {
+  /** False: lists of the tokenizer, which are long, are gone over. */
+  vocabulary?: boolean
+  /** Sees each metadata value as it is read, and may throw before the rest is. */
+  check?: (key: string, value: GgufValue) => void
+}
+
 export interface Gguf {
   version: number
   metadata: Map<string, GgufValue>
@@ -131,8 +138,22 @@ class Cursor {
     return Number(value)
   }
 
+  private stringLength(what: string): number {
+    return this.u64(`the length of ${what}`, Math.max(0, Math.min(MAX_STRING, this.left - 8)))
+  }
+
+  /** Goes over bytes that nobody needs. */
+  skip(length: number, what: string): void {
+    if (length > this.left) this.fail(`truncated: ${what} needs ${length} bytes, ${this.left} are left`)
+    this.position += length
+  }
+
+  skipString(what: string): void {
+    this.skip(this.stringLength(what), what)
+  }
+
   string(what: string): string {
-    const length = this.u64(`the length of ${what}`, Math.max(0, Math.min(MAX_STRING, this.left - 8)))
+    const length = this.stringLength(what)
     const at = this.take(length, what)
     return this.decoder.decode(this.chunk.subarray(at, at + length))
   }
@@ -180,7 +201,8 @@ class Cursor {
   }
 }
 
-function readValue(cursor: Cursor, key: string): GgufValue {
+/** A value; undefined where it is a list and `skipLists`. */
+function readValue(cursor: Cursor, key: string, skipLists: boolean): GgufValue | undefined {
   const what = `metadata "${key}"`
   const type = cursor.u32(`the type of ${what}`)
   if (type === STRING) return cursor.string(what)
@@ -192,6 +214,11 @@ function readValue(cursor: Cursor, key: string): GgufValue {
   if (bytes === undefined) cursor.fail(`${what} is an array of the unsupported type ${item}`)
   const most = Math.floor(Math.max(0, cursor.left - 8) / bytes)
   const count = cursor.u64(`the item count of ${what}`, Math.min(MAX_ARRAY, most))
+  if (skipLists) {
+    if (item === STRING) for (let i = 0; i < count; i++) cursor.skipString(what)
+    else cursor.skip(count * bytes, what)
+    return undefined
+  }
   if (item === STRING) {
     const strings: string[] = []
     for (let i = 0; i < count; i++) strings.push(cursor.string(`${what}[${i}]`))
@@ -207,12 +234,17 @@ function readValue(cursor: Cursor, key: string): GgufValue {
   return numbers
 }
 
-function readMetadata(cursor: Cursor, count: number): Map<string, GgufValue> {
+function readMetadata(cursor: Cursor, count: number, { vocabulary = true, check }: ParseOptions) {
   const metadata = new Map<string, GgufValue>()
+  const seen = new Set<string>()
   for (let i = 0; i < count; i++) {
     const key = cursor.string(`the key of metadata entry ${i}`)
-    if (metadata.has(key)) cursor.fail(`metadata "${key}" stands there twice`)
-    metadata.set(key, readValue(cursor, key))
+    if (seen.has(key)) cursor.fail(`metadata "${key}" stands there twice`)
+    seen.add(key)
+    const value = readValue(cursor, key, !vocabulary && key.startsWith('tokenizer.'))
+    if (value === undefined) continue
+    check?.(key, value)
+    metadata.set(key, value)
   }
   return metadata
 }
@@ -269,7 +301,7 @@ function placeTensors(cursor: Cursor, tensors: Map<string, GgufTensor>, dataStar
  * Reads metadata and tensor table of an open GGUF file. Nothing of the tensors' content is read.
  * Throws a BumpError for a damaged file, a version other than 2 and 3, and tensor types without a reader.
  */
-export function parseGguf(file: BinaryFile): Gguf {
+export function parseGguf(file: BinaryFile, options: ParseOptions = {}): Gguf {
   const cursor: Cursor = new Cursor(file)
   if (file.size < 24 || cursor.u32('the magic') !== 0x46554747)
     throw new BumpError(
@@ -283,7 +315,7 @@ export function parseGguf(file: BinaryFile): Gguf {
       `${file.path}: has GGUF version ${version}; versions 2 and 3 (little-endian) can be read. Convert it again.`,
     )
   const tensorCount = cursor.u64('the tensor count', Math.floor(file.size / 25))
-  const metadata = readMetadata(cursor, cursor.u64('the metadata count', Math.floor(file.size / 13)))
+  const metadata = readMetadata(cursor, cursor.u64('the metadata count', Math.floor(file.size / 13)), options)
 
   const alignment = metadata.get('general.alignment') ?? 32
   if (typeof alignment !== 'number' || !(alignment >= 8 && alignment <= 1 << 20) || alignment % 8 !== 0)
@@ -296,14 +328,4 @@ export function parseGguf(file: BinaryFile): Gguf {
   }
   placeTensors(cursor, tensors, Math.ceil(cursor.position / alignment) * alignment, file.size)
   return { version, metadata, tensors }
-}
-
-/** Metadata and tensor table of the GGUF file at `path`. Throws as `parseGguf` does. */
-export function readGguf(path: string): Gguf {
-  const file = new BinaryFile(path)
-  try {
-    return parseGguf(file)
-  } finally {
-    file.close()
-  }
 }

@@ -1,4 +1,5 @@
 // A Hugging Face folder (config.json, safetensors files) as a weight source.
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { BumpError } from '../../util/errors.ts'
 import type { ModelConfig } from '../model/config.ts'
@@ -11,6 +12,11 @@ import { pairTensors, type WeightSource } from './source.ts'
 /** The model configuration of a Hugging Face folder. Throws a BumpError naming the file and field at fault. */
 export function readHuggingFaceConfig(folder: string): ModelConfig {
   const path = join(folder, 'config.json')
+  if (!existsSync(path) && existsSync(join(folder, 'adapter_config.json')))
+    throw new BumpError(
+      'model-unusable',
+      `${folder}: is an adapter, not a model. Name the model that it belongs to, which adapter_config.json in it says.`,
+    )
   return parseHuggingFaceConfig(readJson(path), path)
 }
 

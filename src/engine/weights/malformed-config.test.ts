@@ -97,6 +97,14 @@ describe('config.json', () => {
     expect(problemOf(() => parseHuggingFaceConfig(json, 'config.json'))).toContain(message)
   })
 
+  test('an adapter named as a model', () => {
+    mkdirSync(join(folder, 'only-adapter'))
+    written('only-adapter/adapter_config.json', '{}')
+    expect(problemOf(() => configOf(join(folder, 'only-adapter')))).toContain(
+      'only-adapter: is an adapter, not a model',
+    )
+  })
+
   test('a folder that is missing, empty or has a broken config.json', () => {
     expect(problemOf(() => configOf(join(folder, 'gone')))).toContain('no such model folder')
     expect(problemOf(() => configOf(written('weights.bin', '')))).toContain('not a .gguf')

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BumpError } from '../../util/errors.ts'
 import { BinaryFile } from './binary-file.ts'
-import { readGguf } from './gguf.ts'
+import { openGguf } from './gguf-shards.ts'
 import { openGgufSource } from './gguf-source.ts'
 import { readSafetensors, safetensorsFiles } from './safetensors.ts'
 import { problemOf } from './testing/problem-of.ts'
@@ -14,6 +14,12 @@ import { tinyConfig, tinyGguf, tinyWeights } from './testing/tiny-model.ts'
 import { floatContent, ggufBytes, type MetadataValue, type TestGguf } from './testing/write-gguf.ts'
 
 const HUGE = 2 ** 50
+const readGguf = (path: string) => {
+  const model = openGguf(path)
+  model.close()
+  return model
+}
+
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-malformed-'))

@@ -205,23 +205,26 @@ test('a prepared file of another content is not believed, whatever its name, siz
   expect(readFileSync(openQuantized(again).file).equals(small)).toBe(true)
 })
 
-test('files that others could have written are read and verified each time, own ones are not', async () => {
-  const where = saved(tinyConfig('llama'))
-  const lines: string[] = []
-  const open = async () => {
-    lines.length = 0
-    return openWeights(where, { onProgress: (line) => lines.push(line) })
-  }
-  const { file, digest } = await open()
-  expect(statSync(file).mode & 0o022).toBe(0)
-  await open()
-  expect(lines).toEqual([])
-  chmodSync(file, 0o666)
-  expect((await open()).digest).toBe(digest)
-  expect(lines).toEqual([expect.stringContaining('checking the prepared weights')])
-  await open()
-  expect(lines).toEqual([])
-})
+test.skipIf(process.platform === 'win32')(
+  'files that others could have written are read and verified each time, own ones are not',
+  async () => {
+    const where = saved(tinyConfig('llama'))
+    const lines: string[] = []
+    const open = async () => {
+      lines.length = 0
+      return openWeights(where, { onProgress: (line) => lines.push(line) })
+    }
+    const { file, digest } = await open()
+    expect(statSync(file).mode & 0o022).toBe(0)
+    await open()
+    expect(lines).toEqual([])
+    chmodSync(file, 0o666)
+    expect((await open()).digest).toBe(digest)
+    expect(lines).toEqual([expect.stringContaining('checking the prepared weights')])
+    await open()
+    expect(lines).toEqual([])
+  },
+)
 
 test('quantised weights of another quantiser, or without a record, are made anew', async () => {
   const store = await openWeights(saved(tinyConfig('llama')))

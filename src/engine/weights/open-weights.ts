@@ -14,8 +14,10 @@ import {
   statSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { requireSpace } from '../../util/disk-space.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
+import { shardNames } from '../../util/shard-names.ts'
 import { discard, writeAll, writeProblem } from '../../util/writing.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
@@ -78,7 +80,7 @@ function layout(config: ModelConfig): { tensors: Map<string, TensorRange>; bytes
 
 /** A weight file is taken as unchanged while path, size, time and inode are: that saves hashing gigabytes each time. */
 function sourceKey(path: string, config: ModelConfig): string {
-  const files = isGguf(path) ? [path] : safetensorsFiles(path)
+  const files = isGguf(path) ? shardNames(path).filter((file) => existsSync(file)) : safetensorsFiles(path)
   const facts = files.map((path) => {
     const stat = statSync(path, { bigint: true })
     return [resolve(path), stat.size, stat.mtimeNs, stat.ino].join(' ')
@@ -188,6 +190,7 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
     try {
       mkdirSync(folder, { recursive: true })
       removeStale(folder)
+      requireSpace(folder, bytes, `preparing the weights of ${path}`)
       options.onProgress?.(`preparing weights of ${path} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
       digest = convert(path, source, converting, tensors, bytes, options.onProgress)
       mkdirSync(join(folder, digest), { recursive: true })

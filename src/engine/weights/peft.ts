@@ -37,7 +37,8 @@ const tensorName = (layer: number, projection: Projection, matrix: string) =>
   `base_model.model.model.layers.${layer}.${HF_PROJECTIONS[projection]}.lora_${matrix}.weight`
 
 /**
- * Writes adapter_model.safetensors and, last, adapter_config.json, which names the base model. Throws a BumpError where the folder cannot be written.
+ * Writes adapter_model.safetensors and, last, adapter_config.json, which names the base model. Throws a BumpError where
+ * the folder cannot be written.
  */
 export function saveAdapter(
   folder: string,

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -64,6 +64,13 @@ it('rejects what is under way when it is closed', async () => {
   const rejected = expect(other.call('sample', [jobs, sampling, 'policy'])).rejects.toThrow(CancelledError)
   await other.close()
   await rejected
+})
+
+it('refuses an unsupported model before it reads the vocabulary', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bump-mistral-'))
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'mistral' }))
+  writeFileSync(join(folder, 'tokenizer.json'), '{')
+  await expect(openModel(folder)).rejects.toThrow(/the architecture "mistral" is not supported/)
 })
 
 it("names the hub's model in its adapters, not the place in the cache", async () => {

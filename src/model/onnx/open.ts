@@ -66,6 +66,8 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     baseModel: hubBase(where),
   }
   const path = await resolveModel(where, { onProgress })
+  // An unsupported model is refused before its vocabulary is read.
+  configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
