@@ -8,7 +8,7 @@ import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { addGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
-import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
+import { addLogFlags, type LogFlags, reportLines, sourceOptions } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
 
 const HELP = `
@@ -45,9 +45,7 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
     async (signal) => {
       const generator = await generatorOfFlags(flags, say)
       try {
-        const source: LogSource = flags.logs
-          ? { paths: flags.logs, format: flags.format, user: flags.user, time: flags.time, text: flags.text }
-          : generator.logs!
+        const source: LogSource = flags.logs ? { paths: flags.logs, ...sourceOptions(flags) } : generator.logs!
         const write = async (histories: AsyncIterable<ProfiledUser> | ProfiledUser[], total: number) => {
           const { users, cached } = await profileUsers(generator.model, histories, {
             settings: generator.settings,

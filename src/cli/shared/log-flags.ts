@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { logFormatNames } from '../../logs/formats/formats.ts'
 import { issueLines } from '../../logs/issues.ts'
 import type { loadUsers } from '../../logs/load.ts'
-import type { LogReport } from '../../logs/types.ts'
+import type { LogReport, LogSource } from '../../logs/types.ts'
 
 export interface LogFlags {
   logs?: string[]
@@ -11,12 +11,27 @@ export interface LogFlags {
   user?: string
   time?: string
   text?: string
+  delimiter?: string
+  quote?: string
+  escape?: string
+  headerLine?: string
 }
 
-/** Adds --logs, --format, --user, --time and --text. */
+/** What the flags say about the logs but for where they are. */
+export function sourceOptions(flags: LogFlags): Omit<LogSource, 'paths'> {
+  const { format, user, time, text, delimiter, quote, escape: escaping, headerLine } = flags
+  const line = headerLine === undefined ? undefined : Number(headerLine)
+  return { format, user, time, text, delimiter, quote, escape: escaping, headerLine: line }
+}
+
+/** Adds --logs, and the flags that say how logs are read. */
 export function addLogFlags(command: Command): Command {
+  return addReadingFlags(command.option('--logs <paths...>', 'interaction logs: files, globs or addresses'))
+}
+
+/** Adds --format, --user, --time, --text, and how CSV and TSV are written. */
+export function addReadingFlags(command: Command): Command {
   return command
-    .option('--logs <paths...>', 'interaction logs: files, globs or addresses')
     .addOption(
       new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(
         logFormatNames(),
@@ -25,6 +40,13 @@ export function addLogFlags(command: Command): Command {
     .option('--user <column>', 'column or SQL expression of the user')
     .option('--time <column>', 'column or SQL expression of the time')
     .option('--text <column>', 'column or SQL expression of the text')
+    .option(
+      '--delimiter <characters>',
+      'of CSV: between fields (\\t is a tab; default: told from the file, as those below)',
+    )
+    .option('--quote <character>', "of CSV and TSV: around fields; '' where quotes are letters")
+    .option('--escape <character>', "of CSV and TSV: before a quote that is a letter; '' where such quotes are doubled")
+    .option('--header-line <n>', 'of CSV and TSV: line of the header; 0: none, the columns are column0, column1, ...')
 }
 
 /** What was read, with every problem found in the logs, as lines. */

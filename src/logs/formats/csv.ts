@@ -36,7 +36,7 @@ export async function* separatedRecords(
   const { separator, lines } = withoutSeparatorLine(start.value.lines)
   if (lines.length === 0) return
   const given = context.options
-  const decision = new DialectDecision(lines, given, given.delimiter ?? separator ?? delimiter)
+  const decision = new DialectDecision(lines, given, given.delimiter?.replaceAll('\\t', '\t') ?? separator ?? delimiter)
   decision.see(lines, true, start.value.final)
   const sample = await sampleOf(lines, decision)
   if (sample.length === 0) return
