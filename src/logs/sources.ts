@@ -12,7 +12,7 @@ import { type IssueLog, issueLines } from './issues.ts'
 import { DamagedGzip, encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
 import type { LogSource } from './types.ts'
 
-const BUCKET = /^(s3|s3a|s3n|gs|gcs|r2|hf|az|azure|abfss):\/\//
+const BUCKET = /^(s3|s3a|s3n|gs|gcs|r2|hf):\/\//
 const GLOB = /[*?[\]]/
 
 /** Resolves all paths of a source; an unreadable one among several is an issue, when none is left it is an error. */
@@ -61,10 +61,18 @@ async function expand(path: string, connection: DuckDBConnection, folder: string
     if (statSync(path).isDirectory()) {
       throw new BumpError(
         'logs-unusable',
-        `${path} is a folder: name the files in it, such as "${join(path, '*.jsonl')}"`,
+        `${path} is a folder: name the files in it, such as "${join(path, '*.jsonl')}", or "${join(path, '**/*')}" for ` +
+          'those of its folders, too',
       )
     }
     return [{ path, name: path }]
+  }
+  if (/^(az|azure|abfss?|wasbs?):\/\//i.test(path)) {
+    throw new BumpError(
+      'logs-unusable',
+      `${path}: Azure's storage is not read, since that needs an extension of DuckDB and credentials that bump does not ` +
+        'handle: give the https:// address of the file with its SAS token, or copy it here (azcopy copy) and give its path',
+    )
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
     throw new BumpError(
