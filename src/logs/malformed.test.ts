@@ -287,7 +287,7 @@ const REFUSED: [string, string, Content, Omit<LogSource, 'paths'>, ErrorCode, ..
     'Parquet',
   ],
   ['a zip archive', 'a.csv', Buffer.from('PK\x03\x04....'), {}, 'logs-unusable', 'zip'],
-  ['zstd', 'a.jsonl.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]), {}, 'logs-unusable', 'zstd'],
+  ['bzip2', 'a.jsonl.bz2', Buffer.from('BZh91AY'), {}, 'logs-unusable', 'bzip2'],
   ['prose', 'a.txt', 'Dear reader\n', {}, 'invalid-options', 'a.txt', 'jsonl, chatgpt, json, tsv, csv, parquet'],
   [
     'a format that is none',

@@ -6,10 +6,11 @@ import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { duckMessage, loadBuckets, query, sqlString } from './database.ts'
+import { DamagedCompression } from './decompress.ts'
 import type { LogFormat, SourceFile } from './formats/format.ts'
 import { logFormatNamed, logFormatNames, logFormats } from './formats/formats.ts'
 import { type IssueLog, issueLines } from './issues.ts'
-import { DamagedGzip, encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
+import { encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
 import type { LogSource } from './types.ts'
 
 const BUCKET = /^(s3|s3a|s3n|gs|gcs|r2|hf):\/\//
@@ -36,8 +37,8 @@ export async function resolveFiles(
         if (told === undefined) issues.add('unreadable-file', file.name, 'the file is empty')
         else files.push({ ...file, format: told })
       } catch (error) {
-        if (!(error instanceof DamagedGzip)) throw error
-        issues.add('unreadable-file', file.name, `damaged gzip: ${error.message}`)
+        if (!(error instanceof DamagedCompression)) throw error
+        issues.add('unreadable-file', file.name, `damaged compression: ${error.message}`)
       }
     }
   }
@@ -140,7 +141,7 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
   try {
     start = await sniffBytes(file)
   } catch (error) {
-    if (error instanceof BumpError || error instanceof DamagedGzip) throw error
+    if (error instanceof BumpError || error instanceof DamagedCompression) throw error
     throw new BumpError(
       'logs-unusable',
       `${file.name} could not be opened: ${error instanceof Error ? error.message : String(error)}`,
@@ -151,7 +152,7 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
   const bytes = start.toString('latin1')
   const marked = formats.find(({ magic }) => magic !== undefined && bytes.startsWith(magic))
   if (marked !== undefined) return marked
-  const fileName = file.name.toLowerCase().replace(/\.(gz|gzip)$/, '')
+  const fileName = file.name.toLowerCase().replace(/\.(gz|gzip|zst|zstd)$/, '')
   const named = formats.find(({ fileNames }) => fileNames?.test(fileName))
   if (named?.type === 'table') return named
   const encoding = encodingOf(start)
