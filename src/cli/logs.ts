@@ -35,7 +35,7 @@ export function logsCommand(): Command {
     .description('Show what is in logs, how they are read, and what would be skipped and why')
     .argument(
       '<logs...>',
-      `files, globs or addresses, plain or gzipped (${logFormats()
+      `files, globs or addresses, plain, gzip or zstd (${logFormats()
         .map(({ title }) => title)
         .join(', ')})`,
     )

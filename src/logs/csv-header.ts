@@ -1,4 +1,4 @@
-// Which record of a CSV file names its columns: its first one, one below a preamble, or none. What is not plain is said.
+// Which record of a CSV file names its columns: the first one, one below a preamble, or none. What is not plain is noted.
 import { usualCount } from './csv-dialect.ts'
 import type { CsvRecord } from './csv-records.ts'
 import { excerpt } from './issues.ts'

@@ -1,4 +1,4 @@
-// Compressed bytes -> bytes, chunk by chunk: gzip, and zstd also with windows longer than usual, as dumps of forums have.
+// Compressed bytes -> bytes, chunk by chunk: gzip and zstd, also with the long windows that dumps of forums have.
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import { Decompress } from 'fzstd'

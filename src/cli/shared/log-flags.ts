@@ -49,12 +49,16 @@ export function addReadingFlags(command: Command): Command {
     .option('--header-line <n>', 'of CSV and TSV: line of the header; 0: none, the columns are column0, column1, ...')
 }
 
+/** Notes that are shown: logs of many files may have one for each. */
+const MAX_NOTES = 10
+
 /** What was read, with every problem found in the logs, as lines. */
 export function reportLines(report: LogReport & Partial<Awaited<ReturnType<typeof loadUsers>>['report']>): string[] {
   const skipped = Object.entries(report.skipped ?? {}).filter(([, { count }]) => count > 0)
   return [
     `${report.interactions} interactions of ${report.users} users`,
-    ...report.notes.map((note) => `  ${note}`),
+    ...report.notes.slice(0, MAX_NOTES).map((note) => `  ${note}`),
+    ...(report.notes.length > MAX_NOTES ? [`  and ${report.notes.length - MAX_NOTES} more decisions`] : []),
     ...issueLines(report.issues),
     ...skipped.map(([reason, { count, examples }]) => `  ${reason}: ${count} users skipped, such as ${examples[0]}`),
     ...(report.droppedHeldOut
