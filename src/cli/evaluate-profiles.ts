@@ -13,7 +13,14 @@ import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { addLogFlags, addTrustFlag, type LogFlags, reportLines, type TrustFlags } from './shared/log-flags.ts'
+import {
+  addLogFlags,
+  addTrustFlag,
+  type LogFlags,
+  reportLines,
+  sourceOptions,
+  type TrustFlags,
+} from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
@@ -106,7 +113,7 @@ function sizeList(text: string): number[] {
 
 async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string): Promise<void> {
   const out = flags.out ?? join(flags.run[0] ?? 'runs', 'evaluate', 'profiles')
-  const { logs: paths, format, user, time, text } = flags
+  const { logs: paths } = flags
   const progress = workProgress()
   try {
     const server = serverOf(flags, progress)
@@ -121,7 +128,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           files: flags.profiles,
           kinds: flags.conditions,
           trust: flags.trust,
-          logs: paths && { paths, format, user, time, text },
+          logs: paths && { paths, ...sourceOptions(flags) },
           judgeModel: flags.judgeModel,
           scorer: flags.scorer,
           decoder: flags.decoder,

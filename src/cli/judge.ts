@@ -15,7 +15,7 @@ import { BumpError } from '../util/errors.ts'
 import { intervalText } from '../util/stats.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
+import { addLogFlags, type LogFlags, reportLines, sourceOptions } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
 
 type Scorer = JudgeConfig['scorer']
@@ -88,7 +88,7 @@ Examples:
 `
 
 async function check(flags: CheckFlags): Promise<void> {
-  const { logs: paths, format, user, time, text, judgeModel, quantize } = flags
+  const { logs: paths, judgeModel, quantize } = flags
   if (paths === undefined)
     throw new BumpError('invalid-options', 'a judge is checked on interaction logs: name them by --logs')
   const judges = judgesOf(flags)
@@ -96,7 +96,7 @@ async function check(flags: CheckFlags): Promise<void> {
   await interruptible(
     () => say('stopping; press Ctrl-C again to stop at once'),
     async (signal) => {
-      const logs = await openLogs(paths, { format, user, time, text })
+      const logs = await openLogs(paths, sourceOptions(flags))
       try {
         const model = await openModel(judgeModel, { ...engineOptions(flags), quantize, onProgress: say })
         try {

@@ -68,3 +68,17 @@ it('refuses a number that is none', async () => {
   const inspect = command.commands[0].exitOverride().configureOutput({ writeErr: () => undefined })
   await expect(inspect.parseAsync(['x.jsonl', '--held-out', '0'], { from: 'user' })).rejects.toThrow('whole number')
 })
+
+it('shows how CSV was read, what was decided, and reads it as the flags say', async () => {
+  const path = join(folder, 'log.tsv')
+  writeFileSync(path, 'user\ttext\na\t"One" word\nb\t"opened\n')
+  await logsCommand().parseAsync(['inspect', path], { from: 'user' })
+  expect(captured.stdout).toContain('tsv, 2 records (tabs between fields, quotes are letters, header on line 1)')
+  expect(captured.stdout).toContain(`Decided from the logs:\n  ${path}: quotes are letters`)
+  writeFileSync(path, 'a title\nuser:text\na:%it~%s: so%\n')
+  const flags = ['--delimiter', ':', '--quote', '%', '--escape', '~', '--header-line', '2']
+  await logsCommand().parseAsync(['inspect', path, ...flags], { from: 'user' })
+  expect(captured.stdout).toContain('it%s: so')
+  const wrong = logsCommand().parseAsync(['inspect', path, '--header-line', 'x'], { from: 'user' })
+  await expect(wrong).rejects.toThrow('`headerLine` is the number of a line')
+})

@@ -1,10 +1,11 @@
 // `bump logs inspect`: what is in a log, how it would be read, and what would be left out, before any training.
-import { Command, Option } from 'commander'
-import { logFormatNames, logFormats } from '../logs/formats/formats.ts'
+import { Command } from 'commander'
+import { logFormats } from '../logs/formats/formats.ts'
 import { inspectLogs, type LogInspection, type Spread } from '../logs/inspect.ts'
 import { excerpt } from '../logs/issues.ts'
 import type { LogReport } from '../logs/types.ts'
 import { positiveInteger } from './shared/flag-values.ts'
+import { addReadingFlags, type LogFlags, sourceOptions } from './shared/log-flags.ts'
 
 const EXAMPLES = `
 Each of --user, --time and --text is a column name or an SQL expression (DuckDB) over the columns of the log. Without
@@ -20,11 +21,7 @@ Examples:
   bump logs inspect ratings.csv --text "(SELECT any_value(m.title) FROM 'movies.csv' m WHERE m.id = rows.movie_id)"
   bump logs inspect reviews.jsonl --json > inspection.json`
 
-interface InspectOptions {
-  user?: string
-  time?: string
-  text?: string
-  format?: string
+interface InspectOptions extends LogFlags {
   minInteractions: number
   heldOut: number
   json?: boolean
@@ -33,26 +30,23 @@ interface InspectOptions {
 /** The command `logs` with its one subcommand; errors are `BumpError`s for the caller to print. */
 export function logsCommand(): Command {
   const logs = new Command('logs').description('Look at interaction logs')
-  logs
+  const inspect = logs
     .command('inspect')
     .description('Show what is in logs, how they are read, and what would be skipped and why')
     .argument(
       '<logs...>',
-      `files, globs or addresses, plain or gzipped (${logFormats()
+      `files, globs or addresses, plain, gzip or zstd (${logFormats()
         .map(({ title }) => title)
         .join(', ')})`,
     )
-    .option('--user <column or SQL>', 'whose interaction it is')
-    .option('--time <column or SQL>', 'when it happened: ISO 8601, seconds or milliseconds since 1970, a year, a date')
-    .option('--text <column or SQL>', 'what it says')
-    .addOption(new Option('--format <format>', 'told from name and content if left out').choices(logFormatNames()))
+  addReadingFlags(inspect)
     .option('--min-interactions <n>', 'users with fewer are skipped', positiveInteger, 5)
     .option('--held-out <n>', 'latest interactions held out per user', positiveInteger, 1)
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (paths: string[], options: InspectOptions) => {
-      const { user, time, text, format, minInteractions, heldOut, json } = options
-      const inspection = await inspectLogs({ paths, format, user, time, text }, { minInteractions, heldOut })
+      const { minInteractions, heldOut, json } = options
+      const inspection = await inspectLogs({ paths, ...sourceOptions(options) }, { minInteractions, heldOut })
       process.stdout.write(json ? `${JSON.stringify(inspection, null, 2)}\n` : describeInspection(inspection))
     })
   return logs

@@ -9,7 +9,14 @@ import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { addGeneratorFlags, checkGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
-import { addLogFlags, addTrustFlag, type LogFlags, reportLines, type TrustFlags } from './shared/log-flags.ts'
+import {
+  addLogFlags,
+  addTrustFlag,
+  type LogFlags,
+  reportLines,
+  sourceOptions,
+  type TrustFlags,
+} from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
 
 const HELP = `

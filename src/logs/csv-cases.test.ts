@@ -31,6 +31,7 @@ describe('quotes', () => {
       ['a', 'one'],
       ['b', 'two more'],
     ])
+    expect(all.report.notes[0]).toMatch(/1 records have text after a closing quote \(the first on line 3\)/)
   })
 
   it('in CSV are letters only where several show it and none is needed', async () => {
@@ -111,6 +112,7 @@ describe('headers', () => {
   ]
   it.each([
     ['two lines of a vendor', 'Vendor;Trial\nStart;06/02/2024\nuser;text;ts\na;hi;2024-01-01\nb;yo;2024-01-02\n'],
+    ['comments', '# of a vendor\n# with, a, comma\nuser,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n'],
     ['a word', 'UTF-8\nuser;text;ts\na;hi;2024-01-01\nb;yo;2024-01-02\n'],
     ['lines filled up by a spreadsheet', 'Report 2024,,\n,,\nuser,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n'],
   ])('may stand below %s', async (_, text) => {

@@ -1,5 +1,6 @@
 // Which dialect of CSV a file is written in, decided from its lines: what stands between fields, whether quotes stand
 // around fields or are letters, and how a quote within quotes is written.
+import { BumpError } from '../util/errors.ts'
 import { type Dialect, RecordParser } from './csv-records.ts'
 import { excerpt } from './issues.ts'
 import type { Line } from './lines.ts'
@@ -8,6 +9,18 @@ import type { SeparatedOptions } from './types.ts'
 const DELIMITERS = [',', ';', '\t', '|']
 /** As prose names them. */
 const NAMES: Record<string, string> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars', ' ': 'spaces' }
+
+/** Throws BumpError (`invalid-options`) for what no file can be written in. */
+export function checkSeparatedOptions({ delimiter, quote, escape: escaping, headerLine }: SeparatedOptions): void {
+  const refuse = (what: string) => {
+    throw new BumpError('invalid-options', what)
+  }
+  if (delimiter === '') refuse('`delimiter` is empty: give the characters between fields')
+  if ((quote ?? '').length > 1) refuse(`\`quote\` is one character, or empty where quotes are letters, not "${quote}"`)
+  if ((escaping ?? '').length > 1) refuse(`\`escape\` is one character, or empty for none, not "${escaping}"`)
+  if (headerLine !== undefined && !(Number.isInteger(headerLine) && headerLine >= 0))
+    refuse('`headerLine` is the number of a line from 1, or 0 where there is no header')
+}
 
 /** A dialect of which parts may be open until a line shows them; until then those parts make no difference. */
 export class DialectDecision {

@@ -1,4 +1,4 @@
-// Which record of a CSV file names its columns: its first one, one below a preamble, or none. What is not plain is said.
+// Which record of a CSV file names its columns: the first one, one below a preamble, or none. What is not plain is noted.
 import { usualCount } from './csv-dialect.ts'
 import type { CsvRecord } from './csv-records.ts'
 import { excerpt } from './issues.ts'
@@ -82,7 +82,8 @@ function headerIndex(records: readonly CsvRecord[], hits: (record: CsvRecord) =>
   if (hits(records[0]) > 0) return 0
   const early = records.slice(0, MAX_PREAMBLE)
   const named = early.findIndex(
-    (record, i) => hits(record) > 0 && early.slice(0, i).every((before) => filled(before) !== filled(record)),
+    (record, i) =>
+      hits(record) > 1 || (hits(record) > 0 && early.slice(0, i).every((before) => filled(before) !== filled(record))),
   )
   if (named > 0) return named
   const usual = usualCount(records.map(filled))

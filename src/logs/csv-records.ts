@@ -9,6 +9,8 @@ export interface CsvRecord {
   line: number
   /** Line on which it ends. */
   lastLine: number
+  /** Fields with text after their closing quote. */
+  irregular: number
 }
 
 /** How fields are written. */
@@ -49,7 +51,8 @@ export async function* readCsv(
         pending.push(line)
         length += line.text.length
         if (parser.feed(line.text)) {
-          yield { fields: parser.fields, line: pending[0].number, lastLine: line.number }
+          const { fields, irregular } = parser
+          yield { fields, line: pending[0].number, lastLine: line.number, irregular }
           reset()
           continue
         }

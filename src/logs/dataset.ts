@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
+import { checkSeparatedOptions } from './csv-dialect.ts'
 import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlName, sqlString } from './database.ts'
 import type { Staged } from './formats/format.ts'
 import { logFormatNamed } from './formats/formats.ts'
@@ -92,6 +93,7 @@ async function canonicalise(
   folder: string,
   parquet: string,
 ): Promise<LogReport> {
+  checkSeparatedOptions(source)
   const issues = new IssueLog()
   const notes: string[] = []
   const files = await resolveFiles(source, database.connection, folder, issues)

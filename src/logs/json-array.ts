@@ -49,6 +49,8 @@ export class JsonArrayScanner {
       }
       if (c === SPACE || c === TAB || c === NEWLINE || c === RETURN) continue
       if (state !== 'inside') {
+        // A script ends its statement with a semicolon.
+        if (state === 'after' && c === SEMICOLON) continue
         state = state === 'before' && c === OPEN_ARRAY ? 'inside' : 'outside'
       } else if (depth === 0 && (c === COMMA || c === CLOSE_ARRAY)) {
         if (from >= 0) {
@@ -75,8 +77,20 @@ export class JsonArrayScanner {
   }
 }
 
-const [TAB, NEWLINE, RETURN, SPACE, QUOTE, COMMA, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] =
-  Array.from('\t\n\r ",[\\]{}', (character) => character.charCodeAt(0))
+const [
+  TAB,
+  NEWLINE,
+  RETURN,
+  SPACE,
+  QUOTE,
+  COMMA,
+  OPEN_ARRAY,
+  BACKSLASH,
+  CLOSE_ARRAY,
+  OPEN_OBJECT,
+  CLOSE_OBJECT,
+  SEMICOLON,
+] = Array.from('\t\n\r ",[\\]{};', (character) => character.charCodeAt(0))
 
 /**
  * Streams the elements of a log that is one JSON array. What stops the reading before the end goes to `issues` with its

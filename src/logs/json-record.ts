@@ -41,6 +41,9 @@ export function toJsonRecord(
   return { json, value }
 }
 
+/** Whether a text is JSON, but for the NaN and Infinity of Python. */
+export const isJson = (text: string): boolean => parsed(withoutNotFinite(text)) !== undefined
+
 /** The value of a JSON text; undefined where it is none. */
 function parsed(text: string): unknown {
   try {

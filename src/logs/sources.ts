@@ -7,13 +7,14 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { BumpError } from '../util/errors.ts'
 import { webFetch } from '../util/web-fetch.ts'
 import { duckMessage, loadBuckets, query, sqlString } from './database.ts'
+import { DamagedCompression } from './decompress.ts'
 import type { LogFormat, SourceFile } from './formats/format.ts'
 import { logFormatNamed, logFormatNames, logFormats } from './formats/formats.ts'
 import { type IssueLog, issueLines } from './issues.ts'
-import { DamagedGzip, encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
+import { encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
 import type { LogSource } from './types.ts'
 
-const BUCKET = /^(s3|s3a|s3n|gs|gcs|r2|hf|az|azure|abfss):\/\//
+const BUCKET = /^(s3|s3a|s3n|gs|gcs|r2|hf):\/\//
 const GLOB = /[*?[\]]/
 
 /** Resolves all paths of a source; an unreadable one among several is an issue, when none is left it is an error. */
@@ -37,8 +38,8 @@ export async function resolveFiles(
         if (told === undefined) issues.add('unreadable-file', file.name, 'the file is empty')
         else files.push({ ...file, format: told })
       } catch (error) {
-        if (!(error instanceof DamagedGzip)) throw error
-        issues.add('unreadable-file', file.name, `damaged gzip: ${error.message}`)
+        if (!(error instanceof DamagedCompression)) throw error
+        issues.add('unreadable-file', file.name, `damaged compression: ${error.message}`)
       }
     }
   }
@@ -62,10 +63,18 @@ async function expand(path: string, connection: DuckDBConnection, folder: string
     if (statSync(path).isDirectory()) {
       throw new BumpError(
         'logs-unusable',
-        `${path} is a folder: name the files in it, such as "${join(path, '*.jsonl')}"`,
+        `${path} is a folder: name the files in it, such as "${join(path, '*.jsonl')}", or "${join(path, '**/*')}" for ` +
+          'those of its folders, too',
       )
     }
     return [{ path, name: path }]
+  }
+  if (/^(az|azure|abfss?|wasbs?):\/\//i.test(path)) {
+    throw new BumpError(
+      'logs-unusable',
+      `${path}: Azure's storage is not read, since that needs an extension of DuckDB and credentials that bump does not ` +
+        'handle: give the https:// address of the file with its SAS token, or copy it here (azcopy copy) and give its path',
+    )
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
     throw new BumpError(
@@ -133,7 +142,7 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
   try {
     start = await sniffBytes(file)
   } catch (error) {
-    if (error instanceof BumpError || error instanceof DamagedGzip) throw error
+    if (error instanceof BumpError || error instanceof DamagedCompression) throw error
     throw new BumpError(
       'logs-unusable',
       `${file.name} could not be opened: ${error instanceof Error ? error.message : String(error)}`,
@@ -144,7 +153,7 @@ async function formatOf(file: LogFile): Promise<LogFormat | undefined> {
   const bytes = start.toString('latin1')
   const marked = formats.find(({ magic }) => magic !== undefined && bytes.startsWith(magic))
   if (marked !== undefined) return marked
-  const fileName = file.name.toLowerCase().replace(/\.(gz|gzip)$/, '')
+  const fileName = file.name.toLowerCase().replace(/\.(gz|gzip|zst|zstd)$/, '')
   const named = formats.find(({ fileNames }) => fileNames?.test(fileName))
   if (named?.type === 'table') return named
   const encoding = encodingOf(start)

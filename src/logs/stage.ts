@@ -1,9 +1,11 @@
 // Files -> one DuckDB relation `rows` with a column per column of the source, over which SQL expressions are written.
 // Text formats pass through a table of JSON records, since only then every bad line keeps its number.
 import { DuckDBDataChunk } from '@duckdb/node-api'
-import { type Database, query, sqlName, sqlString } from './database.ts'
+import { type Database, query, sqlName } from './database.ts'
 import type { LogFormat, ReadingContext, SourceFile, Staged, StagedColumn, TextFormat } from './formats/format.ts'
 import type { IssueLog } from './issues.ts'
+import { partitionColumns, selected } from './partitions.ts'
+import { isReserved, pointer, recordField } from './reserved.ts'
 import { textBlocks } from './text-blocks.ts'
 
 /** More columns than this stay reachable only as metadata: keys that are data would otherwise become columns. */
@@ -69,19 +71,25 @@ async function stageText(
   }
   flush()
   appender.closeSync()
-  const selected = columns.list().map(({ sql, name }) => `${sql} AS ${sqlName(name)}`)
+  const own = columns.list()
+  const partitions = partitionColumns(
+    files,
+    own.map(({ name }) => name),
+    '_file',
+  )
+  const converted = own.flatMap(({ sql, name }) => (sql === undefined ? [] : `${sql} AS ${sqlName(name)}`))
   const once = merging
     ? 'WHERE rowid IN (SELECT min(rowid) FROM records GROUP BY coalesce(md5(merge_key), rowid::VARCHAR))'
     : ''
   await connection.run(
-    `CREATE VIEW rows AS SELECT ${['_file', '_line', '_element', '_record', ...selected].join(', ')} FROM records ${once}`,
+    `CREATE VIEW rows AS SELECT ${['_file', '_line', '_element', '_record', ...converted].join(', ')}${selected(partitions)} FROM records ${once}`,
   )
   const [{ all, kept }] = await query(
     connection,
     `SELECT (SELECT count(*) FROM records)::INTEGER AS all, (SELECT count(*) FROM records ${once})::INTEGER AS kept`,
   )
   return {
-    columns: columns.list().map(({ name, raw, isDecimal }) => ({ name, raw, isDecimal })),
+    columns: [...own.map(({ name, raw, isDecimal }) => ({ name, raw, isDecimal })), ...partitions],
     files: counts,
     records: counts.reduce((sum, file) => sum + file.records, 0),
     merged: Number(all) - Number(kept),
@@ -113,25 +121,29 @@ class ColumnTypes {
     }
   }
 
-  /** SQL has no two names that differ in case only: such columns are one, the first that has a value counts. */
-  list(): (StagedColumn & { sql: string })[] {
+  /**
+   * SQL has no two names that differ in case only. Each is a column here, whose value is that of the name itself where
+   * a record has it, else that of another spelling; `sql` is for the first spelling, which expressions mean.
+   */
+  list(): (StagedColumn & { sql: string | undefined })[] {
     const groups = new Map<string, { names: string[]; kinds: Set<Kind> }>()
     for (const [name, kinds] of this.kinds) {
-      // Names with a leading underscore of our own would collide with the view's.
-      if (/^_(file|line|element|record)$/i.test(name) || name === '') continue
+      if (name === '') continue
       const group = groups.get(name.toLowerCase()) ?? { names: [], kinds: new Set<Kind>() }
       group.names.push(name)
       for (const kind of kinds) group.kinds.add(kind)
       groups.set(name.toLowerCase(), group)
     }
-    return [...groups.values()].map(({ names, kinds }) => {
-      const pointers = names.map((name) => sqlString(`/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`))
-      const first = (parts: string[]) => (parts.length === 1 ? parts[0] : `coalesce(${parts.join(', ')})`)
-      const raw = first(pointers.map((pointer) => `(_record->>${pointer})`))
-      const type = first(pointers.map((pointer) => `json_type(_record, ${pointer})`))
-      const isDecimal = kinds.has('integer') || kinds.has('number') ? `(${type} = 'DOUBLE')` : undefined
-      return { name: names[0], raw, isDecimal, sql: convert(raw, kinds) }
-    })
+    return [...groups.values()].flatMap(({ names, kinds }) =>
+      names.map((name, i) => {
+        const spellings = [name, ...names.filter((other) => other !== name)]
+        const first = (parts: string[]) => (parts.length === 1 ? parts[0] : `coalesce(${parts.join(', ')})`)
+        const raw = first(spellings.map(recordField))
+        const type = first(spellings.map((spelling) => `json_type(_record, ${pointer(spelling)})`))
+        const isDecimal = kinds.has('integer') || kinds.has('number') ? `(${type} = 'DOUBLE')` : undefined
+        return { name, raw, isDecimal, sql: i > 0 || isReserved(name) ? undefined : convert(raw, kinds) }
+      }),
+    )
   }
 }
 

@@ -1,10 +1,10 @@
-// Bytes of a log file -> decoded text, as a stream: gunzipped, UTF-16 and byte-order marks understood, stray bytes of
+// Bytes of a log file -> decoded text, as a stream: decompressed, UTF-16 and byte-order marks understood, stray bytes of
 // other encodings repaired and counted, damaged compression reported. First stage of reading text formats.
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { createGunzip } from 'node:zlib'
 import { BumpError } from '../util/errors.ts'
+import { compressionOf, DamagedCompression, decompressed } from './decompress.ts'
 import type { IssueLog } from './issues.ts'
 
 /** A local file, and the name under which the user knows it. */
@@ -14,20 +14,17 @@ export interface LogFile {
 }
 
 const SNIFF_BYTES = 64 * 1024
-/** What an error makes zlib lose is the output of one write: small ones save what stands before the damage. */
-const GUNZIP_STEP = 8 * 1024
 const windows1252 = new TextDecoder('windows-1252')
 
 const MAGICS: [string, number[]][] = [
   ['zip', [0x50, 0x4b, 0x03, 0x04]],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
   ['bzip2', [0x42, 0x5a, 0x68]],
   ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
   ['7z', [0x37, 0x7a, 0xbc, 0xaf]],
 ]
 
 /**
- * The first bytes of a file, gunzipped: enough to tell its format. Empty for an empty file. Throws `DamagedGzip` where
+ * The first bytes of a file, decompressed: enough to tell its format. Empty for an empty file. Throws `DamagedCompression` where
  * not even these can be had, and `BumpError` for other compressions.
  */
 export async function sniffBytes(file: LogFile): Promise<Buffer> {
@@ -36,15 +33,15 @@ export async function sniffBytes(file: LogFile): Promise<Buffer> {
     if (magic.every((byte, i) => start[i] === byte)) {
       throw new BumpError(
         'logs-unusable',
-        `${file.name} is compressed with ${name}: unpack it first, or compress it with gzip`,
+        `${file.name} is compressed with ${name}: unpack it first, or compress it with gzip or zstd`,
       )
     }
   }
-  if (!isGzip(start)) return start
+  if (compressionOf(start) === undefined) return start
   const parts: Buffer[] = []
   let size = 0
   try {
-    for await (const chunk of gunzipped(createReadStream(file.path))) {
+    for await (const chunk of decompressed(() => createReadStream(file.path), start, file.name)) {
       parts.push(chunk)
       size += chunk.length
       if (size >= SNIFF_BYTES) break
@@ -66,8 +63,6 @@ async function firstBytes(path: string): Promise<Buffer> {
     await handle.close()
   }
 }
-
-const isGzip = (start: Buffer) => start[0] === 0x1f && start[1] === 0x8b
 
 /** Control characters that no text has: neither white space nor escape. */
 const isControl = (byte: number) => byte < 0x20 && !(byte >= 0x08 && byte <= 0x0d) && byte !== 0x1b
@@ -91,11 +86,10 @@ export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | '
 /** Streams the text of a file without its byte-order mark; issues go to `issues` with the line they were seen in. */
 export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerator<string> {
   const start = await firstBytes(file.path)
-  const source = createReadStream(file.path, { highWaterMark: 256 * 1024 })
-  const bytes = isGzip(start) ? gunzipped(source) : source
+  const bytes = decompressed(() => createReadStream(file.path, { highWaterMark: 256 * 1024 }), start, file.name)
   let line = 1
   try {
-    const encoding = encodingOf(isGzip(start) ? await sniffBytes(file) : start)
+    const encoding = encodingOf(await sniffBytes(file))
     const texts = encoding.startsWith('utf-16')
       ? utf16(bytes, encoding)
       : utf8(bytes, (ahead) =>
@@ -110,53 +104,12 @@ export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerat
       for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) line++
     }
   } catch (error) {
-    if (!(error instanceof DamagedGzip)) throw error
+    if (!(error instanceof DamagedCompression)) throw error
     issues.add(
       'truncated-file',
       `${file.name}:${line}`,
       `the compressed data end or are damaged here (${error.message})`,
     )
-  } finally {
-    source.destroy()
-  }
-}
-
-/** Thrown where a gzipped file ends too early or holds what is no compressed data. */
-export class DamagedGzip extends Error {}
-
-/** Gunzips chunk by chunk, so that everything before the damage is delivered before the error. */
-async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip()
-  const ready: Buffer[] = []
-  let failure: Error | undefined
-  gunzip.on('data', (chunk: Buffer) => ready.push(chunk))
-  // After an error no callback of a write comes any more: whoever waits is told here.
-  let wake = () => {}
-  gunzip.on('error', (error) => {
-    failure = error
-    wake()
-  })
-  const until = (start: (done: () => void) => void) =>
-    new Promise<void>((resolve) => {
-      wake = resolve
-      start(resolve)
-    })
-  try {
-    for await (const chunk of source) {
-      for (let at = 0; at < chunk.length; at += GUNZIP_STEP) {
-        await until((done) => gunzip.write(chunk.subarray(at, at + GUNZIP_STEP), () => done()))
-        yield* ready.splice(0)
-        if (failure !== undefined) throw new DamagedGzip(failure.message)
-      }
-    }
-    await until((done) => {
-      gunzip.once('end', done)
-      gunzip.end()
-    })
-    yield* ready.splice(0)
-    if (failure !== undefined) throw new DamagedGzip(failure.message)
-  } finally {
-    gunzip.destroy()
   }
 }
 

@@ -39,7 +39,7 @@ export interface SeparatedOptions {
 
 /** Where interactions come from and which of their columns mean what. */
 export interface LogSource extends SeparatedOptions {
-  /** Files, globs, http(s) addresses or bucket addresses (s3://...); plain or gzipped. */
+  /** Files, globs, http(s) addresses or bucket addresses (s3://...); plain, gzip or zstd. */
   paths: string[]
   /** Name of a format (formats/formats.ts); told from name and content where left out. */
   format?: string

@@ -87,6 +87,22 @@ const logsSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Column or SQL expression of the text; default: a column of a usual name.'),
+  delimiter: z.string().min(1).optional().describe('CSV: what stands between fields; default: told from the file.'),
+  quote: z
+    .string()
+    .max(1)
+    .optional()
+    .describe('CSV, TSV: around fields, empty where quotes are letters; default: told from the file.'),
+  escape: z
+    .string()
+    .max(1)
+    .optional()
+    .describe('CSV, TSV: before a quote that is a letter, empty where it is doubled; default: told from the file.'),
+  headerLine: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('CSV, TSV: line of the header, 0 for none (column0, column1, ...); default: told from the file.'),
 })
 
 const splitSchema = z

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { logFormatNames } from '../../logs/formats/formats.ts'
 import { issueLines } from '../../logs/issues.ts'
 import type { loadUsers } from '../../logs/load.ts'
-import type { LogReport } from '../../logs/types.ts'
+import type { LogReport, LogSource } from '../../logs/types.ts'
 
 export interface LogFlags {
   logs?: string[]
@@ -11,6 +11,10 @@ export interface LogFlags {
   user?: string
   time?: string
   text?: string
+  delimiter?: string
+  quote?: string
+  escape?: string
+  headerLine?: string
 }
 
 /** Of commands that read the logs of a run. */
@@ -18,10 +22,21 @@ export interface TrustFlags {
   trust?: boolean
 }
 
-/** Adds --logs, --format, --user, --time and --text. */
+/** What the flags say about the logs but for where they are. */
+export function sourceOptions(flags: LogFlags): Omit<LogSource, 'paths'> {
+  const { format, user, time, text, delimiter, quote, escape: escaping, headerLine } = flags
+  const line = headerLine === undefined ? undefined : Number(headerLine)
+  return { format, user, time, text, delimiter, quote, escape: escaping, headerLine: line }
+}
+
+/** Adds --logs, and the flags that say how logs are read. */
 export function addLogFlags(command: Command): Command {
+  return addReadingFlags(command.option('--logs <paths...>', 'interaction logs: files, globs or addresses'))
+}
+
+/** Adds --format, --user, --time, --text, and how CSV and TSV are written. */
+export function addReadingFlags(command: Command): Command {
   return command
-    .option('--logs <paths...>', 'interaction logs: files, globs or addresses')
     .addOption(
       new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(
         logFormatNames(),
@@ -30,6 +45,13 @@ export function addLogFlags(command: Command): Command {
     .option('--user <column>', 'column or SQL expression of the user')
     .option('--time <column>', 'column or SQL expression of the time')
     .option('--text <column>', 'column or SQL expression of the text')
+    .option(
+      '--delimiter <characters>',
+      'of CSV: between fields (\\t is a tab; default: told from the file, as those below)',
+    )
+    .option('--quote <character>', "of CSV and TSV: around fields; '' where quotes are letters")
+    .option('--escape <character>', "of CSV and TSV: before a quote that is a letter; '' where such quotes are doubled")
+    .option('--header-line <n>', 'of CSV and TSV: line of the header; 0: none, the columns are column0, column1, ...')
 }
 
 /** Adds --trust. */
@@ -37,12 +59,16 @@ export function addTrustFlag(command: Command): Command {
   return command.option('--trust', "run a run's SQL expressions although they were never used on this machine")
 }
 
+/** Notes that are shown: logs of many files may have one for each. */
+const MAX_NOTES = 10
+
 /** What was read, with every problem found in the logs, as lines. */
 export function reportLines(report: LogReport & Partial<Awaited<ReturnType<typeof loadUsers>>['report']>): string[] {
   const skipped = Object.entries(report.skipped ?? {}).filter(([, { count }]) => count > 0)
   return [
     `${report.interactions} interactions of ${report.users} users`,
-    ...report.notes.map((note) => `  ${note}`),
+    ...report.notes.slice(0, MAX_NOTES).map((note) => `  ${note}`),
+    ...(report.notes.length > MAX_NOTES ? [`  and ${report.notes.length - MAX_NOTES} more decisions`] : []),
     ...issueLines(report.issues),
     ...skipped.map(([reason, { count, examples }]) => `  ${reason}: ${count} users skipped, such as ${examples[0]}`),
     ...(report.droppedHeldOut

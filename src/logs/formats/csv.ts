@@ -36,7 +36,7 @@ export async function* separatedRecords(
   const { separator, lines } = withoutSeparatorLine(start.value.lines)
   if (lines.length === 0) return
   const given = context.options
-  const decision = new DialectDecision(lines, given, given.delimiter ?? separator ?? delimiter)
+  const decision = new DialectDecision(lines, given, given.delimiter?.replaceAll('\\t', '\t') ?? separator ?? delimiter)
   decision.see(lines, true, start.value.final)
   const sample = await sampleOf(lines, decision)
   if (sample.length === 0) return
@@ -53,8 +53,9 @@ export async function* separatedRecords(
     }
   }
   const fitting = new FieldCount(header, decision.dialect.delimiter)
-  for await (const { fields, line } of readCsv(decided(), decision.dialect, fileName, issues)) {
+  for await (const { fields, line, irregular } of readCsv(decided(), decision.dialect, fileName, issues)) {
     const problem = fitting.problem(fields)
+    if (irregular > 0) fitting.sawUnquoted(line)
     if (problem !== undefined) {
       issues.add('bad-line', `${fileName}:${line}`, problem)
       continue
@@ -79,6 +80,8 @@ class FieldCount {
   private records = 0
   private longer = 0
   private trailing = 0
+  private unquoted = 0
+  private firstUnquoted = 0
 
   constructor(
     private readonly header: Header,
@@ -101,10 +104,21 @@ class FieldCount {
     return `${fields.length} fields where there should be ${names.length}: ${excerpt(fields.join(this.delimiter))}`
   }
 
+  /** A record with text after a closing quote. */
+  sawUnquoted(line: number): void {
+    if (this.unquoted++ === 0) this.firstUnquoted = line
+  }
+
   notes(): string[] {
     const { names, line } = this.header
     const notes: string[] = []
     if (this.trailing > 0) notes.push(`${this.trailing} records end with a delimiter and nothing after it, left out`)
+    if (this.unquoted > 0) {
+      notes.push(
+        `${this.unquoted} records have text after a closing quote (the first on line ${this.firstUnquoted}); these ` +
+          'quotes are left out: if they are letters, give quote: ""',
+      )
+    }
     if (line > 0 && this.longer * 2 > this.records) {
       notes.push(
         `line ${line} names ${names.length} columns and ${this.longer} of ${this.records} records have ${names.length + 1} ` +

@@ -1,5 +1,6 @@
 // The table of log formats. To add one: a file beside this one, and its line here.
 import { BumpError } from '../../util/errors.ts'
+import { chatgpt } from './chatgpt.ts'
 import { csv } from './csv.ts'
 import type { LogFormat } from './format.ts'
 import { json } from './json.ts'
@@ -8,7 +9,7 @@ import { parquet } from './parquet.ts'
 import { tsv } from './tsv.ts'
 
 /** In the order in which they are asked whether a file is theirs. */
-const BUILT_IN: readonly LogFormat[] = [jsonl, json, tsv, csv, parquet]
+const BUILT_IN: readonly LogFormat[] = [jsonl, chatgpt, json, tsv, csv, parquet]
 
 const added: LogFormat[] = []
 

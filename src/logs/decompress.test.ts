@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { decompressed } from './decompress.ts'
+import { jsonLines, testFolder } from './testing/files.ts'
+import { reader } from './testing/read.ts'
+
+const { read } = reader(testFolder())
+
+/** A zstd frame of uncompressed blocks (RFC 8878), which any reader must take. */
+function zstdFrame(content: Buffer, windowLog = 17): Buffer {
+  const blocks: Buffer[] = []
+  for (let at = 0; at < content.length; at += 100_000) {
+    const block = content.subarray(at, at + 100_000)
+    const header = Buffer.alloc(3)
+    header.writeUIntLE((block.length << 3) | (at + block.length >= content.length ? 1 : 0), 0, 3)
+    blocks.push(header, block)
+  }
+  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3]), ...blocks])
+}
+
+const rows = Array.from({ length: 5000 }, (_, i) => ({ user: `u${i % 7}`, text: `a text of some length, number ${i}` }))
+
+describe('zstd', () => {
+  it('is read, whatever the name, and so are several frames in one file', async () => {
+    const text = jsonLines(rows)
+    for (const name of ['rows.jsonl.zst', 'rows']) {
+      const log = await read(name, zstdFrame(Buffer.from(text)))
+      expect([log.report.interactions, log.report.issues]).toEqual([5000, []])
+    }
+    const half = text.indexOf('\n', text.length / 2) + 1
+    const frames = [text.slice(0, half), text.slice(half)].map((part) => zstdFrame(Buffer.from(part)))
+    expect((await read('two.csv.zst', Buffer.concat(frames), { format: 'jsonl' })).report.interactions).toBe(5000)
+  })
+
+  it('that breaks off is read up to there, and counted', async () => {
+    const whole = zstdFrame(Buffer.from(jsonLines(rows)))
+    const log = await read('cut.jsonl.zst', whole.subarray(0, whole.length - 20_000))
+    expect(log.report.interactions).toBeGreaterThan(1000)
+    expect(log.report.interactions).toBeLessThan(5000)
+    expect(log.count('truncated-file')).toBe(1)
+  })
+
+  it('with a long window is read, or the command that unpacks it is named', async () => {
+    const long = zstdFrame(Buffer.from(jsonLines(rows)), 31)
+    const [major, minor] = process.versions.node.split('.').map(Number)
+    if (major > 22 || (major === 22 && minor >= 15)) {
+      expect((await read('long.jsonl.zst', long)).report.interactions).toBe(5000)
+    } else {
+      await expect(read('long.jsonl.zst', long)).rejects.toThrow(/zstd -d --long=31 .*long\.jsonl\.zst/)
+    }
+  })
+})
+
+it('what is not compressed passes through', async () => {
+  async function* bytes() {
+    yield Buffer.from('plain')
+  }
+  const read: string[] = []
+  for await (const chunk of decompressed(bytes, Buffer.from('plain'), 'f')) read.push(chunk.toString())
+  expect(read).toEqual(['plain'])
+})
