@@ -87,8 +87,9 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
 }
 
 /** What the flags name, over the logs of the run: its columns are those that the generator was trained on. */
-function sourceOf({ logs: paths, format, user, time, text, run, trust }: ProfileFlags): LogSource {
-  const own = { paths, format, user, time, text }
+function sourceOf(flags: ProfileFlags): LogSource {
+  const { logs: paths, run, trust } = flags
+  const own = { paths, ...sourceOptions(flags) }
   if (run !== undefined && !isAdapterFolder(run)) return logsOfRun(run, { own, trust })
   if (paths === undefined)
     throw new BumpError(

@@ -97,6 +97,10 @@ const runConfigSchema = z.object({
   logs: z.object({
     paths: z.array(z.string()),
     format: z.string().optional(),
+    delimiter: z.string().optional(),
+    quote: z.string().optional(),
+    escape: z.string().optional(),
+    headerLine: z.number().optional(),
     user: z.string().optional(),
     time: z.string().optional(),
     text: z.string().optional(),
@@ -202,12 +206,15 @@ export function logsOfRun(
   run: string,
   { own = {}, trust }: { own?: Partial<LogSource>; trust?: boolean } = {},
 ): LogSource {
-  const { paths, format, ...mapping } = generatorOfRun(run).config.logs
-  const named = defined({ user: own.user, time: own.time, text: own.text })
+  const { user, time, text, ...files } = generatorOfRun(run).config.logs
+  const { user: ownUser, time: ownTime, text: ownText, ...ownFiles } = own
+  const mapping = { user, time, text }
+  const named = defined({ user: ownUser, time: ownTime, text: ownText })
   const taken = Object.fromEntries(Object.entries(mapping).filter(([part]) => !(part in named)))
   refuseUntrusted(taken, join(run, 'config.json'), trust)
-  // Other files may be of another format.
-  return { ...mapping, ...named, ...(own.paths ? { paths: own.paths, format: own.format } : { paths, format }) }
+  // Other files may be written otherwise.
+  const { paths, ...written } = ownFiles
+  return { ...defined(mapping), ...named, ...(paths ? { paths, ...defined(written) } : files) }
 }
 
 /**
