@@ -7,6 +7,7 @@ import type { RunFolder } from '../run/folder.ts'
 import type { LoopState, RolloutLine } from '../run/format.ts'
 import { checkpointPath } from '../run/read.ts'
 import { CancelledError } from '../util/errors.ts'
+import { type Costs, type Part, PhaseProgress } from './phase-progress.ts'
 
 /** What wall-clock time is counted for. */
 export type Phase = 'rollout' | 'judge' | 'train' | 'validation' | 'test'
@@ -16,6 +17,16 @@ export type RunEvent =
   | { type: 'phase'; phase: Phase; step: number }
   | { type: 'step'; step: number; metrics: Record<string, number | null> }
   | { type: 'validation'; step: number; metrics: Record<string, number>; best: boolean }
+  /** Within a phase: `part` of `parts` (from 1), the share of it that is done, and the phase's seconds left, if known. */
+  | {
+      type: 'progress'
+      phase: Phase
+      what: string
+      part: number
+      parts: number
+      share: number
+      left: number | undefined
+    }
   | { type: 'note'; text: string }
 
 /** When a run validates, saves and ends. */
@@ -42,6 +53,7 @@ export interface DoneStep {
 /** A run between its first step and its last. Its state changes only when a step or a validation is complete. */
 export class OngoingRun {
   private stepStarted = performance.now()
+  private readonly costs: Costs = new Map()
 
   private constructor(
     readonly folder: RunFolder,
@@ -107,6 +119,12 @@ export class OngoingRun {
     if (phase === 'rollout' || (phase === 'train' && !('rollout' in this.state.seconds)))
       this.stepStarted = performance.now()
     this.onEvent({ type: 'phase', phase, step: this.state.step + (within ? 1 : 0) })
+  }
+
+  /** Begins a phase that is done part by part, and tells where it is. */
+  beginParts(phase: Phase, parts: readonly Part[]): PhaseProgress {
+    this.begin(phase)
+    return new PhaseProgress(phase, parts, this.costs, this.onEvent)
   }
 
   /** Tells something that a reader of the run should know. */
