@@ -17,6 +17,7 @@ import { addLogFlags, addTrustFlag, type LogFlags, reportLines, type TrustFlags 
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { print } from './shared/terminal.ts'
 
 const HELP = `
 Conditions, all judged on the same users in the same pools:
@@ -137,7 +138,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
     )
     progress.done()
     const shown = tables.map((table) => resultTableText(shownTable(table)))
-    process.stdout.write(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
+    print(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
   } finally {
     progress.done()
   }

@@ -17,6 +17,7 @@ import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { addLogFlags, type LogFlags, reportLines } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
+import { print, say } from './shared/terminal.ts'
 
 type Scorer = JudgeConfig['scorer']
 
@@ -92,7 +93,6 @@ async function check(flags: CheckFlags): Promise<void> {
   if (paths === undefined)
     throw new BumpError('invalid-options', 'a judge is checked on interaction logs: name them by --logs')
   const judges = judgesOf(flags)
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
   await interruptible(
     () => say('stopping; press Ctrl-C again to stop at once'),
     async (signal) => {
@@ -103,7 +103,7 @@ async function check(flags: CheckFlags): Promise<void> {
           const { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed } = flags
           const options = { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed }
           const onEvent = (event: JudgeCheckEvent) => tell(event, say)
-          process.stdout.write(checkReport(await judgeCheck({ logs, model, judges, ...options, signal, onEvent })))
+          print(checkReport(await judgeCheck({ logs, model, judges, ...options, signal, onEvent })))
         } finally {
           await model.close()
         }

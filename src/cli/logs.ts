@@ -5,6 +5,7 @@ import { inspectLogs, type LogInspection, type Spread } from '../logs/inspect.ts
 import { excerpt } from '../logs/issues.ts'
 import type { LogReport } from '../logs/types.ts'
 import { positiveInteger } from './shared/flag-values.ts'
+import { print } from './shared/terminal.ts'
 
 const EXAMPLES = `
 Each of --user, --time and --text is a column name or an SQL expression (DuckDB) over the columns of the log. Without
@@ -53,7 +54,7 @@ export function logsCommand(): Command {
     .action(async (paths: string[], options: InspectOptions) => {
       const { user, time, text, format, minInteractions, heldOut, json } = options
       const inspection = await inspectLogs({ paths, format, user, time, text }, { minInteractions, heldOut })
-      process.stdout.write(json ? `${JSON.stringify(inspection, null, 2)}\n` : describeInspection(inspection))
+      print(json ? `${JSON.stringify(inspection, null, 2)}\n` : describeInspection(inspection))
     })
   return logs
 }

@@ -11,6 +11,7 @@ import { positiveInteger } from './shared/flag-values.ts'
 import { addGeneratorFlags, checkGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
 import { addLogFlags, addTrustFlag, type LogFlags, reportLines, type TrustFlags } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
+import { print, say } from './shared/terminal.ts'
 
 const HELP = `
 Each line of the file holds {user, profile, generator, history, tokens, createdAt}. A user is profiled again only when the
@@ -42,7 +43,6 @@ export function profileCommand(): Command {
 }
 
 async function runProfile(flags: ProfileFlags): Promise<void> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
   checkGeneratorFlags(flags)
   const source = sourceOf(flags)
   await interruptible(
@@ -59,7 +59,7 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
             onProgress: (done) => say(`${done}/${total} users`),
           })
           const kept = others > 0 ? `; ${others} of other users are kept` : ''
-          process.stdout.write(`${users} profiles in ${flags.out} (${cached} were there already${kept})\n`)
+          print(`${users} profiles in ${flags.out} (${cached} were there already${kept})\n`)
         }
         if (flags.heldOut === undefined) await withWholeLogs(source, say, write)
         else {

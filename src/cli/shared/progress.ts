@@ -3,6 +3,7 @@
 import { createLogUpdate } from 'log-update'
 import pc from 'picocolors'
 import type { Phase } from '../../train/ongoing-run.ts'
+import { plain } from './terminal.ts'
 
 type Metrics = Readonly<Record<string, number | null>>
 
@@ -52,7 +53,7 @@ function progressView(steps: number, words: ProgressWords, stream: NodeJS.WriteS
   // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
   return stream.isTTY && stream.columns > 0 && stream.rows > 0
     ? liveView(steps, words, stream)
-    : plainLines(steps, (line) => void stream.write(`${line}\n`), words)
+    : plainLines(steps, (line) => void stream.write(`${plain(line)}\n`), words)
 }
 
 const number = (value: unknown, digits = 3): string => (typeof value === 'number' ? value.toFixed(digits) : '-')
@@ -196,7 +197,7 @@ function liveView(steps: number, words: ProgressWords, stream: NodeJS.WriteStrea
   const timer = setInterval(show, 250)
   const say = (line: string): void => {
     draw.clear()
-    stream.write(`${line}\n`)
+    stream.write(`${plain(line)}\n`)
     show()
   }
   return {
@@ -261,7 +262,7 @@ export function workProgress(stream: NodeJS.WriteStream = process.stderr): WorkP
   // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
   return stream.isTTY && stream.columns > 0 && stream.rows > 0
     ? liveLine(stream)
-    : workLines((line) => void stream.write(`${line}\n`))
+    : workLines((line) => void stream.write(`${plain(line)}\n`))
 }
 
 /** Time left of one piece of work, from the pace since its first report. */
@@ -307,12 +308,12 @@ function liveLine(stream: NodeJS.WriteStream): WorkProgress {
       const width = 24
       const filled = Math.round(width * Math.min(1, share))
       const bar = `${pc.green('█'.repeat(filled))}${pc.dim('░'.repeat(width - filled))}`
-      line = `${bar} ${what}: ${done}/${total}${clock.left(share)}`
+      line = `${bar} ${plain(what)}: ${done}/${total}${clock.left(share)}`
       draw(line)
     },
     say(text) {
       draw.clear()
-      stream.write(`${text}\n`)
+      stream.write(`${plain(text)}\n`)
       if (line !== '') draw(line)
     },
     done() {
