@@ -2,9 +2,10 @@
 // other encodings repaired and counted, damaged compression reported. First stage of reading text formats.
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { BumpError } from '../util/errors.ts'
+import { unpackedLimit } from '../util/unpacked.ts'
 import type { IssueLog } from './issues.ts'
 
 /** A local file, and the name under which the user knows it. */
@@ -92,7 +93,7 @@ export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | '
 export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerator<string> {
   const start = await firstBytes(file.path)
   const source = createReadStream(file.path, { highWaterMark: 256 * 1024 })
-  const bytes = isGzip(start) ? gunzipped(source) : source
+  const bytes = isGzip(start) ? bounded(gunzipped(source), file) : source
   let line = 1
   try {
     const encoding = encodingOf(isGzip(start) ? await sniffBytes(file) : start)
@@ -157,6 +158,21 @@ async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
     if (failure !== undefined) throw new DamagedGzip(failure.message)
   } finally {
     gunzip.destroy()
+  }
+}
+
+/** Throws BumpError once more comes out of a packed file than any honest one holds. */
+async function* bounded(unpacked: AsyncIterable<Buffer>, { path, name }: LogFile): AsyncGenerator<Buffer> {
+  const limit = unpackedLimit((await stat(path)).size)
+  let size = 0
+  for await (const chunk of unpacked) {
+    size += chunk.length
+    if (size > limit)
+      throw new BumpError(
+        'logs-unusable',
+        `${name} unpacks to over 200 times its size: it may be made to fill the disk. Unpack it yourself if it is not`,
+      )
+    yield chunk
   }
 }
 

@@ -270,6 +270,21 @@ describe('resuming', () => {
 })
 
 describe('starting', () => {
+  it('records addresses without their secrets, and goes on with the same run', async () => {
+    const folder = join(root, 'addresses')
+    const logs = {
+      paths: ['https://me:word@host/log.jsonl?X-Amz-Signature=abc'],
+      testPaths: ['s3://b/t.jsonl?key=def'],
+    }
+    const config = toyConfig({ logs, optim: { steps: 1 } })
+    await run({ folder, config })
+    expect(JSON.parse(read(folder, 'config.json')).config.logs).toEqual({
+      paths: ['https://host/log.jsonl'],
+      testPaths: ['s3://b/t.jsonl'],
+    })
+    await expect(run({ folder, config, resume: true })).resolves.toMatchObject({ folder })
+  })
+
   it('says which part of the users is too small', async () => {
     const users = { ...toySplit(), validation: [] }
     await expect(run({ folder: join(root, 'few'), users })).rejects.toThrow(

@@ -14,6 +14,7 @@ import { RunFolder } from '../run/folder.ts'
 import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
 import { packageInfo } from '../run/package-info.ts'
 import { readSummary } from '../run/read.ts'
+import { bareAddresses } from '../util/address.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { defaultReward } from './default-reward.ts'
@@ -295,8 +296,11 @@ async function rewardOf(
 }
 
 function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord }: RunParts): RunHeader {
+  const { paths, testPaths } = config.logs
+  const logs = { ...config.logs, paths: paths.map(bareAddresses) }
+  if (testPaths) logs.testPaths = testPaths.map(bareAddresses)
   return {
-    config,
+    config: { ...config, logs },
     package: packageInfo(),
     model: describeModel(model),
     judge: judgeRecord,
