@@ -10,6 +10,7 @@ import {
 import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
 import { openLogs } from '../logs/open.ts'
+import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { BumpError } from '../util/errors.ts'
 import { intervalText } from '../util/stats.ts'
@@ -57,7 +58,7 @@ function checkCommand(): Command {
     )
     .option('--users <count>', 'users to check, drawn from the log', positiveInteger, 64)
     .option('--held-out <count>', 'interactions held out a user (P)', positiveInteger, 1)
-    .option('--min-interactions <count>', 'users with fewer are skipped', positiveInteger, 5)
+    .option('--min-interactions <count>', 'users with fewer are skipped', positiveInteger, DEFAULT_MIN_INTERACTIONS)
     .option('-k, --negatives <count>', "other users' candidates in a pool (K)", positiveInteger, 8)
     .option(
       '--history-tokens <count>',

@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { trainConfigSchema } from '../train/config.ts'
+import { judgeCommand } from './judge.ts'
 import { logsCommand } from './logs.ts'
 import { capturedOutput } from './testing/captured.ts'
 
@@ -51,7 +54,7 @@ it('prints the same as JSON', async () => {
   const inspection = JSON.parse(captured.stdout)
   expect(inspection.report).toMatchObject({ users: 2, interactions: 6, records: 7 })
   expect(inspection.textLength).toMatchObject({ min: 1, median: 1 })
-  expect(inspection.split).toMatchObject({ users: 1, droppedHeldOut: 1, options: { heldOut: 2, minInteractions: 5 } })
+  expect(inspection.split).toMatchObject({ users: 1, droppedHeldOut: 1, options: { heldOut: 2, minInteractions: 4 } })
   expect(inspection.samples.map((sample: { user: string }) => sample.user).sort()).toEqual([
     'ann',
     'ann',
@@ -65,4 +68,11 @@ it('refuses a number that is none', async () => {
   const command = logsCommand()
   const inspect = command.commands[0].exitOverride().configureOutput({ writeErr: () => undefined })
   await expect(inspect.parseAsync(['x.jsonl', '--held-out', '0'], { from: 'user' })).rejects.toThrow('whole number')
+})
+
+it('skips the very users that training and the judge check skip', () => {
+  const defaultOf = (command: Command) =>
+    command.commands[0].options.find(({ long }) => long === '--min-interactions')?.defaultValue
+  const { minInteractions } = trainConfigSchema.shape.split.parse({})
+  expect([defaultOf(logsCommand()), defaultOf(judgeCommand())]).toEqual([minInteractions, minInteractions])
 })

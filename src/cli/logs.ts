@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { logFormatNames, logFormats } from '../logs/formats/formats.ts'
 import { inspectLogs, type LogInspection, type Spread } from '../logs/inspect.ts'
 import { excerpt } from '../logs/issues.ts'
+import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogReport } from '../logs/types.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { print } from './shared/terminal.ts'
@@ -47,7 +48,7 @@ export function logsCommand(): Command {
     .option('--time <column or SQL>', 'when it happened: ISO 8601, seconds or milliseconds since 1970, a year, a date')
     .option('--text <column or SQL>', 'what it says')
     .addOption(new Option('--format <format>', 'told from name and content if left out').choices(logFormatNames()))
-    .option('--min-interactions <n>', 'users with fewer are skipped', positiveInteger, 5)
+    .option('--min-interactions <n>', 'users with fewer are skipped', positiveInteger, DEFAULT_MIN_INTERACTIONS)
     .option('--held-out <n>', 'latest interactions held out per user', positiveInteger, 1)
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)

@@ -4,7 +4,7 @@ import { isAdapterFolder, logsOfRun } from '../generator/open.ts'
 import { type ProfiledUser, profileUsers } from '../generator/profile-users.ts'
 import { openLogs } from '../logs/dataset.ts'
 import { loadUsers } from '../logs/load.ts'
-import { chronological } from '../logs/split.ts'
+import { chronological, DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
@@ -63,7 +63,8 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
         }
         if (flags.heldOut === undefined) await withWholeLogs(source, say, write)
         else {
-          const options = { heldOut: flags.heldOut, minInteractions: 2, validation: 0, test: 0, seed: 0 }
+          const all = { minInteractions: DEFAULT_MIN_INTERACTIONS, validation: 0, test: 0, seed: 0 }
+          const options = { ...all, heldOut: flags.heldOut }
           const { split, report } = await loadUsers(source, options)
           for (const line of reportLines(report)) say(line)
           await write(split.train, split.train.length)
