@@ -7,26 +7,14 @@ import type { RunFolder } from '../run/folder.ts'
 import type { LoopState, RolloutLine } from '../run/format.ts'
 import { checkpointPath } from '../run/read.ts'
 import { CancelledError } from '../util/errors.ts'
-import { type Costs, type Part, PhaseProgress } from './phase-progress.ts'
-
-/** What wall-clock time is counted for. */
-export type Phase = 'rollout' | 'judge' | 'train' | 'validation' | 'test'
+import { type Costs, type Part, type PartEvent, type Phase, PhaseProgress } from './phase-progress.ts'
 
 /** What a run tells while it trains. */
 export type RunEvent =
   | { type: 'phase'; phase: Phase; step: number }
   | { type: 'step'; step: number; metrics: Record<string, number | null> }
   | { type: 'validation'; step: number; metrics: Record<string, number>; best: boolean }
-  /** Within a phase: `part` of `parts` (from 1), the share of it that is done, and the phase's seconds left, if known. */
-  | {
-      type: 'progress'
-      phase: Phase
-      what: string
-      part: number
-      parts: number
-      share: number
-      left: number | undefined
-    }
+  | PartEvent
   | { type: 'note'; text: string }
 
 /** When a run validates, saves and ends. */

@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest'
-import type { RunEvent } from './ongoing-run.ts'
-import { type Costs, type Part, PhaseProgress } from './phase-progress.ts'
+import { type Costs, type Part, type PartEvent, PhaseProgress } from './phase-progress.ts'
 
 it('knows the end of a phase once every kind of part was seen, and from its start in a later phase', async () => {
   let now = 0
-  const told: RunEvent[] = []
+  const told: PartEvent[] = []
   const costs: Costs = new Map()
   const part = (what: string, kind: Part['kind'], users: number): Part => ({ what, kind, users })
   const parts = [part('a', 'write', 10), part('b', 'judge', 10), part('c', 'write', 10), part('d', 'judge', 10)]
@@ -15,7 +14,7 @@ it('knows the end of a phase once every kind of part was seen, and from its star
     (event) => told.push(event),
     () => now,
   )
-  const lefts = () => told.splice(0).map((event) => (event.type === 'progress' ? event.left : undefined))
+  const lefts = () => told.splice(0).map(({ left }) => left)
   const next = (seconds: number) =>
     phase.next(async (onProgress) => {
       now += seconds / 2

@@ -1,6 +1,19 @@
 // Where a long phase is and when it will end: validation and the final test write profiles and have them judged, part
 // after part. What a user costs is learned from the parts that are done, those of earlier phases too.
-import type { Phase, RunEvent } from './ongoing-run.ts'
+
+/** What wall-clock time is counted for. */
+export type Phase = 'rollout' | 'judge' | 'train' | 'validation' | 'test'
+
+/** Where a phase is: `part` of `parts` (from 1), the share of it that is done, and the phase's seconds left, if known. */
+export interface PartEvent {
+  type: 'progress'
+  phase: Phase
+  what: string
+  part: number
+  parts: number
+  share: number
+  left: number | undefined
+}
 
 /** A part of a phase. */
 export interface Part {
@@ -25,7 +38,7 @@ export class PhaseProgress {
     private readonly phase: Phase,
     private readonly parts: readonly Part[],
     private readonly costs: Costs,
-    private readonly onEvent: (event: RunEvent) => void,
+    private readonly onEvent: (event: PartEvent) => void,
     private readonly now: () => number = () => performance.now() / 1000,
   ) {}
 

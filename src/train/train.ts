@@ -22,7 +22,8 @@ import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
 import { poolSeed, wholeTextJudge } from './measure.ts'
-import { OngoingRun, type Phase, type RunEvent } from './ongoing-run.ts'
+import { OngoingRun, type RunEvent } from './ongoing-run.ts'
+import type { Phase } from './phase-progress.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */

@@ -2,7 +2,7 @@
 
 import { createLogUpdate } from 'log-update'
 import pc from 'picocolors'
-import type { Phase } from '../../train/ongoing-run.ts'
+import type { Phase } from '../../train/phase-progress.ts'
 import { plain } from './terminal.ts'
 
 type Metrics = Readonly<Record<string, number | null>>
