@@ -44,7 +44,8 @@ export type { TrainableInput } from './model/trainable.ts'
 
 // Train and generate: the method, and what a product holds.
 export { type TrainEvent, type TrainOptions, type TrainRun, type TrainSettings, train } from './train/train.ts'
-export type { Phase, RunEvent } from './train/ongoing-run.ts'
+export type { RunEvent } from './train/ongoing-run.ts'
+export type { Phase } from './train/phase-progress.ts'
 export type { TrainConfig, TrainConfigInput } from './train/config.ts'
 export type { DirectionIntervals, Summary, TaskComparison } from './run/format.ts'
 export { type CustomReward, defineReward, type RewardContext } from './reward/custom.ts'

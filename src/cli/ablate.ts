@@ -12,6 +12,7 @@ import { addLogFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { duration } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { print } from './shared/terminal.ts'
 import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-config.ts'
 import { TrainView } from './shared/training.ts'
 
@@ -112,7 +113,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
     }
     const out = join(flags.runs, base.name, 'result.json')
     writeFileAtomic(out, `${JSON.stringify(result, undefined, 2)}\n`)
-    process.stdout.write(`\n${resultTableText(tables[0])}\nAll of it is in ${out}\n`)
+    print(`\n${resultTableText(tables[0])}\nAll of it is in ${out}\n`)
   } finally {
     view.done()
   }

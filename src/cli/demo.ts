@@ -20,6 +20,7 @@ import { flagLayer } from './shared/flag-layers.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/process.ts'
 import { summaryTable } from './shared/summary-table.ts'
+import { print } from './shared/terminal.ts'
 import { TrainView } from './shared/training.ts'
 
 /** A file of assets/, which lies beside src/ and dist/. */
@@ -84,7 +85,6 @@ export function demoConfig({ seed, steps, name }: DemoFlags): TrainConfig {
 async function demo(flags: DemoFlags): Promise<void> {
   const config = demoConfig(flags)
   clearDemoRun(join('runs', config.name), config)
-  const print = (line: string) => void process.stdout.write(`${line}\n`)
   const { logs: source, split } = config
   const logs = await openLogs(source.paths, source)
   const view = new TrainView()
@@ -97,14 +97,14 @@ async function demo(flags: DemoFlags): Promise<void> {
           logs,
           signal,
           onEvent: (event) => {
-            if (event.type === 'users') print(introduction(event, config))
+            if (event.type === 'users') print(`${introduction(event, config)}\n`)
             else if (event.type !== 'logs') view.onEvent(event)
           },
         }),
     )
     view.done()
     const { split: users } = await splitDataset(logs, split)
-    print(demoReport(summary, readProfileLines(folder), users.test, folder))
+    print(`${demoReport(summary, readProfileLines(folder), users.test, folder)}\n`)
   } catch (error) {
     if (error instanceof CancelledError) throw new CancelledError(`${error.message}; bump demo starts anew`)
     throw error

@@ -11,6 +11,7 @@ import { naturalNumber, positiveInteger, taskNumber } from './shared/flag-values
 import { commandLine, interruptible } from './shared/process.ts'
 import { workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { print } from './shared/terminal.ts'
 import { adapterOf, addTextModelFlags, isServer, openTextModel, type TextModelFlags } from './shared/text-model.ts'
 
 const HELP = `
@@ -139,7 +140,7 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
         }),
     )
     progress.done()
-    process.stdout.write(`\n${resultTableText(tables[0])}\nAll of it is in ${out}\n`)
+    print(`\n${resultTableText(tables[0])}\nAll of it is in ${out}\n`)
   } finally {
     progress.done()
   }

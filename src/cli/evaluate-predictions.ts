@@ -6,6 +6,7 @@ import type { LampTaskNumber } from '../lamp/types.ts'
 import { naturalNumber, taskNumber } from './shared/flag-values.ts'
 import { commandLine } from './shared/process.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { print } from './shared/terminal.ts'
 
 const HELP = `
 A file holds {"task": "LaMP_N", "golds": [{"id", "output"}]}, as the benchmark takes it and bump evaluate lamp writes it: one
@@ -43,5 +44,5 @@ export function evaluatePredictionsCommand(): Command {
 
 function scoreFiles(files: readonly string[], flags: PredictionsFlags, command: string): void {
   const { tables } = scorePredictions(files, { ...flags, command })
-  process.stdout.write(resultTableText(tables[0]))
+  print(resultTableText(tables[0]))
 }

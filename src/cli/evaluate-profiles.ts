@@ -24,6 +24,7 @@ import {
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { print } from './shared/terminal.ts'
 
 const HELP = `
 Conditions, all judged on the same users in the same pools:
@@ -144,7 +145,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
     )
     progress.done()
     const shown = tables.map((table) => resultTableText(shownTable(table)))
-    process.stdout.write(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
+    print(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
   } finally {
     progress.done()
   }

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { BumpError } from '../util/errors.ts'
 import { addGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
 import { interruptible } from './shared/process.ts'
+import { print, say } from './shared/terminal.ts'
 
 const HELP = `
 Reads one interaction a line, oldest first: plain text, or JSONL with the text in the field that --text names.
@@ -24,7 +25,6 @@ export function generateCommand(): Command {
 }
 
 async function runGenerate(flags: GeneratorFlags & { text: string }): Promise<void> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
   if (process.stdin.isTTY) say('interactions from the keyboard, one a line, oldest first; Ctrl-D ends them')
   const chunks: Buffer[] = []
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk))
@@ -36,7 +36,7 @@ async function runGenerate(flags: GeneratorFlags & { text: string }): Promise<vo
       try {
         const { profile } = await generator.write(history, { user: 'stdin', signal })
         if (profile === '') say('the model wrote an empty profile')
-        process.stdout.write(`${profile}\n`)
+        print(`${profile}\n`)
       } finally {
         await generator.close()
       }

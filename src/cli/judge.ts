@@ -10,6 +10,7 @@ import {
 import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
 import { openLogs } from '../logs/open.ts'
+import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { BumpError } from '../util/errors.ts'
 import { intervalText } from '../util/stats.ts'
@@ -17,6 +18,7 @@ import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { addLogFlags, type LogFlags, reportLines, sourceOptions } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
+import { print, say } from './shared/terminal.ts'
 
 type Scorer = JudgeConfig['scorer']
 
@@ -56,7 +58,7 @@ function checkCommand(): Command {
     )
     .option('--users <count>', 'users to check, drawn from the log', positiveInteger, 64)
     .option('--held-out <count>', 'interactions held out a user (P)', positiveInteger, 1)
-    .option('--min-interactions <count>', 'users with fewer are skipped', positiveInteger, 5)
+    .option('--min-interactions <count>', 'users with fewer are skipped', positiveInteger, DEFAULT_MIN_INTERACTIONS)
     .option('-k, --negatives <count>', "other users' candidates in a pool (K)", positiveInteger, 8)
     .option(
       '--history-tokens <count>',
@@ -92,7 +94,6 @@ async function check(flags: CheckFlags): Promise<void> {
   if (paths === undefined)
     throw new BumpError('invalid-options', 'a judge is checked on interaction logs: name them by --logs')
   const judges = judgesOf(flags)
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
   await interruptible(
     () => say('stopping; press Ctrl-C again to stop at once'),
     async (signal) => {
@@ -103,7 +104,7 @@ async function check(flags: CheckFlags): Promise<void> {
           const { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed } = flags
           const options = { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed }
           const onEvent = (event: JudgeCheckEvent) => tell(event, say)
-          process.stdout.write(checkReport(await judgeCheck({ logs, model, judges, ...options, signal, onEvent })))
+          print(checkReport(await judgeCheck({ logs, model, judges, ...options, signal, onEvent })))
         } finally {
           await model.close()
         }

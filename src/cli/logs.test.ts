@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { trainConfigSchema } from '../train/config.ts'
+import { judgeCommand } from './judge.ts'
 import { logsCommand } from './logs.ts'
 import { capturedOutput } from './testing/captured.ts'
 
@@ -53,7 +56,7 @@ it('prints the same as JSON', async () => {
   const inspection = JSON.parse(captured.stdout)
   expect(inspection.report).toMatchObject({ users: 2, interactions: 6, records: 7 })
   expect(inspection.textLength).toMatchObject({ min: 1, median: 1 })
-  expect(inspection.split).toMatchObject({ users: 1, droppedHeldOut: 1, options: { heldOut: 2, minInteractions: 5 } })
+  expect(inspection.split).toMatchObject({ users: 1, droppedHeldOut: 1, options: { heldOut: 2, minInteractions: 4 } })
   expect(inspection.samples.map((sample: { user: string }) => sample.user).sort()).toEqual([
     'ann',
     'ann',
@@ -81,4 +84,11 @@ it('shows how CSV was read, what was decided, and reads it as the flags say', as
   expect(captured.stdout).toContain('it%s: so')
   const wrong = logsCommand().parseAsync(['inspect', path, '--header-line', 'x'], { from: 'user' })
   await expect(wrong).rejects.toThrow('`headerLine` is the number of a line')
+})
+
+it('skips the very users that training and the judge check skip', () => {
+  const defaultOf = (command: Command) =>
+    command.commands[0].options.find(({ long }) => long === '--min-interactions')?.defaultValue
+  const { minInteractions } = trainConfigSchema.shape.split.parse({})
+  expect([defaultOf(logsCommand()), defaultOf(judgeCommand())]).toEqual([minInteractions, minInteractions])
 })

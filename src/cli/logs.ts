@@ -3,9 +3,11 @@ import { Command } from 'commander'
 import { logFormats } from '../logs/formats/formats.ts'
 import { inspectLogs, type LogInspection, type Spread } from '../logs/inspect.ts'
 import { excerpt } from '../logs/issues.ts'
+import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogReport } from '../logs/types.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { addReadingFlags, type LogFlags, sourceOptions } from './shared/log-flags.ts'
+import { print } from './shared/terminal.ts'
 
 const EXAMPLES = `
 Each of --user, --time and --text is a column name or an SQL expression (DuckDB) over the columns of the log. Without
@@ -40,14 +42,14 @@ export function logsCommand(): Command {
         .join(', ')})`,
     )
   addReadingFlags(inspect)
-    .option('--min-interactions <n>', 'users with fewer are skipped', positiveInteger, 5)
+    .option('--min-interactions <n>', 'users with fewer are skipped', positiveInteger, DEFAULT_MIN_INTERACTIONS)
     .option('--held-out <n>', 'latest interactions held out per user', positiveInteger, 1)
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (paths: string[], options: InspectOptions) => {
       const { minInteractions, heldOut, json } = options
       const inspection = await inspectLogs({ paths, ...sourceOptions(options) }, { minInteractions, heldOut })
-      process.stdout.write(json ? `${JSON.stringify(inspection, null, 2)}\n` : describeInspection(inspection))
+      print(json ? `${JSON.stringify(inspection, null, 2)}\n` : describeInspection(inspection))
     })
   return logs
 }

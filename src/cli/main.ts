@@ -1,6 +1,5 @@
 // The command line: registers the commands, and turns every way a command can end into a message and an exit code.
 import { Command, CommanderError } from 'commander'
-import pc from 'picocolors'
 import { packageInfo } from '../run/package-info.ts'
 import '../lamp/log-format.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
@@ -14,6 +13,7 @@ import { profileCommand } from './profile.ts'
 import { reportCommand } from './report.ts'
 import { sftCommand } from './sft.ts'
 import { INTERRUPTED } from './shared/process.ts'
+import { say, sayError } from './shared/terminal.ts'
 import { trainCommand } from './train.ts'
 
 const HELP = `
@@ -88,26 +88,21 @@ const SYSTEM: Record<string, string> = {
 }
 
 function report(error: unknown): number {
-  const say = (message: string): void => void process.stderr.write(`${message}\n`)
-  // A message quotes input, whose control characters could steer the terminal.
-  const plain = (message: string): string => message.replace(/[^\P{Cc}\n\t]/gu, ' ')
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (error instanceof CancelledError) {
     say(error.message)
     return INTERRUPTED
   }
   if (error instanceof BumpError) {
-    say(`${pc.red('error:')} ${plain(error.message)}`)
+    sayError(error.message)
     return error.code === 'invalid-options' ? 2 : 1
   }
   const { code, path, message, stack } = error as NodeJS.ErrnoException
   if (code !== undefined && Object.hasOwn(SYSTEM, code)) {
-    say(`${pc.red('error:')} ${path ?? 'a file'}: ${SYSTEM[code]} (${code})`)
+    sayError(`${path ?? 'a file'}: ${SYSTEM[code]} (${code})`)
     return 1
   }
-  say(
-    `${pc.red('error:')} ${message ?? String(error)}\nThis is a bug in bump. Set BUMP_DEBUG=1 to see where it happened.`,
-  )
+  sayError(`${message ?? String(error)}\nThis is a bug in bump. Set BUMP_DEBUG=1 to see where it happened.`)
   if (process.env.BUMP_DEBUG === '1' && stack) say(stack)
   return 1
 }

@@ -4,7 +4,7 @@ import { isAdapterFolder, logsOfRun } from '../generator/open.ts'
 import { type ProfiledUser, profileUsers } from '../generator/profile-users.ts'
 import { openLogs } from '../logs/dataset.ts'
 import { loadUsers } from '../logs/load.ts'
-import { chronological } from '../logs/split.ts'
+import { chronological, DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { positiveInteger } from './shared/flag-values.ts'
@@ -18,6 +18,7 @@ import {
   type TrustFlags,
 } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
+import { print, say } from './shared/terminal.ts'
 
 const HELP = `
 Each line of the file holds {user, profile, generator, history, tokens, createdAt}. A user is profiled again only when the
@@ -53,7 +54,6 @@ export function profileCommand(): Command {
 }
 
 async function runProfile(flags: ProfileFlags): Promise<void> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
   checkGeneratorFlags(flags)
   const source = sourceOf(flags)
   await interruptible(
@@ -70,11 +70,12 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
             onProgress: (done) => say(`${done}/${total} users`),
           })
           const kept = others > 0 ? `; ${others} of other users are kept` : ''
-          process.stdout.write(`${users} profiles in ${flags.out} (${cached} were there already${kept})\n`)
+          print(`${users} profiles in ${flags.out} (${cached} were there already${kept})\n`)
         }
         if (flags.heldOut === undefined) await withWholeLogs(source, say, write)
         else {
-          const options = { heldOut: flags.heldOut, minInteractions: 2, validation: 0, test: 0, seed: 0 }
+          const all = { minInteractions: DEFAULT_MIN_INTERACTIONS, validation: 0, test: 0, seed: 0 }
+          const options = { ...all, heldOut: flags.heldOut }
           const { split, report } = await loadUsers(source, options)
           for (const line of reportLines(report)) say(line)
           await write(split.train, split.train.length)

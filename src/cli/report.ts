@@ -1,6 +1,7 @@
 // `bump report`: run folders and evaluations in, one HTML file out.
 import { Command } from 'commander'
 import { writeReport } from '../report/report.ts'
+import { print, say } from './shared/terminal.ts'
 
 const HELP = `
 The file stands for itself: it opens offline, asks for nothing from outside, and weighs under 2 MB. A run may be under way.
@@ -27,7 +28,7 @@ export function reportCommand(): Command {
     .addHelpText('after', HELP)
     .action(async (runs: string[], flags: ReportFlags) => {
       const { path, bytes, notes } = await writeReport({ runs, ...flags })
-      for (const note of notes) process.stderr.write(`note: ${note}\n`)
-      process.stdout.write(`${path} (${Math.ceil(bytes / 1000)} kB)\n`)
+      for (const note of notes) say(`note: ${note}`)
+      print(`${path} (${Math.ceil(bytes / 1000)} kB)\n`)
     })
 }

@@ -12,6 +12,7 @@ import type { Progress } from './shared/progress.ts'
 import { sftProgress, workProgress } from './shared/progress.ts'
 import { resolveSftConfig, type SftFlags } from './shared/sft-config.ts'
 import { sftSummaryText } from './shared/summary-table.ts'
+import { print } from './shared/terminal.ts'
 
 const HELP = `
 Conditions: ${SFT_CONDITIONS.join(', ')}.
@@ -65,7 +66,7 @@ export function sftCommand(): Command {
 
 async function runSft(flags: RunFlags): Promise<void> {
   const config = resolveSftConfig(flags)
-  if (flags.dryRun) return void process.stdout.write(stringify(config))
+  if (flags.dryRun) return print(stringify(config))
   const out = join(flags.runs, config.name)
   const preparing = workProgress()
   let training: Progress | undefined
@@ -100,7 +101,7 @@ async function runSft(flags: RunFlags): Promise<void> {
     training = undefined
     const { task, data, backbone, condition } = config
     const generator = config.run === undefined ? '' : ` --run ${config.run}`
-    process.stdout.write(
+    print(
       `\n${sftSummaryText(summary)}The adapter is in ${join(out, 'adapter')}. What it is worth on users never trained on:\n  bump evaluate lamp --task ${task} --data ${data} --backbone ${backbone}${generator} --sft ${condition}=${out}\n`,
     )
   } catch (error) {

@@ -9,6 +9,7 @@ import { collect } from './shared/flag-values.ts'
 import { addLogFlags, addTrustFlag } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
 import { summaryTable } from './shared/summary-table.ts'
+import { print } from './shared/terminal.ts'
 import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-config.ts'
 import { customRewardOf, TrainView } from './shared/training.ts'
 
@@ -61,7 +62,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
   const config = configOfFlags(flags)
   if (flags.dryRun) {
     const needed = memoryLine(config.model, { trainable: config.trainable, memory: flags.memory })
-    return void process.stdout.write(`# ${needed}\n${stringify(config)}`)
+    return print(`# ${needed}\n${stringify(config)}`)
   }
   const view = new TrainView()
   for (const line of yamlExpressions(flags, config)) view.say(line)
@@ -79,7 +80,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
         }),
     )
     view.done()
-    process.stdout.write(
+    print(
       `\n${summaryTable(summary)}\nAll of it is in ${folder}. Profiles for your users:\n  bump profile --run ${folder} --out profiles.jsonl\n`,
     )
   } catch (error) {

@@ -176,9 +176,10 @@ export class Engine {
     weightSet: WeightSet,
     { exact = false, temperature = 1 }: { exact?: boolean; temperature?: number },
     cancelled: Cancelled,
+    onProgress?: (share: number) => void,
   ): Promise<Float32Array[][]> {
     this.checkScored(requests)
-    return score(exact ? this.core : this.inference, requests, weightSet, cancelled, temperature)
+    return score(exact ? this.core : this.inference, requests, weightSet, cancelled, temperature, onProgress)
   }
 
   labelLogits(
@@ -186,10 +187,11 @@ export class Engine {
     labels: TokenIds,
     weightSet: WeightSet,
     cancelled: Cancelled,
+    onProgress?: (share: number) => void,
   ): Promise<Float32Array[]> {
     this.checkScored(prompts.map((prefix) => ({ prefix, continuations: [] })))
     this.checkIds(labels)
-    return labelLogits(this.inference, prompts, labels, weightSet, cancelled)
+    return labelLogits(this.inference, prompts, labels, weightSet, cancelled, onProgress)
   }
 
   forwardBackward(groups: readonly PackGroup[], loss: TokenLoss, cancelled: Cancelled): Promise<ForwardBackwardResult> {

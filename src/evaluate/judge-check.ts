@@ -6,6 +6,7 @@ import { DECODERS } from '../judge/listwise.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, splitDataset } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
+import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogSource, User } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { gainOverChance } from '../reward/ndcg.ts'
@@ -46,7 +47,7 @@ export interface JudgeCheckOptions {
   users?: number
   /** P: later interactions held out a user; default 1. */
   heldOut?: number
-  /** Users with fewer interactions are skipped; default 5. */
+  /** Users with fewer interactions are skipped; default 4, as in training. */
   minInteractions?: number
   /** K: other users' candidates in a pool; default 8. */
   negatives?: number
@@ -102,7 +103,7 @@ export interface JudgeCheck {
  * (`evaluation-failed`) where no judge at all could be used; CancelledError where the signal aborts.
  */
 export async function judgeCheck(options: JudgeCheckOptions): Promise<JudgeCheck> {
-  const { heldOut = 1, minInteractions = 5, seed = 0, users: most = 64, onEvent } = options
+  const { heldOut = 1, minInteractions = DEFAULT_MIN_INTERACTIONS, seed = 0, users: most = 64, onEvent } = options
   const logs = typeof options.logs === 'string' ? { paths: [options.logs] } : options.logs
   const split = { heldOut, minInteractions, seed, validation: 0, test: 0 }
   const loaded = await ('source' in logs ? splitDataset(logs, split) : loadUsers(logs, split))

@@ -8,7 +8,7 @@ import { type ScoreStore, scoreKey } from './cache.ts'
 import { matrixJudge, type Pair } from './matrix.ts'
 import { likelihoodPrefix, UNCONDITIONAL_PREFIX } from './prompts.ts'
 import { type Scorer, scorerFields } from './scorer.ts'
-import type { Judge } from './types.ts'
+import type { Judge, JudgeOptions } from './types.ts'
 
 const config = z.strictObject({ scorer: z.literal('likelihood'), ...scorerFields })
 type Config = z.infer<typeof config>
@@ -43,7 +43,7 @@ function likelihoodJudge(model: LanguageModel, config: Config, store: ScoreStore
   const baselineKey = (interaction: string) =>
     scoreKey('likelihood baseline', model.info.digest, config.maxInteractionTokens, interaction)
 
-  const score = async (pairs: readonly Pair[], signal?: AbortSignal) => {
+  const score = async (pairs: readonly Pair[], { signal, onProgress }: JudgeOptions) => {
     const interactions = [...new Set(pairs.map((pair) => pair.interaction))]
     const continuations = new Map(interactions.map((interaction) => [interaction, interactionTokens(interaction)]))
     const byProfile = new Map<string, string[]>()
@@ -72,7 +72,7 @@ function likelihoodJudge(model: LanguageModel, config: Config, store: ScoreStore
       checkFits(model, request.prefix.length + Math.max(...lengths))
       tokens += request.prefix.length + lengths.reduce((sum, length) => sum + length, 0)
     }
-    const answers = await model.score(requests, { weights: 'base', signal })
+    const answers = await model.score(requests, { weights: 'base', signal, onProgress })
     for (const [i, interaction] of unknown.entries()) {
       const total = sum(answers[0][i])
       baseline.set(interaction, total)

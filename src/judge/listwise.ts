@@ -9,7 +9,7 @@ import { checkFits } from './budget.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
 import { LISTWISE_LABELS, listwisePrompt } from './prompts.ts'
 import { describeJudge, type Scorer, scorerFields } from './scorer.ts'
-import type { Judge, JudgeRequest, JudgeScores, Pool } from './types.ts'
+import type { Judge, JudgeOptions, JudgeRequest, JudgeScores, Pool } from './types.ts'
 
 const config = z.strictObject({
   scorer: z.literal('listwise'),
@@ -82,10 +82,14 @@ function listwiseJudge(model: LanguageModel, config: Config, store: ScoreStore):
   }
 
   /** [prompt][label]: scores of the labels, the higher the better, all prompts showing `n` candidates. */
-  async function answer(prompts: readonly TokenIds[], n: number, signal?: AbortSignal): Promise<number[][]> {
+  async function answer(
+    prompts: readonly TokenIds[],
+    n: number,
+    { signal, onProgress }: JudgeOptions,
+  ): Promise<number[][]> {
     const shown = labels.slice(0, n)
     if (config.decoder === 'first-token') {
-      const logits = await model.labelLogits(prompts, shown, { weights: 'base', signal })
+      const logits = await model.labelLogits(prompts, shown, { weights: 'base', signal, onProgress })
       return logits.map((row) => Array.from(row))
     }
     const completions = await model.sample(
@@ -97,6 +101,7 @@ function listwiseJudge(model: LanguageModel, config: Config, store: ScoreStore):
         allowed: { steps: [shown], distinct: true },
         weights: 'base',
         signal,
+        onProgress: (tokens) => onProgress?.(tokens / (prompts.length * n)),
       },
     )
     return completions.map(([{ tokens }]) => shown.map((label) => -tokens.indexOf(label)))
@@ -122,9 +127,15 @@ function listwiseJudge(model: LanguageModel, config: Config, store: ScoreStore):
         missing.set(n, sameSize.set(shown.key, shown))
       }
       const usage = { pairs: 0, tokens: 0 }
+      const total = [...missing.values()].reduce((sum, pools) => sum + pools.size, 0)
+      let done = 0
       for (const [n, pools] of missing) {
         const prompts = [...pools.values()].map(({ prompt }) => prompt)
-        const scores = await answer(prompts, n, options.signal)
+        const scores = await answer(prompts, n, {
+          signal: options.signal,
+          onProgress: (share) => options.onProgress?.((done + share * prompts.length) / total),
+        })
+        done += prompts.length
         let i = 0
         for (const [key, { prompt }] of pools) {
           usage.pairs += n

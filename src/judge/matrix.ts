@@ -3,7 +3,7 @@
 import type { LanguageModel } from '../model/contract.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
 import { describeJudge, type ScorerConfig } from './scorer.ts'
-import type { Judge, JudgeRequest, JudgeScores, Pool } from './types.ts'
+import type { Judge, JudgeOptions, JudgeRequest, JudgeScores, Pool } from './types.ts'
 
 /** One cell of the matrix. */
 export interface Pair {
@@ -17,7 +17,10 @@ export function pairKey(config: ScorerConfig, digest: string, { profile, interac
 }
 
 /** [pair] scores and the tokens they cost; all pairs in one model call. */
-export type PairScorer = (pairs: readonly Pair[], signal?: AbortSignal) => Promise<{ scores: number[]; tokens: number }>
+export type PairScorer = (
+  pairs: readonly Pair[],
+  options: JudgeOptions,
+) => Promise<{ scores: number[]; tokens: number }>
 
 /** A judge over a pair scorer: equal pairs are scored once, and kept for later calls as far as `store` keeps them. */
 export function matrixJudge(
@@ -47,7 +50,7 @@ export function matrixJudge(
       const backward = request.backward.map((pool) => keysOf(pool, (c) => ({ profile: c, interaction: pool.query })))
       let tokens = 0
       if (missing.size > 0) {
-        const fresh = await scorePairs([...missing.values()], options.signal)
+        const fresh = await scorePairs([...missing.values()], options)
         tokens = fresh.tokens
         let i = 0
         for (const key of missing.keys()) {

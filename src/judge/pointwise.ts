@@ -8,7 +8,7 @@ import type { ScoreStore } from './cache.ts'
 import { matrixJudge, type Pair } from './matrix.ts'
 import { POINTWISE_ANSWERS, pointwisePrompt } from './prompts.ts'
 import { type Scorer, scorerFields } from './scorer.ts'
-import type { Judge } from './types.ts'
+import type { Judge, JudgeOptions } from './types.ts'
 
 const config = z.strictObject({ scorer: z.literal('pointwise'), ...scorerFields })
 type Config = z.infer<typeof config>
@@ -25,7 +25,7 @@ function pointwiseJudge(model: LanguageModel, config: Config, store: ScoreStore)
       `the tokenizer of ${model.info.name} begins ${POINTWISE_ANSWERS.join(' and ')} with the same token, ` +
         'so the pointwise scorer cannot compare them: use the likelihood scorer',
     )
-  const score = async (pairs: readonly Pair[], signal?: AbortSignal) => {
+  const score = async (pairs: readonly Pair[], { signal, onProgress }: JudgeOptions) => {
     const cut = new Map<string, string>()
     const truncated = (text: string, maxTokens: number) => {
       const key = `${maxTokens} ${text}`
@@ -46,7 +46,7 @@ function pointwiseJudge(model: LanguageModel, config: Config, store: ScoreStore)
       checkFits(model, prompt.length + 1)
       tokens += prompt.length
     }
-    const logits = await model.labelLogits(prompts, answers, { weights: 'base', signal })
+    const logits = await model.labelLogits(prompts, answers, { weights: 'base', signal, onProgress })
     return { scores: logits.map(([yes, no]) => yes - no), tokens }
   }
   return matrixJudge(model, config, pointwise.name(), score, store)

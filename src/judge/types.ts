@@ -70,5 +70,11 @@ export interface Judge {
    * Scores all pools, best in one go: a step of training is one call. Should throw a CancelledError once `signal`
    * aborts.
    */
-  score(request: JudgeRequest, options?: { signal?: AbortSignal }): Promise<JudgeScores>
+  score(request: JudgeRequest, options?: JudgeOptions): Promise<JudgeScores>
+}
+
+export interface JudgeOptions {
+  signal?: AbortSignal
+  /** May be called now and then with the share of the call's work that is done, from 0 to 1. */
+  onProgress?: (share: number) => void
 }

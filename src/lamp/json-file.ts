@@ -1,11 +1,13 @@
 // A JSON file of a LaMP folder, plain or gzipped, with errors for what goes wrong in practice: a web page where data
 // should be, a download cut short, a file larger than one string can be.
+import { constants } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
 import { gunzipSync } from 'node:zlib'
 import { JsonArrayScanner } from '../logs/json-array.ts'
 import { isObject } from '../logs/json-record.ts'
 import { BumpError } from '../util/errors.ts'
+import { unpackedLimit } from '../util/unpacked.ts'
 
 /** Bytes that are decoded at once. */
 const BLOCK = 4 * 2 ** 20
@@ -89,8 +91,14 @@ function readBytes(file: string): Buffer {
   }
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
     try {
-      bytes = gunzipSync(bytes)
+      bytes = gunzipSync(bytes, { maxOutputLength: Math.min(unpackedLimit(bytes.length), constants.MAX_LENGTH) })
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+        throw new BumpError(
+          'lamp-unusable',
+          `${file}: unpacked it is over 200 times as large, or larger than memory can hold: is this a LaMP file? Unpack it yourself if it is`,
+          { cause: error },
+        )
       throw new BumpError('lamp-unusable', `${file}: the gzip file is damaged or cut short: download it again`, {
         cause: error,
       })

@@ -31,6 +31,14 @@ describe('readLamp', () => {
     })
   })
 
+  it('unpacks no file that grows beyond all measure', () => {
+    const folder = folderOf({
+      'dev_questions.json.gz': gzipSync(`[${' '.repeat(65 * 2 ** 20)}`),
+      'dev_outputs.json': outputs,
+    })
+    expect(() => readLamp(folder, { task: 3, split: 'dev' })).toThrow(/over 200 times as large/)
+  })
+
   it('finds the files in the folders of the benchmark, gzipped too', () => {
     const file = gzipSync(JSON.stringify(questions))
     for (const place of ['', 'dev/', 'LaMP_5/', 'LaMP_5/dev/']) {

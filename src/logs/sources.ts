@@ -4,13 +4,14 @@ import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
-import { webFetch } from '../util/web-fetch.ts'
 import { duckMessage, loadBuckets, query, sqlString } from './database.ts'
 import { DamagedCompression } from './decompress.ts'
 import type { LogFormat, SourceFile } from './formats/format.ts'
 import { logFormatNamed, logFormatNames, logFormats } from './formats/formats.ts'
 import { type IssueLog, issueLines } from './issues.ts'
+import { boundedBody, fetchPublic } from './remote.ts'
 import { encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
 import type { LogSource } from './types.ts'
 
@@ -92,14 +93,14 @@ async function expand(path: string, connection: DuckDBConnection, folder: string
 
 /** Fetched whole with Node's own client: it streams, needs no extension, and the canonical form is made once anyway. */
 async function download(address: string, folder: string): Promise<LogFile> {
-  const name = address.replace(/[?#].*$/, '')
+  const name = bareAddresses(address)
   const path = join(mkdtempSync(join(folder, 'remote-')), basename(name))
   let response: Response
   try {
-    response = await webFetch(address)
+    response = await fetchPublic(address)
     if (!response.ok || response.body === null)
       throw new Error(`the server answered ${response.status} ${response.statusText}`)
-    await pipeline(Readable.fromWeb(response.body), createWriteStream(path))
+    await pipeline(Readable.fromWeb(response.body), boundedBody(), createWriteStream(path))
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     throw new BumpError(

@@ -3,6 +3,9 @@ import { seedFrom } from '../util/random.ts'
 import { duplicateKey } from './normalise.ts'
 import type { Interaction, User, UserSplit } from './types.ts'
 
+/** Users with fewer interactions are skipped, where nobody says otherwise: by training and by every look before it. */
+export const DEFAULT_MIN_INTERACTIONS = 4
+
 export interface UserSplitOptions {
   /** P: interactions held out per user. */
   heldOut: number

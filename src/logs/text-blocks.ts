@@ -2,8 +2,9 @@
 // other encodings repaired and counted, damaged compression reported. First stage of reading text formats.
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { BumpError } from '../util/errors.ts'
+import { unpackedLimit } from '../util/unpacked.ts'
 import { compressionOf, DamagedCompression, decompressed } from './decompress.ts'
 import type { IssueLog } from './issues.ts'
 
@@ -86,7 +87,8 @@ export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | '
 /** Streams the text of a file without its byte-order mark; issues go to `issues` with the line they were seen in. */
 export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerator<string> {
   const start = await firstBytes(file.path)
-  const bytes = decompressed(() => createReadStream(file.path, { highWaterMark: 256 * 1024 }), start, file.name)
+  const unpacked = decompressed(() => createReadStream(file.path, { highWaterMark: 256 * 1024 }), start, file.name)
+  const bytes = compressionOf(start) === undefined ? unpacked : bounded(unpacked, file)
   let line = 1
   try {
     const encoding = encodingOf(await sniffBytes(file))
@@ -110,6 +112,21 @@ export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerat
       `${file.name}:${line}`,
       `the compressed data end or are damaged here (${error.message})`,
     )
+  }
+}
+
+/** Throws BumpError once more comes out of a packed file than any honest one holds. */
+async function* bounded(unpacked: AsyncIterable<Buffer>, { path, name }: LogFile): AsyncGenerator<Buffer> {
+  const limit = unpackedLimit((await stat(path)).size)
+  let size = 0
+  for await (const chunk of unpacked) {
+    size += chunk.length
+    if (size > limit)
+      throw new BumpError(
+        'logs-unusable',
+        `${name} unpacks to over 200 times its size: it may be made to fill the disk. Unpack it yourself if it is not`,
+      )
+    yield chunk
   }
 }
 

@@ -98,6 +98,8 @@ export interface CallOptions {
   /** Default 'policy'. */
   weights?: WeightSet
   signal?: AbortSignal
+  /** Called now and then with the share of the call's work that is done, from 0 to 1. */
+  onProgress?: (share: number) => void
 }
 
 export interface ScoreOptions extends CallOptions {

@@ -1,7 +1,7 @@
 // The bidirectional reward, the default of every run (docs/method.md §3-6): a profile must find its user's own held-out
 // interactions among those of other users (forward), and these must find the profile among the others' (backward). A
 // batch costs one call of the judge; GRPO reads `total`, its zero-variance filter `raw`.
-import type { Judge, JudgeRequest, JudgeScores, JudgeUsage, Pool } from '../judge/types.ts'
+import type { Judge, JudgeOptions, JudgeRequest, JudgeScores, JudgeUsage, Pool } from '../judge/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 import { mean } from '../util/stats.ts'
@@ -49,7 +49,7 @@ export async function computeRewards(
     // The word 'rival' is part of the seed: another word would draw other profiles.
     others: pools[i].others.map((j) => pickRollout(batch[j], seedFrom(...seed, user.id, 'rival', batch[j].id))),
   }))
-  const { ndcg, usage } = await ndcgOfProfiles(pooled, judge, options.signal)
+  const { ndcg, usage } = await ndcgOfProfiles(pooled, judge, options)
   return {
     rewards: batch.map((user, i) =>
       user.rollouts.map((rollout, g) => combineReward(ndcg[i][g], rollout, user.history, config)),
@@ -127,11 +127,11 @@ export function judgeRequest(pooled: readonly PooledProfiles[]): JudgeRequest {
 export async function scoreProfiles(
   pooled: readonly PooledProfiles[],
   judge: Judge,
-  signal?: AbortSignal,
+  options: JudgeOptions = {},
 ): Promise<{ scores: (ProfileScores | undefined)[][]; usage: JudgeUsage }> {
   const request = judgeRequest(pooled)
   const answer: JudgeScores =
-    request.forward.length === 0 ? { forward: [], backward: [] } : await judge.score(request, { signal })
+    request.forward.length === 0 ? { forward: [], backward: [] } : await judge.score(request, options)
   for (const direction of ['forward', 'backward'] as const)
     checkScores(judge, direction, request[direction], answer?.[direction])
   let nextForward = 0
@@ -182,9 +182,9 @@ function candidatesIn({ forward, backward }: JudgeRequest): number {
 export async function ndcgOfProfiles(
   pooled: readonly PooledProfiles[],
   judge: Judge,
-  signal?: AbortSignal,
+  options: JudgeOptions = {},
 ): Promise<{ ndcg: DirectionNdcg[][]; usage: JudgeUsage }> {
-  const { scores, usage } = await scoreProfiles(pooled, judge, signal)
+  const { scores, usage } = await scoreProfiles(pooled, judge, options)
   const ndcg = pooled.map(({ pool }, u) => scores[u].map((profile) => measureRanking(profile, pool, ndcgFromScores)))
   return { ndcg, usage }
 }

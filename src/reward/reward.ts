@@ -72,7 +72,7 @@ export interface RewardFunction {
   evaluate?(
     users: readonly PoolUser[],
     profiles: readonly string[],
-    options: { signal?: AbortSignal },
+    options: { signal?: AbortSignal /** Takes the share that is done. */; onProgress?: (share: number) => void },
   ): Promise<ProfileScore>
   /** Before against after on the test users' own questions; null where they have none. */
   compareTask?(

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { profileSchema, promptSchema } from '../generator/config.ts'
 import { judgeConfigSchema } from '../judge/config.ts'
 import { logFormatNames } from '../logs/formats/formats.ts'
+import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import { PROJECTIONS, QUANTIZE } from '../model/contract.ts'
 import { LORA_DEFAULTS } from '../model/trainable.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
@@ -108,7 +109,11 @@ const logsSchema = z.strictObject({
 const splitSchema = z
   .strictObject({
     heldOut: count.default(1).describe("P: later interactions that are held out of each user's history."),
-    minInteractions: z.int().min(2).default(4).describe('Users with fewer interactions are skipped and counted.'),
+    minInteractions: z
+      .int()
+      .min(2)
+      .default(DEFAULT_MIN_INTERACTIONS)
+      .describe('Users with fewer interactions are skipped and counted.'),
     maxHistory: count.optional().describe('Only the latest so many interactions of a history are kept; default: all.'),
     validation: part.default(0.1).describe('Share of users (below 1) or number of users for validation.'),
     test: part.default(0.2).describe('Share of users (below 1) or number of users for the final test.'),

@@ -18,8 +18,8 @@ export function defaultReward(
   const { positives, negatives, forwardWeight, backwardWeight } = config
   return {
     ...bidirectionalReward(judge, config),
-    async evaluate(users, profiles, { signal }) {
-      const options = { positives, negatives, seed: poolSeed, signal }
+    async evaluate(users, profiles, { signal, onProgress }) {
+      const options = { positives, negatives, seed: poolSeed, signal, onProgress }
       const { forward, backward, chance } = await evaluateProfiles(users, profiles, judge, options)
       const score = forwardWeight * forward.mean + backwardWeight * backward.mean
       return {

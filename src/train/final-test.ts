@@ -16,6 +16,7 @@ import {
   type WholeTextJudge,
 } from './measure.ts'
 import type { OngoingRun } from './ongoing-run.ts'
+import type { Part } from './phase-progress.ts'
 
 type MeasuredUsers = Pick<Measurement, 'users' | 'profiles' | 'lengths'>
 
@@ -52,17 +53,20 @@ export interface FinalTest {
 export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promise<FinalTest> {
   const { config, model, judge, reward, users, baseline, signal } = inputs
   const testUsers = measuredUsers(users.test, config.test.maxUsers, config)
-  const before = baseline?.before ?? (await measure(model, judge, testUsers, config, 'base', signal))
+  const progress = run.beginParts('test', testParts(inputs, testUsers.length))
+  const before = baseline?.before ?? (await measure(model, judge, testUsers, config, 'base', progress, signal))
   await run.loadBest()
-  const after = await measure(model, judge, testUsers, config, 'policy', signal)
+  const after = await measure(model, judge, testUsers, config, 'policy', progress, signal)
   const controls = await measureControls(model.tokenizer, judge, testUsers, after.profiles, config, {
     signal,
     wholeTexts: inputs.wholeTexts,
     known: baseline?.history,
     onNote: (text) => run.note(text),
+    progress,
   })
   const profiles = { before: before.profiles, after: after.profiles }
-  const task = await reward.compareTask?.(poolUsers(testUsers), profiles, { signal })
+  const task =
+    reward.compareTask && (await progress.next(() => reward.compareTask!(poolUsers(testUsers), profiles, { signal })))
   return {
     result: {
       ...compareMeasurements(before, after, config.split.seed),
@@ -73,6 +77,19 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
     },
     profiles: before.users.map(({ id }, u) => ({ user: id, before: tested(before, u), after: tested(after, u) })),
   }
+}
+
+/** What the test does, in its order. */
+function testParts({ baseline, reward }: FinalTestInputs, users: number): Part[] {
+  const part = (kind: Part['kind'], what: string): Part => ({ what, kind, users })
+  return [
+    ...(baseline ? [] : [part('write', 'profiles before training'), part('judge', 'judging those before training')]),
+    part('write', 'profiles after training'),
+    part('judge', 'judging those after training'),
+    ...(baseline ? [] : [part('judge', 'judging the raw histories')]),
+    ...(users < 3 ? [] : [part('judge', "judging other people's profiles")]),
+    ...(reward.compareTask ? [part('judge', "the task's own questions")] : []),
+  ]
 }
 
 function tested({ profiles, lengths, users }: MeasuredUsers, u: number): ProfileLine['before'] {

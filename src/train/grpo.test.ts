@@ -11,7 +11,7 @@ import { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './co
 import { readBaseline } from './final-test.ts'
 import { toyPolicy, toySplit } from './testing/toy-policy.ts'
 import { type ToyRun, toyRun } from './testing/toy-run.ts'
-import type { TrainRun } from './train.ts'
+import type { TrainEvent, TrainRun } from './train.ts'
 
 let root: string
 beforeEach(() => {
@@ -87,6 +87,25 @@ describe('training', () => {
     const steps = lines(folder, 'metrics.jsonl').filter((line) => 'reward' in line)
     expect(steps).toHaveLength(2)
     for (const line of steps) for (const name of names) expect(line[name], name).toBeTypeOf('number')
+  })
+
+  it('tells where validation and the final test are, part by part', async () => {
+    const told: string[] = []
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === 'progress' && event.share === 0)
+        told.push(`${event.phase} ${event.part}/${event.parts} ${event.what}`)
+    }
+    await run({ folder: join(root, 'progress'), config: toyConfig({ optim: { steps: 1 } }), onEvent })
+    expect(told.slice(-8)).toEqual([
+      'validation 1/2 profiles',
+      'validation 2/2 judging',
+      'test 1/6 profiles before training',
+      'test 2/6 judging those before training',
+      'test 3/6 profiles after training',
+      'test 4/6 judging those after training',
+      'test 5/6 judging the raw histories',
+      "test 6/6 judging other people's profiles",
+    ])
   })
 
   it('logs no KL where the base is not asked: null, not 0', async () => {
@@ -251,6 +270,21 @@ describe('resuming', () => {
 })
 
 describe('starting', () => {
+  it('records addresses without their secrets, and goes on with the same run', async () => {
+    const folder = join(root, 'addresses')
+    const logs = {
+      paths: ['https://me:word@host/log.jsonl?X-Amz-Signature=abc'],
+      testPaths: ['s3://b/t.jsonl?key=def'],
+    }
+    const config = toyConfig({ logs, optim: { steps: 1 } })
+    await run({ folder, config })
+    expect(JSON.parse(read(folder, 'config.json')).config.logs).toEqual({
+      paths: ['https://host/log.jsonl'],
+      testPaths: ['s3://b/t.jsonl'],
+    })
+    await expect(run({ folder, config, resume: true })).resolves.toMatchObject({ folder })
+  })
+
   it('says which part of the users is too small', async () => {
     const users = { ...toySplit(), validation: [] }
     await expect(run({ folder: join(root, 'few'), users })).rejects.toThrow(

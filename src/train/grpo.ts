@@ -12,7 +12,7 @@ import { advantages, varies } from './advantages.ts'
 import type { TrainConfig } from './config.ts'
 import { type FinalTestInputs, finalTest } from './final-test.ts'
 import { importanceWeights, LOSSES, tokenWeights } from './losses.ts'
-import { measuredUsers, validate } from './measure.ts'
+import { measuredUsers, validate, validationParts } from './measure.ts'
 import { batchMetrics, batchTokens, type RolloutGroup, rolloutLines, UPDATE_METRICS, updateMetrics } from './metrics.ts'
 import { type OngoingRun, peakMemoryBytes, rounded } from './ongoing-run.ts'
 import { learningRateAt } from './schedule.ts'
@@ -31,9 +31,9 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
 
   for (;;) {
     if (run.validationDue) {
-      run.begin('validation')
       const started = performance.now()
-      const { score, metrics } = await validate(model, reward, validationUsers, config, signal)
+      const progress = run.beginParts('validation', validationParts(validationUsers.length))
+      const { score, metrics } = await validate(model, reward, validationUsers, config, progress, signal)
       run.validated(score, metrics, secondsSince(started))
     }
     if (run.checkpointDue) await run.checkpoint()
@@ -112,7 +112,6 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
   }
 
   // Test: zero-shot against the best checkpoint, on users that no choice of the run has seen.
-  run.begin('test')
   const started = performance.now()
   const test = await finalTest(inputs, run)
   run.spend('test', secondsSince(started))

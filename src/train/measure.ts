@@ -15,6 +15,7 @@ import { seedFrom, shuffled } from '../util/random.ts'
 import { bootstrapInterval, mean } from '../util/stats.ts'
 import type { TrainConfig } from './config.ts'
 import { prefixed } from './metrics.ts'
+import type { Part, PhaseProgress } from './phase-progress.ts'
 
 export interface Measurement extends ProfileEvaluation {
   /** [user] the profiles that were judged. */
@@ -44,16 +45,21 @@ async function measuredProfiles(
   users: readonly User[],
   config: TrainConfig,
   weights: WeightSet,
+  progress: PhaseProgress,
   signal?: AbortSignal,
 ): Promise<MeasuredProfiles> {
-  const generated = await generateProfiles(model, users, {
-    prompt: config.prompt,
-    maxTokens: config.profile.maxTokens,
-    temperature: config.profile.temperature,
-    seeds: profileSeeds(config.seed),
-    weights,
-    signal,
-  })
+  const most = users.length * config.profile.maxTokens
+  const generated = await progress.next((onProgress) =>
+    generateProfiles(model, users, {
+      prompt: config.prompt,
+      maxTokens: config.profile.maxTokens,
+      temperature: config.profile.temperature,
+      seeds: profileSeeds(config.seed),
+      weights,
+      signal,
+      onProgress: (tokens) => onProgress(tokens / most),
+    }),
+  )
   return {
     profiles: generated.map((user) => user.profiles[0]),
     lengths: generated.map(({ completions }) => completions[0].tokens.length),
@@ -61,18 +67,27 @@ async function measuredProfiles(
   }
 }
 
-/** The policy's score on the validation users, and what is logged of it. */
+/** What a validation does. */
+export const validationParts = (users: number): Part[] => [
+  { what: 'profiles', kind: 'write', users },
+  { what: 'judging', kind: 'judge', users },
+]
+
+/** The policy's score on the validation users, and what is logged of it. `progress`: of `validationParts`. */
 export async function validate(
   model: LanguageModel,
   reward: RewardFunction,
   users: readonly User[],
   config: TrainConfig,
+  progress: PhaseProgress,
   signal?: AbortSignal,
 ): Promise<ProfileScore> {
-  const measured = await measuredProfiles(model, users, config, 'policy', signal)
-  const { score, metrics } = reward.evaluate
-    ? await reward.evaluate(poolUsers(users), measured.profiles, { signal })
-    : await rewardOfEach(reward, users, measured, config, signal)
+  const measured = await measuredProfiles(model, users, config, 'policy', progress, signal)
+  const { score, metrics } = await progress.next(async (onProgress) =>
+    reward.evaluate
+      ? await reward.evaluate(poolUsers(users), measured.profiles, { signal, onProgress })
+      : await rewardOfEach(reward, users, measured, config, signal),
+  )
   return {
     score,
     metrics: prefixed('eval', { ...metrics, mean_length: mean(measured.lengths), users: users.length }),
@@ -106,10 +121,13 @@ export async function measure(
   users: readonly User[],
   config: TrainConfig,
   weights: WeightSet,
+  progress: PhaseProgress,
   signal?: AbortSignal,
 ): Promise<Measurement> {
-  const { profiles, lengths } = await measuredProfiles(model, users, config, weights, signal)
-  const evaluation = await evaluateProfiles(poolUsers(users), profiles, judge, { ...poolOptions(config), signal })
+  const { profiles, lengths } = await measuredProfiles(model, users, config, weights, progress, signal)
+  const evaluation = await progress.next((onProgress) =>
+    evaluateProfiles(poolUsers(users), profiles, judge, { ...poolOptions(config), signal, onProgress }),
+  )
   return { ...evaluation, profiles, lengths }
 }
 
@@ -169,6 +187,7 @@ interface ControlOptions {
   /** The raw history's intervals, where they were measured before. */
   known?: DirectionIntervals
   onNote?: (text: string) => void
+  progress?: PhaseProgress
   signal?: AbortSignal
 }
 
@@ -184,26 +203,34 @@ export async function measureControls(
   config: TrainConfig,
   options: ControlOptions = {},
 ): Promise<{ history: DirectionIntervals; mismatched: DirectionIntervals | null }> {
-  const { signal, known, wholeTexts, onNote } = options
-  const evaluate = (texts: readonly string[], reader: Judge, mismatched = false) =>
-    evaluateProfiles(poolUsers(users), texts, reader, { ...poolOptions(config), mismatched, signal })
+  const { signal, known, wholeTexts, onNote, progress } = options
+  const evaluate = (
+    texts: readonly string[],
+    reader: Judge,
+    { mismatched, onProgress }: { mismatched?: boolean; onProgress?: (share: number) => void } = {},
+  ) => evaluateProfiles(poolUsers(users), texts, reader, { ...poolOptions(config), mismatched, signal, onProgress })
   const histories = (budget: HistoryBudget) => users.map(({ history }) => rawHistory(history, tokenizer, budget))
-  const evaluateHistories = async () => {
+  const evaluateHistories = async (onProgress?: (share: number) => void) => {
     const whole = histories(config.prompt)
     try {
-      return await evaluate(whole, wholeTexts?.(whole) ?? judge)
+      return await evaluate(whole, wholeTexts?.(whole) ?? judge, { onProgress })
     } catch (error) {
       if (!(BumpError.isInstance(error) && error.code === 'context-exceeded')) throw error
     }
     // The run has ended: what the judge cannot hold must not end it without a result.
     const historyTokens = Math.min(config.prompt.historyTokens, config.judge.maxProfileTokens)
     onNote?.(`the judge cannot hold the whole raw history: its control shows the latest ${historyTokens} tokens`)
-    return await evaluate(histories({ ...config.prompt, historyTokens }), judge)
+    return await evaluate(histories({ ...config.prompt, historyTokens }), judge, { onProgress })
   }
-  const measureHistories = async () => directionIntervals(await evaluateHistories(), config.split.seed)
+  const part = <T>(work: (onProgress?: (share: number) => void) => Promise<T>) =>
+    progress ? progress.next(work) : work()
+  const intervals = (evaluation: ProfileEvaluation) => directionIntervals(evaluation, config.split.seed)
   return {
-    history: known ?? (await measureHistories()),
-    mismatched: users.length < 3 ? null : directionIntervals(await evaluate(profiles, judge, true), config.split.seed),
+    history: known ?? intervals(await part(evaluateHistories)),
+    mismatched:
+      users.length < 3
+        ? null
+        : intervals(await part((onProgress) => evaluate(profiles, judge, { mismatched: true, onProgress }))),
   }
 }
 

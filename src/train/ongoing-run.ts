@@ -7,15 +7,14 @@ import type { RunFolder } from '../run/folder.ts'
 import type { LoopState, RolloutLine } from '../run/format.ts'
 import { checkpointPath } from '../run/read.ts'
 import { CancelledError } from '../util/errors.ts'
-
-/** What wall-clock time is counted for. */
-export type Phase = 'rollout' | 'judge' | 'train' | 'validation' | 'test'
+import { type Costs, type Part, type PartEvent, type Phase, PhaseProgress } from './phase-progress.ts'
 
 /** What a run tells while it trains. */
 export type RunEvent =
   | { type: 'phase'; phase: Phase; step: number }
   | { type: 'step'; step: number; metrics: Record<string, number | null> }
   | { type: 'validation'; step: number; metrics: Record<string, number>; best: boolean }
+  | PartEvent
   | { type: 'note'; text: string }
 
 /** When a run validates, saves and ends. */
@@ -42,6 +41,7 @@ export interface DoneStep {
 /** A run between its first step and its last. Its state changes only when a step or a validation is complete. */
 export class OngoingRun {
   private stepStarted = performance.now()
+  private readonly costs: Costs = new Map()
 
   private constructor(
     readonly folder: RunFolder,
@@ -107,6 +107,12 @@ export class OngoingRun {
     if (phase === 'rollout' || (phase === 'train' && !('rollout' in this.state.seconds)))
       this.stepStarted = performance.now()
     this.onEvent({ type: 'phase', phase, step: this.state.step + (within ? 1 : 0) })
+  }
+
+  /** Begins a phase that is done part by part, and tells where it is. */
+  beginParts(phase: Phase, parts: readonly Part[]): PhaseProgress {
+    this.begin(phase)
+    return new PhaseProgress(phase, parts, this.costs, this.onEvent)
   }
 
   /** Tells something that a reader of the run should know. */

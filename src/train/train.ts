@@ -14,6 +14,7 @@ import { RunFolder } from '../run/folder.ts'
 import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
 import { packageInfo } from '../run/package-info.ts'
 import { checkpointSteps, readSummary } from '../run/read.ts'
+import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { defaultReward } from './default-reward.ts'
@@ -21,7 +22,8 @@ import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
 import { poolSeed, wholeTextJudge } from './measure.ts'
-import { OngoingRun, type Phase, type RunEvent } from './ongoing-run.ts'
+import { OngoingRun, type RunEvent } from './ongoing-run.ts'
+import type { Phase } from './phase-progress.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
@@ -318,8 +320,11 @@ async function rewardOf(
 }
 
 function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord }: RunParts): RunHeader {
+  const { paths, testPaths } = config.logs
+  const logs = { ...config.logs, paths: paths.map(bareAddresses) }
+  if (testPaths) logs.testPaths = testPaths.map(bareAddresses)
   return {
-    config,
+    config: { ...config, logs },
     package: packageInfo(),
     model: describeModel(model),
     judge: judgeRecord,

@@ -1,10 +1,12 @@
 // One process per folder of results: a lock file with the process's id, which a killed process leaves behind
 // harmlessly.
-import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { BumpError } from './errors.ts'
 
 const held = new Set<string>()
+/** Others that take the same lock over at the same time are waited for. */
+const ATTEMPTS = 500
 
 /**
  * Takes the lock of a folder, which is made where it is not there, and returns its release, which takes a folder away
@@ -24,7 +26,7 @@ export function lockFolder(folder: string, flag: string): () => void {
         if (made !== undefined) removeEmpty(resolve(folder), resolve(made))
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 2) throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > ATTEMPTS) throw error
     }
     const holder = readHolder(path)
     if (holder && isRunning(holder, path))
@@ -32,7 +34,33 @@ export function lockFolder(folder: string, flag: string): () => void {
         'run-locked',
         `${folder} is in use by process ${holder.pid}. Wait for it, stop it, or give this one another ${flag}.`,
       )
-    rmSync(path, { force: true })
+    removeStale(path)
+  }
+}
+
+/** A guard that is older was left behind by a killed process: what it guards takes no time. */
+const STALE_GUARD_MS = 5000
+
+/**
+ * Removes a lock whose holder is gone. Of several processes that saw it one removes it, and looks again before: the lock
+ * of one that was quicker stays.
+ */
+function removeStale(path: string): void {
+  const guard = `${path}.guard`
+  try {
+    mkdirSync(guard)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const made = statSync(guard, { throwIfNoEntry: false })?.mtimeMs
+    if (made !== undefined && Date.now() - made > STALE_GUARD_MS) rmSync(guard, { recursive: true, force: true })
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    return
+  }
+  try {
+    const holder = readHolder(path)
+    if (!(holder && isRunning(holder, path))) rmSync(path, { force: true })
+  } finally {
+    rmSync(guard, { recursive: true, force: true })
   }
 }
 

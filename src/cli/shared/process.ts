@@ -1,12 +1,13 @@
 // The process of a command: its command line as typed, and Ctrl-C, which ends work cleanly once and at once twice.
 import type { Command } from 'commander'
+import { bareAddresses } from '../../util/address.ts'
 
-/** `bump …`, with quotes around what a shell would take apart. */
+/** `bump …`, with quotes around what a shell would take apart, and addresses without their secrets: it is recorded. */
 export function commandLine(command: Command): string {
   let root = command
   while (root.parent) root = root.parent
   const quoted = (part: string): string => (/^[\w@%+=:,./-]+$/.test(part) ? part : `'${part.replaceAll("'", "'\\''")}'`)
-  return [root.name(), ...root.args.map(quoted)].join(' ')
+  return [root.name(), ...root.args.map((part) => quoted(bareAddresses(part)))].join(' ')
 }
 
 /** Exit code of a command that Ctrl-C ended, as shells have it. */

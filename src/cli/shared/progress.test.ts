@@ -97,3 +97,29 @@ it('follows the share of the effort, and starts anew with other work', () => {
     expect.stringMatching(/^answers: 100\/100/),
   ])
 })
+
+it('says where a long phase is, in a log now and then', () => {
+  const lines: string[] = []
+  let now = 0
+  const progress = plainLines(
+    10,
+    (line) => lines.push(line),
+    undefined,
+    () => now,
+  )
+  const at = (seconds: number, share: number, left?: number) => {
+    now = seconds
+    progress.onEvent({ type: 'progress', phase: 'test', what: 'judging', part: 2, parts: 6, share, left })
+  }
+  progress.onEvent({ type: 'phase', phase: 'test', step: 10 })
+  for (const seconds of [1, 9, 11, 12, 40, 41.5, 60, 72]) at(seconds, seconds / 100, seconds < 20 ? undefined : 130)
+  progress.onEvent({ type: 'phase', phase: 'validation', step: 10 })
+  at(75, 0.1)
+  const doing = 'measuring the test users, before and after'
+  expect(lines).toEqual([
+    doing,
+    `  ${doing}: judging 11% (2 of 6)`,
+    `  ${doing}: judging 41% (2 of 6) ETA 2m10s`,
+    `  ${doing}: judging 72% (2 of 6) ETA 2m10s`,
+  ])
+})

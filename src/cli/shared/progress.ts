@@ -2,7 +2,8 @@
 
 import { createLogUpdate } from 'log-update'
 import pc from 'picocolors'
-import type { Phase } from '../../train/ongoing-run.ts'
+import type { Phase } from '../../train/phase-progress.ts'
+import { plain } from './terminal.ts'
 
 type Metrics = Readonly<Record<string, number | null>>
 
@@ -12,6 +13,18 @@ type ProgressEvent =
   | { type: 'step'; step: number; metrics: Metrics }
   | { type: 'validation'; step: number; metrics: Metrics; best: boolean }
   | { type: 'note'; text: string }
+  | PartProgress
+
+/** Where a phase is that is done part by part. */
+interface PartProgress {
+  type: 'progress'
+  phase: string
+  what: string
+  part: number
+  parts: number
+  share: number
+  left: number | undefined
+}
 
 /** How a loop's numbers are said. */
 export interface ProgressWords {
@@ -40,7 +53,7 @@ function progressView(steps: number, words: ProgressWords, stream: NodeJS.WriteS
   // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
   return stream.isTTY && stream.columns > 0 && stream.rows > 0
     ? liveView(steps, words, stream)
-    : plainLines(steps, (line) => void stream.write(`${line}\n`), words)
+    : plainLines(steps, (line) => void stream.write(`${plain(line)}\n`), words)
 }
 
 const number = (value: unknown, digits = 3): string => (typeof value === 'number' ? value.toFixed(digits) : '-')
@@ -70,11 +83,49 @@ class Pace {
   }
 }
 
-/** One line for each step, validation and note. */
-export function plainLines(steps: number, write: (line: string) => void, words: ProgressWords = TRAIN_WORDS): Progress {
+/** 'judging 43% (4 of 6) ETA 2m10s'. */
+function partText({ what, part, parts, share, left }: PartProgress): string {
+  const eta = left === undefined ? '' : ` ETA ${duration(left)}`
+  return `${what} ${Math.floor(share * 100)}% (${part} of ${parts})${eta}`
+}
+
+/** A phase is quiet for so many seconds before it says where it is, and then so many between two lines. */
+const QUIET_SECONDS = 10
+const SECONDS_A_LINE = 30
+
+/** Which progress events of a phase become lines: the first after a while, then one now and then. */
+class PartLines {
+  private began = 0
+  private said = Number.NEGATIVE_INFINITY
+
+  constructor(private readonly now: () => number) {}
+
+  begin(): void {
+    this.began = this.now()
+    this.said = Number.NEGATIVE_INFINITY
+  }
+
+  due(): boolean {
+    const now = this.now()
+    if (now - this.began < QUIET_SECONDS || now - this.said < SECONDS_A_LINE) return false
+    this.said = now
+    return true
+  }
+}
+
+/** One line for each step, validation and note, and now and then one of a phase that takes long. */
+export function plainLines(
+  steps: number,
+  write: (line: string) => void,
+  words: ProgressWords = TRAIN_WORDS,
+  now: () => number = () => performance.now() / 1000,
+): Progress {
   const pace = new Pace()
+  const parts = new PartLines(now)
   return {
     onEvent(event) {
+      if (event.type === 'phase') parts.begin()
+      if (event.type === 'progress' && parts.due()) write(`  ${words.doing[event.phase]}: ${partText(event)}`)
       if (event.type === 'note') write(event.text)
       if (event.type === 'validation') write(validationLine(words, event))
       if (event.type === 'phase' && event.phase === 'test') write(words.doing.test)
@@ -134,6 +185,7 @@ function liveView(steps: number, words: ProgressWords, stream: NodeJS.WriteStrea
   let done = 0
   let doing = 'starting'
   let since = Date.now()
+  let where: string | undefined
   let last: string[] = []
   let unseen = ''
   const show = (): void => {
@@ -143,6 +195,7 @@ function liveView(steps: number, words: ProgressWords, stream: NodeJS.WriteStrea
     draw(
       [
         `${bar} step ${done}/${steps}  ETA ${pace.left(steps - done)}  ${pc.dim(`${doing} ${duration((Date.now() - since) / 1000)}`)}`,
+        ...(where === undefined ? [] : [where]),
         ...last,
         ...(unseen ? [pc.cyan(unseen)] : []),
       ].join('\n'),
@@ -151,14 +204,19 @@ function liveView(steps: number, words: ProgressWords, stream: NodeJS.WriteStrea
   const timer = setInterval(show, 250)
   const say = (line: string): void => {
     draw.clear()
-    stream.write(`${line}\n`)
+    stream.write(`${plain(line)}\n`)
     show()
   }
   return {
     onEvent(event) {
       if (event.type === 'note') return say(event.text)
       if (event.type === 'validation') unseen = validationLine(words, event)
+      if (event.type === 'progress') {
+        where = partText(event)
+        return
+      }
       if (event.type === 'phase') {
+        where = undefined
         doing = words.doing[event.phase]
         since = Date.now()
         done = event.phase === 'validation' || event.phase === 'test' ? event.step : event.step - 1
@@ -211,7 +269,7 @@ export function workProgress(stream: NodeJS.WriteStream = process.stderr): WorkP
   // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
   return stream.isTTY && stream.columns > 0 && stream.rows > 0
     ? liveLine(stream)
-    : workLines((line) => void stream.write(`${line}\n`))
+    : workLines((line) => void stream.write(`${plain(line)}\n`))
 }
 
 /** Time left of one piece of work, from the pace since its first report. */
@@ -257,12 +315,12 @@ function liveLine(stream: NodeJS.WriteStream): WorkProgress {
       const width = 24
       const filled = Math.round(width * Math.min(1, share))
       const bar = `${pc.green('█'.repeat(filled))}${pc.dim('░'.repeat(width - filled))}`
-      line = `${bar} ${what}: ${done}/${total}${clock.left(share)}`
+      line = `${bar} ${plain(what)}: ${done}/${total}${clock.left(share)}`
       draw(line)
     },
     say(text) {
       draw.clear()
-      stream.write(`${text}\n`)
+      stream.write(`${plain(text)}\n`)
       if (line !== '') draw(line)
     },
     done() {

@@ -10,12 +10,13 @@ import { BumpError } from '../../util/errors.ts'
 import { sha256 } from '../../util/files.ts'
 import { reportLines } from './log-flags.ts'
 import { type Progress, trainProgress } from './progress.ts'
+import { say } from './terminal.ts'
 
 /** The view of a training run: lines while it is made ready, then its progress. */
 export class TrainView {
   private progress: Progress | undefined
 
-  constructor(private readonly write: (line: string) => void = (line) => void process.stderr.write(`${line}\n`)) {}
+  constructor(private readonly write: (line: string) => void = say) {}
 
   readonly onEvent = (event: TrainEvent): void => {
     switch (event.type) {

@@ -32,6 +32,7 @@ export async function score(
   weightSet: WeightSet,
   cancelled: Cancelled,
   temperature = 1,
+  onProgress: (share: number) => void = () => {},
 ): Promise<Float32Array[][]> {
   const out = requests.map((request) => request.continuations.map((tokens) => new Float32Array(tokens.length)))
   const work = requests
@@ -45,6 +46,10 @@ export async function score(
     }))
     .filter((w) => w.suffixes.length > 0)
     .sort((a, b) => a.prefix.length - b.prefix.length || a.suffixes.length - b.suffixes.length)
+  const tokensOf = ({ prefix, suffixes }: (typeof work)[number]) =>
+    suffixes.reduce((sum, { tokens }) => sum + tokens.length, prefix.length)
+  const tokens = work.reduce((sum, w) => sum + tokensOf(w), 0)
+  let done = 0
   const { runPrefixes } = await withRoot(
     core,
     work.map((w) => w.prefix),
@@ -81,6 +86,8 @@ export async function score(
         out,
       )
     }
+    done += chunk.reduce((sum, w) => sum + tokensOf(w), 0)
+    onProgress(done / tokens)
   }
   return out
 }
@@ -220,8 +227,10 @@ export async function labelLogits(
   labels: TokenIds,
   weightSet: WeightSet,
   cancelled: Cancelled,
+  onProgress: (share: number) => void = () => {},
 ): Promise<Float32Array[]> {
   const out: Float32Array[] = new Array(prompts.length)
+  let done = 0
   const { shared, runPrefixes } = await withRoot(core, prompts, weightSet)
   for (const group of sharedBeginnings(prompts, shared)) {
     throwIfCancelled(cancelled)
@@ -254,6 +263,8 @@ export async function labelLogits(
       part.forEach((i, k) => {
         out[group.members[i]] = logits.slice(k * labels.length, (k + 1) * labels.length)
       })
+      done += part.length
+      onProgress(done / prompts.length)
     }
   }
   return out

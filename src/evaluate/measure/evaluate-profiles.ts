@@ -22,6 +22,8 @@ export interface EvaluationOptions {
    */
   mismatched?: boolean
   signal?: AbortSignal
+  /** Called now and then with the share of the judging that is done. */
+  onProgress?: (share: number) => void
 }
 
 export interface ProfileEvaluation {
@@ -46,7 +48,7 @@ export async function evaluateProfiles(
   options: EvaluationOptions,
 ): Promise<ProfileEvaluation> {
   if (profiles.length !== users.length) throw new RangeError(`${profiles.length} profiles for ${users.length} users`)
-  const { positives = 1, negatives = 8, seed, others = profiles, signal } = options
+  const { positives = 1, negatives = 8, seed, others = profiles, signal, onProgress } = options
   const mismatch = options.mismatched ? mismatchedWith(users.length, seed) : undefined
   const pools = drawPools(users, {
     positives,
@@ -59,7 +61,7 @@ export async function evaluateProfiles(
     profiles: [profiles[mismatch ? mismatch[i] : i]],
     others: pool.others.map((j) => others[j]),
   }))
-  const { ndcg, usage } = await ndcgOfProfiles(pooled, judge, signal)
+  const { ndcg, usage } = await ndcgOfProfiles(pooled, judge, { signal, onProgress })
   const forward = ndcg.map(([profile]) => profile.forward)
   const backward = ndcg.map(([profile]) => profile.backward)
   return {

@@ -12,6 +12,7 @@ import { refuseUntrusted } from '../../run/trust.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import { measuredUsers, poolUsers } from '../../train/measure.ts'
 import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
+import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { lockFolder } from '../../util/lock.ts'
 import { mismatchedWith } from '../measure/controls.ts'
@@ -236,7 +237,7 @@ async function judgeAndWrite(
       judge: record,
       trainingJudges: Object.fromEntries(plan.runs.map((run) => [run.folder, trainingJudge(run)])),
       generators,
-      logs: plan.paths.map((path) => (path.includes('://') ? path : basename(path))),
+      logs: plan.paths.map((path) => (path.includes('://') ? bareAddresses(path) : basename(path))),
       users: users.length,
       positives,
       poolSizes,

@@ -115,7 +115,7 @@ export async function judgeConditions(
   for (const { negatives, pools, pooled } of sizes) {
     const perCondition: UserScores[][] = []
     for (const condition of pooled) {
-      const { scores } = await scoreProfiles(condition, judge, signal)
+      const { scores } = await scoreProfiles(condition, judge, { signal })
       perCondition.push(pools.map((pool, u) => userScores(scores[u][0], pool)))
     }
     scored.push({ negatives, chance: chanceScores(pools), scores: perCondition })

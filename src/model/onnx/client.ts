@@ -9,7 +9,7 @@ import type { ErrorRecord, MethodName, Methods, Reply, Request, StartData } from
 interface Waiting {
   resolve: (value: never) => void
   reject: (error: Error) => void
-  onProgress?: (tokens: number) => void
+  onProgress?: (done: number) => void
 }
 
 function revive(error: ErrorRecord): Error {
@@ -87,7 +87,7 @@ export class EngineClient {
   call<M extends MethodName>(
     method: M,
     args: Methods[M]['args'],
-    options: { signal?: AbortSignal; onProgress?: (tokens: number) => void } = {},
+    options: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
   ): Promise<Methods[M]['result']> {
     const { signal, onProgress } = options
     if (signal?.aborted) return Promise.reject(new CancelledError())
@@ -112,7 +112,7 @@ export class EngineClient {
   }
 
   private receive(reply: Reply): void {
-    if (reply.type === 'progress') this.waiting.get(reply.id)?.onProgress?.(reply.tokens)
+    if (reply.type === 'progress') this.waiting.get(reply.id)?.onProgress?.(reply.done)
     if (reply.type !== 'result' && reply.type !== 'error') return
     const waiting = this.waiting.get(reply.id)
     this.waiting.delete(reply.id)

@@ -53,7 +53,8 @@ export interface Request {
 export type Reply =
   | { type: 'opened'; info: Engine['info'] }
   | { type: 'line'; line: string }
-  | { type: 'progress'; id: number; tokens: number }
+  /** Tokens sampled, or the share of the work that is done. */
+  | { type: 'progress'; id: number; done: number }
   | { type: 'result'; id: number; value: unknown }
   /** `id` −1: opening the model failed. */
   | { type: 'error'; id: number; error: ErrorRecord }

@@ -16,21 +16,21 @@ function record(error: unknown): ErrorRecord {
 
 async function call(engine: Engine, { id, method, args, cancel }: Request): Promise<unknown> {
   const cancelled = () => Atomics.load(cancel, 0) === 1
+  let reported = 0
+  const onProgress = (done: number) => {
+    if (performance.now() - reported < 200) return
+    reported = performance.now()
+    reply({ type: 'progress', id, done })
+  }
   // The arguments were typed by the client's `Methods`; structured cloning keeps their shapes.
   const [a, b, c] = args as [never, never, never]
   switch (method) {
-    case 'sample': {
-      let reported = 0
-      return engine.sample(a, b, c, cancelled, (tokens) => {
-        if (performance.now() - reported < 200) return
-        reported = performance.now()
-        reply({ type: 'progress', id, tokens })
-      })
-    }
+    case 'sample':
+      return engine.sample(a, b, c, cancelled, onProgress)
     case 'score':
-      return engine.score(a, b, c, cancelled)
+      return engine.score(a, b, c, cancelled, onProgress)
     case 'labelLogits':
-      return engine.labelLogits(a, b, c, cancelled)
+      return engine.labelLogits(a, b, c, cancelled, onProgress)
     case 'forwardBackward':
       return engine.forwardBackward(a, b, cancelled)
     case 'optimStep':
