@@ -30,6 +30,7 @@ export type {
   LogIssue,
   LogReport,
   LogSource,
+  SeparatedOptions,
   User,
   UserLog,
   UserSplit,
@@ -45,7 +46,7 @@ export type { TrainableInput } from './model/trainable.ts'
 // Train and generate: the method, and what a product holds.
 export { type TrainEvent, type TrainOptions, type TrainRun, type TrainSettings, train } from './train/train.ts'
 export type { RunEvent } from './train/ongoing-run.ts'
-export type { Phase } from './train/phase-progress.ts'
+export type { PartEvent, Phase } from './train/phase-progress.ts'
 export type { TrainConfig, TrainConfigInput } from './train/config.ts'
 export type { DirectionIntervals, Summary, TaskComparison } from './run/format.ts'
 export { type CustomReward, defineReward, type RewardContext } from './reward/custom.ts'
@@ -60,7 +61,7 @@ export type {
   ScoredBatch,
 } from './reward/reward.ts'
 export type { JudgeConfig, JudgeConfigInput } from './judge/config.ts'
-export type { Judge, JudgeRequest, JudgeScores, JudgeUsage, Pool, PoolScores } from './judge/types.ts'
+export type { Judge, JudgeOptions, JudgeRequest, JudgeScores, JudgeUsage, Pool, PoolScores } from './judge/types.ts'
 export {
   type Generator,
   type HistoryInput,

@@ -1,40 +1,16 @@
 // What golden ids cannot show: special tokens in users' texts under any content, templates' needs, and errors.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { ggufBytes, type MetadataValue } from '../weights/testing/write-gguf.ts'
 import { openTokenizer } from './open-tokenizer.ts'
+import { changedFolders, golden, problem } from './testing/changed-folder.ts'
 
-const golden = (name: string) => fileURLToPath(new URL(`../golden/tokenizer-${name}`, import.meta.url))
 const user = (content: string): ChatMessage[] => [{ role: 'user', content }]
 
-let folder: string
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'bump-tokenizer-'))
-})
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true })
-})
-
-/** A copy of a golden folder in which one JSON file is changed. */
-function changed(name: string, file: string, change: (json: Record<string, unknown>) => void): string {
-  cpSync(golden(name), folder, { recursive: true })
-  const json = JSON.parse(readFileSync(join(folder, file), 'utf8'))
-  change(json)
-  writeFileSync(join(folder, file), JSON.stringify(json))
-  return folder
-}
-
-async function problem(where: string): Promise<string> {
-  const error: unknown = await openTokenizer(where).catch((e: unknown) => e)
-  expect(error).toBeInstanceOf(BumpError)
-  return error instanceof Error ? error.message : ''
-}
+const { path, changed } = changedFolders()
 
 describe('special tokens in contents', () => {
   const specials = ['<|im_end|>', '<|im_start|>', '<|endoftext|>', '<|eot_id|>', '<|start_header_id|>']
@@ -94,9 +70,9 @@ const nested = (shown: string) =>
 
 describe('chat templates', () => {
   const withTemplate = (template: string, onNotice?: (line: string) => void) => {
-    cpSync(golden('gpt2'), folder, { recursive: true })
-    writeFileSync(join(folder, 'chat_template.jinja'), template)
-    return openTokenizer(folder, onNotice)
+    cpSync(golden('gpt2'), path(), { recursive: true })
+    writeFileSync(path('chat_template.jinja'), template)
+    return openTokenizer(path(), onNotice)
   }
   const rendered = async (template: string, messages = user('x')) => {
     const tokenizer = await withTemplate(template)
@@ -203,9 +179,9 @@ describe('chat templates', () => {
   })
 
   it('may be missing', async () => {
-    cpSync(golden('llama3'), folder, { recursive: true })
-    rmSync(join(folder, 'chat_template.jinja'))
-    const tokenizer = await openTokenizer(folder)
+    cpSync(golden('llama3'), path(), { recursive: true })
+    rmSync(path('chat_template.jinja'))
+    const tokenizer = await openTokenizer(path())
     const ids = tokenizer.chat([...user('a'), ...user('<|eot_id|>')])
     expect(ids).toEqual([tokenizer.bosToken, ...tokenizer.encode('a\n\n<|eot_id|>')])
   })
@@ -220,56 +196,6 @@ describe('chat templates', () => {
     rmSync(join(where, 'chat_template.jinja'))
     const tokenizer = await openTokenizer(where)
     expect(tokenizer.decode(tokenizer.chat(user('x')))).toBe('yes')
-  })
-})
-
-describe('regular expressions of the folder', () => {
-  const splitBy = (pattern: string, place = 'pre_tokenizer') =>
-    changed('gpt2', 'tokenizer.json', (json) => {
-      const bytes = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }
-      const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }
-      if (place === 'normalizer') json.normalizer = { type: 'Replace', pattern: { Regex: pattern }, content: 'x' }
-      else json.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, bytes] }
-      // Two Hebrew letters, or two quotes, are one token where they stand in one piece.
-      const model = json.model as { vocab: Record<string, number>; merges: [string, string][] }
-      for (const [left, right] of [
-        ['×', '©'],
-        ['×©', '×©'],
-        ['"', '"'],
-      ] as [string, string][]) {
-        model.vocab[left] ??= Object.keys(model.vocab).length
-        model.vocab[right] ??= Object.keys(model.vocab).length
-        model.vocab[left + right] = Object.keys(model.vocab).length
-        model.merges.push([left, right])
-      }
-    })
-  const tokens = async (where: string, text: string) => (await openTokenizer(where)).encode(text).length
-
-  // Numbers of pieces as Python's tokenizers splits.
-  it.each([
-    [String.raw`\w|\s`, 'שש', 2],
-    [String.raw`\w+`, 'שש', 1],
-    [String.raw`\W+`, '""', 1],
-    [String.raw`['\"]`, '""', 2],
-    [String.raw`['\"]+`, '""', 1],
-  ])('mean what they mean in Python: %s', async (pattern, text, count) => {
-    expect(await tokens(splitBy(pattern), text)).toBe(count)
-  })
-
-  it.each(['(?x) a b', String.raw`\K`, String.raw`\X`, '(?~a)', '('])(
-    'are refused where they are not known: %s',
-    async (pattern) => {
-      expect(await problem(splitBy(pattern))).toMatch(/tokenizer\.json: not a usable tokenizer/)
-    },
-  )
-
-  it.each(['pre_tokenizer', 'normalizer'])('are bounded: of the %s', async (place) => {
-    const tokenizer = await openTokenizer(splitBy('(a+)+$', place))
-    expect(tokenizer.decode(tokenizer.encode('aab'))).toBe('aab')
-    const text = `${'a'.repeat(60)}!`
-    const message = /tokenizer\.json: a regular expression of this tokenizer takes longer than 2\.\d+ s/
-    expect(() => tokenizer.encode(text)).toThrow(message)
-    expect(() => tokenizer.chat(user(text))).toThrow(message)
   })
 })
 
@@ -296,9 +222,9 @@ describe('settings of the folder', () => {
   })
 
   it('generation_config.json may name several ends', async () => {
-    cpSync(golden('gpt2'), folder, { recursive: true })
-    writeFileSync(join(folder, 'generation_config.json'), '{"eos_token_id": [7, 2]}')
-    expect((await openTokenizer(folder)).stopTokens).toEqual([7, 2, 0])
+    cpSync(golden('gpt2'), path(), { recursive: true })
+    writeFileSync(path('generation_config.json'), '{"eos_token_id": [7, 2]}')
+    expect((await openTokenizer(path())).stopTokens).toEqual([7, 2, 0])
   })
 
   it('ids that no token has are left out of the text', async () => {
@@ -310,15 +236,15 @@ describe('settings of the folder', () => {
 
 describe('errors name the file and what is wrong', () => {
   it('nothing there', async () => {
-    expect(await problem(join(folder, 'none'))).toMatch(/none: does not exist/)
-    expect(await problem(folder)).toMatch(/tokenizer\.json: does not exist/)
+    expect(await problem(path('none'))).toMatch(/none: does not exist/)
+    expect(await problem(path())).toMatch(/tokenizer\.json: does not exist/)
   })
 
   it('not JSON', async () => {
-    writeFileSync(join(folder, 'tokenizer.json'), '{"model": ')
-    expect(await problem(folder)).toMatch(/tokenizer\.json: is not valid JSON/)
-    writeFileSync(join(folder, 'tokenizer.json'), '[]')
-    expect(await problem(folder)).toMatch(/tokenizer\.json: .*no "model"/)
+    writeFileSync(path('tokenizer.json'), '{"model": ')
+    expect(await problem(path())).toMatch(/tokenizer\.json: is not valid JSON/)
+    writeFileSync(path('tokenizer.json'), '[]')
+    expect(await problem(path())).toMatch(/tokenizer\.json: .*no "model"/)
   })
 
   const model = (change: (model: Record<string, unknown>) => void) =>
@@ -342,7 +268,7 @@ describe('errors name the file and what is wrong', () => {
     ['a merge into nothing', (m) => (m.merges = [['a', '\u0000']]), /merge 0 .*needs the token/],
   ])('%s', async (_, change, message) => {
     expect(await problem(model(change))).toMatch(message)
-    expect(await problem(folder)).toContain('tokenizer.json')
+    expect(await problem(path())).toContain('tokenizer.json')
   })
 
   it('components that nobody knows', async () => {
@@ -353,7 +279,7 @@ describe('errors name the file and what is wrong', () => {
   })
 
   it.each(['llama', 'gpt2'])('a token of a million letters, in a GGUF file of the kind %s', async (kind) => {
-    const file = join(folder, 'model.gguf')
+    const file = path('model.gguf')
     const tokens = ['<unk>', 'a', 'b', 'a'.repeat(1 << 20)]
     const metadata: [string, MetadataValue][] = [
       ['tokenizer.ggml.model', { type: 'string', value: kind }],
@@ -401,7 +327,7 @@ describe('errors name the file and what is wrong', () => {
   })
 
   it('a file that is not GGUF', async () => {
-    const file = join(folder, 'model.gguf')
+    const file = path('model.gguf')
     writeFileSync(file, 'not a model, but long enough to be looked at')
     expect(await problem(file)).toMatch(/model\.gguf: is not a GGUF file/)
   })
