@@ -1,5 +1,6 @@
 // What golden ids cannot show: special tokens in users' texts under any content, templates' needs, and errors.
 import { cpSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
