@@ -76,7 +76,7 @@ it('shows how CSV was read, what was decided, and reads it as the flags say', as
   const path = join(folder, 'log.tsv')
   writeFileSync(path, 'user\ttext\na\t"One" word\nb\t"opened\n')
   await logsCommand().parseAsync(['inspect', path], { from: 'user' })
-  expect(captured.stdout).toContain('tsv, 2 records (tabs between fields, quotes are letters, header on line 1)')
+  expect(captured.stdout).toContain('tsv, 2 rows (tabs between fields, quotes are letters, header on line 1)')
   expect(captured.stdout).toContain(`Decided from the logs:\n  ${path}: quotes are letters`)
   writeFileSync(path, 'a title\nuser:text\na:%it~%s: so%\n')
   const flags = ['--delimiter', ':', '--quote', '%', '--escape', '~', '--header-line', '2']

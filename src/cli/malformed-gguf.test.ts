@@ -84,7 +84,7 @@ describe('GGUF files', () => {
     ['with a tensor past the end', first({ offset: whole.length * 32 }), /offset of tensor "token_embd\.weight"/],
     ['with a tensor off the alignment', first({ offset: 4 }), /not a multiple of the alignment/],
     ['with tensors that overlap', first({ offset: 64 }), /overlap|truncated/],
-    ['with a tensor of Q2_K', first({ type: 10 }), /ggml type Q2_K, which is not supported/],
+    ['with a tensor of IQ1_S', first({ type: 19 }), /ggml type IQ1_S, which is not supported/],
     ['with a tensor of type 4711', first({ type: 4711 }), /number 4711/],
     ['with a dimension of zero', first({ dims: [8, 0] }), /impossible shape \[8, 0\]/],
     ['with 2^33 rows', first({ dims: [2, 2 ** 33] }), /truncated: tensor|overlap/],

@@ -58,13 +58,13 @@ describe('models', () => {
     [
       'a folder of something else',
       () => dirname(write('empty/README.md', 'hello')),
-      /empty\/tokenizer\.json: does not exist/,
+      /empty\/config\.json: the file is missing/,
     ],
 
     ['config.json missing', file('config.json'), /config\.json: the file is missing/],
-    ['config.json empty', file('config.json', ''), /config\.json: is not valid JSON/],
-    ['config.json cut', cut('config.json', 100), /config\.json: is not valid JSON/],
-    ['config.json of binary zeros', file('config.json', Buffer.alloc(512)), /config\.json: is not valid JSON/],
+    ['config.json empty', file('config.json', ''), /config\.json: is not JSON/],
+    ['config.json cut', cut('config.json', 100), /config\.json: is not JSON/],
+    ['config.json of binary zeros', file('config.json', Buffer.alloc(512)), /config\.json: is not JSON/],
     ['config.json that is a list', file('config.json', '[]'), /config\.json: is not a JSON object/],
     [
       'an unknown architecture',

@@ -44,7 +44,9 @@ export async function openDatabase(folder: string, onDisk: boolean): Promise<Dat
  * and no setting that could undo this.
  */
 export async function lockDatabase({ connection }: Database, files: readonly string[]): Promise<void> {
-  await connection.run(`SET allowed_paths = [${files.map(sqlString).join(', ')}]`)
+  // A file is also asked for by its pattern, where its name holds characters of one.
+  const names = new Set(files.flatMap((file) => [file, exactPattern(file)]))
+  await connection.run(`SET allowed_paths = [${[...names].map(sqlString).join(', ')}]`)
   await connection.run('SET enable_external_access = false')
   await connection.run('SET lock_configuration = true')
 }
@@ -53,6 +55,9 @@ export async function lockDatabase({ connection }: Database, files: readonly str
 export async function query(connection: DuckDBConnection, sql: string): Promise<Record<string, unknown>[]> {
   return (await connection.runAndReadAll(sql)).getRowObjectsJson()
 }
+
+/** A pattern of file names that this file alone fits. */
+export const exactPattern = (path: string) => path.replace(/[*?[]/g, '[$&]')
 
 export const sqlString = (text: string) => `'${text.replaceAll("'", "''")}'`
 export const sqlName = (name: string) => `"${name.replaceAll('"', '""')}"`

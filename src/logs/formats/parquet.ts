@@ -1,7 +1,7 @@
 // Parquet: columns with types of their own, read by DuckDB.
 import { resolve } from 'node:path'
 import { BumpError } from '../../util/errors.ts'
-import { type Database, duckMessage, query, sqlName, sqlString } from '../database.ts'
+import { type Database, duckMessage, exactPattern, query, sqlName, sqlString } from '../database.ts'
 import type { IssueLog } from '../issues.ts'
 import { partitionColumns, selected } from '../partitions.ts'
 import { isReserved, recordField } from '../reserved.ts'
@@ -25,7 +25,7 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
       // Reading every column of every row shows damage now, while it can still be said which file has it.
       const [{ n }] = await query(
         connection,
-        `SELECT count(*)::INTEGER AS n FROM (SELECT hash(t) AS h FROM read_parquet(${sqlString(pattern(file.path))}, hive_partitioning = false) t) WHERE h IS NOT NULL`,
+        `SELECT count(*)::INTEGER AS n FROM (SELECT hash(t) AS h FROM read_parquet(${sqlString(exactPattern(file.path))}, hive_partitioning = false) t) WHERE h IS NOT NULL`,
       )
       good.push(file)
       counts.push({ name: file.name, format: file.format.name, records: Number(n) })
@@ -38,7 +38,7 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
     const [first] = issues.list().find((issue) => issue.kind === 'unreadable-file')?.examples ?? []
     throw new BumpError('logs-unusable', `no Parquet file could be read: ${first}`)
   }
-  const list = good.map((file) => sqlString(pattern(file.path))).join(', ')
+  const list = good.map((file) => sqlString(exactPattern(file.path))).join(', ')
   const scan = `read_parquet([${list}], union_by_name = true, hive_partitioning = false, filename = '_bump_path', file_row_number = true)`
   const described = await query(connection, `DESCRIBE SELECT * EXCLUDE (_bump_path, file_row_number) FROM ${scan}`)
   const names = described.map((row) => String(row.column_name))
@@ -66,5 +66,3 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
 const WILDCARD = /[*?[]/g
 /** The path as DuckDB gives it back for a pattern; of a name with characters of patterns it makes a whole path. */
 const withoutWildcards = (path: string) => (path.search(WILDCARD) < 0 ? path : resolve(path))
-/** A pattern that this file alone fits. */
-const pattern = (path: string) => path.replace(WILDCARD, '[$&]')
