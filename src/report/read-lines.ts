@@ -1,7 +1,6 @@
 // JSONL files of a run, streamed: they may be larger than memory, cut short by a kill, or damaged.
 import { createReadStream, existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { createInterface } from 'node:readline'
 
 /**
  * Calls `take` with every line that is a JSON object; `take` returns false for a record that is not what it expects.
@@ -18,10 +17,7 @@ export async function readJsonLines(
   let number = 0
   let taken = 0
   try {
-    for await (const line of createInterface({
-      input: createReadStream(path, 'utf8'),
-      crlfDelay: Number.POSITIVE_INFINITY,
-    })) {
+    for await (const line of linesOf(path)) {
       number++
       if (line.trim() === '') continue
       const record = parseObject(line)
@@ -34,6 +30,20 @@ export async function readJsonLines(
   if (left.length === 0) return undefined
   const lines = left.length === 1 ? `line ${left[0]} is` : `${left.length} lines (the first: line ${left[0]}) are`
   return `${name}: ${lines} damaged and left out; ${taken} lines are shown.`
+}
+
+/**
+ * The lines of a file, which end at \n alone: JSON writes the other line separators of Unicode as they are, and
+ * node:readline takes some of them for ends in newer versions of Node.
+ */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of createReadStream(path, 'utf8')) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop()!
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }
 
 function parseObject(line: string): Record<string, unknown> | undefined {
