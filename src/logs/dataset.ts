@@ -11,10 +11,12 @@ import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlName,
 import type { Staged } from './formats/format.ts'
 import { logFormatNamed } from './formats/formats.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
+import { severalRows, withoutMatch } from './joins.ts'
 import { withoutNotFinite } from './json-record.ts'
 import { columnNames, type Expression, type Mapping, resolveMapping } from './mapping.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
+import { stageTables } from './tables.ts'
 import { parseTime } from './time.ts'
 import { timeReading } from './time-column.ts'
 import type { Interaction, LogReport, LogSource, UserLog } from './types.ts'
@@ -96,9 +98,10 @@ async function canonicalise(
   checkSeparatedOptions(source)
   const issues = new IssueLog()
   const notes: string[] = []
-  const files = await resolveFiles(source, database.connection, folder, issues)
   const note = (text: string) => void notes.push(text)
   const context = { options: source, ...columnNames(source), note }
+  const tables = await stageTables(source.with ?? {}, database, folder, issues, { ...context, options: {} })
+  const files = await resolveFiles(source, database.connection, folder, issues)
   const staged = await stageFiles(files, database, issues, context)
   const decided = () => notes.map((text) => `  ${text}`)
   const nothing = (what: string) =>
@@ -111,7 +114,16 @@ async function canonicalise(
     if (!(error instanceof BumpError) || notes.length === 0) throw error
     throw new BumpError(error.code, [error.message, ...decided()].join('\n'), { cause: error })
   })
-  const interactions = await writeInteractions(staged, mapping, database, issues, notes)
+  const joins = [mapping.user, mapping.time, mapping.text].flatMap((part) => part?.joins ?? [])
+  const interactions = await writeInteractions(staged, mapping, database, issues, notes).catch(
+    async (error: unknown) => {
+      if (!/More than one row returned by a subquery/.test(duckMessage(error))) throw error
+      const several = await severalRows(joins, await database.connect())
+      throw several === undefined ? error : new BumpError('logs-unusable', several, { cause: error })
+    },
+  )
+  const missing = (['missing-user', 'missing-time', 'empty-text'] as const).some((kind) => issues.count(kind) > 0)
+  if (missing) notes.push(...(await withoutMatch(joins, database.connection)))
   if (interactions === 0) {
     const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`
     throw nothing(
@@ -135,6 +147,7 @@ async function canonicalise(
   )
   return {
     files: staged.files,
+    tables,
     columns: staged.columns.map((column) => column.name),
     mapping: { user: mapping.user.written, time: mapping.time?.written, text: mapping.text.written },
     records: staged.records,

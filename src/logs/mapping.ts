@@ -5,6 +5,7 @@ import { BumpError } from '../util/errors.ts'
 import { duckMessage, query } from './database.ts'
 import { checkExpression } from './expression.ts'
 import type { SourceFile, Staged, StagedColumn, UsualColumns } from './formats/format.ts'
+import type { Join } from './joins.ts'
 import type { LogSource } from './types.ts'
 
 /** A part of an interaction as SQL over the view `rows`. */
@@ -16,6 +17,8 @@ export interface Expression {
   column: string | undefined
   /** DuckDB's type of the value. */
   type: string
+  /** How it joins catalogues. */
+  joins: Join[]
 }
 
 export interface Mapping {
@@ -106,24 +109,21 @@ async function check(
   columns: StagedColumn[],
   connection: DuckDBConnection,
 ): Promise<Expression> {
-  const plain = column?.raw ?? `(${written}\n)`
+  const { sql: plain, joins } = column
+    ? { sql: column.raw, joins: [] }
+    : await checkExpression(written, connection).catch((error: unknown) => {
+        throw expressionError(part, written, columns, error)
+      })
   // TRY turns an error in one row into a missing value, which is counted; it does not work around subqueries.
   const candidates = [`TRY(${plain})`, plain]
   let failure: unknown
-  if (column === undefined) {
-    try {
-      await checkExpression(written, connection)
-    } catch (error) {
-      throw expressionError(part, written, columns, error)
-    }
-  }
   for (const sql of candidates) {
     try {
       const described = await query(connection, `DESCRIBE SELECT _line, ${sql} AS value FROM rows`)
       const type = String(described[1].column_type)
       // `a, b` in brackets is a row of two values, and COLUMNS(*) is one of all columns.
       if (described.length !== 2 || type.startsWith('STRUCT(')) throw new Error('it gives more than one value')
-      return { written, sql, column: column?.name, type }
+      return { written, sql, column: column?.name, type, joins }
     } catch (error) {
       failure ??= error
       if (!/TRY can not be used/.test(duckMessage(error))) break

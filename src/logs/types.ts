@@ -47,6 +47,11 @@ export interface LogSource extends SeparatedOptions {
   user?: string
   time?: string
   text?: string
+  /**
+   * Catalogues that the expressions may join, by the names of their tables: a file, glob or address of any format, such
+   * as `{ items: 'movies.csv' }` for `(select title from items where items.id = rows.movie_id)`.
+   */
+  with?: Record<string, string>
 }
 
 /** What can be wrong with a record or a file; issues.ts says what follows from each. */
@@ -79,6 +84,14 @@ export interface LogReport {
     format: string
     records: number /** How it was read, where that was decided. */
     reading?: string
+  }[]
+  /** The catalogues of `with`. */
+  tables: {
+    name: string
+    /** With the types of the database. */
+    columns: { name: string; type: string }[]
+    rows: number
+    files: LogReport['files']
   }[]
   /** All columns found, in order of appearance. */
   columns: string[]
