@@ -86,6 +86,29 @@ it('shows how CSV was read, what was decided, and reads it as the flags say', as
   await expect(wrong).rejects.toThrow('`headerLine` is the number of a line')
 })
 
+it('shows the catalogues that --with names', async () => {
+  const [path, items] = [join(folder, 'log.csv'), join(folder, 'films.csv')]
+  writeFileSync(path, 'user,movie\na,7\nb,8\n')
+  writeFileSync(items, 'id;title\n7;Alien\nx\n')
+  const text = '(select title from items where items.id = rows.movie)'
+  await logsCommand().parseAsync(['inspect', path, '--with', `items=${items}`, '--text', text], { from: 'user' })
+  for (const line of [
+    'table          items: 1 row (id BIGINT, title VARCHAR)',
+    `  ${items}  csv, 2 rows (semicolons between fields, " around fields, header on line 1)`,
+    `    ${items}:3: 1 fields where there should be 2: x`,
+    "items has no row for 1 of the logs' rows: none whose id is their movie, such as 8",
+    '    Alien',
+  ])
+    expect(captured.stdout).toContain(line)
+  const command = logsCommand()
+  const inspect = command.commands[0].exitOverride().configureOutput({ writeErr: () => undefined })
+  for (const [given, message] of [
+    [['items'], 'Expected <name>=<value>'],
+    [['a=x', '--with', 'a=y'], 'a is given twice'],
+  ] as const)
+    await expect(inspect.parseAsync([path, '--with', ...given], { from: 'user' })).rejects.toThrow(message)
+})
+
 it('skips the very users that training and the judge check skip', () => {
   const defaultOf = (command: Command) =>
     command.commands[0].options.find(({ long }) => long === '--min-interactions')?.defaultValue

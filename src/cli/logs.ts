@@ -20,7 +20,7 @@ Examples:
   bump logs inspect "exports/2024-*.csv.gz" --user "lower(email)" --min-interactions 10
   bump logs inspect https://example.org/posts.jsonl.gz --text "coalesce(text, title)"
   bump logs inspect train_questions.json --text title        LaMP: the items of each user's profile
-  bump logs inspect ratings.csv --text "(SELECT any_value(m.title) FROM 'movies.csv' m WHERE m.id = rows.movie_id)"
+  bump logs inspect ratings.csv --with items=movies.csv --text "(select title from items where items.id = rows.movie_id)"
   bump logs inspect reviews.jsonl --json > inspection.json`
 
 interface InspectOptions extends LogFlags {
@@ -61,6 +61,7 @@ function describeInspection(inspection: LogInspection): string {
   const lines = [
     ...fileLines(report.files),
     '',
+    ...report.tables.flatMap(tableLines),
     `columns        ${excerpt(report.columns.join(', '), 200)}`,
     `read as        user: ${mapping.user}   time: ${mapping.time ?? 'none (file order)'}   text: ${mapping.text}`,
     `users          ${number(report.users)}`,
@@ -97,6 +98,15 @@ function describeInspection(inspection: LogInspection): string {
     ]),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** A catalogue: its columns with their types, and how its files were read. */
+function tableLines({ name, columns, rows, files }: LogReport['tables'][number]): string[] {
+  const list = columns.map((column) => `${column.name} ${column.type}`).join(', ')
+  return [
+    `table          ${name}: ${count(rows, 'row')} (${excerpt(list, 200)})`,
+    ...fileLines(files).map((line) => `  ${line}`),
+  ]
 }
 
 /** The first files, a line each, and how many more there are. */

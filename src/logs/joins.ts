@@ -175,7 +175,7 @@ export async function withoutMatch(joins: readonly Join[], connection: DuckDBCon
     )
     if (Number(n) > 0)
       notes.push(
-        `${table} has no row for ${n} rows of the logs: none whose ${column} is their ${key}, such as ${excerpt(String(example), 40)}`,
+        `${table} has no row for ${n} of the logs' rows: none whose ${column} is their ${key}, such as ${excerpt(String(example), 40)}`,
       )
   }
   return notes

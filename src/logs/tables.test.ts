@@ -95,7 +95,7 @@ it('names rows without a match', async () => {
   const options = { text, with: { items: folder.write('few.csv', 'id,title\n7,Alien\n') } }
   const { report, count } = await read('log.csv', `${log}bob,9\n`, options)
   expect(count('empty-text')).toBe(2)
-  expect(report.notes).toContain('items has no row for 2 rows of the logs: none whose id is their movie, such as 8')
+  expect(report.notes).toContain("items has no row for 2 of the logs' rows: none whose id is their movie, such as 8")
 })
 
 describe('refused is', () => {

@@ -104,6 +104,10 @@ const logsSchema = z.strictObject({
     .min(0)
     .optional()
     .describe('CSV, TSV: line of the header, 0 for none (column0, column1, ...); default: told from the file.'),
+  with: z
+    .record(z.string(), z.string().min(1))
+    .optional()
+    .describe('Files, globs or addresses that the expressions may join, by the names of their tables.'),
 })
 
 const splitSchema = z

@@ -4,6 +4,7 @@ import { logFormatNames } from '../../logs/formats/formats.ts'
 import { issueLines } from '../../logs/issues.ts'
 import type { loadUsers } from '../../logs/load.ts'
 import type { LogReport, LogSource } from '../../logs/types.ts'
+import { collectNamed } from './flag-values.ts'
 
 export interface LogFlags {
   logs?: string[]
@@ -15,6 +16,7 @@ export interface LogFlags {
   quote?: string
   escape?: string
   headerLine?: string
+  with?: Record<string, string>
 }
 
 /** Of commands that read the logs of a run. */
@@ -24,9 +26,9 @@ export interface TrustFlags {
 
 /** What the flags say about the logs but for where they are. */
 export function sourceOptions(flags: LogFlags): Omit<LogSource, 'paths'> {
-  const { format, user, time, text, delimiter, quote, escape: escaping, headerLine } = flags
+  const { format, user, time, text, delimiter, quote, escape: escaping, headerLine, with: tables } = flags
   const line = headerLine === undefined ? undefined : Number(headerLine)
-  return { format, user, time, text, delimiter, quote, escape: escaping, headerLine: line }
+  return { format, user, time, text, delimiter, quote, escape: escaping, headerLine: line, with: tables }
 }
 
 /** Adds --logs, and the flags that say how logs are read. */
@@ -45,6 +47,11 @@ export function addReadingFlags(command: Command): Command {
     .option('--user <column>', 'column or SQL expression of the user')
     .option('--time <column>', 'column or SQL expression of the time')
     .option('--text <column>', 'column or SQL expression of the text')
+    .option(
+      '--with <table=file>',
+      'a file, glob or address that the expressions may join as a table (repeatable)',
+      collectNamed,
+    )
     .option(
       '--delimiter <characters>',
       'of CSV: between fields (\\t is a tab; default: told from the file, as those below)',

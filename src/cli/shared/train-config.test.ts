@@ -97,6 +97,7 @@ describe('a configuration', () => {
     expect(() => resolve(resumed)).toThrow(/theirs.config\.json names SQL expressions.*\n {2}text: upper\(body\)\n/)
     expect(resolve({ ...resumed, trust: true })).toEqual(config)
     expect(resolve({ ...resumed, text: 'body' }).logs.text).toBe('body')
+    expect(resolve({ ...resumed, text: 'body', with: { items: 'i.csv' } }).logs.with).toEqual({ items: 'i.csv' })
   })
 
   it('shows the expressions of a file that no flag replaces', () => {
@@ -109,6 +110,9 @@ describe('a configuration', () => {
     ])
     expect(shown({ time: 'ts' })).toHaveLength(1)
     expect(shown({ config: undefined, ...basic, text: 'upper(body)' })).toEqual([])
+    const joined = yaml('logs: { paths: [x.csv], with: { a: a.csv, b: b.csv } }\nmodel: m')
+    expect(shown({ config: joined, with: { b: 'mine.csv' } })).toEqual([`${joined}: with.a is a.csv`])
+    expect(resolve({ config: joined, with: { b: 'mine.csv' } }).logs.with).toEqual({ a: 'a.csv', b: 'mine.csv' })
   })
 })
 
