@@ -31,7 +31,7 @@ describe('quotes', () => {
       ['a', 'one'],
       ['b', 'two more'],
     ])
-    expect(all.report.notes[0]).toMatch(/1 records have text after a closing quote \(the first on line 3\)/)
+    expect(all.report.notes[0]).toMatch(/1 rows have text after a closing quote \(the first on line 3\)/)
   })
 
   it('in CSV are letters only where several show it and none is needed', async () => {
@@ -100,7 +100,7 @@ describe('delimiters', () => {
   it('that are one more than the header has names for are named', async () => {
     const log = await read('r.csv', 'user,text\n1,a,hi\n2,b,yo\n3,c\n')
     expect(log.count('bad-line')).toBe(2)
-    expect(log.report.notes[0]).toMatch(/line 1 names 2 columns and 2 of 3 records have 3 fields: name the missing/)
+    expect(log.report.notes[0]).toMatch(/line 1 names 2 columns and 2 of 3 rows have 3 fields: name the missing/)
     await expect(read('r.csv', 'user,text\n1,a,hi\n2,b,yo\n')).rejects.toThrow('name the missing column there')
   })
 })

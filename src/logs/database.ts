@@ -2,6 +2,7 @@
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
 
 export interface Database {
@@ -76,7 +77,7 @@ export async function loadBuckets(connection: DuckDBConnection, address: string)
   } catch (error) {
     throw new BumpError(
       'logs-unusable',
-      `${address} needs DuckDB's extension httpfs, which could not be fetched (${duckMessage(error).slice(0, 200)}). ` +
+      `${bareAddresses(address)} needs DuckDB's extension httpfs, which could not be fetched (${duckMessage(error).slice(0, 200)}). ` +
         'Connect this machine to the internet once, or copy the file here and give its path',
       { cause: error },
     )

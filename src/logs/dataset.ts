@@ -39,7 +39,7 @@ const DAY = 24 * 3600 * 1000
 
 /**
  * Reads logs into canonical form. Larger ones than memory stream through the disk, in a folder under the cache.
- * Throws `BumpError` where nothing can be read, a column is unknown, or no record has both user and text.
+ * Throws `BumpError` where nothing can be read, a column is unknown, or no row has both user and text.
  */
 export async function openLogs(source: LogSource): Promise<LogDataset> {
   const folder = stagingFolder()
@@ -107,10 +107,10 @@ async function canonicalise(
   const nothing = (what: string) =>
     new BumpError('logs-unusable', [what, ...decided(), ...issueLines(issues.list())].join('\n'))
   if (staged.columns.length === 0) {
-    throw nothing(`no record could be read from ${files.map((file) => file.name).join(', ')}`)
+    throw nothing(`no row could be read from ${files.map((file) => file.name).join(', ')}`)
   }
   await lockDatabase(database, [...files.map((file) => file.path), parquet])
-  const mapping = await resolveMapping(source, files, staged, database.connection).catch((error: unknown) => {
+  const mapping = await resolveMapping(source, files, staged, tables, database.connection).catch((error: unknown) => {
     if (!(error instanceof BumpError) || notes.length === 0) throw error
     throw new BumpError(error.code, [error.message, ...decided()].join('\n'), { cause: error })
   })
@@ -126,9 +126,7 @@ async function canonicalise(
   if (missing) notes.push(...(await withoutMatch(joins, database.connection)))
   if (interactions === 0) {
     const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`
-    throw nothing(
-      `no usable user in these logs: none of ${staged.records} records has both a user and a text (${user})`,
-    )
+    throw nothing(`no usable user in these logs: none of ${staged.records} rows has both a user and a text (${user})`)
   }
   // A record without a time goes right after the record of the same user that stands before it in the file. The
   // window for it costs memory, so only logs with some such records pay for it.

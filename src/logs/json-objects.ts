@@ -85,7 +85,7 @@ export function listWithin({ text, line }: Element, name: string, context: Readi
         `a file, such as jq -c '.${paths[0]}[]' ${name} > ${list.path.at(-1)}.jsonl`,
     )
   }
-  context.note(`one JSON object; the list in ${list.path.join('.')} is read, each element as a record`)
+  context.note(`one JSON object; the list in ${list.path.join('.')} is read, each element as a row`)
   context.describe(`the list in ${list.path.join('.')}`)
   const offsets = jsonParts(text.slice(list.from, list.to))
   let [at, reached] = [0, line]

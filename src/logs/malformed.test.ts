@@ -210,7 +210,7 @@ describe('counted', () => {
     const dataset = await openLogs({ paths: [folder.write('sum.jsonl', lines.join('\n'))] })
     dataset.close()
     const left = dataset.report.issues
-      .filter(({ effect }) => effect === 'record left out')
+      .filter(({ effect }) => effect === 'row left out')
       .reduce((sum, { count }) => sum + count, 0)
     expect(dataset.report.records).toBe(8)
     expect(dataset.report.interactions + left).toBe(8)
@@ -261,6 +261,14 @@ const REFUSED: [string, string, Content, Omit<LogSource, 'paths'>, ErrorCode, ..
     'invalid-options',
     '"texx"',
     'nearest is "text"',
+  ],
+  [
+    'a column that is no name in SQL, almost',
+    'k.csv',
+    'Kunde Nr.,text\na,b\n',
+    { user: 'Kunde Nr' },
+    'invalid-options',
+    'user "Kunde Nr" is no column of these logs; the nearest is "Kunde Nr."',
   ],
   ['a wrong time column', 'a.jsonl', good, { time: 'tme' }, 'invalid-options', 'time "tme"', 'nearest is "time"'],
   ['an unfinished expression', 'a.jsonl', good, { text: "text || 'a" }, 'invalid-options', "text || 'a"],

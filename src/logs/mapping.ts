@@ -1,12 +1,12 @@
 // Which column or SQL expression is the user, the time and the text: given by the caller or guessed from usual names.
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { closest } from 'fastest-levenshtein'
+import { closest, distance } from 'fastest-levenshtein'
 import { BumpError } from '../util/errors.ts'
 import { duckMessage, query } from './database.ts'
 import { checkExpression } from './expression.ts'
 import type { SourceFile, Staged, StagedColumn, UsualColumns } from './formats/format.ts'
 import type { Join } from './joins.ts'
-import type { LogSource } from './types.ts'
+import type { LogReport, LogSource } from './types.ts'
 
 /** A part of an interaction as SQL over the view `rows`. */
 export interface Expression {
@@ -28,6 +28,12 @@ export interface Mapping {
 }
 
 type Part = keyof UsualColumns
+
+/** What an expression may name: columns of the logs, and those of the catalogues. */
+interface Columns {
+  columns: readonly StagedColumn[]
+  tables: LogReport['tables']
+}
 
 /** Names of columns that are usual in logs of any format. */
 const USUAL_COLUMNS: UsualColumns = {
@@ -64,11 +70,12 @@ export function columnNames(source: LogSource): { known: ReadonlySet<string>; ma
   }
 }
 
-/** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. */
+/** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. `tables`: those of `with`. */
 export async function resolveMapping(
   source: LogSource,
   files: readonly SourceFile[],
   { columns }: Staged,
+  tables: LogReport['tables'],
   connection: DuckDBConnection,
 ): Promise<Mapping> {
   const usual = usualColumns(files)
@@ -76,9 +83,10 @@ export async function resolveMapping(
     const written = source[part]?.trim()
     if (written === '')
       throw new BumpError('invalid-options', `\`${part}\` is empty: give it a column name or an SQL expression`)
-    if (written !== undefined) return check(part, written, findColumn(columns, written), columns, connection)
+    if (written !== undefined)
+      return check(part, written, findColumn(columns, written), { columns, tables }, connection)
     const column = usual[part].map((name) => findColumn(columns, name)).find((found) => found !== undefined)
-    return column && check(part, column.name, column, columns, connection)
+    return column && check(part, column.name, column, { columns, tables }, connection)
   }
   const [user, time, text] = [await resolve('user'), await resolve('time'), await resolve('text')]
   for (const [part, found] of [
@@ -95,7 +103,7 @@ export async function resolveMapping(
   return { user: user!, time, text: text! }
 }
 
-function findColumn(columns: StagedColumn[], name: string): StagedColumn | undefined {
+function findColumn(columns: readonly StagedColumn[], name: string): StagedColumn | undefined {
   return (
     columns.find((column) => column.name === name) ??
     columns.find((column) => column.name.toLowerCase() === name.toLowerCase())
@@ -106,7 +114,7 @@ async function check(
   part: Part,
   written: string,
   column: StagedColumn | undefined,
-  columns: StagedColumn[],
+  columns: Columns,
   connection: DuckDBConnection,
 ): Promise<Expression> {
   const { sql: plain, joins } = column
@@ -132,9 +140,20 @@ async function check(
   throw expressionError(part, written, columns, failure)
 }
 
-function expressionError(part: Part, written: string, columns: StagedColumn[], failure: unknown): BumpError {
+/** How far a name may be from a column's that it is taken for, where it is no SQL either. */
+const resembles = (name: string) => Math.max(2, name.length / 4)
+
+function expressionError(part: Part, written: string, { columns, tables }: Columns, failure: unknown): BumpError {
   const reason = duckMessage(failure)
-  const unknown = /Referenced column "([^"]+)" not found/.exec(reason)?.[1]
+  const joined = tables.flatMap(({ name, columns: own }) =>
+    own.map((column) => [column.name, `${name}.${column.name}`]),
+  )
+  const shown = new Map(
+    [...joined, ...columns.map(({ name }) => [name, name])].map(([name, as]) => [name.toLowerCase(), as]),
+  )
+  const nearest = (name: string) => closest(name.toLowerCase(), [...shown.keys()])
+  let unknown = /Referenced column "([^"]+)" not found/.exec(reason)?.[1]
+  if (distance(written.toLowerCase(), nearest(written)) <= resembles(written)) unknown ??= written
   if (unknown === undefined) {
     const what = reason.replace(/^(Parser|Binder|Catalog) Error: /, '').replace(/ Candidate bindings:.*$/, '')
     return new BumpError(
@@ -143,23 +162,16 @@ function expressionError(part: Part, written: string, columns: StagedColumn[], f
       { cause: failure },
     )
   }
-  const near =
-    columns.length === 0
-      ? undefined
-      : closest(
-          unknown.toLowerCase(),
-          columns.map((column) => column.name.toLowerCase()),
-        )
-  const name = columns.find((column) => column.name.toLowerCase() === near)?.name
   const named = unknown === written ? `${part} "${written}"` : `${part} "${written}": "${unknown}"`
+  const places = ['these logs', ...tables.map(({ name }) => name)].join(' or ')
   return new BumpError(
     'invalid-options',
-    `${named} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
+    `${named} is no column of ${places}; the nearest is "${shown.get(nearest(unknown))}". ${columnsFound(columns)}`,
     { cause: failure },
   )
 }
 
-function columnsFound(columns: StagedColumn[]): string {
+function columnsFound(columns: readonly StagedColumn[]): string {
   const names = columns.slice(0, 40).map((column) => column.name)
   const more = columns.length > names.length ? ` and ${columns.length - names.length} more` : ''
   return names.length === 0 ? 'No columns were found.' : `Columns found: ${names.join(', ')}${more}`

@@ -73,14 +73,14 @@ async function expand(path: string, connection: DuckDBConnection, folder: string
   if (/^(az|azure|abfss?|wasbs?):\/\//i.test(path)) {
     throw new BumpError(
       'logs-unusable',
-      `${path}: Azure's storage is not read, since that needs an extension of DuckDB and credentials that bump does not ` +
+      `${bareAddresses(path)}: Azure's storage is not read, since that needs an extension of DuckDB and credentials that bump does not ` +
         'handle: give the https:// address of the file with its SAS token, or copy it here (azcopy copy) and give its path',
     )
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
     throw new BumpError(
       'logs-unusable',
-      `${path}: this kind of address is unknown; http(s)://, s3://, gs://, r2:// and hf:// can be read`,
+      `${bareAddresses(path)}: this kind of address is unknown; http(s)://, s3://, gs://, r2:// and hf:// can be read`,
     )
   }
   if (!GLOB.test(path)) throw new BumpError('logs-unusable', `${path}: no such file`)
@@ -120,20 +120,22 @@ async function fromBucket(address: string, connection: DuckDBConnection, folder:
     const found = (await query(connection, `SELECT file FROM glob(${sqlString(address)}) ORDER BY file`)).map((row) =>
       String(row.file),
     )
-    if (found.length === 0) throw new BumpError('logs-unusable', `${address}: no file matches`)
+    if (found.length === 0) throw new BumpError('logs-unusable', `${bareAddresses(address)}: no file matches`)
     const files: LogFile[] = []
-    for (const [i, name] of found.entries()) {
-      const path = join(folder, `bucket-${i}-${basename(name)}`)
+    for (const name of found) {
+      const path = join(mkdtempSync(join(folder, 'remote-')), basename(name))
       const content = /\.parquet$/i.test(name)
         ? `COPY (FROM read_parquet(${sqlString(name)})) TO ${sqlString(path)} (FORMAT parquet)`
         : `COPY (SELECT content FROM read_blob(${sqlString(name)})) TO ${sqlString(path)} (FORMAT blob)`
       await connection.run(content)
-      files.push({ path, name })
+      files.push({ path, name: bareAddresses(name) })
     }
     return files
   } catch (error) {
     if (error instanceof BumpError) throw error
-    throw new BumpError('logs-unusable', `${address} could not be read: ${duckMessage(error)}`, { cause: error })
+    throw new BumpError('logs-unusable', bareAddresses(`${address} could not be read: ${duckMessage(error)}`), {
+      cause: error,
+    })
   }
 }
 

@@ -130,6 +130,13 @@ describe('refused is', () => {
     await refused(folder.write('items.csv', 'id,title\n7,Alien\n'), name).toThrow(message)
   })
 
+  it('a column that is not there, with the nearest of logs and tables', async () => {
+    const items = folder.write('items.csv', 'id,title\n7,Alien\n')
+    await refused(items, 'items', text.replace('title', 'titel')).toThrow(
+      '"titel" is no column of these logs or items; the nearest is "items.title"',
+    )
+  })
+
   it('a table that nobody named', async () => {
     await refused(folder.write('items.csv', 'id,title\n7,Alien\n'), 'films').toThrow(/items is no table here.*`with`/)
   })

@@ -112,16 +112,16 @@ class FieldCount {
   notes(): string[] {
     const { names, line } = this.header
     const notes: string[] = []
-    if (this.trailing > 0) notes.push(`${this.trailing} records end with a delimiter and nothing after it, left out`)
+    if (this.trailing > 0) notes.push(`${this.trailing} rows end with a delimiter and nothing after it, left out`)
     if (this.unquoted > 0) {
       notes.push(
-        `${this.unquoted} records have text after a closing quote (the first on line ${this.firstUnquoted}); these ` +
+        `${this.unquoted} rows have text after a closing quote (the first on line ${this.firstUnquoted}); these ` +
           'quotes are left out: if they are letters, give quote: ""',
       )
     }
     if (line > 0 && this.longer * 2 > this.records) {
       notes.push(
-        `line ${line} names ${names.length} columns and ${this.longer} of ${this.records} records have ${names.length + 1} ` +
+        `line ${line} names ${names.length} columns and ${this.longer} of ${this.records} rows have ${names.length + 1} ` +
           'fields: name the missing column there, or give headerLine: 0 if that line is no header',
       )
     }
