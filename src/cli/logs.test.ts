@@ -82,6 +82,9 @@ it('shows how CSV was read, what was decided, and reads it as the flags say', as
   const flags = ['--delimiter', ':', '--quote', '%', '--escape', '~', '--header-line', '2']
   await logsCommand().parseAsync(['inspect', path, ...flags], { from: 'user' })
   expect(captured.stdout).toContain('it%s: so')
+  writeFileSync(path, 'a;so\n')
+  await logsCommand().parseAsync(['inspect', path, '--format', 'csv', '--columns', 'user,text'], { from: 'user' })
+  expect(captured.stdout).toContain('no header)\n\ncolumns        user, text')
   const wrong = logsCommand().parseAsync(['inspect', path, '--header-line', 'x'], { from: 'user' })
   await expect(wrong).rejects.toThrow('`headerLine` is the number of a line')
 })

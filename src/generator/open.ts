@@ -101,6 +101,7 @@ const runConfigSchema = z.object({
     quote: z.string().optional(),
     escape: z.string().optional(),
     headerLine: z.number().optional(),
+    columns: z.array(z.string()).optional(),
     user: z.string().optional(),
     time: z.string().optional(),
     text: z.string().optional(),

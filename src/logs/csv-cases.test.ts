@@ -145,6 +145,44 @@ describe('headers', () => {
     await expect(read('pandas.csv', ',0,1\n0,a,hi\n')).rejects.toThrow("pandas' header; columns: column0, 0, 1")
   })
 
+  it('may be given by the caller', async () => {
+    const columns = ['user', 'text', 'stars']
+    const mapped = { columns, text: 'text || stars' }
+    const three = [
+      ['a', 'hi7'],
+      ['b', 'yo8'],
+    ]
+    expect((await read('h.csv', 'a,hi,7\nb,yo,8\n', mapped)).texts).toEqual(three)
+    expect((await read('h.tsv', 'a\thi\t7\t\nb\tyo\t8\t\n', mapped)).texts).toEqual(three)
+    expect((await read('h.csv', 'User,Text,Stars\na,hi,7\nb,yo,8\n', mapped)).texts).toEqual(three)
+    const log = await read('h.csv', 'of 2024\nwho,what,n\na,hi,7\nb,yo,8\n', { ...mapped, headerLine: 2 })
+    expect(log.texts).toEqual(three)
+    expect(log.report.files[0].reading).toMatch(/header on line 2$/)
+    const uneven = await read('h.csv', 'a,hi,7\nb,yo,8\nc,ho\n', mapped)
+    expect([uneven.texts, uneven.count('bad-line')]).toEqual([three, 1])
+  })
+
+  it.each<[string, string, string[], RegExp]>([
+    [
+      'fewer',
+      'a,hi,7\nb,yo,8\n',
+      ['user', 'text'],
+      /columns: 2 names \(user, text\) for rows of 3 fields, such as line 1 of .*h\.csv: a, hi, 7/,
+    ],
+    ['more', 'a,hi\nb,yo\n', ['user', 'text', 'time'], /columns: 3 names .* for rows of 2 fields/],
+    ['an empty one', 'a,hi\n', ['user', ' '], /none of them empty/],
+    ['none', 'a,hi\n', [], /a name for each field/],
+    ['one twice', 'a,hi\n', ['text', 'Text'], /the name "text" twice/],
+  ])('given by the caller are refused where they are %s', async (_, content, columns, message) => {
+    await expect(read('h.csv', content, { columns })).rejects.toThrow(message)
+  })
+
+  it('given by the caller are refused for rows that name their columns', async () => {
+    await expect(read('h.jsonl', '{"user":"a","text":"b"}', { columns: ['user', 'text'] })).rejects.toThrow(
+      /columns: only rows of CSV and TSV need names, and .*h\.jsonl is JSON Lines/,
+    )
+  })
+
   it('that are none eat no record in silence', async () => {
     const columns = { user: 'column0', text: 'column1' }
     expect((await read('h.csv', 'a,hi\nb,yo\n', columns)).texts).toEqual(texts)

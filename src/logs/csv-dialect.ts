@@ -11,7 +11,13 @@ const DELIMITERS = [',', ';', '\t', '|']
 const NAMES: Record<string, string> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars', ' ': 'spaces' }
 
 /** Throws BumpError (`invalid-options`) for what no file can be written in. */
-export function checkSeparatedOptions({ delimiter, quote, escape: escaping, headerLine }: SeparatedOptions): void {
+export function checkSeparatedOptions({
+  delimiter,
+  quote,
+  escape: escaping,
+  headerLine,
+  columns,
+}: SeparatedOptions): void {
   const refuse = (what: string) => {
     throw new BumpError('invalid-options', what)
   }
@@ -20,6 +26,10 @@ export function checkSeparatedOptions({ delimiter, quote, escape: escaping, head
   if ((escaping ?? '').length > 1) refuse(`\`escape\` is one character, or empty for none, not "${escaping}"`)
   if (headerLine !== undefined && !(Number.isInteger(headerLine) && headerLine >= 0))
     refuse('`headerLine` is the number of a line from 1, or 0 where there is no header')
+  const names = columns?.map((name) => name.trim().toLowerCase()) ?? []
+  if (columns?.length === 0 || names.includes('')) refuse('`columns` has a name for each field, none of them empty')
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) refuse(`\`columns\` has the name "${twice}" twice`)
 }
 
 /** A dialect of which parts may be open until a line shows them; until then those parts make no difference. */

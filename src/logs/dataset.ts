@@ -102,6 +102,12 @@ async function canonicalise(
   const context = { options: source, ...columnNames(source), note }
   const tables = await stageTables(source.with ?? {}, database, folder, issues, { ...context, options: {} })
   const files = await resolveFiles(source, database.connection, folder, issues)
+  if (source.columns !== undefined && !files.some(({ format }) => isUntyped(format.name))) {
+    throw new BumpError(
+      'invalid-options',
+      `columns: only rows of CSV and TSV need names, and ${files[0].name} is ${files[0].format.title}: leave it out`,
+    )
+  }
   const staged = await stageFiles(files, database, issues, context)
   const decided = () => notes.map((text) => `  ${text}`)
   const nothing = (what: string) =>

@@ -35,6 +35,11 @@ export interface SeparatedOptions {
   escape?: string
   /** Line of the header; 0 where there is none, so that columns are column0, column1 and so on. */
   headerLine?: number
+  /**
+   * Names of the columns, one for each field, where no line has them. A first line of these very names is the header
+   * all the same; with `headerLine` they stand in place of what that line says.
+   */
+  columns?: string[]
 }
 
 /** Where interactions come from and which of their columns mean what. */

@@ -104,6 +104,11 @@ const logsSchema = z.strictObject({
     .min(0)
     .optional()
     .describe('CSV, TSV: line of the header, 0 for none (column0, column1, ...); default: told from the file.'),
+  columns: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('CSV, TSV without a header: a name for each field; with `headerLine`, in place of what that line says.'),
   with: z
     .record(z.string(), z.string().min(1))
     .optional()

@@ -16,6 +16,7 @@ export interface LogFlags {
   quote?: string
   escape?: string
   headerLine?: string
+  columns?: string[]
   with?: Record<string, string>
 }
 
@@ -26,9 +27,9 @@ export interface TrustFlags {
 
 /** What the flags say about the logs but for where they are. */
 export function sourceOptions(flags: LogFlags): Omit<LogSource, 'paths'> {
-  const { format, user, time, text, delimiter, quote, escape: escaping, headerLine, with: tables } = flags
+  const { format, user, time, text, delimiter, quote, escape: escaping, headerLine, columns, with: tables } = flags
   const line = headerLine === undefined ? undefined : Number(headerLine)
-  return { format, user, time, text, delimiter, quote, escape: escaping, headerLine: line, with: tables }
+  return { format, user, time, text, delimiter, quote, escape: escaping, headerLine: line, columns, with: tables }
 }
 
 /** Adds --logs, and the flags that say how logs are read. */
@@ -59,6 +60,11 @@ export function addReadingFlags(command: Command): Command {
     .option('--quote <character>', "of CSV and TSV: around fields; '' where quotes are letters")
     .option('--escape <character>', "of CSV and TSV: before a quote that is a letter; '' where such quotes are doubled")
     .option('--header-line <n>', 'of CSV and TSV: line of the header; 0: none, the columns are column0, column1, ...')
+    .option(
+      '--columns <names>',
+      'of CSV and TSV without a header: a name for each field, with commas between',
+      (text) => text.split(','),
+    )
 }
 
 /** Adds --trust. */

@@ -46,6 +46,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['quote', 'logs.quote', 'text'],
   ['escape', 'logs.escape', 'text'],
   ['headerLine', 'logs.headerLine', 'number'],
+  ['columns', 'logs.columns', 'text'],
   ['with', 'logs.with', 'text'],
   ['model', 'model', 'text'],
   ['judgeModel', 'judge.model', 'text'],

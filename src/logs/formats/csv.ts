@@ -40,7 +40,7 @@ export async function* separatedRecords(
   decision.see(lines, true, start.value.final)
   const sample = await sampleOf(lines, decision)
   if (sample.length === 0) return
-  const header = headerOf(sample, given.headerLine, context.known, context.mapped)
+  const header = headerOf(sample, fileName, context)
   if (separator !== undefined)
     header.notes.unshift(`the first line says that ${JSON.stringify(separator)} stands between fields`)
   for (const note of header.notes) context.note(note)
