@@ -5,7 +5,7 @@ import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
-import { configOf } from '../../engine/weights/open-weights.ts'
+import { configOf } from '../../engine/weights/open-source.ts'
 import { seedFrom } from '../../util/random.ts'
 import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
@@ -29,8 +29,8 @@ export interface OpenModelOptions {
   threads?: number
   /** Bytes that training may take; default: nine tenths of what the machine (or its container) has. */
   memory?: number
-  /** Lines about downloads and preparation. */
-  onProgress?: (line: string) => void
+  /** Lines about downloads and preparation; a `passing` one may be drawn over by the next. */
+  onProgress?: (line: string, passing?: boolean) => void
 }
 
 /**
