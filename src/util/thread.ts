@@ -13,11 +13,7 @@ export function startThread(here: string, name: string, workerData: unknown): Wo
     // Flags of the process, such as --input-type=module, are not the thread's.
     return new Worker(new URL(`./${name}.js`, here), { workerData, execArgv: [] })
   }
-  const loader = pathToFileURL(
-    createRequire(here)
-      .resolve('tsx/esm/api')
-      .replace(/cjs$/, 'mjs'),
-  ).href
+  const loader = pathToFileURL(createRequire(here).resolve('tsx/esm/api').replace(/cjs$/, 'mjs')).href
   const file = new URL(`./${name}.ts`, here).href
   const boot = `import(${JSON.stringify(loader)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(file)}) })`
   return new Worker(boot, { workerData, eval: true })

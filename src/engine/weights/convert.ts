@@ -83,8 +83,34 @@ function fillTurned({ dims, fill }: SourceTensor, out: Float32Array, check: (val
     const values = slab.subarray(0, count * columns)
     fill(first * columns, values)
     check(values)
-    for (let c = 0; c < columns; c++)
-      for (let r = 0, to = c * rows + first; r < count; r++) out[to + r] = values[r * columns + c]
+    turnRows(values, columns, out, rows, first)
+  }
+}
+
+/**
+ * Puts whole rows of `columns` values into `out`, whose rows have `rows` values, as its columns from `first` on. Eight
+ * rows go at once, a cache line of each at a time: half as slow again without.
+ */
+function turnRows(values: Float32Array, columns: number, out: Float32Array, rows: number, first: number): void {
+  const count = values.length / columns
+  const eights = count - (count % 8)
+  for (let c0 = 0; c0 < columns; c0 += 16) {
+    const end = Math.min(columns, c0 + 16)
+    for (let r = 0; r < eights; r += 8)
+      for (let c = c0; c < end; c++) {
+        const to = c * rows + first + r
+        const at = r * columns + c
+        out[to] = values[at]
+        out[to + 1] = values[at + columns]
+        out[to + 2] = values[at + 2 * columns]
+        out[to + 3] = values[at + 3 * columns]
+        out[to + 4] = values[at + 4 * columns]
+        out[to + 5] = values[at + 5 * columns]
+        out[to + 6] = values[at + 6 * columns]
+        out[to + 7] = values[at + 7 * columns]
+      }
+    for (let r = eights; r < count; r++)
+      for (let c = c0; c < end; c++) out[c * rows + first + r] = values[r * columns + c]
   }
 }
 

@@ -40,8 +40,8 @@ const readQ50: BlockReader = (bytes, at, out, to) => {
   const high = wordAt(bytes, at + 2)
   for (let i = 0; i < 16; i++) {
     const pair = bytes[at + 6 + i]
-    out[to + i] = (((pair & 15) | (((high >>> i) & 1) << 4)) - 16) * scale
-    out[to + 16 + i] = (((pair >> 4) | (((high >>> (i + 16)) & 1) << 4)) - 16) * scale
+    out[to + i] = f32((((pair & 15) | (((high >>> i) & 1) << 4)) - 16) * scale)
+    out[to + 16 + i] = f32((((pair >> 4) | (((high >>> (i + 16)) & 1) << 4)) - 16) * scale)
   }
 }
 
@@ -51,8 +51,8 @@ const readQ51: BlockReader = (bytes, at, out, to) => {
   const high = wordAt(bytes, at + 4)
   for (let i = 0; i < 16; i++) {
     const pair = bytes[at + 8 + i]
-    out[to + i] = f32(((pair & 15) | (((high >>> i) & 1) << 4)) * scale) + min
-    out[to + 16 + i] = f32(((pair >> 4) | (((high >>> (i + 16)) & 1) << 4)) * scale) + min
+    out[to + i] = f32(f32(((pair & 15) | (((high >>> i) & 1) << 4)) * scale) + min)
+    out[to + 16 + i] = f32(f32(((pair >> 4) | (((high >>> (i + 16)) & 1) << 4)) * scale) + min)
   }
 }
 

@@ -38,7 +38,10 @@ async function call(engine: Engine, { id, method, args, cancel }: Request): Prom
 
 const { path, options } = workerData as StartData
 try {
-  const engine = await Engine.open(path, { ...options, onProgress: (line, passing) => reply({ type: 'line', line, passing }) })
+  const engine = await Engine.open(path, {
+    ...options,
+    onProgress: (line, passing) => reply({ type: 'line', line, passing }),
+  })
   let queue = Promise.resolve()
   port.on('message', (request: Request) => {
     queue = queue.then(async () => {
