@@ -15,13 +15,16 @@ import { downloadFile } from './download.ts'
 export interface ResolveOptions {
   /** Gets lines with percentage and time left while files are downloaded. */
   onProgress?: OnLine
+  /** Sees the folder once config.json lies in it, before weights are downloaded; may throw. */
+  checkConfig?: (folder: string) => void
   /** Default: $HF_ENDPOINT, or the Hugging Face hub. */
   endpoint?: string
   fetch?: typeof fetch
 }
 
+const CONFIG = 'config.json'
 const COMPANIONS = new Set([
-  'config.json',
+  CONFIG,
   'tokenizer.json',
   'tokenizer_config.json',
   'chat_template.jinja',
@@ -74,7 +77,7 @@ function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
   }
   const wanted = files.filter((file) => COMPANIONS.has(file.path) || WEIGHTS.test(file.path))
   const has = (path: string) => wanted.some((file) => file.path === path)
-  if (!has('config.json') || !wanted.some((file) => WEIGHTS.test(file.path)))
+  if (!has(CONFIG) || !wanted.some((file) => WEIGHTS.test(file.path)))
     throw new BumpError(
       'download-failed',
       `${name.repo}: has no config.json with model.safetensors.${ggufList || ' Use a model in safetensors or GGUF format.'}`,
@@ -85,7 +88,9 @@ function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
       `${name.repo}: has no tokenizer.json. Use a model that comes with one, or a GGUF file.`,
     )
   const single = has('model.safetensors')
-  return wanted.filter((file) => !single || (!/-of-/.test(file.path) && file.path !== 'model.safetensors.index.json'))
+  return wanted
+    .filter((file) => !single || (!/-of-/.test(file.path) && file.path !== 'model.safetensors.index.json'))
+    .sort((a, b) => Number(b.path === CONFIG) - Number(a.path === CONFIG))
 }
 
 const recordSchema = z.object({
@@ -177,6 +182,7 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
     const target = join(folder, commit, file.path)
     const tell = (bytes: number) => progress.update(before + bytes, ` (${file.path})`)
     await downloadFile(hub, name, commit, file, target, tell)
+    if (file.path === CONFIG) options.checkConfig?.(join(folder, commit))
     before += file.size
   }
   const record = { name: model, commit, files: wanted.map(({ path, size }) => ({ path, size })) }

@@ -44,6 +44,14 @@ export function memoryLine(where: string, options: Pick<EngineOptions, 'trainabl
   return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
 }
 
+/**
+ * Throws a BumpError where a model that lies on this machine is damaged or of an unsupported family: what openModel would
+ * throw, before other work is done.
+ */
+export function refuseUnusable(where: string): void {
+  if (existsSync(where)) configOf(where)
+}
+
 /** A language model on the embedded engine. */
 export interface OnnxModel extends LanguageModel {
   /** SHA-256 over the policy as it is now: base and adapter. */
@@ -65,8 +73,8 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     memory,
     baseModel: hubBase(where),
   }
-  const path = await resolveModel(where, { onProgress })
-  // An unsupported model is refused before its vocabulary is read.
+  // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
+  const path = await resolveModel(where, { onProgress, checkConfig: configOf })
   configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
