@@ -7,7 +7,7 @@ import { type LoadedUsers, loadUsers, type SplitOptions, splitDataset } from '..
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
@@ -102,6 +102,8 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
 export async function trainAfter(baseline: Baseline | undefined, options: TrainOptions): Promise<TrainRun> {
   const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
+  if (typeof options.model === 'string') refuseUnusable(config.model)
+  if (config.judge.model !== undefined && !options.judgeModel) refuseUnusable(config.judge.model)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
   const note = (text: string) => onEvent({ type: 'note', text })

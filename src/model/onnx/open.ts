@@ -5,7 +5,7 @@ import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
-import { configOf } from '../../engine/weights/open-weights.ts'
+import { configOf } from '../../engine/weights/open-source.ts'
 import { seedFrom } from '../../util/random.ts'
 import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
@@ -29,8 +29,8 @@ export interface OpenModelOptions {
   threads?: number
   /** Bytes that training may take; default: nine tenths of what the machine (or its container) has. */
   memory?: number
-  /** Lines about downloads and preparation. */
-  onProgress?: (line: string) => void
+  /** Lines about downloads and preparation; a `passing` one may be drawn over by the next. */
+  onProgress?: (line: string, passing?: boolean) => void
 }
 
 /**
@@ -42,6 +42,14 @@ export function memoryLine(where: string, options: Pick<EngineOptions, 'trainabl
   const { layerWise, rows, estimate } = planMemory(where, configOf(where), options)
   if (!estimate) return 'memory: opened for inference'
   return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
+}
+
+/**
+ * Throws a BumpError where a model that lies on this machine is damaged or of an unsupported family: what openModel would
+ * throw, before other work is done.
+ */
+export function refuseUnusable(where: string): void {
+  if (existsSync(where)) configOf(where)
 }
 
 /** A language model on the embedded engine. */
@@ -65,8 +73,8 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     memory,
     baseModel: hubBase(where),
   }
-  const path = await resolveModel(where, { onProgress })
-  // An unsupported model is refused before its vocabulary is read.
+  // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
+  const path = await resolveModel(where, { onProgress, checkConfig: configOf })
   configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
