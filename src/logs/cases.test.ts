@@ -34,32 +34,76 @@ describe('ids of many digits', () => {
   })
 })
 
-describe('NaN and Infinity in JSON', () => {
-  it.each(['NaN', '-NaN', '-nan', 'Infinity', '-Infinity', 'inf', '-inf'])('%s is no value, counted', async (word) => {
-    const lines = `{"user":"u","text":"is ${word}, \\"NaN\\"","rating":${word},"more":[${word}]}\n{"user":"u","text":"b"}\n`
-    const { users, count, report } = await read('nan.jsonl', lines)
-    expect(users[0].interactions.map(({ text }) => text)).toEqual([`is ${word}, "NaN"`, 'b'])
-    expect(users[0].interactions[0].metadata).toEqual({ rating: null, more: [null] })
-    expect(count('not-finite')).toBe(1)
-    expect(report.issues[0].examples[0]).toContain('nan.jsonl:1')
-    const array = await read('nan.json', `[${lines.trim().replace('\n', ',')}]`)
-    expect(array.texts).toHaveLength(2)
+it('whole numbers of any length keep their digits in the metadata', async () => {
+  const ids =
+    '{"user":"u","text":"x","item":9007199254740993,"deep":{"ids":[-12345678901234567890]},"n":1234567890123456.5'
+  const [user] = (await read('m.jsonl', `${ids},"said":"9007199254740993","time":null}\n`)).users
+  expect(user.interactions[0].metadata).toEqual({
+    item: '9007199254740993',
+    deep: { ids: ['-12345678901234567890'] },
+    n: 1234567890123456.5,
+    said: '9007199254740993',
   })
 })
 
+describe('values that are objects', () => {
+  it('are no users, and said where some are texts', async () => {
+    const twitter = '{"user":{"id":1,"followers":5},"text":"a"}\n{"user":{"id":1,"followers":6},"text":"b"}\n'
+    await expect(read('t.jsonl', twitter)).rejects.toThrow(/user "user" holds objects.*"user->>'id'"/)
+    expect((await read('t.jsonl', twitter, { user: "user->>'id'" })).users).toMatchObject([{ id: '1' }])
+    const columns = '{"user":{"0":"a","1":"b"},"text":{"0":"hi","1":"yo"}}'
+    await expect(read('pandas.json', columns)).rejects.toThrow('orient="records"')
+    const chat = await read('c.jsonl', '{"user":"a","text":"hi"}\n{"user":"a","text":["see ",{"text":"x"}]}\n')
+    expect(chat.report.notes).toEqual([expect.stringContaining('text text: some values are objects or lists')])
+  })
+})
+
+describe('NaN and Infinity in JSON', () => {
+  it.each(['NaN', '-NaN', '-nan', 'Infinity', '-Infinity', 'inf', '-inf', '-nan(ind)', '1.#QNAN', '-1.#INF00'])(
+    '%s is no value, counted',
+    async (word) => {
+      const lines = `{"user":"u","text":"is ${word}, \\"NaN\\"","rating":${word},"more":[${word}]}\n{"user":"u","text":"b"}\n`
+      const { users, count, report } = await read('nan.jsonl', lines)
+      expect(users[0].interactions.map(({ text }) => text)).toEqual([`is ${word}, "NaN"`, 'b'])
+      expect(users[0].interactions[0].metadata).toEqual({ rating: null, more: [null] })
+      expect(count('not-finite')).toBe(1)
+      expect(report.issues[0].examples[0]).toContain('nan.jsonl:1')
+      const array = await read('nan.json', `[${lines.trim().replace('\n', ',')}]`)
+      expect(array.texts).toHaveLength(2)
+    },
+  )
+})
+
 describe('users who are none', () => {
-  const words = ['nan', 'NaN', '\\N', 'NULL', 'null', 'None', 'N/A', '<NA>', 'undefined', '[deleted]']
+  const words = [
+    'nan',
+    'NaN',
+    '\\N',
+    'NULL',
+    'null',
+    'None',
+    'N/A',
+    '<NA>',
+    'undefined',
+    '[deleted]',
+    '-',
+    '#REF!',
+    '<na>',
+  ]
   it('are missing in every format, and counted with the word', async () => {
     const csv = await read(
       'null.csv',
       `user,text,time\n${words.map((word) => `${word},x,2024\n`).join('')}ana,ok,\\N\n`,
     )
     expect(csv.texts).toEqual([['ana', 'ok']])
-    expect([csv.count('missing-user'), csv.count('missing-time'), csv.count('bad-time')]).toEqual([10, 1, 0])
+    expect([csv.count('missing-user'), csv.count('missing-time'), csv.count('bad-time')]).toEqual([13, 1, 0])
     expect(csv.report.issues[0].examples[2]).toMatch(/null\.csv:4: user is \\N$/)
     const rows = [...words, 'ana'].map((user) => `${JSON.stringify({ user, text: 'x' })}\n`).join('')
     expect((await read('null.jsonl', rows)).texts).toEqual([['ana', 'x']])
-    expect((await read('names.csv', 'user,text\nNan Li,x\nnone1,y\n')).users).toHaveLength(2)
+    const sql = `SELECT 'inf'::DOUBLE AS "user", 'a' AS text UNION ALL SELECT 6, 'b' UNION ALL SELECT '-inf'::DOUBLE, 'c'`
+    const numbers = await readFrom({ paths: [await writeParquet(folder.path('inf.parquet'), sql)] })
+    expect([numbers.texts, numbers.count('missing-user')]).toEqual([[['6', 'b']], 2])
+    expect((await read('names.csv', 'user,text\nNan Li,x\nnone1,y\ninf,z\n')).users).toHaveLength(3)
   })
 })
 
@@ -82,6 +126,15 @@ describe('ids that are numbers', () => {
     const excel = await read('e.csv', 'user,text\n1.43E+17,a\n12345678901234567890,b\n')
     expect(excel.users.map(({ id }) => id)).toEqual(['12345678901234567890', '143000000000000000'])
     expect(excel.count('rounded-user')).toBe(1)
+    const long = await read(
+      'e.jsonl',
+      '{"user":12345678901234567890.0,"text":"a"}\n{"user":12345678901234567890,"text":"b"}\n',
+    )
+    expect([long.users.length, long.count('rounded-user')]).toEqual([2, 1])
+    const both = ['9007199254740993::BIGINT', '1::DOUBLE'].map((id, i) =>
+      writeParquet(folder.path(`${i}.parquet`), `SELECT ${id} AS "user", 'a' AS text`),
+    )
+    expect((await readFrom({ paths: await Promise.all(both) })).count('rounded-user')).toBe(1)
     const exact = await read('e.jsonl', '{"user":12345678901234567890,"text":"a"}\n{"user":1,"text":"b"}\n')
     expect(exact.report.issues).toEqual([])
   })
