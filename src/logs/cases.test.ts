@@ -171,6 +171,27 @@ describe('the times of a column', () => {
     expect(timesOf(mixed)).toEqual([1600000000000, 1650000000000, 1700000000000])
   })
 
+  it('of which most lie beyond 2100 by their size are of a finer unit', async () => {
+    const rows = (numbers: number[]) => numbers.map((ts, i) => `{"user":"a","text":"t${i}","ts":${ts}}\n`).join('')
+    for (const numbers of [
+      [86400000, 31536000000],
+      [20000000000, 63072000000, 94608000000],
+    ])
+      expect(timesOf(await read('old.jsonl', rows(numbers)))).toEqual(numbers)
+    const sentinel = await read('sentinel.jsonl', rows([1600000000, 1700000000, 9999999999]))
+    expect(timesOf(sentinel)).toEqual([1600000000000, 1700000000000, 9999999999000])
+  })
+
+  it('are said where they are none of our days, and so are dates that are not read', async () => {
+    const note = async (...written: string[]) => (await read('d.csv', dates(...written))).report.notes[0]
+    expect(await note('45292', '45300.5')).toContain('from 1970-01-01T12:34:52.000Z to')
+    expect(await note('1700000000', '1600000000')).toBeUndefined()
+    expect(await note('03/02/24', '13/02/24')).toMatch(/years of two digits .*2 such as 03\/02\/24.*%d\/%m\/%y/)
+    expect(await note('2024-03-02', '2024-13-02')).toMatch(/day before the month.*2024-13-02.*%Y-%d-%m/)
+    const days = await read('d.csv', dates('2024-03-02', '2024-13-02'), { time: "strptime(date, '%Y-%d-%m')" })
+    expect(timesOf(days)).toEqual([Date.UTC(2024, 1, 3), Date.UTC(2024, 1, 13)])
+  })
+
   it('have one order of day and month, which a single date proves', async () => {
     const [feb3, feb13, mar1] = [Date.UTC(2024, 1, 3), Date.UTC(2024, 1, 13), Date.UTC(2024, 2, 1)]
     const european = await read('d.csv', dates('01/03/2024', '03/02/2024', '13/02/2024'))
