@@ -64,10 +64,21 @@ describe('quotes', () => {
     expect(mixed.texts.map(([, text]) => text)).toEqual(['x\ny', 'ends', 'z'])
     const column = await read('one.csv', 'text\n"a\nb"\nc\n', { user: "'me'" })
     expect(column.texts.map(([, text]) => text)).toEqual(['a\nb', 'c'])
-    expect((await read('mac.csv', 'user,text\ra,x\rb,"y\rz"\r')).texts).toEqual([
-      ['a', 'x'],
-      ['b', 'y\nz'],
-    ])
+    for (const end of ['', '\n', '\n\n']) {
+      expect((await read('mac.csv', `user,text\ra,x\rb,"y\rz"\r${end}`)).texts).toEqual([
+        ['a', 'x'],
+        ['b', 'y\nz'],
+      ])
+    }
+  })
+
+  it('may be apostrophes, and stand behind spaces', async () => {
+    const apostrophes = await read('a.csv', "user,text\n'a','x, it''s'\n'b','y'\n")
+    expect(apostrophes.texts.map(([, text]) => text)).toEqual(["x, it's", 'y'])
+    expect(apostrophes.report.notes[0]).toContain("fields stand in '")
+    expect((await read('t.csv', "user,text\na,'tis\nb,it's, so\n")).texts).toEqual([['a', "'tis"]])
+    const spaces = await read('s.csv', 'user, text\na, "x, ""y"""\nb, "z" \nc, "d" e\n')
+    expect(spaces.texts.map(([, text]) => text)).toEqual(['x, "y"', 'z', '"d" e'])
   })
 
   it('are as the caller says', async () => {
@@ -85,6 +96,7 @@ describe('quotes', () => {
 describe('delimiters', () => {
   it.each([
     ['after records', 'user,text\na,hi,\nb,yo,\n', 1],
+    ['and blanks after records', 'user,text\na,hi, \nb,yo,  \n', 1],
     ['after the header', 'user,text,\na,hi\nb,yo\n', 0],
     ['after both', 'user,text,,\na,hi,,\nb,yo,,\n', 0],
   ])('%s add no field', async (_, text, notes) => {
@@ -113,12 +125,13 @@ describe('headers', () => {
   it.each([
     ['two lines of a vendor', 'Vendor;Trial\nStart;06/02/2024\nuser;text;ts\na;hi;2024-01-01\nb;yo;2024-01-02\n'],
     ['comments', '# of a vendor\n# with, a, comma\nuser,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n'],
+    ['many lines', `${'# a note\n'.repeat(80)}user,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n`],
     ['a word', 'UTF-8\nuser;text;ts\na;hi;2024-01-01\nb;yo;2024-01-02\n'],
     ['lines filled up by a spreadsheet', 'Report 2024,,\n,,\nuser,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n'],
   ])('may stand below %s', async (_, text) => {
     const log = await read('p.csv', text)
     expect(log.texts).toEqual(texts)
-    expect(log.report.notes[0]).toMatch(/line \d is taken for the header; what stands above it is left out/)
+    expect(log.report.notes[0]).toMatch(/line \d+ is taken for the header; what stands above it is left out/)
     expect(log.report.issues).toEqual([])
   })
 
@@ -129,6 +142,9 @@ describe('headers', () => {
 
   it('may have numbers in them', async () => {
     expect((await read('n.csv', 'user,text,2024\na,hi,5\nb,yo,6\n')).texts).toEqual(texts)
+    expect(
+      (await read('nul.csv', 'user,text,n\0\nann,a text that is long enough to be no binary data,5\n')).users,
+    ).toHaveLength(1)
     const own = await read('n.csv', 'who,words,2023,2024\na,hi,5,5\nb,yo,6,6\n', { user: 'who', text: 'words' })
     expect(own.texts).toEqual(texts)
   })
@@ -191,6 +207,9 @@ describe('headers', () => {
     await expect(read('h.csv', 'a,hi\nb,yo\n')).rejects.toThrow('line 1 is taken for the header; columns: a, hi')
     const category = await read('c.csv', 'a,comment,1\nb,comment,2\n', { user: 'column0', text: 'column1' })
     expect(category.users).toHaveLength(2)
+    expect((await read('v.csv', 'ana,review\nbob,text\n', columns)).users).toHaveLength(2)
+    expect((await read('i.csv', ',text\na,hi\nb,yo\n', { user: 'column0' })).texts).toEqual(texts)
+    await expect(read('t.csv', 'user~text\na~hi\n')).rejects.toThrow('say by delimiter')
     expect((await read('h.csv', 'user,text\nb,yo\n', { ...columns, headerLine: 0 })).users).toHaveLength(2)
   })
 })

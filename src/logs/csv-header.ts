@@ -4,6 +4,7 @@ import { usualCount } from './csv-dialect.ts'
 import type { CsvRecord } from './csv-records.ts'
 import type { ReadingContext } from './formats/format.ts'
 import { excerpt } from './issues.ts'
+import { cleanCharacters } from './json-record.ts'
 import { parseTime } from './time.ts'
 
 export interface Header {
@@ -19,7 +20,7 @@ export interface Header {
 }
 
 /** A preamble has no more records than this. */
-const MAX_PREAMBLE = 30
+const MAX_PREAMBLE = 100
 
 /**
  * Decides from the first records. Throws BumpError (`invalid-options`) where the caller names more or fewer columns than
@@ -53,19 +54,18 @@ export function headerOf(
     return withHeader(header, [...notes, `line ${line} (${shown}) is taken for pandas' header; columns: ${names}`])
   }
   const numbered = fields.map((_, i) => `column${i}`)
-  if (found === 0 && numbered.some((name) => mapped.has(name))) return withoutHeader(header, notes)
+  const isNamed = trimmed.some((field) => mapped.has(nameOf(field)))
+  if (!isNamed && numbered.some((name, i) => mapped.has(name) && trimmed[i] !== '')) return withoutHeader(header, notes)
   const value = trimmed.find((field) => isNumber(field)) ?? trimmed.find(isDate)
-  const isData =
-    value !== undefined &&
-    (found === 0 ||
-      (found === 1 && !trimmed.some((field) => mapped.has(nameOf(field))) && recurs(header, records, known)))
+  const isData = value !== undefined && (found === 0 || (found === 1 && !isNamed && recurs(header, records, known)))
   if (isData) {
     const note = `line ${line} (${shown}) is no header, since ${value} is a value; columns: ${numbered.join(', ')}; if it is one, give headerLine: ${line}; else columns may name them`
     return withoutHeader(header, [...notes, note])
   }
   if (found === 0 && at === 0) {
     notes.push(
-      `line ${line} is taken for the header; columns: ${excerpt(names)}; if these are values, give the names by columns`,
+      `line ${line} is taken for the header; columns: ${excerpt(names)}; if these are values, give the names by columns` +
+        `${fields.length > 1 ? '' : '; if they are several, say by delimiter what stands between them'}`,
     )
   }
   return withHeader(header, notes)
@@ -148,7 +148,7 @@ function withoutHeader({ fields, line }: CsvRecord, notes: string[]): Header {
 function columnNames(fields: readonly string[]): string[] {
   const taken = new Set<string>()
   return fields.map((field, i) => {
-    const wanted = field.trim() === '' ? `column${i}` : field.trim()
+    const wanted = field.trim() === '' ? `column${i}` : String(cleanCharacters(field.trim()))
     let name = wanted
     for (let n = 1; taken.has(name.toLowerCase()); n++) name = `${wanted}_${n}`
     taken.add(name.toLowerCase())

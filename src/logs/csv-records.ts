@@ -94,13 +94,14 @@ export class RecordParser {
   feed(line: string): boolean {
     const { delimiter, quote } = this.dialect
     for (let at = 0; ; ) {
+      const opening = this.quoted || this.opened ? -1 : this.openingQuote(line, at)
       if (this.quoted) {
         at = this.inQuotes(line, at)
         if (at < 0) return false
-      } else if (quote !== '' && line[at] === quote && this.field === '' && !this.opened) {
+      } else if (opening >= 0) {
         this.quoted = true
         this.opened = true
-        at++
+        at = opening + 1
         continue
       }
       const end = this.endOfField(line, at)
@@ -121,6 +122,19 @@ export class RecordParser {
     this.field = ''
     this.quoted = false
     this.opened = false
+  }
+
+  /** Where the quote stands that opens the field; after spaces only one that stands around all of the rest. */
+  private openingQuote(line: string, start: number): number {
+    const { delimiter, quote } = this.dialect
+    if (quote === '' || line[start] === quote) return quote === '' ? -1 : start
+    let at = start
+    while (line[at] === ' ') at++
+    if (at === start || line[at] !== quote) return -1
+    let end = line.indexOf(quote, at + 1)
+    while (end >= 0 && line[end + 1] === quote) end = line.indexOf(quote, end + 2)
+    const after = line.slice(end + 1).trimStart()
+    return end >= 0 && (after === '' || after.startsWith(delimiter.trimStart())) ? at : -1
   }
 
   /** Reads on to the closing quote; the place after it, or -1 where the line ends before. */

@@ -12,15 +12,15 @@ import type { Staged } from './formats/format.ts'
 import { logFormatNamed } from './formats/formats.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
 import { severalRows, withoutMatch } from './joins.ts'
-import { withoutNotFinite } from './json-record.ts'
-import { columnNames, type Expression, type Mapping, resolveMapping } from './mapping.ts'
+import { parseExact, withoutNotFinite } from './json-record.ts'
+import { columnNames, type Expression, type Mapping, nestedNotes, resolveMapping } from './mapping.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
 import { stageTables } from './tables.ts'
 import { parseTime } from './time.ts'
 import { timeReading } from './time-column.ts'
 import type { Interaction, LogReport, LogSource, UserLog } from './types.ts'
-import { isMissingWord, isRounded, looksConverted, wholeNumber } from './user-id.ts'
+import { isInfinite, isMissingWord, isRounded, looksConverted, wholeNumber } from './user-id.ts'
 
 /** An opened log; `close` removes its files. */
 export interface LogDataset {
@@ -120,6 +120,7 @@ async function canonicalise(
     if (!(error instanceof BumpError) || notes.length === 0) throw error
     throw new BumpError(error.code, [error.message, ...decided()].join('\n'), { cause: error })
   })
+  notes.push(...nestedNotes(mapping, staged))
   const joins = [mapping.user, mapping.time, mapping.text].flatMap((part) => part?.joins ?? [])
   const interactions = await writeInteractions(staged, mapping, database, issues, notes).catch(
     async (error: unknown) => {
@@ -197,7 +198,8 @@ async function writeInteractions(
     const named = staged.files[Number(file)].name
     const at = () => `${named}:${line}${Number(element) > 0 ? ` (element ${element})` : ''}`
     if (user === '') issues.add('missing-user', at(), `${mapping.user.written} is empty`)
-    else if (isMissingWord(user)) issues.add('missing-user', at(), `${mapping.user.written} is ${user}`)
+    else if (isMissingWord(user) || (isNumber && isInfinite(user)))
+      issues.add('missing-user', at(), `${mapping.user.written} is ${user}`)
     else if (words === '' || words === '\\N')
       issues.add('empty-text', at(), `${mapping.text.written} is empty (user ${excerpt(user, 30)})`)
     else {
@@ -291,7 +293,7 @@ async function* streamUsers(database: Database): AsyncGenerator<UserLog> {
       current.interactions.push({
         text,
         time: time ?? undefined,
-        metadata: JSON.parse(metadata) as Record<string, unknown>,
+        metadata: parseExact(metadata) as Record<string, unknown>,
       })
     }
     if (current !== undefined) yield current

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { decompressed } from './decompress.ts'
-import { jsonLines, testFolder } from './testing/files.ts'
+import { gzipped, jsonLines, testFolder } from './testing/files.ts'
 import { reader } from './testing/read.ts'
 
 const { read } = reader(testFolder())
@@ -48,6 +48,16 @@ describe('zstd', () => {
       await expect(read('long.jsonl.zst', long)).rejects.toThrow(/zstd -d --long=31 .*long\.jsonl\.zst/)
     }
   })
+})
+
+it.each([
+  ['another part', gzipped('{"user":"b","text":"y"}\n'), 2, 0],
+  ['zeros', Buffer.alloc(512), 1, 0],
+  ['many zeros', Buffer.alloc(20_000), 1, 0],
+  ['other bytes', Buffer.concat([Buffer.alloc(9000), Buffer.from('lost')]), 1, 1],
+])('gzip with %s at its end comes to an end', async (_, tail, interactions, problems) => {
+  const log = await read('a.jsonl.gz', Buffer.concat([gzipped('{"user":"a","text":"x"}\n'), tail]))
+  expect([log.report.interactions, log.count('truncated-file')]).toEqual([interactions, problems])
 })
 
 it('what is not compressed passes through', async () => {

@@ -10,8 +10,8 @@ export interface Line {
 /** Characters of the longest line that is read; a longer one is counted and passed over without being held. */
 const MAX_LINE = 32 * 1024 * 1024
 
-/** Old Macs ended lines so. A file is taken for one of theirs where its first block has such ends and no others. */
-const ONLY_RETURNS = /^[^\n]*\r[^\n]+$/
+/** Old Macs ended lines so. A file is theirs where its first block has such ends and no others, but for its very end. */
+const ONLY_RETURNS = /^[^\n]*\r[^\n]+\n*$/
 
 /** Streams lines in batches (one per block), without their line ends: \n, \r\n or, for a whole file, \r. */
 export async function* readLines(

@@ -235,6 +235,7 @@ describe('counted', () => {
 const REFUSED: [string, string, Content, Omit<LogSource, 'paths'>, ErrorCode, ...string[]][] = [
   ['an empty file', 'a.jsonl', '', {}, 'logs-unusable', 'a.jsonl'],
   ['an empty gzip file', 'a.jsonl.gz', gzipped(''), {}, 'logs-unusable', 'a.jsonl.gz'],
+  ['UTF-32', 'a.csv', Buffer.from('\uFEFF\0u\0,\0t\0\n\0', 'utf16le'), {}, 'logs-unusable', 'a.csv is binary data'],
   ['blanks only', 'a.jsonl', ' \n\n', {}, 'logs-unusable', 'a.jsonl'],
   ['only bad lines', 'a.jsonl', 'one\ntwo\n', {}, 'logs-unusable', 'bad-line: 2', 'a.jsonl:1'],
   ['an object that breaks off', 'a.json', '{\n "user": 1,\n', {}, 'logs-unusable', 'truncated-file: 1', 'a.json:3'],

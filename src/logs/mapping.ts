@@ -100,7 +100,29 @@ export async function resolveMapping(
         `or an SQL expression. ${columnsFound(columns)}`,
     )
   }
+  if (columnOf(user!, columns)?.nested === 'all') {
+    throw new BumpError(
+      'invalid-options',
+      `user "${user!.written}" holds objects or lists, which change with everything in them: give \`user\` the part that ` +
+        `names the user, such as "${user!.written}->>'id'" (JSON of columns, as pandas writes it where nothing is said, is ` +
+        `no log: write it with orient="records"). ${columnsFound(columns)}`,
+    )
+  }
   return { user: user!, time, text: text! }
+}
+
+const columnOf = ({ column }: Expression, columns: StagedColumn[]) => columns.find(({ name }) => name === column)
+
+/** What is to be said of user and text where some of their values are objects or lists. */
+export function nestedNotes({ user, text }: Mapping, { columns }: Staged): string[] {
+  return Object.entries({ user, text }).flatMap(([part, expression]) =>
+    columnOf(expression, columns)?.nested === undefined
+      ? []
+      : [
+          `${part} ${expression.written}: some values are objects or lists, taken as JSON; name the part that is meant, ` +
+            `such as "${expression.written}->>'${part === 'user' ? 'id' : 'text'}'"`,
+        ],
+  )
 }
 
 function findColumn(columns: readonly StagedColumn[], name: string): StagedColumn | undefined {

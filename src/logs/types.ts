@@ -5,7 +5,7 @@ export interface Interaction {
   text: string
   /** Milliseconds since 1970, or undefined where the log has no time (then file order counts). */
   time: number | undefined
-  /** Other columns of the source, as they came. */
+  /** Other columns of the source, as they came; whole numbers beyond 2^53 are text. */
   metadata: Record<string, unknown>
 }
 

@@ -95,7 +95,7 @@ class FieldCount {
     if (fields.length === names.length) return undefined
     if (fields.length < names.length && fields.length >= named) return undefined
     if (fields.length > names.length) {
-      if (fields.slice(names.length).every((field) => field === '')) {
+      if (fields.slice(names.length).every((field) => field.trim() === '')) {
         this.trailing++
         return undefined
       }
