@@ -57,6 +57,12 @@ export async function query(connection: DuckDBConnection, sql: string): Promise<
   return (await connection.runAndReadAll(sql)).getRowObjectsJson()
 }
 
+/** Rows of a query as arrays, a chunk at a time. */
+export async function* streamRows(connection: DuckDBConnection, sql: string): AsyncGenerator<unknown[][]> {
+  const result = await connection.stream(sql)
+  for await (const chunk of result.yieldRows()) yield chunk
+}
+
 /** A pattern of file names that this file alone fits. */
 export const exactPattern = (path: string) => path.replace(/[*?[]/g, '[$&]')
 

@@ -1,7 +1,7 @@
 // Ids of users as logs write them -> one spelling: numbers that are equal are one user, words for "no value" are none.
 
 /** Words that programs write where a value is missing: pandas, R, SQL, Python, JavaScript, Excel, dumps of forums. */
-const MISSING = new Set([
+export const MISSING_WORDS = [
   ...['nan', 'NaN', 'NAN', '-nan', '-NaN', 'NaT', 'null', 'NULL', 'Null', '(null)', '<null>', '[null]', 'none', 'None'],
   ...['NONE', '<NA>', 'NA', 'N/A', 'n/a', '#N/A', '#NA', '#NULL!', '#N/A N/A', '\\N', '\\\\N', 'nil', 'undefined'],
   ...[
@@ -36,7 +36,8 @@ const MISSING = new Set([
     "'NULL'",
   ],
   ...['1.#IND', '-1.#IND', '1.#QNAN', '-1.#QNAN', '[deleted]', '[removed]', '__HIVE_DEFAULT_PARTITION__'],
-])
+]
+const MISSING = new Set(MISSING_WORDS)
 
 /** Whether an id is a word for a missing value. */
 export const isMissingWord = (id: string): boolean => MISSING.has(id)

@@ -1,4 +1,11 @@
-// Where a model in 8 bits lies in its file: what weights/quantize.ts writes and the graphs of integer products read.
+// The layout of matrices in 8 bits: what weights/quantize.ts writes and the graphs for inference read, by the runtime's
+// MatMulNBits operator. Values are q·scale with q a signed integer, stored plus 128; a scale is shared by a block of
+// inputs.
+
+/** Bits of a quantised weight. */
+export const BITS = 8
+/** Inputs that share a scale. */
+export const BLOCK = 32
 
 /** A range of a file, in bytes. */
 export interface ByteRange {
@@ -6,12 +13,12 @@ export interface ByteRange {
   length: number
 }
 
-/** A matrix of signed bytes with one scale an output: w ≈ value · scale. */
+/** Where a matrix lies in the quantised file. */
 export interface QuantizedMatrix {
   inputs: number
   outputs: number
-  /** [inputs, outputs] signed bytes. */
+  /** [outputs, blocks, BLOCK] bytes. */
   values: ByteRange
-  /** [outputs] f32. */
+  /** [outputs·blocks] f32. */
   scales: ByteRange
 }

@@ -41,3 +41,6 @@ export function logFormatNamed(name: string): LogFormat {
   if (format !== undefined) return format
   throw new BumpError('invalid-options', `unknown log format "${name}": one of ${logFormatNames().join(', ')}`)
 }
+
+/** Whether a format writes all values as text, so that a number may have been written in several ways. */
+export const isUntyped = (format: LogFormat): boolean => format.type === 'text' && (format.untyped ?? false)
