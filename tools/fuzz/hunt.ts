@@ -97,7 +97,7 @@ function problemOf(outcome: Outcome | string): string | undefined {
 }
 
 /** Where an error was thrown: findings of one place are one finding. */
-export function signatureOf(problem: string): string {
+function signatureOf(problem: string): string {
   return /^\s+at .*$/m.exec(problem)?.[0].trim() ?? problem.replace(/\d[\d.]*/g, '0').slice(0, 80)
 }
 

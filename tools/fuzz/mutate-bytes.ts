@@ -64,6 +64,14 @@ export const TEXTS = [
 /** What is repeated to nest deeply. */
 const OPENERS = ['[', '{"a":', '(', '{% if 1 %}', '- ', '"', '((((', '{{', '\n', '\\', '[[[[[[[[']
 
+/** The same with ends: still a value, at whatever depth. */
+const PAIRS = [
+  ['[', ']'],
+  ['{"a":', '}'],
+  ['(', ')'],
+  ['{% if true %}', '{% endif %}'],
+]
+
 const MOST_COPIES = 64
 
 /** The bytes after one change; the input is left as it is. `words` come from the target: names and signs of its format. */
@@ -89,6 +97,11 @@ export function mutateBytes(bytes: Buffer, { kind, at, span, value }: Mutation, 
     () => replaced(from, from + 4, integer(chosen(NUMBERS, value), 4)),
     () => replaced(from, from + 8, integer(chosen(NUMBERS, value), 8)),
     () => replaced(from, from, chosen(OPENERS, value).repeat(10 ** (1 + (span % 4)))),
+    () => {
+      const [start, end] = wordAt(bytes, from)
+      const [open, close] = chosen(PAIRS, value).map((sign) => sign.repeat(10 ** (1 + (span % 4))))
+      return replaced(start, end, `${open}${bytes.subarray(start, end)}${close}`)
+    },
     () => replaced((value / RANGE) * bytes.length, (value / RANGE) * bytes.length, bytes.subarray(from, to)),
   ]
   return chosen(changes, kind)()

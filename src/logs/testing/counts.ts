@@ -1,5 +1,5 @@
 // The books of a log: what was read is either an interaction or a counted problem.
-import type { IssueKind, LogReport } from '../../../src/logs/types.ts'
+import type { IssueKind, LogReport } from '../types.ts'
 
 const LEFT_OUT: readonly IssueKind[] = ['bad-line', 'missing-user', 'empty-text']
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLogs } from '../../../src/logs/open.ts'
-import { checkCounts } from './log-counts.ts'
+import { checkCounts } from '../../../src/logs/testing/counts.ts'
 import { programFile, type Target } from './target.ts'
 
 const SECRET = 'canary-4711'

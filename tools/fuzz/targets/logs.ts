@@ -6,8 +6,8 @@ import { inspectLogs } from '../../../src/logs/inspect.ts'
 import { openLogs } from '../../../src/logs/open.ts'
 import { writeParquet, zstdFrame } from '../../../src/logs/testing/written.ts'
 import '../../../src/lamp/log-format.ts'
+import { checkCounts } from '../../../src/logs/testing/counts.ts'
 import type { Sample } from '../case.ts'
-import { checkCounts } from './log-counts.ts'
 import { jsonFile, jsonLinesFile, type Target } from './target.ts'
 
 const rows = Array.from({ length: 12 }, (_, i) => ({
