@@ -79,7 +79,7 @@ export const logs: Target = {
       { 'log.csv': Buffer.from(csv, 'latin1') },
       { 'log.jsonl.gz': jsonLinesFile(rows, gzipSync) },
       { 'log.jsonl.zst': jsonLinesFile(rows, zstdFrame) },
-      { 'log.jsonl.zst': readFileSync(new URL('../samples/rows.jsonl.zst', import.meta.url)) },
+      { 'log.jsonl.zst': readFileSync(new URL('../../../src/logs/golden/zstd.jsonl.zst', import.meta.url)) },
       { 'log.parquet': await parquet('plain.parquet', `SELECT * EXCLUDE (nested, list, m) FROM (${TYPES})`) },
       { 'log.parquet': await parquet('nested.parquet', TYPES) },
       { 'a.csv': csv, 'b.jsonl': jsonl },
