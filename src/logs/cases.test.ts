@@ -1,7 +1,8 @@
 // Faults that people met with logs: every input is read right, or named with its place and the cure.
 import { describe, expect, it } from 'vitest'
-import { testFolder, writeParquet } from './testing/files.ts'
+import { testFolder } from './testing/files.ts'
 import { type Read, reader } from './testing/read.ts'
+import { writeParquet } from './testing/written.ts'
 
 const folder = testFolder()
 const { read, readFrom } = reader(folder)

@@ -2,8 +2,9 @@
 // whose names are patterns.
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { testFolder, writeParquet } from './testing/files.ts'
+import { testFolder } from './testing/files.ts'
 import { reader } from './testing/read.ts'
+import { writeParquet } from './testing/written.ts'
 
 const folder = testFolder()
 const { read, readFrom } = reader(folder)

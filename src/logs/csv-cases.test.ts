@@ -62,6 +62,8 @@ describe('quotes', () => {
     expect(late.texts.at(-1)).toEqual(['b', 'a\ttab'])
     const mixed = await read('mixed.csv', 'user,"te\nxt"\r\na,"x\ny"\nb,"ends\n"\r\nc,"z"', { text: '"te\nxt"' })
     expect(mixed.texts.map(([, text]) => text)).toEqual(['x\ny', 'ends', 'z'])
+    const windows = await read('windows.csv', 'user,text\na,"x\r\ny"\r\nb,"\r\n\rz"\r\n')
+    expect(windows.texts.map(([, text]) => text)).toEqual(['x\r\ny', 'z'])
     const column = await read('one.csv', 'text\n"a\nb"\nc\n', { user: "'me'" })
     expect(column.texts.map(([, text]) => text)).toEqual(['a\nb', 'c'])
     for (const end of ['', '\n', '\n\n']) {
@@ -79,6 +81,11 @@ describe('quotes', () => {
     expect((await read('t.csv', "user,text\na,'tis\nb,it's, so\n")).texts).toEqual([['a', "'tis"]])
     const spaces = await read('s.csv', 'user, text\na, "x, ""y"""\nb, "z" \nc, "d" e\n')
     expect(spaces.texts.map(([, text]) => text)).toEqual(['x, "y"', 'z', '"d" e'])
+  })
+
+  it('of a record without values are counted: tabs alone are a record', async () => {
+    const log = await read('empty.tsv', 'user\ttext\na\tx\n\t\n  \n')
+    expect([log.texts, log.report.records, log.count('missing-user')]).toEqual([[['a', 'x']], 2, 1])
   })
 
   it('are as the caller says', async () => {

@@ -3,6 +3,8 @@ import type { IssueLog } from './issues.ts'
 
 export interface Line {
   text: string
+  /** What ended it, as a field that goes on over several lines holds it; \n in a file of old Macs, too. */
+  end: '\n' | '\r\n'
   /** From 1. */
   number: number
 }
@@ -26,7 +28,8 @@ export async function* readLines(
   const close = (batch: Line[], text: string) => {
     if (tooLong || text.length > maxLine) {
       issues.add('bad-line', `${name}:${number}`, `longer than ${maxLine} characters`)
-    } else batch.push({ text: text.endsWith('\r') ? text.slice(0, -1) : text, number })
+    } else if (text.endsWith('\r')) batch.push({ text: text.slice(0, -1), end: '\r\n', number })
+    else batch.push({ text, end: '\n', number })
     tooLong = false
     number++
   }

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { BumpError, type ErrorCode } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
 import { openLogs } from './dataset.ts'
-import { gzipped, jsonLines, testFolder, writeParquet } from './testing/files.ts'
+import { gzipped, jsonLines, testFolder } from './testing/files.ts'
+import { writeParquet } from './testing/written.ts'
 import type { IssueKind, LogSource } from './types.ts'
 
 const folder = testFolder()
