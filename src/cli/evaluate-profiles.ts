@@ -7,7 +7,6 @@ import { CONDITION_KINDS, type ConditionKind } from '../evaluate/profiles/condit
 import { shownTable } from '../evaluate/profiles/table.ts'
 import { type JudgeConfig, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
-import { openModel } from '../model/onnx/open.ts'
 import { openOpenAi } from '../model/openai/open.ts'
 import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
@@ -138,7 +137,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           seed: flags.seed,
           out,
           command,
-          open: (name, options) => openModel(name, { ...options, ...engineOptions(flags), onProgress: progress.say }),
+          engine: engineOptions(flags),
           signal,
           onEvent: (event) => tell(event, progress),
         }),

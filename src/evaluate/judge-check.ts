@@ -103,10 +103,17 @@ export interface JudgeCheck {
  * (`evaluation-failed`) where no judge at all could be used; CancelledError where the signal aborts.
  */
 export async function judgeCheck(options: JudgeCheckOptions): Promise<JudgeCheck> {
-  const { heldOut = 1, minInteractions = DEFAULT_MIN_INTERACTIONS, seed = 0, users: most = 64, onEvent } = options
+  const {
+    heldOut = 1,
+    minInteractions = DEFAULT_MIN_INTERACTIONS,
+    seed = 0,
+    users: most = 64,
+    signal,
+    onEvent,
+  } = options
   const logs = typeof options.logs === 'string' ? { paths: [options.logs] } : options.logs
   const split = { heldOut, minInteractions, seed, validation: 0, test: 0 }
-  const loaded = await ('source' in logs ? splitDataset(logs, split) : loadUsers(logs, split))
+  const loaded = await ('source' in logs ? splitDataset(logs, split, signal) : loadUsers(logs, split, signal))
   onEvent?.({ type: 'logs', report: loaded.report })
   // The split orders users by a hash of seed and id, so its first ones are a random draw.
   const all = loaded.split.train

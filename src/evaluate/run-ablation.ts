@@ -41,8 +41,8 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
     variants.map((variant) => ({ variant, seed, config: variantConfig(base, variant, seed) })),
   )
   const { testPaths, ...source } = base.logs
-  const logs = await openLogs(source.paths, source)
-  const testLogs = testPaths && (await openLogs(testPaths, source))
+  const logs = await openLogs(source.paths, { ...source, signal })
+  const testLogs = testPaths && (await openLogs(testPaths, { ...source, signal }))
   const runs: VariantRun[] = []
   const baselines = new Map<number, Baseline>()
   const spent: number[] = []

@@ -184,8 +184,8 @@ async function openUntrained(
   })
 }
 
-function engineOf({ device, threads, onProgress }: OpenGeneratorOptions): OpenModelOptions {
-  return { device, threads, onProgress }
+function engineOf({ device, threads, signal, onProgress }: OpenGeneratorOptions): OpenModelOptions {
+  return { device, threads, signal, onProgress }
 }
 
 function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {

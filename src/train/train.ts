@@ -230,12 +230,12 @@ function sourceOf(logs: TrainOptions['logs']): LogSource {
 
 /** The users of a run: from one log, or with the test's users from logs of their own. */
 async function usersOf(
-  { logs, testLogs }: TrainOptions,
+  { logs, testLogs, signal }: TrainOptions,
   config: TrainConfig,
   onEvent: (event: TrainEvent) => void,
 ): Promise<UserSplit> {
   const load = async (from: Logs | LogSource, options: SplitOptions, test: boolean): Promise<UserSplit> => {
-    const loaded = await ('source' in from ? splitDataset(from, options) : loadUsers(from, options))
+    const loaded = await ('source' in from ? splitDataset(from, options, signal) : loadUsers(from, options, signal))
     onEvent({ type: 'logs', report: loaded.report, test })
     return loaded.split
   }
@@ -297,12 +297,13 @@ class Models {
   }
 
   async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'> = {}): Promise<LanguageModel> {
-    const { engine } = this.options
+    const { engine, signal } = this.options
     // The limit on memory is training's.
     const shared = options.trainable ? engine : { ...engine, memory: undefined }
     const model = await openModel(name, {
       ...shared,
       quantize: this.config.quantize,
+      signal,
       onProgress: this.onProgress,
       ...options,
     })
