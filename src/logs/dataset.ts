@@ -10,6 +10,7 @@ import { checkSeparatedOptions } from './csv-dialect.ts'
 import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlName, sqlString } from './database.ts'
 import type { Staged } from './formats/format.ts'
 import { logFormatNamed } from './formats/formats.ts'
+import { queryRows } from './formats/query.ts'
 import { excerpt, IssueLog, issueLines } from './issues.ts'
 import { severalRows, withoutMatch } from './joins.ts'
 import { withoutNotFinite } from './json-record.ts'
@@ -102,6 +103,9 @@ async function canonicalise(
   const context = { options: source, ...columnNames(source), note }
   const tables = await stageTables(source.with ?? {}, database, folder, issues, { ...context, options: {} })
   const files = await resolveFiles(source, database.connection, folder, issues)
+  if (source.query !== undefined && !files.some(({ format }) => format === queryRows)) {
+    throw new BumpError('invalid-options', `query: ${files[0].name} is no database: leave it out`)
+  }
   if (source.columns !== undefined && !files.some(({ format }) => isUntyped(format.name))) {
     throw new BumpError(
       'invalid-options',

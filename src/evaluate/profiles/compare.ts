@@ -125,7 +125,7 @@ async function planOf(options: CompareProfilesOptions): Promise<Plan> {
     runs[0]?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: model ?? judgeModel })
   const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
   const { user, time, text, with: tables } = config.logs
-  const taken = withoutNamed(config.logs, own ?? {})
+  const taken = withoutNamed(own ? { user, time, text, with: tables } : config.logs, own ?? {})
   if (runs[0]) refuseUntrusted(taken, join(runs[0].folder, 'config.json'), options.trust)
   const source = own && { user, time, text, ...own, with: { ...tables, ...own.with } }
   const found = await evaluationUsers(runs, source, config.split, (report) => onEvent?.({ type: 'logs', report }))
