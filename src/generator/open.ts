@@ -96,6 +96,7 @@ const runConfigSchema = z.object({
   seed: z.number(),
   logs: z.object({
     paths: z.array(z.string()),
+    query: z.string().optional(),
     format: z.string().optional(),
     delimiter: z.string().optional(),
     quote: z.string().optional(),
@@ -212,12 +213,14 @@ export function logsOfRun(
   const { user: ownUser, time: ownTime, text: ownText, with: ownTables, ...ownFiles } = own
   const mapping = { user, time, text, with: tables }
   const named = { user: ownUser, time: ownTime, text: ownText, with: ownTables }
-  refuseUntrusted(withoutNamed(mapping, named), join(run, 'config.json'), trust)
-  // Other files may be written otherwise.
+  const theirs = ownFiles.paths ? mapping : { ...mapping, ...files }
+  refuseUntrusted(withoutNamed(theirs, own), join(run, 'config.json'), trust)
+  // Other files may be written otherwise than the run's.
   const { paths, ...written } = ownFiles
   return {
     ...defined({ ...mapping, ...defined(named), with: (tables || ownTables) && { ...tables, ...ownTables } }),
-    ...(paths ? { paths, ...defined(written) } : files),
+    ...(paths ? { paths } : files),
+    ...defined(written),
   }
 }
 

@@ -9,6 +9,7 @@ import { checkSeparatedOptions } from './csv-dialect.ts'
 import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString } from './database.ts'
 import { contentDigest } from './digest.ts'
 import { isUntyped } from './formats/formats.ts'
+import { queryRows } from './formats/query.ts'
 import { IssueLog, issueLines } from './issues.ts'
 import { severalRows, withoutMatch } from './joins.ts'
 import { columnNames, nestedNotes, resolveMapping } from './mapping.ts'
@@ -126,6 +127,9 @@ async function canonicalise(
   const context = { options: source, ...columnNames(source), note }
   const tables = await stageTables(source.with ?? {}, database, folder, issues, { ...context, options: {} })
   const files = await resolveFiles(source, database.connection, folder, issues)
+  if (source.query !== undefined && !files.some(({ format }) => format === queryRows)) {
+    throw new BumpError('invalid-options', `query: ${files[0].name} is no database: leave it out`)
+  }
   if (source.columns !== undefined && !files.some(({ format }) => isUntyped(format))) {
     throw new BumpError(
       'invalid-options',

@@ -129,7 +129,7 @@ async function planOf(options: CompareProfilesOptions): Promise<Plan> {
     trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: nameOf(model ?? judgeModel) })
   const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
   const { user, time, text, with: tables } = config.logs
-  const taken = withoutNamed(config.logs, own ?? {})
+  const taken = withoutNamed(own ? { user, time, text, with: tables } : config.logs, own ?? {})
   if (runs[0]) refuseUntrusted(taken, join(runs[0].folder, 'config.json'), options.trust)
   const source = own && { user, time, text, ...own, with: { ...tables, ...own.with } }
   const found = await evaluationUsers(runs, source, config.split, {
