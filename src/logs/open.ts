@@ -1,6 +1,7 @@
 // Opening logs from a program: the front door to dataset.ts.
 import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
+import { requireOptions } from '../util/required.ts'
 import { type LogDataset, openLogs as openDataset } from './dataset.ts'
 import type { LogSource } from './types.ts'
 
@@ -26,6 +27,7 @@ export async function openLogs(
   paths: string | readonly string[],
   options: Omit<LogSource, 'paths'> & { signal?: AbortSignal } = {},
 ): Promise<Logs> {
+  requireOptions('openLogs()', { paths }, ['paths'])
   const { signal, ...reading } = options
   const source = { paths: typeof paths === 'string' ? [paths] : [...paths], ...reading }
   const dataset = await openDataset(source, signal)

@@ -16,6 +16,7 @@ import { packageInfo } from '../run/package-info.ts'
 import { checkpointSteps, readSummary } from '../run/read.ts'
 import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
+import { requireOptions } from '../util/required.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
@@ -100,6 +101,7 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
 
 /** train(), where an earlier run of the same model, judge, users and budgets has measured what stands before training. */
 export async function trainAfter(baseline: Baseline | undefined, options: TrainOptions): Promise<TrainRun> {
+  requireOptions('train()', options, ['model', 'logs', 'out'])
   const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
   if (typeof options.model === 'string') refuseUnusable(config.model)

@@ -15,6 +15,7 @@ import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
 import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { lockFolder } from '../../util/lock.ts'
+import { requireOptions } from '../../util/required.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
 import { type CollectedConditions, collectConditions, type ProfileSources } from './collect.ts'
@@ -78,6 +79,7 @@ export interface CompareProfilesOptions extends Partial<ProfileSources> {
  * of a run, or a pool size needs more users; CancelledError where the signal aborts, with all that was done kept.
  */
 export async function compareProfiles(options: CompareProfilesOptions): Promise<EvaluationResult> {
+  requireOptions('compareProfiles()', options, ['out'])
   const started = performance.now()
   const { signal, onEvent, model, judgeModel } = options
   const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })

@@ -7,6 +7,7 @@ import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-source.ts'
 import { seedFrom } from '../../util/random.ts'
+import { requireOptions } from '../../util/required.ts'
 import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
 import { EngineClient } from './client.ts'
@@ -66,6 +67,7 @@ export interface OnnxModel extends LanguageModel {
  * `signal` aborts
  */
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
+  requireOptions('openModel()', { model: where }, ['model'])
   const { onProgress, seed = 1, quantize = 'none', device, threads, memory, signal } = options
   const trainable = options.trainable && resolveTrainable(options.trainable)
   const engineOptions: EngineOptions = {
