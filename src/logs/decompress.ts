@@ -27,7 +27,8 @@ export async function* decompressed(
 ): AsyncGenerator<Buffer> {
   const compression = compressionOf(start)
   if (compression === undefined) yield* open()
-  else if (compression === 'gzip') yield* through(open(), zlib.createGunzip(), 'bytes after the end of what is compressed')
+  else if (compression === 'gzip')
+    yield* through(open(), zlib.createGunzip(), 'bytes after the end of what is compressed')
   else if (windowOf(start) <= FZSTD_WINDOW) yield* withFzstd(open())
   else yield* withLongWindow(open, start, name)
 }
