@@ -27,7 +27,7 @@ export async function writeCanonical(
   const { connection } = database
   const { time } = mapping
   const reading =
-    time === undefined || isNativeTime(time) ? {} : await timeReading(connection, timeSql(time), nameIn(time), notes)
+    time === undefined || isNativeTime(time) ? {} : await timeReading(connection, textSql(time), nameIn(time), notes)
   await readPlain(staged, mapping, database, reading)
   await readCarefully(staged, mapping, database, reading, issues)
   await connection.run(`CREATE VIEW canonical AS
@@ -57,7 +57,7 @@ async function readPlain(staged: Staged, mapping: Mapping, { connection }: Datab
   const untyped = untypedFiles(staged).flatMap((is, file) => (is ? [file] : []))
   const plainId = plainUser('id', 'is_number', untyped.length > 0 ? `_file IN (${untyped})` : 'false', user.type)
   const isNative = time !== undefined && isNativeTime(time)
-  const moment = time === undefined ? 'NULL' : isNative ? `CAST(${time.sql} AS TIMESTAMP)` : timeSql(time)
+  const moment = time === undefined ? 'NULL' : isNative ? `CAST(${time.sql} AS TIMESTAMP)` : textSql(time)
   const plainMoment = isNative ? plainNativeTime('moment') : plainTime('moment', reading)
   const conditions = [plainId.plain, plainText('read_text'), plainMetadata('metadata')]
   if (time !== undefined) conditions.push('read_time IS NOT NULL')
@@ -134,11 +134,14 @@ const untypedFiles = ({ files }: Staged): boolean[] => files.map(({ format }) =>
 const cell = (value: unknown) => (typeof value === 'string' ? value.trim() : '')
 
 function textSql({ sql, type }: Expression): string {
-  return type === 'BLOB' ? `TRY(decode(${sql}))` : `CAST(${sql} AS VARCHAR)`
+  if (type === 'BLOB') return `TRY(decode(${sql}))`
+  // A cast would leave a text in its quotes.
+  return type === 'JSON' ? `(${sql} ->> '$')` : `CAST(${sql} AS VARCHAR)`
 }
 
 /** Whether the user's id came as a number that may have a fraction or an exponent, and so several spellings. */
-function isNumberSql({ type, column }: Expression, { columns }: Staged): string {
+function isNumberSql({ sql, type, column }: Expression, { columns }: Staged): string {
+  if (type === 'JSON') return `(json_type(${sql}) = 'DOUBLE')`
   if (/^(DOUBLE|FLOAT|DECIMAL)/.test(type)) return 'true'
   return columns.find(({ name }) => name === column)?.isDecimal ?? 'false'
 }
@@ -148,9 +151,6 @@ const nameIn = ({ written, column }: Expression) =>
   column === undefined || /^[a-z_]\w*$/i.test(column) ? written : sqlName(column)
 
 const isNativeTime = ({ type }: Expression) => /^(TIMESTAMP|DATE)/.test(type)
-
-/** The time as text for `parseTime`. */
-const timeSql = ({ sql }: Expression) => `CAST(${sql} AS VARCHAR)`
 
 /** DuckDB's own time as text for `parseTime`, in milliseconds. */
 const nativeText = (timestamp: string) => `strftime(${timestamp}, '%Y-%m-%dT%H:%M:%S.%gZ')`

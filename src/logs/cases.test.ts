@@ -183,6 +183,11 @@ describe('the times of a column', () => {
     expect(timesOf(sentinel)).toEqual([1600000000000, 1700000000000, 9999999999000])
   })
 
+  it('may be digits with a clock', async () => {
+    const log = await read('digits.csv', dates('19991231235959', '20240229102030'))
+    expect(timesOf(log)).toEqual([Date.UTC(1999, 11, 31, 23, 59, 59), Date.UTC(2024, 1, 29, 10, 20, 30)])
+  })
+
   it('are said where they are none of our days, and so are dates that are not read', async () => {
     const note = async (...written: string[]) => (await read('d.csv', dates(...written))).report.notes[0]
     expect(await note('45292', '45300.5')).toContain('from 1970-01-01T12:34:52.000Z to')

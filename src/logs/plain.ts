@@ -74,6 +74,8 @@ function numberCases(time: string, { numeric = 'epoch', unit }: TimeReading): st
     return `WHEN ${matches(time, String.raw`[12]\d{3}`)} THEN epoch_ms(TRY_STRPTIME(${time}, '%Y'))`
   if (numeric === 'yyyymmdd')
     return `WHEN ${matches(time, String.raw`[12]\d{7}`)} THEN epoch_ms(TRY_STRPTIME(${time}, '%Y%m%d'))`
+  if (numeric === 'yyyymmddhhmmss')
+    return `WHEN ${matches(time, String.raw`[12]\d{13}`)} THEN epoch_ms(TRY_STRPTIME(${time}, '%Y%m%d%H%M%S'))`
   const number = `CAST(${time} AS DOUBLE)`
   const cases = Object.entries(EPOCH_UNITS).map(([name, { length, below }], i, units) => {
     const from = i === 0 ? 1 : units[i - 1][1].below
