@@ -25,7 +25,8 @@ const ALIGNMENT = 65536
 const SLAB = 1 << 24
 /** Changed whenever the conversion gives other bytes than before. */
 const LAYOUT = 1
-const STALE_MS = 24 * 3600 * 1000
+/** A conversion that is under way writes all the time. */
+const STALE_MS = 3600 * 1000
 
 export interface OpenWeightsOptions {
   /** Gets a line now and then while weights are converted. */
