@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import Database from 'libsql'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { trainConfigSchema } from '../train/config.ts'
 import { judgeCommand } from './judge.ts'
@@ -87,6 +88,19 @@ it('shows how CSV was read, what was decided, and reads it as the flags say', as
   expect(captured.stdout).toContain('no header)\n\ncolumns        user, text')
   const wrong = logsCommand().parseAsync(['inspect', path, '--header-line', 'x'], { from: 'user' })
   await expect(wrong).rejects.toThrow('`headerLine` is the number of a line')
+})
+
+it('reads the rows of a query', async () => {
+  const path = join(folder, 'app.db')
+  const database = new Database(path)
+  database.exec("CREATE TABLE posts AS SELECT 'ann' AS who, 'hello' AS body")
+  database.close()
+  const query = 'select who as user, body as text from posts'
+  await logsCommand().parseAsync(['inspect', path, '--query', query], { from: 'user' })
+  expect(captured.stdout).toContain(`${path}  query, 1 row\n`)
+  expect(captured.stdout).toContain('    hello')
+  const without = logsCommand().parseAsync(['inspect', path], { from: 'user' })
+  await expect(without).rejects.toThrow(/say by `query` which of its rows to read\. Its tables: posts \(who, body\)/)
 })
 
 it('shows the catalogues that --with names', async () => {

@@ -21,6 +21,8 @@ Examples:
   bump logs inspect https://example.org/posts.jsonl.gz --text "coalesce(text, title)"
   bump logs inspect train_questions.json --text title        LaMP: the items of each user's profile
   bump logs inspect ratings.csv --with items=movies.csv --text "(select title from items where items.id = rows.movie_id)"
+  bump logs inspect app.db --query "select author as user, posted as time, body as text from posts"
+  bump logs inspect postgres://db.example.org/app --query "select * from posts" --user author --text body
   bump logs inspect reviews.jsonl --json > inspection.json`
 
 interface InspectOptions extends LogFlags {
@@ -37,7 +39,7 @@ export function logsCommand(): Command {
     .description('Show what is in logs, how they are read, and what would be skipped and why')
     .argument(
       '<logs...>',
-      `files, globs or addresses, plain, gzip or zstd (${logFormats()
+      `files, globs, addresses or databases, plain, gzip or zstd (${logFormats()
         .map(({ title }) => title)
         .join(', ')})`,
     )

@@ -67,6 +67,11 @@ describe('bump profile --run', () => {
     expect(String(error.mock.calls.at(-1)?.[0])).toMatch(/names SQL expressions[\s\S]*\n {2}text: title \|\| 'x'\n/)
     expect(() => logsOfRun(run, { own: { paths: ['new.csv'] } })).toThrow('names SQL expressions')
     expect(() => logsOfRun(run, { own: { user: 'a', text: 'b' } })).not.toThrow()
+    const asked = runWith('asked', { query: 'select 1' })
+    expect(() => logsOfRun(asked)).toThrow(/\n {2}query: select 1 \(of old\.csv\)\n/)
+    expect(() => logsOfRun(asked, { own: { query: 'select 2' } })).toThrow(/\n {2}query: select 2 \(of old\.csv\)\n/)
+    expect(logsOfRun(asked, { own: { paths: ['mine.csv'] } })).toEqual({ paths: ['mine.csv'] })
+    expect(logsOfRun(asked, { trust: true, own: { query: 'select 2' } }).query).toBe('select 2')
     expect(() => logsOfRun(runWith('tables', { with: { items: '/etc/passwd' } }))).toThrow(
       /\n {2}with.items: \/etc\/passwd\n/,
     )

@@ -32,6 +32,7 @@ import type { PackGroup } from './runtime/pack.ts'
 import { labelLogits, score } from './runtime/score.ts'
 import { Sessions } from './runtime/sessions.ts'
 import { Trainer } from './runtime/train.ts'
+import { checkTargets } from './weights/adapter-modules.ts'
 import { openWeights } from './weights/open-weights.ts'
 import { type BaseModel, loadAdapter, saveAdapter, servedRank } from './weights/peft.ts'
 import { openQuantized, QUANTISATION, type QuantizedWeights } from './weights/quantize.ts'
@@ -132,6 +133,7 @@ export class Engine {
     const served = trainable?.type === 'lora' ? servedRank(trainable.rank) : undefined
     if (served !== undefined) onProgress?.(served)
     const store = await openWeights(model, { onProgress })
+    if (trainable?.type === 'lora') checkTargets(store.config.family, trainable.targets ?? PROJECTIONS)
     const quantized = quantize === 'none' ? undefined : openQuantized(store, onProgress)
     return new Engine(model, store, options, planMemory(model, store.config, options), device, quantized)
   }
@@ -221,6 +223,7 @@ export class Engine {
       config: { rank, alpha, targets: [...targets], rsLora },
       tensors: weights.trained,
       baseModel: this.baseModel,
+      family: this.config.family,
     })
   }
 

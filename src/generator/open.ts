@@ -9,6 +9,7 @@ import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/
 import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
 import { refuseUntrusted, withoutNamed } from '../run/trust.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
+import { requireOptions } from '../util/required.ts'
 import { profileSchema, promptSchema } from './config.ts'
 import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
@@ -96,6 +97,7 @@ const runConfigSchema = z.object({
   seed: z.number(),
   logs: z.object({
     paths: z.array(z.string()),
+    query: z.string().optional(),
     format: z.string().optional(),
     delimiter: z.string().optional(),
     quote: z.string().optional(),
@@ -128,6 +130,7 @@ export async function openGenerator(
   from: string | { model: string },
   options: OpenGeneratorOptions = {},
 ): Promise<Generator> {
+  requireOptions('openGenerator()', { from }, ['from'])
   checkOptions(options)
   if (options.signal?.aborted) throw new CancelledError()
   if (typeof from === 'object') return await openUntrained(from.model, undefined, options)
@@ -184,8 +187,8 @@ async function openUntrained(
   })
 }
 
-function engineOf({ device, threads, onProgress }: OpenGeneratorOptions): OpenModelOptions {
-  return { device, threads, onProgress }
+function engineOf({ device, threads, signal, onProgress }: OpenGeneratorOptions): OpenModelOptions {
+  return { device, threads, signal, onProgress }
 }
 
 function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {
@@ -212,12 +215,14 @@ export function logsOfRun(
   const { user: ownUser, time: ownTime, text: ownText, with: ownTables, ...ownFiles } = own
   const mapping = { user, time, text, with: tables }
   const named = { user: ownUser, time: ownTime, text: ownText, with: ownTables }
-  refuseUntrusted(withoutNamed(mapping, named), join(run, 'config.json'), trust)
-  // Other files may be written otherwise.
+  const theirs = ownFiles.paths ? mapping : { ...mapping, ...files }
+  refuseUntrusted(withoutNamed(theirs, own), join(run, 'config.json'), trust)
+  // Other files may be written otherwise than the run's.
   const { paths, ...written } = ownFiles
   return {
     ...defined({ ...mapping, ...defined(named), with: (tables || ownTables) && { ...tables, ...ownTables } }),
-    ...(paths ? { paths, ...defined(written) } : files),
+    ...(paths ? { paths } : files),
+    ...defined(written),
   }
 }
 
@@ -286,6 +291,16 @@ async function closedOnError<T>(model: OnnxModel, signal: AbortSignal | undefine
   }
 }
 
+/** Throws BumpError where a caller without types gives something else than a list of texts. */
+function checkHistory(history: HistoryInput): void {
+  const hasText = (entry: HistoryInput[number]) => typeof entry === 'string' || typeof entry?.text === 'string'
+  if (Array.isArray(history) && history.every(hasText)) return
+  throw new BumpError(
+    'invalid-options',
+    "a history is a list of interactions, oldest first, each a text or an object with one: ['a text', { text: 'another' }]",
+  )
+}
+
 async function generatorOn(
   model: OnnxModel,
   settings: GeneratorSettings,
@@ -294,6 +309,7 @@ async function generatorOn(
   const weights = await model.policyDigest()
   const digest = generatorDigest(weights, settings)
   const writeAll: Generator['writeAll'] = async (users, { signal } = {}) => {
+    for (const { history } of users) checkHistory(history)
     const histories = users.map(({ id, history }) => ({
       id,
       history: history.map((entry) => (typeof entry === 'string' ? { text: entry } : entry)),

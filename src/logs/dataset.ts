@@ -2,13 +2,14 @@
 // user and time, from which users are streamed one by one. Everything downstream reads only this.
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { BumpError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
 import { writeCanonical } from './canonical.ts'
 import { checkSeparatedOptions } from './csv-dialect.ts'
 import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString } from './database.ts'
 import { contentDigest } from './digest.ts'
 import { isUntyped } from './formats/formats.ts'
+import { queryRows } from './formats/query.ts'
 import { IssueLog, issueLines } from './issues.ts'
 import { severalRows, withoutMatch } from './joins.ts'
 import { columnNames, nestedNotes, resolveMapping } from './mapping.ts'
@@ -32,11 +33,38 @@ export interface LogDataset {
 
 const DAY = 24 * 3600 * 1000
 
+/** Between two interrupts of a database whose caller waits no longer: one that comes between queries does nothing. */
+const INTERRUPT_MS = 100
+
+/** `work` on a database, ended by a CancelledError where the signal aborts. */
+async function interruptible<T>(
+  database: Database,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const abort = () => {
+    database.interrupt()
+    timer = setInterval(() => database.interrupt(), INTERRUPT_MS)
+  }
+  if (signal?.aborted) throw new CancelledError()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    return await work()
+  } catch (error) {
+    throw signal?.aborted ? new CancelledError() : error
+  } finally {
+    clearInterval(timer)
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
 /**
  * Reads logs into canonical form. Larger ones than memory stream through the disk, in a folder under the cache.
- * Throws `BumpError` where nothing can be read, a column is unknown, or no row has both user and text.
+ * Throws `BumpError` where nothing can be read, a column is unknown, or no row has both user and text, and
+ * `CancelledError` where the signal aborts.
  */
-export async function openLogs(source: LogSource): Promise<LogDataset> {
+export async function openLogs(source: LogSource, signal?: AbortSignal): Promise<LogDataset> {
   const folder = stagingFolder()
   let reading: Database | undefined
   const close = () => {
@@ -49,7 +77,7 @@ export async function openLogs(source: LogSource): Promise<LogDataset> {
     const staging = await openDatabase(folder, true)
     let report: LogReport
     try {
-      report = await canonicalise(source, staging, folder, parquet)
+      report = await interruptible(staging, signal, () => canonicalise(source, staging, folder, parquet))
     } finally {
       staging.close()
     }
@@ -57,7 +85,9 @@ export async function openLogs(source: LogSource): Promise<LogDataset> {
     reading = await openDatabase(folder, false)
     const database = reading
     await database.connection.run(`CREATE VIEW interactions AS FROM read_parquet(${sqlString(parquet)})`)
-    const digest = await contentDigest(database.connection, join(folder, 'digest.txt'))
+    const digest = await interruptible(database, signal, () =>
+      contentDigest(database.connection, join(folder, 'digest.txt')),
+    )
     return {
       report,
       digest,
@@ -97,6 +127,9 @@ async function canonicalise(
   const context = { options: source, ...columnNames(source), note }
   const tables = await stageTables(source.with ?? {}, database, folder, issues, { ...context, options: {} })
   const files = await resolveFiles(source, database.connection, folder, issues)
+  if (source.query !== undefined && !files.some(({ format }) => format === queryRows)) {
+    throw new BumpError('invalid-options', `query: ${files[0].name} is no database: leave it out`)
+  }
   if (source.columns !== undefined && !files.some(({ format }) => isUntyped(format))) {
     throw new BumpError(
       'invalid-options',

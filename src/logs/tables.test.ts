@@ -1,7 +1,8 @@
 // Catalogues that mapping expressions join (`with`).
 import { describe, expect, it } from 'vitest'
-import { gzipped, jsonLines, testFolder, writeParquet } from './testing/files.ts'
+import { gzipped, jsonLines, testFolder } from './testing/files.ts'
 import { reader } from './testing/read.ts'
+import { writeParquet } from './testing/written.ts'
 
 const folder = testFolder()
 const { read, readFrom } = reader(folder)

@@ -27,7 +27,9 @@ export async function stageTables(
   const report: LogReport['tables'] = []
   for (const [name, path] of Object.entries(tables)) {
     try {
-      const files = await resolveFiles({ paths: [path] }, connection, folder, issues)
+      // Of a database the table of that name.
+      const source = { paths: [path], query: `SELECT * FROM ${sqlName(name)}` }
+      const files = await resolveFiles(source, connection, folder, issues)
       const staged = await stageFiles(files, database, issues, context)
       if (staged.columns.length === 0) throw new BumpError('logs-unusable', `${files[0].name} has no rows`)
       await connection.run(

@@ -44,8 +44,13 @@ export interface SeparatedOptions {
 
 /** Where interactions come from and which of their columns mean what. */
 export interface LogSource extends SeparatedOptions {
-  /** Files, globs, http(s) addresses or bucket addresses (s3://...); plain, gzip or zstd. */
+  /**
+   * Files, globs, http(s) addresses or bucket addresses (s3://...); plain, gzip or zstd. With `query` also databases:
+   * files of SQLite and postgres:// addresses.
+   */
   paths: string[]
+  /** SELECT whose rows are the log, where the paths are databases. */
+  query?: string
   /** Name of a format (formats/formats.ts); told from name and content where left out. */
   format?: string
   /** Column name or SQL expression over the columns; where left out, a column of a usual name. */

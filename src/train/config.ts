@@ -60,12 +60,16 @@ const trainableSchema = z.discriminatedUnion('type', [
 ])
 
 const logsSchema = z.strictObject({
-  paths: z.array(z.string().min(1)).min(1).describe('Files, globs or addresses.'),
+  paths: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('Files, globs or addresses; with `query`, databases: SQLite files, postgres:// addresses.'),
   testPaths: z
     .array(z.string().min(1))
     .min(1)
     .optional()
     .describe('Logs of the users of the final test; then no user of `paths` is tested. None may stand in both.'),
+  query: z.string().min(1).optional().describe('Of databases: the SELECT whose rows are the log.'),
   format: z
     .string()
     .refine((name) => logFormatNames().includes(name), {

@@ -8,6 +8,7 @@ import { collectNamed } from './flag-values.ts'
 
 export interface LogFlags {
   logs?: string[]
+  query?: string
   format?: string
   user?: string
   time?: string
@@ -27,19 +28,46 @@ export interface TrustFlags {
 
 /** What the flags say about the logs but for where they are. */
 export function sourceOptions(flags: LogFlags): Omit<LogSource, 'paths'> {
-  const { format, user, time, text, delimiter, quote, escape: escaping, headerLine, columns, with: tables } = flags
+  const {
+    query,
+    format,
+    user,
+    time,
+    text,
+    delimiter,
+    quote,
+    escape: escaping,
+    headerLine,
+    columns,
+    with: tables,
+  } = flags
   const line = headerLine === undefined ? undefined : Number(headerLine)
-  return { format, user, time, text, delimiter, quote, escape: escaping, headerLine: line, columns, with: tables }
+  return {
+    query,
+    format,
+    user,
+    time,
+    text,
+    delimiter,
+    quote,
+    escape: escaping,
+    headerLine: line,
+    columns,
+    with: tables,
+  }
 }
 
 /** Adds --logs, and the flags that say how logs are read. */
 export function addLogFlags(command: Command): Command {
-  return addReadingFlags(command.option('--logs <paths...>', 'interaction logs: files, globs or addresses'))
+  return addReadingFlags(
+    command.option('--logs <paths...>', 'interaction logs: files, globs, addresses or databases (--query)'),
+  )
 }
 
 /** Adds --format, --user, --time, --text, and how CSV and TSV are written. */
 export function addReadingFlags(command: Command): Command {
   return command
+    .option('--query <select>', 'of databases (SQLite files, postgres:// addresses): the rows that are the log')
     .addOption(
       new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(
         logFormatNames(),
@@ -69,7 +97,7 @@ export function addReadingFlags(command: Command): Command {
 
 /** Adds --trust. */
 export function addTrustFlag(command: Command): Command {
-  return command.option('--trust', "run a run's SQL expressions although they were never used on this machine")
+  return command.option('--trust', "run a run's SQL although it was never used on this machine")
 }
 
 /** Notes that are shown: logs of many files may have one for each. */

@@ -11,6 +11,7 @@ import { expressionsOf, type MappingParts, refuseUntrusted, withoutNamed } from 
 import type { TrainConfig } from '../../train/config.ts'
 import { fixedLayer, type Layer, mergeLayers, yamlLayer } from '../../train/config-layers.ts'
 import { presetLayers, resolveTrainConfig } from '../../train/resolve-config.ts'
+import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { assignmentLayer, flagLayer } from './flag-layers.ts'
 import type { LogFlags, TrustFlags } from './log-flags.ts'
@@ -38,6 +39,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['name', 'name', 'text'],
   ['logs', 'logs.paths', 'text'],
   ['testLogs', 'logs.testPaths', 'text'],
+  ['query', 'logs.query', 'text'],
   ['format', 'logs.format', 'text'],
   ['user', 'logs.user', 'text'],
   ['time', 'logs.time', 'text'],
@@ -106,7 +108,8 @@ function mappingUnder(named: Record<string, unknown>, recorded: Record<string, u
 /** The SQL expressions, and the files for them to join, that come from the YAML file and not from flags, to be shown before they run. */
 export function yamlExpressions(flags: Omit<TrainFlags, 'name' | 'seed'>, { logs }: TrainConfig): string[] {
   if (flags.config === undefined) return []
-  return expressionsOf(withoutNamed(logs, flags)).map(
+  const own = { ...flags, paths: flags.logs, testPaths: flags.testLogs }
+  return expressionsOf(withoutNamed(logs, own)).map(
     ([part, expression]) =>
       `${flags.config}: ${part} is ${part.includes('.') ? '' : 'the SQL expression '}${expression}`,
   )
@@ -167,7 +170,8 @@ function defaultName({ logs, model, reward }: Record<string, unknown>): string |
       .toLowerCase()
   const labels = labelsSchema.safeParse(reward).data
   return (
-    `${labels ? `lamp-${labels.task}-labels` : stem(first)}-${stem(model)}`.replace(/^-+|-+$/g, '').slice(0, 100) ||
-    undefined
+    `${labels ? `lamp-${labels.task}-labels` : stem(bareAddresses(first))}-${stem(model)}`
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 100) || undefined
   )
 }

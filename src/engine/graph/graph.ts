@@ -181,5 +181,6 @@ const MICROSOFT_OPERATORS = new Set([
   'RotaryEmbedding',
   'SkipSimplifiedLayerNormalization',
   'QuickGelu',
+  'FastGelu',
   'MatMulNBits',
 ])

@@ -17,6 +17,8 @@ export interface ResolveOptions {
   onProgress?: OnLine
   /** Sees the folder once config.json lies in it, before weights are downloaded; may throw. */
   checkConfig?: (folder: string) => void
+  /** Ends a download with a CancelledError; what has come stays, and the next one goes on. */
+  signal?: AbortSignal
   /** Default: $HF_ENDPOINT, or the Hugging Face hub. */
   endpoint?: string
   fetch?: typeof fetch
@@ -181,7 +183,7 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
   for (const file of wanted) {
     const target = join(folder, commit, file.path)
     const tell = (bytes: number) => progress.update(before + bytes, ` (${file.path})`)
-    await downloadFile(hub, name, commit, file, target, tell)
+    await downloadFile(hub, name, commit, file, target, tell, options.signal)
     if (file.path === CONFIG) options.checkConfig?.(join(folder, commit))
     before += file.size
   }

@@ -35,8 +35,9 @@ export class EngineClient {
     )
   }
 
-  /** @throws what opening the model threw */
-  static open(start: StartData, onLine?: OnLine): Promise<EngineClient> {
+  /** @throws what opening the model threw; CancelledError where the signal aborts before it is open */
+  static open(start: StartData, onLine?: OnLine, signal?: AbortSignal): Promise<EngineClient> {
+    if (signal?.aborted) return Promise.reject(new CancelledError())
     const worker = startThread(import.meta.url, 'worker', start)
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => {
@@ -44,12 +45,15 @@ export class EngineClient {
         reject(error)
       }
       worker.on('error', fail)
+      const abort = () => fail(new CancelledError())
+      signal?.addEventListener('abort', abort, { once: true })
       const first = (reply: Reply) => {
         if (reply.type === 'line') onLine?.(reply.line, reply.passing)
         else if (reply.type === 'error') fail(revivedError(reply.error))
         else if (reply.type === 'opened') {
           worker.off('message', first)
           worker.off('error', fail)
+          signal?.removeEventListener('abort', abort)
           resolve(new EngineClient(worker, reply.info))
         }
       }
@@ -81,6 +85,7 @@ export class EngineClient {
   async close(): Promise<void> {
     if (this.ended) return
     this.end(new CancelledError('the model was closed'))
+    this.ended = new BumpError('model-unusable', 'the model is closed: open it again to use it')
     await this.worker.terminate()
   }
 

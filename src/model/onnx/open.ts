@@ -7,6 +7,7 @@ import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-source.ts'
 import { seedFrom } from '../../util/random.ts'
+import { requireOptions } from '../../util/required.ts'
 import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
 import { EngineClient } from './client.ts'
@@ -29,6 +30,8 @@ export interface OpenModelOptions {
   threads?: number
   /** Bytes that training may take; default: nine tenths of what the machine (or its container) has. */
   memory?: number
+  /** Ends the opening, a download too, with a CancelledError. */
+  signal?: AbortSignal
   /** Lines about downloads and preparation; a `passing` one may be drawn over by the next. */
   onProgress?: (line: string, passing?: boolean) => void
 }
@@ -60,10 +63,12 @@ export interface OnnxModel extends LanguageModel {
 
 /**
  * Opens a Hugging Face folder, a .gguf file or a model by its hub name (downloaded once into the cache).
- * @throws BumpError when the model cannot be found, is damaged or of an unsupported family
+ * @throws BumpError when the model cannot be found, is damaged or of an unsupported family; CancelledError where
+ * `signal` aborts
  */
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
-  const { onProgress, seed = 1, quantize = 'none', device, threads, memory } = options
+  requireOptions('openModel()', { model: where }, ['model'])
+  const { onProgress, seed = 1, quantize = 'none', device, threads, memory, signal } = options
   const trainable = options.trainable && resolveTrainable(options.trainable)
   const engineOptions: EngineOptions = {
     trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
@@ -74,10 +79,10 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     baseModel: hubBase(where),
   }
   // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
-  const path = await resolveModel(where, { onProgress, checkConfig: configOf })
+  const path = await resolveModel(where, { onProgress, checkConfig: configOf, signal })
   configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
-  const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
+  const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
     info: { name: where, ...client.info, opened: { trainable, quantize, seed } },

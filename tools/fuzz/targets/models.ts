@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openTokenizer } from '../../../src/engine/tokenizer/open-tokenizer.ts'
-import { configOf, openWeights } from '../../../src/engine/weights/open-weights.ts'
+import { configOf } from '../../../src/engine/weights/open-source.ts'
+import { openWeights } from '../../../src/engine/weights/open-weights.ts'
 import { loadAdapter } from '../../../src/engine/weights/peft.ts'
 import {
   folderConfig,
