@@ -159,6 +159,23 @@ it('trains layer by layer to the same numbers where memory is short', async () =
   b.forEach((loss, i) => {
     expect(loss).toBeCloseTo(a[i], 4)
   })
+  // Many completions, in one part and in several.
+  const many = Array.from({ length: 8 }, (_, i) => ({
+    prompt: [...prompt, ...new Array(60).fill(7 + i)],
+    completions: [5, 40].map((length, side) => ({
+      tokens: Array.from({ length }, (_, t) => (31 * t + i) % 200),
+      advantage: side - 0.4,
+      weights: new Array<number>(length).fill(1 / 360),
+      oldLogprobs: new Array<number>(length).fill(-5),
+    })),
+  }))
+  const loss = { type: 'ppo', clipLow: 0.2, clipHigh: 0.2 } as const
+  const [whole, parts] = [
+    await plenty.forwardBackward(many, loss, never),
+    await short.forwardBackward(many, loss, never),
+  ]
+  expect(parts.loss).toBeCloseTo(whole.loss, 4)
+  expect(short.optimStep(adam).gradNorm / plenty.optimStep(adam).gradNorm).toBeCloseTo(1, 3)
   await plenty.close()
   await short.close()
 })
@@ -208,6 +225,23 @@ it('samples and scores by quantised weights, trains and scores exactly by the ot
   expect(await train(quantised, 2)).toEqual(await train(exact, 2))
   expect(quantised.info.digest).not.toBe(exact.info.digest)
   await expect(Engine.open(model, { ...full, quantize: 'int8' })).rejects.toThrow(/quantize is for LoRA/)
+})
+
+it('samples by what was learned, by quantised weights, too', async () => {
+  const engine = await Engine.open(model, { ...lora, quantize: 'int8' })
+  const jobs = [{ prefix: prompt, continuations: [target] }]
+  const likelihood = async () => (await engine.score(jobs, 'policy', {}, never))[0][0].reduce((sum, x) => sum + x, 0)
+  const before = await likelihood()
+  await train(engine, 30)
+  expect(await likelihood()).toBeGreaterThan(before + 5)
+  const sampling = { maxTokens: target.length, temperature: 0, stopTokens: [] }
+  const [[{ tokens, logprobs }]] = await engine.sample([{ prompt, seeds: [1] }], sampling, 'policy', never, () => {})
+  expect([...tokens]).toEqual([...target])
+  const exactly = (await engine.score(jobs, 'policy', { exact: true }, never))[0][0]
+  logprobs.forEach((logprob, t) => {
+    expect(Math.abs(logprob - exactly[t])).toBeLessThan(1.5)
+  })
+  await engine.close()
 })
 
 it('refuses tokens that the vocabulary does not have', async () => {

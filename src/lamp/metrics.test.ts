@@ -20,9 +20,8 @@ describe('scores of one answer', () => {
   it('gives a rating that is no number the worst score for its gold', () => {
     const error = (gold: string, prediction: string) => scoreAnswer(TASKS[3], gold, prediction).mae
     expect(['1', '2', '3', '4', '5'].map((gold) => error(gold, 'five'))).toEqual([4, 3, 2, 3, 4])
-    expect(['', '4 stars', 'NaN', 'Infinity', '1e999', '4/5', '[4]'].map((text) => error('1', text))).toEqual([
-      ...[4, 4, 4, 4, 4, 4, 4],
-    ])
+    for (const text of ['', '4 stars', 'Rating: 4', '４', 'NaN', 'Infinity', '1e999', '4/5', '[4]', '[1].'])
+      expect(error('1', text), text).toBe(4)
   })
 
   it('compares texts by ROUGE', () => {
@@ -38,6 +37,16 @@ describe('scores of a split', () => {
     expect(values.f1.mean).toBeCloseTo(1.5 / 15)
     expect(values.accuracy.mean).toBe(0.5)
     expect(perQuestion.map((scores) => scores.accuracy)).toEqual([1, 0, 0, 1])
+  })
+
+  it('falls to chance where the answers are those of other questions', () => {
+    const golds = Array.from({ length: 20 }, (_, i) => `notes on subject${i}`)
+    const split = splitOf(5, golds)
+    expect(scoreTable(split, golds, 1).values).toMatchObject({ rouge1: { mean: 1 }, rougeL: { mean: 1 } })
+    const { rouge1, rougeL } = scoreTable(split, [...golds.slice(1), golds[0]], 1).values
+    expect([rouge1.mean, rougeL.mean]).toEqual([expect.closeTo(2 / 3), expect.closeTo(2 / 3)])
+    const ratings = splitOf(3, ['1', '2', '3', '4', '5'])
+    expect(scoreTable(ratings, ['5', '1', '2', '3', '4'], 1).values.mae.mean).toBeCloseTo(8 / 5)
   })
 
   it('takes the root after the mean for RMSE', () => {

@@ -202,6 +202,16 @@ describe('the result', () => {
     expect(settings.unparsable).toEqual({ none: 1 })
   })
 
+  it('tells how many golds have no word that ROUGE counts', async () => {
+    const notesOf = async (golds: string[]) =>
+      (await written(splitOf(4, golds), ROWS.slice(0, 1), { choose: false })).table.notes.join('\n')
+    expect(await notesOf(['学习笔记', 'Заметки', 'notes of 学习', '!'])).toContain(
+      '3 of 4 golds have no word of a-z and 0-9',
+    )
+    expect(await notesOf(['notes', '2024'])).not.toContain('ROUGE')
+    expect((await written(ratings(), ROWS.slice(0, 1))).table.notes.join('\n')).not.toContain('ROUGE')
+  })
+
   it('names the questions without an answer, and scores them in no row', async () => {
     const why = new BumpError('server-failed', 'the prompt was filtered')
     // Its profile is shown for the users' two questions in the row of bump alone.

@@ -6,6 +6,7 @@ import { BumpError } from '../util/errors.ts'
 import { few } from '../util/few.ts'
 import { CONDITION_LABELS, type Condition } from './conditions.ts'
 import { compareScores, ratingOf, scoreTable } from './metrics.ts'
+import { rougeWords } from './rouge.ts'
 import { questionsWhere, usersOf } from './split.ts'
 import { taskOf } from './tasks.ts'
 import type { LampSplit, QuestionScores } from './types.ts'
@@ -149,6 +150,13 @@ function ownNotes(split: LampSplit, answered: AnsweredRows, scored: readonly Sco
       : `Answers are ${answered.notes.length > 0 ? 'free text' : 'decoded greedily'}.`,
     ...answered.notes,
   )
+  if (split.golds !== undefined && taskOf(split).kind !== 'classify') {
+    const wordless = split.golds.filter((gold) => rougeWords(gold).length === 0).length
+    if (wordless > 0)
+      notes.push(
+        `${wordless} of ${n} golds have no word of a-z and 0-9, and ROUGE counts no others, here as in the benchmark: these questions score 0 whatever is answered.`,
+      )
+  }
   const shares = scored.filter(({ unparsable }) => unparsable !== undefined)
   if (shares.length > 0)
     notes.push(

@@ -72,7 +72,7 @@ async function readPlain(staged: Staged, mapping: Mapping, { connection }: Datab
     FROM (SELECT *, ${plainId.value} AS read_user, ${time === undefined ? 'NULL::DOUBLE' : plainMoment} AS read_time
     FROM (SELECT * REPLACE (${trimmedSql('id')} AS id, ${isNative ? 'moment' : trimmedSql('moment')} AS moment),
       ${trimmedSql('words')} AS read_text
-    FROM (SELECT _file, _line, _element, ${textSql(user)} AS id, ${isNumberSql(user, staged)} AS is_number,
+    FROM (SELECT _file, _line, _element, ${idSql(user)} AS id, ${isNumberSql(user, staged)} AS is_number,
       ${moment} AS moment, ${textSql(text)} AS words, ${metadataSql(mapping)} AS metadata FROM rows))))`)
 }
 
@@ -138,6 +138,10 @@ function textSql({ sql, type }: Expression): string {
   // A cast would leave a text in its quotes.
   return type === 'JSON' ? `(${sql} ->> '$')` : `CAST(${sql} AS VARCHAR)`
 }
+
+/** Ids of bytes that are no text, such as those of a UUID, are written as digits. */
+const idSql = (user: Expression) =>
+  user.type === 'BLOB' ? `coalesce(${textSql(user)}, lower(hex(${user.sql})))` : textSql(user)
 
 /** Whether the user's id came as a number that may have a fraction or an exponent, and so several spellings. */
 function isNumberSql({ sql, type, column }: Expression, { columns }: Staged): string {

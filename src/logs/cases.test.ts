@@ -29,6 +29,9 @@ describe('ids of many digits', () => {
     const sql = ids.map((id) => `SELECT ${id}::UHUGEINT::DECIMAL(38,0) AS "user", 'x' AS text`).slice(0, 1)
     const parquet = await writeParquet(folder.path('i.parquet'), [...sql, `SELECT ${ids[2]}, 'x'`].join(' UNION ALL '))
     expect((await readFrom({ paths: [parquet] })).texts).toEqual([expected[0], expected[2]])
+    const bytes = `SELECT '\\x00\\xFF\\x80'::BLOB AS "user", 'a' AS text UNION ALL SELECT 'ann'::BLOB, 'b'`
+    const binary = await readFrom({ paths: [await writeParquet(folder.path('b.parquet'), bytes)] })
+    expect(binary.users.map(({ id }) => id)).toEqual(['00ff80', 'ann'])
     const zeros = '{"user":"007","text":"x"}\n{"user":"7","text":"x"}\n{"user":"7.0","text":"x"}\n'
     expect((await read('z.jsonl', zeros)).users.map(({ id }) => id)).toEqual(['007', '7', '7.0'])
     expect((await read('z.csv', 'user,text\n007,x\n7,x\n')).users.map(({ id }) => id)).toEqual(['007', '7'])
@@ -52,6 +55,9 @@ describe('values that are objects', () => {
     const twitter = '{"user":{"id":1,"followers":5},"text":"a"}\n{"user":{"id":1,"followers":6},"text":"b"}\n'
     await expect(read('t.jsonl', twitter)).rejects.toThrow(/user "user" holds objects.*"user->>'id'"/)
     expect((await read('t.jsonl', twitter, { user: "user->>'id'" })).users).toMatchObject([{ id: '1' }])
+    const struct = await writeParquet(folder.path('s.parquet'), `SELECT {'id': 7} AS "user", ['a', 'b "c"'] AS text`)
+    await expect(readFrom({ paths: [struct] })).rejects.toThrow(/user "user" holds objects/)
+    expect((await readFrom({ paths: [struct], user: 'user.id' })).texts).toEqual([['7', '["a","b \\"c\\""]']])
     const columns = '{"user":{"0":"a","1":"b"},"text":{"0":"hi","1":"yo"}}'
     await expect(read('pandas.json', columns)).rejects.toThrow('orient="records"')
     const chat = await read('c.jsonl', '{"user":"a","text":"hi"}\n{"user":"a","text":["see ",{"text":"x"}]}\n')
@@ -170,6 +176,8 @@ describe('the times of a column', () => {
     expect(strayed.count('bad-time')).toBe(1)
     const mixed = await read('mixed.jsonl', rows([1600000000000, 1650000000, 1700000000000]))
     expect(timesOf(mixed)).toEqual([1600000000000, 1650000000000, 1700000000000])
+    const later = await read('later.jsonl', rows([1650000000, 1700000000000, 1700000001.5, 1690000000000]))
+    expect(timesOf(later)).toEqual([1650000000000, 1690000000000, 1700000000000, 1700000001500])
   })
 
   it('of which most lie beyond 2100 by their size are of a finer unit', async () => {

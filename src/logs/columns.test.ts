@@ -99,6 +99,14 @@ describe('names', () => {
     await expect(read('k.jsonl', '{"fro":"a","text":"x"}\n', { user: 'from' })).rejects.toThrow('the nearest is "fro"')
   })
 
+  it('that are usual or given are columns, however many there are', async () => {
+    const many = Object.fromEntries(Array.from({ length: 1100 }, (_, i) => [`k${i}`, i]))
+    const log = await read('many.jsonl', `${JSON.stringify({ ...many, user: 'u', text: 'x', Own: 'y' })}\n`, {
+      text: 'own',
+    })
+    expect(log.texts).toEqual([['u', 'y']])
+  })
+
   it('that differ in case are both reached, and stand in for each other', async () => {
     const rows = '{"user":"u","text":"low","Text":"up"}\n{"user":"u","Text":"only"}\n'
     const texts = async (text: string) => (await read('case.jsonl', rows, { text })).texts.map(([, words]) => words)

@@ -206,6 +206,12 @@ describe('headers', () => {
     )
   })
 
+  it('that come again, as where files were put together, are no records', async () => {
+    const log = await read('cat.csv', 'user,text\na,hi\nuser, text\nb,yo\n')
+    expect([log.texts, log.count('bad-line')]).toEqual([texts, 1])
+    expect(log.report.issues[0].examples[0]).toContain('cat.csv:3: the header once more')
+  })
+
   it('that are none eat no record in silence', async () => {
     const columns = { user: 'column0', text: 'column1' }
     expect((await read('h.csv', 'a,hi\nb,yo\n', columns)).texts).toEqual(texts)

@@ -37,7 +37,7 @@ async function stageText(
   )
   const appender = await connection.createAppender('records')
   const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
-  const columns = new ColumnTypes()
+  const columns = new ColumnTypes(new Set([...context.known, ...context.mapped]))
   let rows: (number | bigint | string | null)[][] = []
   const flush = () => {
     if (rows.length === 0) return
@@ -107,12 +107,15 @@ type Kind = 'integer' | 'long' | 'number' | 'boolean' | 'text' | 'nested'
 class ColumnTypes {
   private readonly kinds = new Map<string, Set<Kind>>()
 
+  /** `wanted`: names, in lower case, that are columns however many there are. */
+  constructor(private readonly wanted: ReadonlySet<string>) {}
+
   /** `untyped`: all values are written as text, and text that looks like a number is one. */
   add(record: Record<string, unknown>, untyped: boolean): void {
     for (const key in record) {
       let kinds = this.kinds.get(key)
       if (kinds === undefined) {
-        if (this.kinds.size >= MAX_COLUMNS) continue
+        if (this.kinds.size >= MAX_COLUMNS && !this.wanted.has(key.toLowerCase())) continue
         kinds = new Set()
         this.kinds.set(key, kinds)
       }

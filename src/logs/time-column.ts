@@ -5,6 +5,7 @@ import { query } from './database.ts'
 import { excerpt } from './issues.ts'
 import { EPOCH_UNITS, type EpochUnit, MAX_TIME, numericTimeOf, type TimeReading } from './time.ts'
 
+const YEAR = 366 * 24 * 3600 * 1000
 const UNITS = Object.keys(EPOCH_UNITS) as EpochUnit[]
 /** Milliseconds: times in between are likely, so a unit that gives most of them is likely. 1900 and 2100. */
 const LIKELY = { from: Date.UTC(1900, 0), to: Date.UTC(2100, 0) }
@@ -80,11 +81,15 @@ async function numbers(
   }
   const unit = candidates.reduce((best, next) => (likely(next) > likely(best) ? next : best))
   const { length } = EPOCH_UNITS[unit]
-  const span = { from: Number(row[`low_${unit}`]) * length, to: Number(row[`high_${unit}`]) * length }
+  // Two writers of one column are seldom of the same days.
+  const span = {
+    from: Math.min(Number(row[`low_${unit}`]) * length, Date.UTC(2000, 0)),
+    to: Number(row[`high_${unit}`]) * length + YEAR,
+  }
   const others = found.filter((other) => other !== unit).map((other) => `${count(row[`own_${other}`])} by ${other}`)
   notes.push(
     `time ${excerpt(name)}: numbers are ${unit} since 1970, for all of the column (by size alone, ${others.join(', ')}); ` +
-      'only those that fall among its other times in a unit of their own are read in that',
+      'only those are read by size that are then from 2000 on and no later than a year after the others',
   )
   return { numeric, unit, span }
 }

@@ -52,8 +52,8 @@ export interface TimeReading {
   /** Unit of numbers since 1970; each number's own size tells where left out. */
   unit?: EpochUnit
   /**
-   * Milliseconds between which the numbers lie whose size is that of `unit`: one of another size that falls in between
-   * by its own size is of another unit.
+   * Milliseconds between which the times of the column lie: a number of another size that falls in between by its own
+   * size is of another unit.
    */
   span?: { from: number; to: number }
   /** Whether `03/02/2024` is the third of February; where left out, month first with slashes, day first with dots. */

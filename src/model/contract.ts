@@ -135,7 +135,8 @@ export interface TrainGroup {
  *                  completion's exp(mean over tokens of weight > 0 of (logp − old)), differentiated through (GSPO)
  * - cispo:         −Σ w_t·stopgrad(min(r_t, 1+clipHigh))·A·logp_t
  *
- * `klCoef` β adds β·Σ w_t·k3_t, k3_t = exp(ref_t − logp_t) − (ref_t − logp_t) − 1, to ppo and cispo.
+ * `klCoef` β adds β·Σ w_t·k3_t, k3_t = exp(ref_t − logp_t) − (ref_t − logp_t) − 1, to ppo and cispo; above 20 the
+ * tangent takes the place of exp, which would overflow.
  * `temperature` (default 1): logp is of the distribution at this temperature, the one that the sampler drew from.
  */
 export type TokenLoss =

@@ -126,13 +126,53 @@ describe('training', () => {
     expect(JSON.parse(read(folder, 'summary.json')).difference.both.mean).toBeGreaterThan(0.1)
   })
 
+  it('samples and trains on one distribution, which the second update of a batch has left', async () => {
+    const step = async (numUpdates: number) => {
+      const folder = join(root, `updates-${numUpdates}`)
+      // At first the policy is uniform, the same at any temperature.
+      const optim = { steps: 2, learningRate: 1, numUpdates }
+      await run({ folder, config: toyConfig({ optim, rollout: { users: 4, groupSize: 4, temperature: 0.6 } }) })
+      return lines(folder, 'metrics.jsonl').findLast((line) => 'reward' in line)!
+    }
+    const [one, two] = [await step(1), await step(2)]
+    for (const { 'sampling/sampling_logp_difference/max': difference } of [one, two])
+      expect(difference).toBeLessThan(1e-5)
+    expect(one['clip_ratio/region_mean']).toBe(0)
+    expect(two['clip_ratio/region_mean']).toBeGreaterThan(0.1)
+    expect(two.loss).not.toBeCloseTo(one.loss as number, 3)
+  })
+
+  it('makes no step where every completion is cut at the token limit', async () => {
+    const folder = join(root, 'truncated')
+    const model = toyPolicy()
+    // A policy that never stops.
+    for (const row of model.state.table) row[row.length - 1] = -60
+    const before = JSON.stringify(model.state)
+    await run({ folder, model, config: toyConfig({ optim: { steps: 1, maskTruncated: true } }) })
+    const [line] = lines(folder, 'metrics.jsonl').filter((record) => 'reward' in record)
+    expect(line).toMatchObject({ 'completions/clipped_ratio': 1, grad_norm: null, loss: null })
+    expect(line.dropped_groups).toBeLessThan(4)
+    expect(JSON.stringify(model.state)).toBe(before)
+  })
+
+  it('refuses a loss that is no number before the policy moves', async () => {
+    const folder = join(root, 'diverged')
+    const model = toyPolicy()
+    const forwardBackward = model.forwardBackward
+    model.forwardBackward = async (...args) => ({ ...(await forwardBackward(...args)), loss: Number.NaN })
+    const before = JSON.stringify(model.state)
+    const running = run({ folder, model, config: toyConfig({ optim: { steps: 1 } }) })
+    await expect(running).rejects.toThrow(/Step 1 diverged \(loss is NaN\).*learningRate/)
+    expect(JSON.stringify(model.state)).toBe(before)
+  })
+
   it('drops groups whose raw NDCG does not vary, and makes no step where all are dropped', async () => {
     const folder = join(root, 'dropped')
     const model = toyPolicy()
     // A policy that always says the same: equal profiles, equal NDCG.
     for (const row of model.state.table) row[0] = 60
     const before = JSON.stringify(model.state)
-    await run({ folder, model, config: toyConfig({ optim: { steps: 1 }, reward: { lengthBudget: 2 } }) })
+    await run({ folder, model, config: toyConfig({ optim: { steps: 1, klCoef: 0.1 }, reward: { lengthBudget: 2 } }) })
     const [line] = lines(folder, 'metrics.jsonl').filter((record) => 'reward' in record)
     expect(line).toMatchObject({ dropped_groups: 4, frac_reward_zero_std: 1, grad_norm: null, loss: null })
     expect(JSON.stringify(model.state)).toBe(before)

@@ -95,7 +95,6 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
 
     // Update: the optimiser's steps on this batch.
     const update = await updatePolicy(model, groups_U, config, step, signal)
-    refuseDivergence(update, step)
     const seconds = {
       rollout: (judging - sampling) / 1000,
       judge: (updating - judging) / 1000,
@@ -200,7 +199,9 @@ async function updatePolicy(
   const updates: Record<string, number | null>[] = []
   for (let update = 0; update < optim.numUpdates; update++) {
     const result = await model.forwardBackward(groups, loss, { signal: update === 0 ? signal : undefined })
+    refuseDivergence('loss', result.loss, step)
     const { gradNorm } = await model.optimStep({ ...optim, learningRate })
+    refuseDivergence('grad_norm', gradNorm, step)
     updates.push({ loss: result.loss, grad_norm: gradNorm, ...updateMetrics(loss, groups, result, sampler_U_G_T) })
   }
   // Sampler and trainer are compared before the policy moves; everything else is the mean over the updates.
@@ -228,13 +229,12 @@ function logprobs(
   return model.score(requests, { weights, exact: true, temperature, signal })
 }
 
-function refuseDivergence(update: Record<string, number | null>, step: number): void {
-  for (const name of ['loss', 'grad_norm'])
-    if (!Number.isFinite(update[name] ?? 0))
-      throw new BumpError(
-        'training-failed',
-        `Step ${step + 1} diverged (${name} is ${update[name]}). Lower optim.learningRate and start another run.`,
-      )
+function refuseDivergence(name: string, value: number, step: number): void {
+  if (Number.isFinite(value)) return
+  throw new BumpError(
+    'training-failed',
+    `Step ${step + 1} diverged (${name} is ${value}). Lower optim.learningRate and start another run.`,
+  )
 }
 
 function secondsSince(start: number): number {

@@ -98,6 +98,19 @@ describe('hand-computed cases', () => {
     expect(loss).toBeCloseTo(0.1 * (2 - Math.log(2) - 1))
     expect(gradient[0]).toBeCloseTo(-0.1)
   })
+
+  it('the k3 penalty of a policy far from the base goes on as a straight line', () => {
+    const at = (gap: number) =>
+      lossAndGradient(
+        { type: 'cispo', clipHigh: 0.2, klCoef: 1 },
+        { logprobs: [-gap], oldLogprobs: [0], refLogprobs: [0], weights: [1], advantage: 0 },
+      )
+    expect(at(20).loss).toBeCloseTo(Math.exp(20) - 21, 4)
+    for (const gap of [21, 100, 1000]) {
+      expect(at(gap).loss / (Math.exp(20) * (gap - 19) - gap - 1)).toBeCloseTo(1, 10)
+      expect(at(gap).gradient[0]).toBe(1 - Math.exp(20))
+    }
+  })
 })
 
 describe('gradients', () => {
@@ -145,6 +158,13 @@ describe('token weights', () => {
     expect(weights[0][0]).toBeCloseTo(1 / 5)
     expect(weights[2].every((weight) => weight === 0)).toBe(true)
     expect(tokenWeights(LOSSES.grpo, [...sizes, { length: 9, masked: true }], 9)[1][0]).toBeCloseTo(1 / 6)
+  })
+
+  it.each(Object.keys(LOSSES) as LossName[])('of %s are those of the batch without its masked half', (name) => {
+    const masked = [7, 100].map((length) => ({ length, masked: true }))
+    const [some, alone] = [tokenWeights(LOSSES[name], [...sizes, ...masked], 10), tokenWeights(LOSSES[name], sizes, 10)]
+    expect(some.slice(0, 2)).toEqual(alone)
+    expect(some.slice(2).every((row) => row.every((weight) => weight === 0))).toBe(true)
   })
 
   it('multiply the truncated importance weights', () => {

@@ -255,7 +255,20 @@ function cispoLoss(clipHigh: number, completion: LossInput): LossAndGradient {
   return { loss, gradient }
 }
 
-/** Adds β·Σ_t w_t·k3_t, k3 = exp(ref − logp) − (ref − logp) − 1, whose derivative by logp is 1 − exp(ref − logp). */
+/** Log ratios to the base above this would overflow as ratios of float32: from there k3 goes on as a straight line. */
+const MAX_LOG_RATIO = 20
+
+/**
+ * k3 = exp(x) − x − 1 of x = ref − logp, with its derivative by x; above `MAX_LOG_RATIO` its tangent there, so that a
+ * policy that has left the base far behind is still drawn back by a finite gradient.
+ */
+export function k3(x: number): { value: number; slope: number } {
+  const bounded = Math.min(x, MAX_LOG_RATIO)
+  const ratio = Math.exp(bounded)
+  return { value: ratio * (1 + x - bounded) - x - 1, slope: ratio - 1 }
+}
+
+/** Adds β·Σ_t w_t·k3_t. */
 function withKl(
   { loss, gradient }: LossAndGradient,
   { klCoef: beta = 0 }: { klCoef?: number },
@@ -266,9 +279,9 @@ function withKl(
   const ref = needed(completion.refLogprobs, 'refLogprobs')
   let penalty = 0
   for (let t = 0; t < logprobs.length; t++) {
-    const gap = ref[t] - logprobs[t]
-    penalty += weights[t] * (Math.exp(gap) - gap - 1)
-    gradient[t] += beta * weights[t] * (1 - Math.exp(gap))
+    const { value, slope } = k3(ref[t] - logprobs[t])
+    penalty += weights[t] * value
+    gradient[t] -= beta * weights[t] * slope
   }
   return { loss: loss + beta * penalty, gradient }
 }

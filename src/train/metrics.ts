@@ -5,6 +5,7 @@ import type { RolloutReward, ScoredBatch } from '../reward/reward.ts'
 import type { RolloutLine } from '../run/format.ts'
 import { mean } from '../util/stats.ts'
 import { deviation } from './advantages.ts'
+import { k3 } from './losses.ts'
 
 /** One sampled profile with all that the update and the log need. */
 interface Rollout {
@@ -152,8 +153,7 @@ function tokenMetrics(
         difference.push(Math.abs(gap))
         ratio.push(Math.exp(gap))
         if (refLogprobs === undefined) continue
-        const log = refLogprobs[t] - result.logprobs[t]
-        kl.push(Math.exp(log) - log - 1)
+        kl.push(k3(refLogprobs[t] - result.logprobs[t]).value)
       }
     })
   })

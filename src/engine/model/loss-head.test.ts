@@ -136,6 +136,31 @@ describe('what the training graph computes', () => {
   })
 })
 
+it('draws a policy back that has left the base far behind, by a finite gradient', async () => {
+  const logprobs = await logprobsAt(someGroups(c), 1)
+  const loss = LOSSES.dapo.tokenLoss({ clipLow, clipHigh, klCoef: 0.1, temperature: 1 })
+  const groups = drawn('dapo', logprobs, 1).map(({ prompt, completions }, u) => ({
+    prompt,
+    completions: completions.map((completion, g) => ({
+      ...completion,
+      refLogprobs: logprobs[u][g].map((logprob, t) => logprob + [19, 21, 100, 1000][t % 4]),
+    })),
+  }))
+  const given = await exact.run(groups, loss)
+  const expected = byFormula(loss, groups, given.logprobs)
+  expect(given.loss / expected.loss).toBeCloseTo(1, 10)
+  const rounded = await single.run(groups, loss)
+  expect(rounded.loss / expected.loss).toBeCloseTo(1, 5)
+  const [size, error] = [(x: number, _: number) => x ** 2, (x: number, y: number) => (x - y) ** 2].map((of) =>
+    [...rounded.gradients].reduce(
+      (sum, [name, values]) => values.reduce((part, x, i) => part + of(x, given.gradients.get(name)![i]), sum),
+      0,
+    ),
+  )
+  expect(size).toBeGreaterThan(0)
+  expect(Math.sqrt(error / size)).toBeLessThan(1e-4)
+})
+
 /** Where the ratios lie between the bounds, by the sign of the advantage: what min and clip decide by. */
 function regionsOf(loss: TokenLoss, groups: PackGroup[], logprobs: number[][][]): string[] {
   return completionsOf(groups).flatMap(({ advantage, weights, oldLogprobs }, i) => {

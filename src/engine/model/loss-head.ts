@@ -118,6 +118,9 @@ export function lossHead(
   }
 }
 
+/** Above it the KL penalty is a straight line, since the ratio would overflow. */
+const MAX_LOG_RATIO = 20
+
 /** Per token: the loss term and coef = d loss/d logprob. */
 function makeCoefficients(g: Graph, kind: LossKind): (logprob: Value, t: TokenInputs) => { loss: Value; coef: Value } {
   if (kind.type === 'cross_entropy')
@@ -151,9 +154,11 @@ function makeCoefficients(g: Graph, kind: LossKind): (logprob: Value, t: TokenIn
     if (mean && spread) coef = product(g, mean, product(g, spread, coef, { transposeA: true }), { transposeA: true })
     if (beta && t.reference) {
       const gap = g.op('Sub', [t.reference, logprob])
-      const grown = g.op('Exp', [gap])
+      const bounded = g.op('Min', [gap, g.scalar(MAX_LOG_RATIO)])
+      const grown = g.op('Exp', [bounded])
       const scale = g.op('Mul', [beta, t.weight])
-      const k3 = g.op('Sub', [g.op('Sub', [grown, gap]), g.scalar(1)])
+      const straight = g.op('Mul', [grown, g.op('Add', [g.scalar(1), g.op('Sub', [gap, bounded])])])
+      const k3 = g.op('Sub', [g.op('Sub', [straight, gap]), g.scalar(1)])
       loss = g.op('Add', [loss, g.op('Mul', [scale, k3])])
       coef = g.op('Add', [coef, g.op('Mul', [scale, g.op('Sub', [g.scalar(1), grown])])])
     }

@@ -54,7 +54,8 @@ export async function* separatedRecords(
   }
   const fitting = new FieldCount(header, decision.dialect.delimiter)
   for await (const { fields, line, irregular } of readCsv(decided(), decision.dialect, fileName, issues)) {
-    const problem = fitting.problem(fields)
+    const isHeader = header.line > 0 && fields.every((field, i) => field.trim() === header.names[i])
+    const problem = isHeader ? 'the header once more' : fitting.problem(fields)
     if (irregular > 0) fitting.sawUnquoted(line)
     if (problem !== undefined) {
       issues.add('bad-line', `${fileName}:${line}`, problem)

@@ -58,7 +58,11 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
   )
   return {
     columns: [
-      ...names.map((name) => ({ name, raw: plain.includes(name) ? sqlName(name) : recordField(name) })),
+      ...described.map(({ column_name, column_type }) => {
+        const name = String(column_name)
+        const nested = /^(STRUCT|MAP|UNION)\(|\]$/.test(String(column_type)) ? ('all' as const) : undefined
+        return { name, nested, raw: plain.includes(name) && !nested ? sqlName(name) : recordField(name) }
+      }),
       ...partitions.map(({ name }) => ({ name, raw: sqlName(name) })),
     ],
     files: counts,
