@@ -49,7 +49,7 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
   const file = `(CASE _bump_path ${index} END)`
   const partitions = partitionColumns(good, names, file)
   await connection.run(
-    `CREATE VIEW rows AS SELECT ${file} AS _file, file_row_number + 1 AS _line, 0 AS _element,
+    `CREATE VIEW rows AS SELECT (${file}::BIGINT << 40) + file_row_number AS _bump_row, ${file} AS _file, file_row_number + 1 AS _line, 0 AS _element,
        ${record}::VARCHAR AS _record${plain.map((name) => `, ${sqlName(name)}`).join('')}${selected(partitions)} FROM ${scan}`,
   )
   return {
