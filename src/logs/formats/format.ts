@@ -86,7 +86,10 @@ export interface RawRecord {
   mergeKey?: string
 }
 
-/** What lies in the view `rows`: `_file` (index), `_line`, `_element`, `_record` (JSON of all columns), the columns. */
+/**
+ * What lies in the view `rows`: `_bump_row` (grows from row to row), `_file` (index), `_line`, `_element`, `_record` (JSON
+ * of all columns), the columns. The order of its rows is that of `_bump_row`: no other survives a join.
+ */
 export interface Staged {
   columns: StagedColumn[]
   /** The files that were read; `records` with those that could not be parsed. */
