@@ -1,5 +1,5 @@
-// What joins a catalogue to the rows: comparisons in a mapping expression, made so that numbers and texts are comparable
-// without an error. A parsed expression is a tree of JSON objects, as DuckDB's json_serialize_sql gives it.
+// What joins a catalogue to the rows: comparisons in a mapping expression, made so that numbers and texts are
+// comparable without an error. A parsed expression is a tree of JSON objects, as DuckDB's json_serialize_sql gives it.
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { query, sqlName, sqlString } from './database.ts'
 import { excerpt } from './issues.ts'
@@ -115,7 +115,7 @@ function nodesOf(part: unknown): Node[] {
   return Array.isArray(part) ? inner : [part as Node, ...inner]
 }
 
-/** Finds the column that a reference means: by its table or that one's alias, else in the joined tables before the rows. */
+/** Finds the column that a reference means: by its table or that one's alias, else in joined tables before the rows. */
 async function columnFinder(
   expression: Node,
   connection: DuckDBConnection,
@@ -144,23 +144,21 @@ async function columnFinder(
 
 const sqlOf = ({ table, column }: Column) => `${sqlName(table)}.${sqlName(column)}`
 
-/** Which keys a catalogue has several rows of, where a row of the log has such a key; undefined where none. */
-export async function severalRows(joins: readonly Join[], connection: DuckDBConnection): Promise<string | undefined> {
-  for (const { table, column, condition } of joins) {
-    const name = sqlName(column)
+/** What to do where a query within an expression finds several rows, with the keys for which a catalogue has them. */
+export async function severalRows(joins: readonly Join[], connection: DuckDBConnection): Promise<string> {
+  const cure = "say which is meant, as max(…), any_value(…) or string_agg(…, ', ') of what is selected"
+  for (const { table, key, condition } of joins) {
+    const name = sqlName(key)
     const found = await query(
       connection,
-      `SELECT any_value(${name})::VARCHAR AS id, count(*)::INTEGER AS n FROM ${sqlName(table)} WHERE EXISTS (FROM rows WHERE ${condition})
-       GROUP BY ${name} HAVING n > 1 ORDER BY ${name} LIMIT 3`,
+      `SELECT rows.${name}::VARCHAR AS id, count(*)::INTEGER AS n FROM (SELECT DISTINCT ${name} FROM rows) AS rows
+       JOIN ${sqlName(table)} ON ${condition} GROUP BY rows.${name} HAVING n > 1 ORDER BY rows.${name} LIMIT 3`,
     )
-    if (found.length === 0) continue
-    const keys = found.map(({ id, n }) => `${n} with ${column} ${excerpt(String(id), 40)}`).join(', ')
-    return (
-      `${table} has several rows for one of the log's (${keys}): keep one of each in the file, or say which is meant, as ` +
-      "max(…), any_value(…) or string_agg(…, ', ') of what is selected"
-    )
+    const keys = found.map(({ id, n }) => `${n} for ${excerpt(String(id), 40)}`).join(', ')
+    if (keys !== '')
+      return `${table} has several rows for one ${key} (${keys}): keep one of each in the file, or ${cure}`
   }
-  return undefined
+  return `an expression finds several rows for one of the log's: ${cure}`
 }
 
 /** For each catalogue, how many rows of the log have a key that it does not have. */

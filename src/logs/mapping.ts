@@ -70,7 +70,10 @@ export function columnNames(source: LogSource): { known: ReadonlySet<string>; ma
   }
 }
 
-/** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. `tables`: those of `with`. */
+/**
+ * Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. `tables`: those of
+ * `with`.
+ */
 export async function resolveMapping(
   source: LogSource,
   files: readonly SourceFile[],

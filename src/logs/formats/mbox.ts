@@ -1,5 +1,5 @@
-// Mail: mbox, as mail programs and Google Takeout export it, and single messages (.eml). The user is the sender; the text
-// is the subject and the plain body without the lines that it quotes.
+// Mail: mbox, as mail programs and Google Takeout export it, and single messages (.eml). The user is the sender; the
+// text is the subject and the plain body without the lines that it quotes.
 import PostalMime from 'postal-mime'
 import type { IssueLog } from '../issues.ts'
 import { cleanCharacters } from '../json-record.ts'

@@ -1,5 +1,5 @@
-// Google Takeout's "My Activity" (MyActivity.json, also YouTube's watch-history.json): an array of what somebody searched
-// for, watched and visited. Of whom it is it does not say, so the user is called `me`.
+// Google Takeout's "My Activity" (MyActivity.json, also YouTube's watch-history.json): an array of what somebody
+// searched for, watched and visited. Of whom it is it does not say, so the user is called `me`.
 import { readElements } from '../json-array.ts'
 import { toJsonRecord } from '../json-record.ts'
 import type { TextFormat } from './format.ts'
