@@ -82,6 +82,13 @@ describe('ids', () => {
     expect(texts).toEqual([['a', 'Alien9007199254740993\\u00010.12345678901234567']])
   })
 
+  it('are compared as ever in expressions without a catalogue', async () => {
+    const items = folder.write('e-items.csv', 'id,title\n7,Alien\n')
+    const text = 'CASE WHEN stars = (a < b) THEN title ELSE stars::VARCHAR END'
+    const { texts } = await read('e.csv', 'user,title,stars,a,b\nu,one,1,1,2\nu,two,2,1,2\n', { text, with: { items } })
+    expect(texts.map(([, title]) => title)).toEqual(['one', '2'])
+  })
+
   it('may be computed', async () => {
     const { texts } = await read('c.csv', 'user,movie\na,m-7\na,m-x\n', {
       text: '(select title from items where id = substr(movie, 3))',
