@@ -60,7 +60,7 @@ async function stageText(
         reading = how
       },
     }
-    for await (const record of format.records(textBlocks(file, issues), file.name, issues, own)) {
+    for await (const record of format.records(textBlocks(file, issues, format.bytes), file.name, issues, own)) {
       records++
       columns.add(record.value, format.untyped ?? false)
       merging ||= record.mergeKey !== undefined

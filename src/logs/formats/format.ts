@@ -35,6 +35,8 @@ export interface TextFormat extends Recognition {
   recognises(start: string, fileName: string): boolean
   /** True where all values are written as text, so that text which looks like a number is one. */
   readonly untyped?: boolean
+  /** True where a text may change its encoding: blocks then have a character for each byte (Latin-1). */
+  readonly bytes?: boolean
   /** The records of one file, from its decoded text in blocks. What is no record goes to `issues` with its place. */
   records(
     blocks: AsyncIterable<string>,
