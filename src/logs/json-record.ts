@@ -53,15 +53,19 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A JSON string (kept whole), or a number that JSON has not, as Python, pandas, DuckDB and C write it. */
-const STRING_OR_NOT_FINITE = /"(?:[^"\\]|\\.)*"|[+-]?\b(?:nan|inf(?:inity)?)\b/gi
+/** A number that JSON has not, as Python, pandas, DuckDB and C write it. */
 const NOT_FINITE = /\b(?:nan|inf(?:inity)?)\b/i
+/** The same with its sign, or what begins and ends strings: no string as a whole, which may be too long for a pattern. */
+const QUOTE_OR_NOT_FINITE = /\\[\s\S]|"|[+-]?\b(?:nan|inf(?:inity)?)\b/gi
 
 /** JSON text with null for every NaN and Infinity outside strings. */
 export function withoutNotFinite(text: string): string {
-  return NOT_FINITE.test(text)
-    ? text.replace(STRING_OR_NOT_FINITE, (token) => (token.startsWith('"') ? token : 'null'))
-    : text
+  if (!NOT_FINITE.test(text)) return text
+  let inString = false
+  return text.replace(QUOTE_OR_NOT_FINITE, (token) => {
+    if (token === '"') inString = !inString
+    return inString || token === '"' || token.startsWith('\\') ? token : 'null'
+  })
 }
 
 const JSON_ESCAPE = /\\(?:u([0-9a-f]{4})|[^u])/gi
