@@ -1,7 +1,7 @@
 // Which dialect of CSV a file is written in, decided from its lines: what stands between fields, whether quotes stand
 // around fields or are letters, and how a quote within quotes is written.
 import { BumpError } from '../util/errors.ts'
-import { type Dialect, RecordParser } from './csv-records.ts'
+import { type Dialect, Patience, RecordParser } from './csv-records.ts'
 import { excerpt } from './issues.ts'
 import type { Line } from './lines.ts'
 import type { SeparatedOptions } from './types.ts'
@@ -125,6 +125,7 @@ function areApostrophes(lines: readonly Line[], dialect: Dialect): boolean {
 
 function evidenceOf(lines: readonly Line[], dialect: Dialect, isStart: boolean, final: boolean): Evidence {
   const parser = new RecordParser(dialect)
+  const patience = new Patience()
   const counts: number[] = []
   const result = { escape: dialect.escape, wrong: 0, regular: 0, proofs: 0, quotedHeader: false, example: '', at: 0 }
   const wrong = (line: Line) => {
@@ -138,15 +139,18 @@ function evidenceOf(lines: readonly Line[], dialect: Dialect, isStart: boolean, 
     let next = i
     let complete = false
     parser.reset()
-    while (!complete && next < lines.length) complete = parser.feed(lines[next++].text)
+    const end = Math.min(lines.length, i + patience.lines)
+    while (!complete && next < end) complete = parser.feed(lines[next++].text)
     const several = lines.slice(i, next)
     const melted = usual > 1 && several.length > 1 && dialect.delimiter === '\t' && several.every(isRecord)
-    if (!complete && (final || melted)) {
+    if (!complete && (final || melted || end < lines.length)) {
       wrong(lines[i])
+      patience.spend(several.length)
       i++
       continue
     }
     if (!complete) break
+    patience.complete()
     if (lines[i].text.trim() !== '') counts.push(parser.fields.length)
     if (parser.irregular > 0 || melted) wrong(lines[i])
     else result.proofs += parser.proofs

@@ -147,10 +147,14 @@ function withoutHeader({ fields, line }: CsvRecord, notes: string[]): Header {
 
 function columnNames(fields: readonly string[]): string[] {
   const taken = new Set<string>()
+  /** How often a name was wanted before: a header of thousands of equal names must not take for ever. */
+  const wantedBefore = new Map<string, number>()
   return fields.map((field, i) => {
     const wanted = field.trim() === '' ? `column${i}` : String(cleanCharacters(field.trim()))
-    let name = wanted
-    for (let n = 1; taken.has(name.toLowerCase()); n++) name = `${wanted}_${n}`
+    let n = wantedBefore.get(wanted.toLowerCase()) ?? 0
+    let name = n === 0 ? wanted : `${wanted}_${n}`
+    while (taken.has(name.toLowerCase())) name = `${wanted}_${++n}`
+    wantedBefore.set(wanted.toLowerCase(), n)
     taken.add(name.toLowerCase())
     return name
   })

@@ -26,6 +26,29 @@ export interface Dialect {
 const MAX_RECORD_LINES = 5000
 const MAX_RECORD_LENGTH = 8 * 1024 * 1024
 
+/**
+ * How many lines are read on after an opening quote. Each that is never closed costs reading them again: where a file
+ * is full of such quotes, fewer are, so that its reading does not take the square of its length.
+ */
+export class Patience {
+  private inVain = 50 * MAX_RECORD_LINES
+
+  /** Lines that the next record may have. */
+  get lines(): number {
+    return Math.max(50, Math.min(MAX_RECORD_LINES, this.inVain))
+  }
+
+  /** A record ended. */
+  complete(): void {
+    this.inVain += 10
+  }
+
+  /** No record ended within these lines. */
+  spend(lines: number): void {
+    this.inVain -= lines
+  }
+}
+
 /** Streams records; a field whose quote is never closed is counted, and reading goes on with the line after it. */
 export async function* readCsv(
   batches: AsyncIterable<Line[]>,
@@ -36,6 +59,7 @@ export async function* readCsv(
   let pending: Line[] = []
   let length = 0
   const parser = new RecordParser(dialect)
+  const patience = new Patience()
   const reset = () => {
     pending = []
     length = 0
@@ -53,11 +77,13 @@ export async function* readCsv(
         if (parser.feed(line.text, line.end)) {
           const { fields, irregular } = parser
           yield { fields, line: pending[0].number, lastLine: line.number, irregular }
+          patience.complete()
           reset()
           continue
         }
-        if (pending.length < MAX_RECORD_LINES && length < MAX_RECORD_LENGTH) continue
+        if (pending.length < patience.lines && length < MAX_RECORD_LENGTH) continue
       }
+      patience.spend(pending.length)
       issues.add('bad-line', `${name}:${pending[0].number}`, 'a quoted field opens here and is never closed')
       queue = [...pending.slice(1), ...queue.slice(i)]
       i = 0

@@ -56,23 +56,29 @@ function parsed(text: string): unknown {
 /** A number that JSON has not, as Python, pandas, DuckDB and C (on Windows, too) write it. */
 const WORD = String.raw`\b(?:nan(?:\(\w*\))?|inf(?:inity)?|1\.#(?:ind|inf|[qs]nan)\d*)(?!\w)`
 const NOT_FINITE = new RegExp(WORD, 'i')
-/** Such a number, or a JSON string, which is kept whole. */
-const STRING_OR_NOT_FINITE = new RegExp(String.raw`"(?:[^"\\]|\\.)*"|[+-]?${WORD}`, 'gi')
+
+/**
+ * JSON text in which `replace` changes what matches `pattern` outside strings. Strings are told by their ends alone: one
+ * as a whole may be too long for a pattern.
+ */
+function replaceOutsideStrings(text: string, pattern: string, replace: (token: string) => string): string {
+  let inString = false
+  return text.replace(new RegExp(String.raw`\\[\s\S]|"|${pattern}`, 'gi'), (token) => {
+    if (token === '"') inString = !inString
+    return inString || token === '"' || token.startsWith('\\') ? token : replace(token)
+  })
+}
 
 /** JSON text with null for every NaN and Infinity outside strings. */
 export function withoutNotFinite(text: string): string {
-  return NOT_FINITE.test(text)
-    ? text.replace(STRING_OR_NOT_FINITE, (token) => (token.startsWith('"') ? token : 'null'))
-    : text
+  return NOT_FINITE.test(text) ? replaceOutsideStrings(text, `[+-]?${WORD}`, () => 'null') : text
 }
-
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g
 
 /** A JSON text's value, in which whole numbers beyond 2^53 are text: ids keep their digits. */
 export function parseExact(json: string): unknown {
   const isLong = (token: string) => /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token))
   const exact = /\d{16}/.test(json)
-    ? json.replace(STRING_OR_NUMBER, (token) => (isLong(token) ? `"${token}"` : token))
+    ? replaceOutsideStrings(json, String.raw`-?\d[\d.e+-]*`, (token) => (isLong(token) ? `"${token}"` : token))
     : json
   return JSON.parse(exact)
 }

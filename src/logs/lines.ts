@@ -12,8 +12,13 @@ export interface Line {
 /** Characters of the longest line that is read; a longer one is counted and passed over without being held. */
 const MAX_LINE = 32 * 1024 * 1024
 
-/** Old Macs ended lines so. A file is theirs where its first block has such ends and no others, but for its very end. */
-const ONLY_RETURNS = /^[^\n]*\r[^\n]+\n*$/
+/** Old Macs ended lines by \r. A file is theirs where its first block has such ends and no others, but for its very end. */
+function isOfOldMac(block: string): boolean {
+  let end = block.length
+  while (end > 0 && block[end - 1] === '\n') end--
+  const [first, newline] = [block.indexOf('\r'), block.indexOf('\n')]
+  return first >= 0 && first < end - 1 && (newline < 0 || newline >= end)
+}
 
 /** Streams lines in batches (one per block), without their line ends: \n, \r\n or, for a whole file, \r. */
 export async function* readLines(
@@ -36,7 +41,7 @@ export async function* readLines(
   let end: string | undefined
   for await (const block of blocks) {
     const batch: Line[] = []
-    if (end === undefined && block.length > 1) end = ONLY_RETURNS.test(block) ? '\r' : '\n'
+    if (end === undefined && block.length > 1) end = isOfOldMac(block) ? '\r' : '\n'
     const parts = block.split(end ?? '\n')
     parts[0] = rest + parts[0]
     rest = parts.pop() ?? ''

@@ -216,9 +216,12 @@ function zoneOffset(zone: string | undefined, local: number): number {
 }
 
 const regions = new Map<string, Intl.DateTimeFormat | undefined>()
+/** Regions that are remembered: a log may make up a new one on every line. */
+const MAX_REGIONS = 500
 
 function regionOffset(region: string, time: number): number {
   if (!regions.has(region)) {
+    if (regions.size >= MAX_REGIONS) regions.clear()
     try {
       const parts = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric' } as const
       regions.set(region, new Intl.DateTimeFormat('en-US', { timeZone: region, hourCycle: 'h23', ...parts }))

@@ -4,8 +4,9 @@ import { hunt, newTally, Reader } from './hunt.ts'
 
 /** Cases of each target, as many as a few seconds hold. */
 const CASES = {
-  logs: 40,
+  logs: 30,
   expressions: 30,
+  lamp: 100,
   gguf: 150,
   safetensors: 200,
   config: 200,

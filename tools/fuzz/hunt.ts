@@ -1,6 +1,7 @@
 // Hunts for inputs that bump fails at: cases by fast-check, each read in another process under a watchdog. What fails is
 // shrunk to the smallest case that still does.
 import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,8 +10,8 @@ import fc from 'fast-check'
 import { type FuzzCase, fuzzCase } from './case.ts'
 import type { Outcome, Request } from './protocol.ts'
 
-/** A case that takes longer than this, on the clock, hangs. */
-const HANG_SECONDS = 60
+/** A case that takes longer than this, on the clock of a machine that may be busy, hangs. */
+const HANG_SECONDS = 120
 /** A second a kilobyte of input is allowed, and so much to inputs of any size (templates and patterns may take 2 s each). */
 const ANY_SECONDS = 8
 /** What reading a small file may take. */
@@ -46,16 +47,10 @@ export class Reader {
 
   /** What becomes of a case; a text where the process hangs or ends. With `keep`, the files stay in that folder. */
   async read(target: string, input: FuzzCase, keep?: string): Promise<Outcome | string> {
-    this.child ??= fork(fileURLToPath(new URL('./reader.ts', import.meta.url)), {
-      execArgv: ['--import', 'tsx', `--max-old-space-size=${HEAP}`],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      serialization: 'json',
-    })
+    this.child ??= await startReader()
     const { child } = this
-    const request: Request = {
-      ...{ target, input, keep: keep !== undefined },
-      folder: keep ?? join(this.folder, String(this.cases++)),
-    }
+    const folder = keep ?? join(this.folder, String(this.cases++))
+    const request: Request = { target, input, folder, keep: keep !== undefined }
     return new Promise((resolve) => {
       let said = ''
       const end = (outcome: Outcome | string) => {
@@ -84,6 +79,15 @@ export class Reader {
     this.child?.kill('SIGKILL')
     this.child = undefined
   }
+}
+
+async function startReader(): Promise<ChildProcess> {
+  const child = fork(fileURLToPath(new URL('./reader.ts', import.meta.url)), {
+    execArgv: ['--import', 'tsx', `--max-old-space-size=${HEAP}`],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  await once(child, 'message')
+  return child
 }
 
 /** What is wrong with an outcome. */

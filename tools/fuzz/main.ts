@@ -10,19 +10,19 @@ const USAGE = `npm run fuzz -- [options]: mutates valid logs, models, templates 
 
   --minutes N      over all targets (default 1)
   --seed N         (default 1)
-  --target NAME    only this one: ${Object.keys(TARGETS).join(', ')}
+  --target NAME    only this one, or several times: ${Object.keys(TARGETS).join(', ')}
   --out FOLDER     for the files of findings (default runs/fuzz)`
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
-    target: { type: 'string' },
+    target: { type: 'string', multiple: true },
     out: { type: 'string', default: join('runs', 'fuzz') },
     help: { type: 'boolean', default: false },
   },
 })
-const targets = Object.keys(TARGETS).filter((name) => values.target === undefined || name === values.target)
+const targets = Object.keys(TARGETS).filter((name) => values.target === undefined || values.target.includes(name))
 if (values.help || targets.length === 0 || !(Number(values.minutes) > 0)) {
   console.log(USAGE)
   process.exit(values.help ? 0 : 2)

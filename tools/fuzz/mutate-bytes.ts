@@ -72,8 +72,6 @@ const PAIRS = [
   ['{% if true %}', '{% endif %}'],
 ]
 
-const MOST_COPIES = 64
-
 /** The bytes after one change; the input is left as it is. `words` come from the target: names and signs of its format. */
 export function mutateBytes(bytes: Buffer, { kind, at, span, value }: Mutation, words: readonly string[]): Buffer {
   const from = Math.floor((at / RANGE) * (bytes.length + 1))
@@ -92,11 +90,12 @@ export function mutateBytes(bytes: Buffer, { kind, at, span, value }: Mutation, 
     () => replaced(from, to, ''),
     () => bytes.subarray(0, from),
     () => bytes.subarray(from),
-    () => replaced(to, to, Buffer.concat(Array(1 + (value % MOST_COPIES)).fill(bytes.subarray(from, to)))),
+    () => replaced(to, to, Buffer.concat(Array(4 ** (value % 8)).fill(bytes.subarray(from, Math.min(to, from + 64))))),
     () => replaced(...wordAt(bytes, from), String(chosen(NUMBERS, value))),
     () => replaced(from, from + 4, integer(chosen(NUMBERS, value), 4)),
     () => replaced(from, from + 8, integer(chosen(NUMBERS, value), 8)),
     () => replaced(from, from, chosen(OPENERS, value).repeat(10 ** (1 + (span % 4)))),
+    () => replaced(from, from, (chosen(TEXTS, value) + chosen(words, span)).repeat(4 ** (at % 8)).slice(0, 1 << 16)),
     () => {
       const [start, end] = wordAt(bytes, from)
       const [open, close] = chosen(PAIRS, value).map((sign) => sign.repeat(10 ** (1 + (span % 4))))

@@ -79,3 +79,4 @@ const peakMemory = () => process.resourceUsage().maxRSS * 1024
 process.on('message', async (request: Request) => {
   process.send!(await outcomeOf(request))
 })
+process.send!('ready')

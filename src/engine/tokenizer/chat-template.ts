@@ -242,20 +242,24 @@ export class ContentGuard {
   }
 
   private hideIn(content: string, hidden: Map<string, string>): string {
-    let text = content
-    const hideAt = (at: number) => {
-      const first = firstOf(text.slice(at))
-      text = text.slice(0, at) + (hidden.get(first) ?? '') + text.slice(at + first.length)
+    let text = ''
+    let shown = 0
+    const next = new RegExp(this.pattern, 'g')
+    for (let found = next.exec(content); found; found = next.exec(content)) {
+      const first = firstOf(found[0])
+      text += content.slice(shown, found.index) + (hidden.get(first) ?? '')
+      shown = found.index + first.length
+      // Tokens may overlap: the next one is looked for within this one.
+      next.lastIndex = shown
     }
-    // Overlapping tokens: look again from the start of the last find.
-    for (let from = 0, found = this.pattern.exec(text); found; found = this.pattern.exec(text.slice(from))) {
-      from += found.index
-      hideAt(from)
-    }
+    text += content.slice(shown)
     // A token that the content begins and the template's next word would complete.
     const end = text.trimEnd().length
     for (let at = Math.max(0, end - this.longest); at < end; at++)
-      if (this.beginnings.has(text.slice(at, end))) hideAt(at)
+      if (this.beginnings.has(text.slice(at, end))) {
+        const first = firstOf(text.slice(at))
+        text = text.slice(0, at) + (hidden.get(first) ?? '') + text.slice(at + first.length)
+      }
     return text
   }
 }

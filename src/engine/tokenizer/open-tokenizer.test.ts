@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { ChatMessage, Tokenizer } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { ggufBytes, type MetadataValue } from '../weights/testing/write-gguf.ts'
+import { ContentGuard } from './chat-template.ts'
 import { openTokenizer } from './open-tokenizer.ts'
 import { changedFolders, golden, problem } from './testing/changed-folder.ts'
 
@@ -59,6 +60,13 @@ describe('special tokens in contents', () => {
         ...tokenizer.chat(user('@')).flatMap((id) => (tokenizer.decode([id]) === '@' ? tokenizer.encode(text) : [id])),
       ])
   })
+})
+
+it('hundreds of thousands of special tokens in a content are hidden at once', () => {
+  const guard = new ContentGuard(['<|x|>'], /<\|x\|>/)
+  const { messages, show } = guard.hide(user('<|x|>'.repeat(300_000)))
+  expect(messages[0].content).not.toContain('<')
+  expect(show(messages[0].content)).toBe('<|x|>'.repeat(300_000))
 })
 
 /** A template whose value doubles forty times. */
