@@ -11,6 +11,7 @@ import {
   type CompareProfilesOptions,
   compareProfiles,
   inspectLogs,
+  type JudgeCheckEvent,
   type JudgeCheckOptions,
   judgeCheck,
   type LanguageModel,
@@ -19,6 +20,7 @@ import {
   openModel,
   openOpenAi,
   runAblation,
+  type TrainEvent,
   type TrainOptions,
   train,
   writeReport,
@@ -108,7 +110,7 @@ describe('an abort ends', () => {
 
   it('train() before its models are open', async () => {
     const run = (more: Aborted) => train({ model: NANO, logs: LOG, out: join(folder, 'train'), ...more })
-    expect(await aborted('users', run)).toEqual(['logs', 'users'])
+    expect(await aborted('users', run)).toEqual(['note', 'logs', 'users'])
   })
 
   it('judgeCheck() before anything is judged', async () => {
@@ -130,6 +132,48 @@ describe('an abort ends', () => {
     const opening = openModel(NANO, { signal: controller.signal })
     controller.abort()
     await expect(opening).rejects.toBeInstanceOf(CancelledError)
+  })
+})
+
+describe('no phase is silent', () => {
+  it('judgeCheck() tells how far each query is', async () => {
+    const shares: number[] = []
+    const onEvent = (event: JudgeCheckEvent): void => {
+      if (event.type === 'judging' && event.query === 'history') shares.push(event.share)
+    }
+    await judgeCheck({ model, logs: LOG, users: 60, judges: [{ scorer: 'likelihood' }], onEvent })
+    expect(shares[0]).toBe(0)
+    expect(shares.length).toBeGreaterThan(1)
+    expect([...shares].sort((a, b) => a - b)).toEqual(shares)
+  })
+
+  it('train() says that it reads logs, and where a step is', async () => {
+    const told: string[] = []
+    const onEvent = (event: TrainEvent): void => {
+      if (event.type === 'progress' && event.share > 0) told.push(event.phase)
+      else if (event.type === 'note') told.push(event.text)
+    }
+    await train({
+      model: NANO,
+      logs: LOG,
+      out: join(folder, 'told'),
+      engine: { threads: 1 },
+      split: { validation: 4, test: 4 },
+      rollout: { users: 8, groupSize: 8 },
+      optim: { steps: 1 },
+      onEvent,
+    })
+    expect(told[0]).toBe(`reading the logs ${LOG}`)
+    for (const phase of ['rollout', 'judge', 'validation', 'test']) expect(told).toContain(phase)
+  })
+
+  it('a generator tells how far a profile is', async () => {
+    const generator = await openGenerator({ model: NANO }, { threads: 1, maxTokens: 400 })
+    const shares: number[] = []
+    await generator.write(['planted beans', 'pruned the roses'], { onProgress: (share) => shares.push(share) })
+    await generator.close()
+    expect(shares.length).toBeGreaterThan(0)
+    for (const share of shares) expect(share).toBeLessThanOrEqual(1)
   })
 })
 

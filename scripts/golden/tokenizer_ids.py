@@ -3,8 +3,9 @@
 Run by hand, where requirements.txt is installed:
     python scripts/golden/tokenizer_ids.py [SmolLM2.gguf [FOLDER]]
     npx biome check --write src/engine/golden
-Makes src/engine/golden/tokenizer-{gpt2,llama3,qwen2}/ (a Hugging Face folder, the same as tokenizer.gguf, and
-expected.json) and tokenizer-spm/ (SentencePiece: tokenizer.gguf and expected.json). With the GGUF of
+Makes src/engine/golden/tokenizer-{gpt2,llama3,qwen2,tekken,o200k,gemma}/ (a Hugging Face folder, the same as
+tokenizer.gguf, and expected.json), tokenizer-mistral/ (a folder and expected.json) and tokenizer-spm/ (SentencePiece:
+tokenizer.gguf and expected.json). With the GGUF of
 SmolLM2-135M-Instruct also smollm2-135m-tokens.json; its tokenizer is put together from the file's vocabulary and merges
 with the pre-tokenizer of the model's own tokenizer.json, since transformers' GGUF conversion leaves that out.
 With FOLDER, it is also saved there.
@@ -18,12 +19,15 @@ import json
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import gguf
 import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
+from transformers.convert_slow_tokenizer import GemmaConverter, LlamaConverter
 
 OUT = Path(__file__).parents[2] / "src" / "engine" / "golden"
 
@@ -93,6 +97,44 @@ CHATML_THINKING = """{%- for message in messages %}
     {%- endif %}
 {%- endif %}
 """
+_CAPITALISED = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+_CAPITALS = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+_REST = r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_CONTRACTION = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+TEKKEN = rf"{_CAPITALISED}|{_CAPITALS}|\p{{N}}|{_REST}"
+O200K = rf"{_CAPITALISED}{_CONTRACTION}|{_CAPITALS}{_CONTRACTION}|\p{{N}}{{1,3}}|{_REST}"
+
+# Of the kinds that the families publish: the system's text before the first turn of the user; alternating turns alone.
+GEMMA_TEMPLATE = """{{ bos_token }}
+{%- set before = '' %}
+{%- for message in messages %}
+    {%- if message['role'] == 'system' %}
+        {%- set before = message['content'] | trim + '\\n\\n' %}
+        {{- '<start_of_turn>user\\n' + before }}
+    {%- elif message['role'] == 'user' %}
+        {{- ('' if loop.index0 == 1 and messages[0]['role'] == 'system' else '<start_of_turn>user\\n') }}
+        {{- message['content'] | trim + '<end_of_turn>\\n' }}
+    {%- else %}
+        {{- '<start_of_turn>model\\n' + message['content'] | trim + '<end_of_turn>\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<start_of_turn>model\\n' }}
+{%- endif %}
+"""
+MISTRAL_TEMPLATE = """{{- bos_token }}
+{%- for message in messages %}
+    {%- if message['role'] == 'system' %}
+        {{- '[INST] ' + message['content'] + '\\n\\n' }}
+    {%- elif message['role'] == 'user' %}
+        {{- ('' if loop.index0 == 1 and messages[0]['role'] == 'system' else '[INST] ') + message['content'] + '[/INST]' }}
+    {%- else %}
+        {{- ' ' + message['content'] + eos_token }}
+    {%- endif %}
+{%- endfor %}
+"""
+PHI_TEMPLATE = """{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}
+{%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"""
 LLAMA3_TEMPLATE = """{{- bos_token }}
 {%- for message in messages %}
     {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' }}
@@ -161,6 +203,30 @@ def qwen2() -> PreTrainedTokenizerFast:
                                    chat_template=CHATML_THINKING)
 
 
+def tekken() -> PreTrainedTokenizerFast:
+    """Ministral's arrangement: special tokens first, <s> put before texts, whole words first."""
+    tokenizer = byte_level(TEKKEN, ignore_merges=True)
+    train(tokenizer, ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+                                   chat_template=MISTRAL_TEMPLATE)
+
+
+def o200k() -> PreTrainedTokenizerFast:
+    """Phi-4-mini's arrangement (and, but for the pattern, OLMo 2's and Granite 4's): matches are kept, not split at."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(O200K), "removed", invert=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer)
+    names = ["<|endoftext|>", "<|assistant|>", "<|system|>", "<|end|>", "<|user|>"]
+    tokenizer.add_special_tokens([AddedToken(n, normalized=False, special=True) for n in names])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|end|>",
+                                   chat_template=PHI_TEMPLATE)
+
+
 def chat_ids(fast: PreTrainedTokenizerFast, messages: list[dict]) -> list[int]:
     """apply_chat_template, but special tokens in contents are plain characters: contents are rendered as placeholders,
     the template's special tokens split the text, and contents are put in afterwards."""
@@ -188,12 +254,12 @@ def chat_ids(fast: PreTrainedTokenizerFast, messages: list[dict]) -> list[int]:
     return ids
 
 
-def expected(fast: PreTrainedTokenizerFast) -> dict:
+def expected(fast: PreTrainedTokenizerFast, own_texts=TEXTS) -> dict:
     backend = fast.backend_tokenizer
     backend.encode_special_tokens = True
-    encoded = [backend.encode(text, add_special_tokens=False).ids for text in TEXTS]
+    encoded = [backend.encode(text, add_special_tokens=False).ids for text in own_texts]
     backend.encode_special_tokens = False
-    texts = [{"text": t, "ids": i, "decoded": backend.decode(i, skip_special_tokens=True)} for t, i in zip(TEXTS, encoded)]
+    texts = [{"text": t, "ids": i, "decoded": backend.decode(i, skip_special_tokens=True)} for t, i in zip(own_texts, encoded)]
     return {"texts": texts, "chats": [{"messages": m, "ids": chat_ids(fast, m)} for m in CHATS]}
 
 
@@ -214,12 +280,17 @@ def write_gguf(path: Path, kind: str, tokens: list[str], types: list[int], strin
     writer.close()
 
 
-def save_byte_level(name: str, pre: str, fast: PreTrainedTokenizerFast) -> None:
+def save_folder(name: str, fast: PreTrainedTokenizerFast, texts=TEXTS) -> Path:
     folder = OUT / f"tokenizer-{name}"
     shutil.rmtree(folder, ignore_errors=True)
     fast.save_pretrained(folder)
-    write_json(folder / "expected.json", expected(fast))
+    write_json(folder / "expected.json", expected(fast, texts))
+    print(folder.name, {f.name: f.stat().st_size for f in folder.iterdir()})
+    return folder
 
+
+def save_byte_level(name: str, pre: str, fast: PreTrainedTokenizerFast) -> None:
+    folder = save_folder(name, fast)
     vocab = fast.get_vocab()
     tokens = sorted(vocab, key=vocab.get)
     added = {i: t for i, t in fast.added_tokens_decoder.items()}
@@ -234,19 +305,13 @@ def save_byte_level(name: str, pre: str, fast: PreTrainedTokenizerFast) -> None:
 
     write_gguf(folder / "tokenizer.gguf", "gpt2", tokens, types,
                {"tokenizer.ggml.pre": pre, "tokenizer.chat_template": fast.chat_template}, extra)
-    print(folder.name, {f.name: f.stat().st_size for f in folder.iterdir()})
 
 
 def save_spm() -> None:
     folder = OUT / "tokenizer-spm"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stream = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TRAINING.splitlines()), model_writer=stream, vocab_size=560, model_type="bpe",
-        byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False, add_dummy_prefix=True,
-        split_digits=True, hard_vocab_limit=False, minloglevel=2, num_threads=1)
-    model = sentencepiece.SentencePieceProcessor(model_proto=stream.getvalue())
+    model = sentencepiece.SentencePieceProcessor(model_proto=sentence_pieces(add_dummy_prefix=True))
     n = model.vocab_size()
     tokens = [model.id_to_piece(i) for i in range(n)]
     types = [2 if model.is_unknown(i) else 3 if model.is_control(i) else 6 if model.is_byte(i) else 1 for i in range(n)]
@@ -257,11 +322,64 @@ def save_spm() -> None:
         writer.add_eos_token_id(model.eos_id())
 
     write_gguf(folder / "tokenizer.gguf", "llama", tokens, types, {}, extra)
-    # Byte tokens of a byte order mark are dropped by the JavaScript library's decoder: known, and left out here.
-    plain = [t.replace("\ufeff", "") for t in TEXTS]
-    texts = [{"text": t, "ids": model.encode(t), "decoded": model.decode(model.encode(t))} for t in plain]
+    texts = [{"text": t, "ids": model.encode(t), "decoded": model.decode(model.encode(t))} for t in NO_BOM]
     write_json(folder / "expected.json", {"texts": texts})
     print(folder.name, {f.name: f.stat().st_size for f in folder.iterdir()})
+
+
+# Byte tokens of a byte order mark are dropped by the JavaScript library's decoder: known, and left out here.
+NO_BOM = [t.replace("\ufeff", "") for t in TEXTS]
+
+
+def sentence_pieces(**options) -> bytes:
+    stream = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TRAINING.splitlines()), model_writer=stream, vocab_size=560, model_type="bpe",
+        byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True,
+        hard_vocab_limit=False, minloglevel=2, num_threads=1, **options)
+    return stream.getvalue()
+
+
+def converted(converter, template: str, eos: str, model: bytes) -> PreTrainedTokenizerFast:
+    """What transformers makes of a SentencePiece model for a family."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tokenizer.model"
+        path.write_bytes(model)
+        pieces = sentencepiece.SentencePieceProcessor(model_proto=model)
+        slow = SimpleNamespace(
+            vocab_file=str(path), legacy=False, add_prefix_space=True, all_special_tokens=[], eos_token=eos,
+            pad_token="<pad>", bos_token=pieces.id_to_piece(pieces.bos_id()), convert_ids_to_tokens=pieces.id_to_piece)
+        tokenizer = converter(slow).converted()
+    bos = slow.bos_token
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A", pair=f"{bos} $A {bos}:1 $B:1", special_tokens=[(bos, tokenizer.token_to_id(bos))])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=bos, eos_token=eos, chat_template=template)
+
+
+def save_gemma() -> None:
+    """Gemma's arrangement: no blank put first, runs of blanks and of line ends as symbols of their own."""
+    runs = [c * n for c in "\n\u2581" for n in range(2, 5)] + ["\n", "<table>"]
+    model = sentence_pieces(
+        add_dummy_prefix=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>", eos_piece="<eos>",
+        bos_piece="<bos>", control_symbols=["<start_of_turn>", "<end_of_turn>"], user_defined_symbols=runs)
+    fast = converted(GemmaConverter, GEMMA_TEMPLATE, "<eos>", model)
+    folder = save_folder("gemma", fast, NO_BOM)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model)
+    n = pieces.vocab_size()
+    texts = [pieces.id_to_piece(i) for i in range(n)]
+    # llama.cpp's converter writes symbols of the user with their blanks.
+    texts = [t.replace("\u2581", " ") if t in runs else t for t in texts]
+    types = [2 if pieces.is_unknown(i) else 3 if pieces.is_control(i) else 6 if pieces.is_byte(i) else
+             4 if pieces.id_to_piece(i) in runs else 1 for i in range(n)]
+
+    def extra(writer: gguf.GGUFWriter) -> None:
+        writer.add_token_scores([pieces.get_score(i) for i in range(n)])
+        writer.add_bos_token_id(pieces.bos_id())
+        writer.add_eos_token_id(pieces.eos_id())
+        writer.add_add_bos_token(True)
+        writer.add_add_space_prefix(False)
+
+    write_gguf(folder / "tokenizer.gguf", "llama", texts, types, {"tokenizer.chat_template": fast.chat_template}, extra)
 
 
 def smollm2(path: Path) -> PreTrainedTokenizerFast:
@@ -285,6 +403,11 @@ def main() -> None:
     save_byte_level("llama3", "llama-bpe", llama3())
     save_byte_level("qwen2", "qwen2", qwen2())
     save_spm()
+    save_byte_level("tekken", "tekken", tekken())
+    save_byte_level("o200k", "gpt-4o", o200k())
+    save_gemma()
+    mistral = sentence_pieces(add_dummy_prefix=True, control_symbols=["[INST]", "[/INST]"])
+    save_folder("mistral", converted(LlamaConverter, MISTRAL_TEMPLATE, "</s>", mistral), NO_BOM)
     if len(sys.argv) > 1:
         fast = smollm2(Path(sys.argv[1]))
         write_json(OUT / "smollm2-135m-tokens.json", expected(fast))

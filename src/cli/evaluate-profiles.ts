@@ -146,7 +146,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
 
 function tell(event: CompareEvent, progress: WorkProgress): void {
   if (event.type === 'progress') progress.update(event.what, event.done, event.total)
-  if (event.type === 'note') progress.say(event.text)
+  if (event.type === 'note') progress.say(event.text, event.passing)
   if (event.type === 'logs') for (const line of reportLines(event.report)) progress.say(line)
   if (event.type === 'judging') {
     const { unit, total, known } = event.work

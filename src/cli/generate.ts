@@ -32,9 +32,10 @@ async function runGenerate(flags: GeneratorFlags & { text: string }): Promise<vo
   await interruptible(
     () => {},
     async (signal) => {
-      const generator = await generatorOfFlags(flags, say)
+      const generator = await generatorOfFlags(flags, say, signal)
       try {
-        const { profile } = await generator.write(history, { user: 'stdin', signal })
+        const onProgress = (share: number) => say(`writing the profile: ${Math.floor(share * 100)} %`, true)
+        const { profile } = await generator.write(history, { user: 'stdin', signal, onProgress })
         if (profile === '') say('the model wrote an empty profile')
         print(`${profile}\n`)
       } finally {

@@ -9,9 +9,11 @@ import {
 } from '../evaluate/judge-check.ts'
 import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
+import { readingLine } from '../logs/load.ts'
 import { openLogs } from '../logs/open.ts'
 import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import { intervalText } from '../util/stats.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
@@ -97,6 +99,7 @@ async function check(flags: CheckFlags): Promise<void> {
   await interruptible(
     () => say('stopping; press Ctrl-C again to stop at once'),
     async (signal) => {
+      say(readingLine({ paths }))
       const logs = await openLogs(paths, { ...sourceOptions(flags), signal })
       try {
         const model = await openModel(judgeModel, { ...engineOptions(flags), quantize, signal, onProgress: say })
@@ -126,10 +129,13 @@ function judgesOf({ scorer = [...SCORER_NAMES], decoder, maxInteractionTokens }:
   )
 }
 
-function tell(event: JudgeCheckEvent, say: (line: string) => void): void {
+function tell(event: JudgeCheckEvent, say: OnLine): void {
   if (event.type === 'logs') for (const line of reportLines(event.report)) say(line)
   if (event.type === 'users') say(`checking ${event.users} of ${event.total} users`)
-  if (event.type === 'judging') say(`${event.judge}: ${QUERIES[event.query]}`)
+  if (event.type === 'judging') {
+    const { judge, query, share } = event
+    say(`${judge}: ${QUERIES[query]}${share === 0 ? '' : ` ${Math.floor(share * 100)} %`}`, share > 0)
+  }
 }
 
 function scorerNamed(name: string): Scorer {

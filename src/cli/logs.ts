@@ -3,11 +3,12 @@ import { Command } from 'commander'
 import { logFormats } from '../logs/formats/formats.ts'
 import { inspectLogs, type LogInspection, type Spread } from '../logs/inspect.ts'
 import { excerpt } from '../logs/issues.ts'
+import { readingLine } from '../logs/load.ts'
 import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogReport } from '../logs/types.ts'
 import { positiveInteger } from './shared/flag-values.ts'
 import { addReadingFlags, type LogFlags, sourceOptions } from './shared/log-flags.ts'
-import { print } from './shared/terminal.ts'
+import { print, say } from './shared/terminal.ts'
 
 const EXAMPLES = `
 Each of --user, --time and --text is a column name or an SQL expression (DuckDB) over the columns of the log. Without
@@ -50,6 +51,7 @@ export function logsCommand(): Command {
     .addHelpText('after', EXAMPLES)
     .action(async (paths: string[], options: InspectOptions) => {
       const { minInteractions, heldOut, json } = options
+      say(readingLine({ paths }))
       const inspection = await inspectLogs({ paths, ...sourceOptions(options) }, { minInteractions, heldOut })
       print(json ? `${JSON.stringify(inspection, null, 2)}\n` : describeInspection(inspection))
     })

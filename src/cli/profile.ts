@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { isAdapterFolder, logsOfRun } from '../generator/open.ts'
 import { type ProfiledUser, profileUsers } from '../generator/profile-users.ts'
 import { openLogs } from '../logs/dataset.ts'
-import { loadUsers } from '../logs/load.ts'
+import { loadUsers, readingLine } from '../logs/load.ts'
 import { chronological, DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogSource } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
@@ -59,7 +59,7 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
   await interruptible(
     () => say('stopping; the profiles written so far are kept, the same command goes on. Ctrl-C again stops at once'),
     async (signal) => {
-      const generator = await generatorOfFlags(flags, say)
+      const generator = await generatorOfFlags(flags, say, signal)
       try {
         const write = async (histories: AsyncIterable<ProfiledUser> | ProfiledUser[], total: number) => {
           const { users, cached, others } = await profileUsers(generator.model, histories, {
@@ -67,16 +67,17 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
             weights: generator.weights,
             out: flags.out,
             signal,
-            onProgress: (done) => say(`${done}/${total} users`),
+            onProgress: (done) => say(`profiles: ${done}/${total} users`, done < total),
           })
           const kept = others > 0 ? `; ${others} of other users are kept` : ''
           print(`${users} profiles in ${flags.out} (${cached} were there already${kept})\n`)
         }
-        if (flags.heldOut === undefined) await withWholeLogs(source, say, write)
+        say(readingLine(source))
+        if (flags.heldOut === undefined) await withWholeLogs(source, say, write, signal)
         else {
           const all = { minInteractions: DEFAULT_MIN_INTERACTIONS, validation: 0, test: 0, seed: 0 }
           const options = { ...all, heldOut: flags.heldOut }
-          const { split, report } = await loadUsers(source, options)
+          const { split, report } = await loadUsers(source, options, signal)
           for (const line of reportLines(report)) say(line)
           await write(split.train, split.train.length)
         }
@@ -105,8 +106,9 @@ async function withWholeLogs(
   source: LogSource,
   say: (line: string) => void,
   write: (users: AsyncIterable<ProfiledUser>, total: number) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<void> {
-  const dataset = await openLogs(source)
+  const dataset = await openLogs(source, signal)
   try {
     for (const line of reportLines(dataset.report)) say(line)
     await write(histories(dataset.users()), dataset.report.users)

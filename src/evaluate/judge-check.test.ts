@@ -23,7 +23,7 @@ describe('checkJudges', () => {
   it('finds that an able judge tells users apart, with controls and cost', async () => {
     const asked: string[] = []
     const onEvent = (event: JudgeCheckEvent) => {
-      if (event.type === 'judging') asked.push(`${event.judge} ${event.query}`)
+      if (event.type === 'judging' && event.share === 0) asked.push(`${event.judge} ${event.query}`)
     }
     const result = await check(toyModel(), all, { onEvent })
     expect(result.failed).toEqual([])
@@ -125,7 +125,9 @@ describe('judgeCheck', () => {
       model: toyModel(),
       judges: [{ scorer: 'likelihood' }],
       users: 6,
-      onEvent: (event) => events.push(event),
+      onEvent: (event) => {
+        if (event.type !== 'judging' || event.share === 0) events.push(event)
+      },
     })
     expect(result.users).toBe(6)
     expect(events[0]).toMatchObject({ type: 'logs', report: { users: 160 } })

@@ -32,8 +32,8 @@ export type JudgeCheckEvent =
   | { type: 'logs'; report: LoadedUsers['report'] }
   /** `users` of the log's `total` are checked. */
   | { type: 'users'; users: number; total: number }
-  /** A judge is asked next. */
-  | { type: 'judging'; judge: string; query: CheckedQuery }
+  /** A judge is asked: `share` of it is done. */
+  | { type: 'judging'; judge: string; query: CheckedQuery; share: number }
 
 export interface JudgeCheckOptions {
   /** Opened by `openLogs`, or what `openLogs` takes. */
@@ -181,8 +181,10 @@ async function checkJudge(
 ): Promise<CheckedJudge> {
   const started = performance.now()
   const evaluate = (query: CheckedQuery, profiles: readonly string[], more: Partial<EvaluationOptions> = {}) => {
-    onEvent?.({ type: 'judging', judge: judge.name, query })
-    return evaluateProfiles(poolUsers(users), profiles, judge, { positives, negatives, seed, signal, ...more })
+    const tell = (share: number) => onEvent?.({ type: 'judging', judge: judge.name, query, share })
+    tell(0)
+    const options = { positives, negatives, seed, signal, onProgress: tell, ...more }
+    return evaluateProfiles(poolUsers(users), profiles, judge, options)
   }
   const history = await evaluate('history', histories)
   const mismatched = await evaluate('mismatched', histories, { mismatched: true })

@@ -1,6 +1,7 @@
 // The ablation of the reward as `bump ablate` runs it: every variant trained for every seed on the same users, finished
 // runs kept, and one table of all of them. ablation.ts says what the variants are.
 import { join } from 'node:path'
+import { readingLine } from '../logs/load.ts'
 import { openLogs } from '../logs/open.ts'
 import { readProfileLines, readSummary } from '../run/read.ts'
 import type { TrainConfig } from '../train/config.ts'
@@ -43,6 +44,7 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
     variants.map((variant) => ({ variant, seed, config: variantConfig(base, variant, seed) })),
   )
   const { testPaths, ...source } = base.logs
+  onEvent({ type: 'note', text: readingLine(source) })
   const logs = await openLogs(source.paths, { ...source, signal })
   const testLogs = testPaths && (await openLogs(testPaths, { ...source, signal }))
   const runs: VariantRun[] = []

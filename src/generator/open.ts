@@ -75,6 +75,8 @@ export interface Generator {
 
 export interface WriteOptions {
   signal?: AbortSignal
+  /** Called now and then with the share of the work that is done, from 0 to 1; the longest profile counts. */
+  onProgress?: (share: number) => void
 }
 
 /** What of a run's configuration decides how its generator writes. */
@@ -308,7 +310,7 @@ async function generatorOn(
 ): Promise<Generator> {
   const weights = await model.policyDigest()
   const digest = generatorDigest(weights, settings)
-  const writeAll: Generator['writeAll'] = async (users, { signal } = {}) => {
+  const writeAll: Generator['writeAll'] = async (users, { signal, onProgress } = {}) => {
     for (const { history } of users) checkHistory(history)
     const histories = users.map(({ id, history }) => ({
       id,
@@ -324,6 +326,7 @@ async function generatorOn(
       ...settings,
       seeds: profileSeeds(settings.seed),
       signal,
+      onProgress: onProgress && ((tokens) => onProgress(tokens / (users.length * settings.maxTokens))),
     })
     return generated.map(({ user, prompt, shownIndices, profiles, completions }) => ({
       user,

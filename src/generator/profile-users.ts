@@ -31,7 +31,7 @@ export interface FillOptions {
   /** Which weights of the model write the profiles; default 'policy'. */
   weightSet?: WeightSet
   signal?: AbortSignal
-  /** Called after each batch with the users done so far, and how many of them the file already had. */
+  /** Called now and then with the users done so far, about, and how many of them the file already had. */
   onProgress?: (done: number, cached: number) => void
 }
 
@@ -80,6 +80,7 @@ export async function fillProfileCache(
       seeds: profileSeeds(settings.seed),
       weights: options.weightSet,
       signal,
+      onProgress: (tokens) => options.onProgress?.(done + cached + Math.floor(tokens / settings.maxTokens), cached),
     })
     for (const [i, { user, profiles, completions }] of generated.entries())
       cache.add({

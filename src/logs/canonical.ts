@@ -31,7 +31,7 @@ export async function writeCanonical(
   await readPlain(staged, mapping, database, reading)
   await readCarefully(staged, mapping, database, reading, issues)
   await connection.run(`CREATE VIEW canonical AS
-    SELECT user_id, time, rowid AS position, text, metadata FROM plainly WHERE plain UNION ALL FROM carefully`)
+    SELECT user_id, time, position, text, metadata FROM plainly WHERE plain UNION ALL FROM carefully`)
   const [counts] = await query(
     connection,
     `SELECT count(*)::BIGINT AS interactions, count(time)::BIGINT AS timed, count(DISTINCT user_id)::BIGINT AS users
@@ -51,7 +51,7 @@ export async function writeCanonical(
   return { interactions, users: Number(counts.users) }
 }
 
-/** Makes the table `plainly` of all rows in their order. Those that are not `plain` keep what reading them takes. */
+/** Makes the table `plainly` of all rows. Those that are not `plain` keep what reading them takes. */
 async function readPlain(staged: Staged, mapping: Mapping, { connection }: Database, reading: TimeReading) {
   const { user, time, text } = mapping
   const untyped = untypedFiles(staged).flatMap((is, file) => (is ? [file] : []))
@@ -66,13 +66,13 @@ async function readPlain(staged: Staged, mapping: Mapping, { connection }: Datab
     (name) => `CASE WHEN NOT plain THEN ${name} END AS ${name}`,
   )
   await connection.run(`CREATE TABLE plainly AS
-    SELECT plain, CASE WHEN plain THEN read_user ELSE id END AS user_id, read_time AS time, read_text AS text, metadata,
+    SELECT plain, position, CASE WHEN plain THEN read_user ELSE id END AS user_id, read_time AS time, read_text AS text, metadata,
       ${careful.join(', ')}, CASE WHEN NOT plain THEN ${written} END AS written
     FROM (SELECT *, coalesce((${conditions.join(') AND (')}), false) AS plain
     FROM (SELECT *, ${plainId.value} AS read_user, ${time === undefined ? 'NULL::DOUBLE' : plainMoment} AS read_time
     FROM (SELECT * REPLACE (${trimmedSql('id')} AS id, ${isNative ? 'moment' : trimmedSql('moment')} AS moment),
       ${trimmedSql('words')} AS read_text
-    FROM (SELECT _file, _line, _element, ${idSql(user)} AS id, ${isNumberSql(user, staged)} AS is_number,
+    FROM (SELECT _bump_row AS position, _file, _line, _element, ${idSql(user)} AS id, ${isNumberSql(user, staged)} AS is_number,
       ${moment} AS moment, ${textSql(text)} AS words, ${metadataSql(mapping)} AS metadata FROM rows))))`)
 }
 
@@ -91,8 +91,11 @@ async function readCarefully(
   const appender = await writing.createAppender('carefully')
   const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
   const untyped = untypedFiles(staged)
-  const columns = 'rowid, _file, _line, _element, user_id, is_number, written, text, metadata'
-  for await (const chunk of streamRows(database.connection, `SELECT ${columns} FROM plainly WHERE NOT plain`)) {
+  const columns = 'position, _file, _line, _element, user_id, is_number, written, text, metadata'
+  for await (const chunk of streamRows(
+    database.connection,
+    `SELECT ${columns} FROM plainly WHERE NOT plain ORDER BY position`,
+  )) {
     const ready: (string | number | bigint | null)[][] = []
     for (const [position, file, line, element, userId, isNumber, written, words, rest] of chunk) {
       const at = () => `${staged.files[Number(file)].name}:${line}${Number(element) > 0 ? ` (element ${element})` : ''}`

@@ -154,7 +154,7 @@ async function canonicalise(
     async (error: unknown) => {
       if (!/More than one row returned by a subquery/.test(duckMessage(error))) throw error
       const several = await severalRows(joins, await database.connect())
-      throw several === undefined ? error : new BumpError('logs-unusable', several, { cause: error })
+      throw new BumpError('logs-unusable', several, { cause: error })
     },
   )
   const missing = (['missing-user', 'missing-time', 'empty-text'] as const).some((kind) => issues.count(kind) > 0)

@@ -1,5 +1,5 @@
-// What joins a catalogue to the rows: comparisons in a mapping expression, made so that numbers and texts are comparable
-// without an error. A parsed expression is a tree of JSON objects, as DuckDB's json_serialize_sql gives it.
+// What joins a catalogue to the rows: comparisons in a mapping expression, made so that numbers and texts are
+// comparable without an error. A parsed expression is a tree of JSON objects, as DuckDB's json_serialize_sql gives it.
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { query, sqlName, sqlString } from './database.ts'
 import { excerpt } from './issues.ts'
@@ -23,17 +23,17 @@ export interface Join {
 }
 
 /**
- * Makes the comparisons of an expression safe, in place, where a number stands on one side and a text on the other: the
- * text is equal where it spells the number ('007', '7' and '7.0' do so for 7), and never an error. Returns the joins of
- * catalogues and rows that it holds, and whether anything had to be changed.
+ * Makes the comparisons of an expression that reads catalogues safe, in place, where a number stands on one side and a
+ * text on the other: the text is equal where it spells the number ('007', '7' and '7.0' do so for 7), and never an
+ * error. Returns the joins of catalogues and rows that it holds, and whether anything had to be changed.
  */
 export async function joinsOf(
   expression: Node,
   connection: DuckDBConnection,
 ): Promise<{ joins: Join[]; changed: boolean }> {
   const comparisons = nodesOf(expression).filter(({ type }) => type === 'COMPARE_EQUAL')
-  if (comparisons.length === 0) return { joins: [], changed: false }
   const find = await columnFinder(expression, connection)
+  if (find === undefined) return { joins: [], changed: false }
   const joins: Join[] = []
   let changed = false
   for (const node of comparisons) {
@@ -44,7 +44,10 @@ export async function joinsOf(
       ['left', left, right],
       ['right', right, left],
     ] as const) {
-      const mayBeText = own ? own.type === 'VARCHAR' : sides[side].class !== 'CONSTANT'
+      // Of what is computed the type is not known: a whole number that it is reads the same as a text.
+      const mayBeText = own
+        ? own.type === 'VARCHAR'
+        : sides[side].class !== 'CONSTANT' && INTEGER.test(other?.type ?? '')
       const spelled = other && mayBeText ? spelling(other.type) : undefined
       if (spelled === undefined) continue
       node[side] = await wrapped(sides[side], spelled, connection)
@@ -115,11 +118,14 @@ function nodesOf(part: unknown): Node[] {
   return Array.isArray(part) ? inner : [part as Node, ...inner]
 }
 
-/** Finds the column that a reference means: by its table or that one's alias, else in the joined tables before the rows. */
+/**
+ * Finds the column that a reference means: by its table or that one's alias, else in catalogues before the rows.
+ * Undefined where the expression reads no catalogue.
+ */
 async function columnFinder(
   expression: Node,
   connection: DuckDBConnection,
-): Promise<(node: Node) => Column | undefined> {
+): Promise<((node: Node) => Column | undefined) | undefined> {
   const found = await query(
     connection,
     'SELECT table_name AS "table", column_name AS "column", data_type AS type FROM duckdb_columns() WHERE NOT internal',
@@ -128,12 +134,14 @@ async function columnFinder(
   const aliases = new Map([['rows', 'rows']])
   for (const { type, table_name, alias } of nodesOf(expression))
     if (type === 'BASE_TABLE') aliases.set(String(alias || table_name).toLowerCase(), String(table_name).toLowerCase())
-  const joined = [...new Set([...aliases.values()].filter((table) => table !== 'rows')), 'rows']
+  const known = new Set(columns.map(({ table }) => table.toLowerCase()))
+  const catalogues = [...new Set(aliases.values())].filter((table) => table !== 'rows' && known.has(table))
+  if (catalogues.length === 0) return undefined
   return ({ class: kind, column_names }) => {
     if (kind !== 'COLUMN_REF') return undefined
     const [name, qualifier, ...more] = [...(column_names as string[])].reverse().map((part) => part.toLowerCase())
     if (more.length > 0) return undefined
-    const tables = qualifier === undefined ? joined : [aliases.get(qualifier)]
+    const tables = qualifier === undefined ? [...catalogues, 'rows'] : [aliases.get(qualifier)]
     for (const table of tables) {
       const column = columns.find((one) => one.table.toLowerCase() === table && one.column.toLowerCase() === name)
       if (column !== undefined) return column
@@ -144,23 +152,21 @@ async function columnFinder(
 
 const sqlOf = ({ table, column }: Column) => `${sqlName(table)}.${sqlName(column)}`
 
-/** Which keys a catalogue has several rows of, where a row of the log has such a key; undefined where none. */
-export async function severalRows(joins: readonly Join[], connection: DuckDBConnection): Promise<string | undefined> {
-  for (const { table, column, condition } of joins) {
-    const name = sqlName(column)
+/** What to do where a query within an expression finds several rows, with the keys for which a catalogue has them. */
+export async function severalRows(joins: readonly Join[], connection: DuckDBConnection): Promise<string> {
+  const cure = "say which is meant, as max(…), any_value(…) or string_agg(…, ', ') of what is selected"
+  for (const { table, key, condition } of joins) {
+    const name = sqlName(key)
     const found = await query(
       connection,
-      `SELECT any_value(${name})::VARCHAR AS id, count(*)::INTEGER AS n FROM ${sqlName(table)} WHERE EXISTS (FROM rows WHERE ${condition})
-       GROUP BY ${name} HAVING n > 1 ORDER BY ${name} LIMIT 3`,
+      `SELECT rows.${name}::VARCHAR AS id, count(*)::INTEGER AS n FROM (SELECT DISTINCT ${name} FROM rows) AS rows
+       JOIN ${sqlName(table)} ON ${condition} GROUP BY rows.${name} HAVING n > 1 ORDER BY rows.${name} LIMIT 3`,
     )
-    if (found.length === 0) continue
-    const keys = found.map(({ id, n }) => `${n} with ${column} ${excerpt(String(id), 40)}`).join(', ')
-    return (
-      `${table} has several rows for one of the log's (${keys}): keep one of each in the file, or say which is meant, as ` +
-      "max(…), any_value(…) or string_agg(…, ', ') of what is selected"
-    )
+    const keys = found.map(({ id, n }) => `${n} for ${excerpt(String(id), 40)}`).join(', ')
+    if (keys !== '')
+      return `${table} has several rows for one ${key} (${keys}): keep one of each in the file, or ${cure}`
   }
-  return undefined
+  return `an expression finds several rows for one of the log's: ${cure}`
 }
 
 /** For each catalogue, how many rows of the log have a key that it does not have. */

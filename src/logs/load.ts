@@ -1,5 +1,7 @@
 // Logs in, users out: what training and the judge's check call.
+import { bareAddresses } from '../util/address.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
+import { few } from '../util/few.ts'
 import { type LogDataset, openLogs } from './dataset.ts'
 import { excerpt, issueLines } from './issues.ts'
 import { type PartOptions, type SkipReason, splitUser, splitUsers, type UserSplitOptions } from './split.ts'
@@ -56,6 +58,11 @@ export async function loadUsers(source: LogSource, options: SplitOptions, signal
   } finally {
     dataset.close()
   }
+}
+
+/** What is said before logs are read, which may take minutes. */
+export function readingLine({ paths }: LogSource): string {
+  return `reading the logs ${few(paths.map(bareAddresses))}`
 }
 
 /** Users of an opened log, as `loadUsers` splits them; the log stays open. */

@@ -70,7 +70,10 @@ export function columnNames(source: LogSource): { known: ReadonlySet<string>; ma
   }
 }
 
-/** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. `tables`: those of `with`. */
+/**
+ * Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. `tables`: those of
+ * `with`.
+ */
 export async function resolveMapping(
   source: LogSource,
   files: readonly SourceFile[],
@@ -175,7 +178,8 @@ function expressionError(part: Part, written: string, { columns, tables }: Colum
   )
   const nearest = (name: string) => closest(name.toLowerCase(), [...shown.keys()])
   let unknown = /Referenced column "([^"]+)" not found/.exec(reason)?.[1]
-  if (distance(written.toLowerCase(), nearest(written)) <= resembles(written)) unknown ??= written
+  const isNoSql = /syntax error|Referenced table/.test(reason)
+  if (isNoSql && distance(written.toLowerCase(), nearest(written)) <= resembles(written)) unknown ??= written
   if (unknown === undefined) {
     const what = reason.replace(/^(Parser|Binder|Catalog) Error: /, '').replace(/ Candidate bindings:.*$/, '')
     return new BumpError(

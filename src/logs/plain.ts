@@ -34,7 +34,7 @@ export function plainUser(id: string, isNumber: string, untyped: string, type: s
   const mayBeConverted = matches(id, String.raw`-?\d+(?:\.\d+)?(?:[eE]\+\d{2})?`)
   return {
     value: `CASE WHEN (${isNumber} OR ${untyped}) AND ${converted} THEN split_part(${id}, '.', 1) ELSE ${id} END`,
-    plain: `${id} <> '' AND ${id} NOT IN (${MISSING_WORDS.map(sqlString).join(', ')})
+    plain: `${id} <> '' AND NOT ${matches(id, MISSING_WORDS.map((word) => word.replace(/\W/g, '\\$&')).join('|'))}
       AND (NOT ${isNumber} OR ${whole} OR ${converted})
       AND (NOT ${untyped} OR NOT ${mayBeConverted} OR ${whole} OR ${converted})`,
   }

@@ -3,7 +3,7 @@
 import { sqlString } from './database.ts'
 
 /** Whether the view has a column of its own of this name. */
-export const isReserved = (name: string): boolean => /^_(file|line|element|record)$/i.test(name)
+export const isReserved = (name: string): boolean => /^_(file|line|element|record|bump_row)$/i.test(name)
 
 /** The value of a record's field as text; null where it has none. */
 export const recordField = (name: string): string => `(_record->>${pointer(name)})`

@@ -60,7 +60,7 @@ async function stageText(
         reading = how
       },
     }
-    for await (const record of format.records(textBlocks(file, issues), file.name, issues, own)) {
+    for await (const record of format.records(textBlocks(file, issues, format.bytes), file.name, issues, own)) {
       records++
       columns.add(record.value, format.untyped ?? false)
       merging ||= record.mergeKey !== undefined
@@ -82,7 +82,7 @@ async function stageText(
     ? 'WHERE rowid IN (SELECT min(rowid) FROM records GROUP BY coalesce(md5(merge_key), rowid::VARCHAR))'
     : ''
   await connection.run(
-    `CREATE VIEW rows AS SELECT ${['_file', '_line', '_element', '_record', ...converted].join(', ')}${selected(partitions)} FROM records ${once}`,
+    `CREATE VIEW rows AS SELECT ${['rowid AS _bump_row', '_file', '_line', '_element', '_record', ...converted].join(', ')}${selected(partitions)} FROM records ${once}`,
   )
   const [{ all, kept }] = await query(
     connection,

@@ -83,6 +83,13 @@ describe('ids', () => {
     expect(texts).toEqual([['a', 'Alien9007199254740993\\u00010.12345678901234567']])
   })
 
+  it('are compared as ever in expressions without a catalogue', async () => {
+    const items = folder.write('e-items.csv', 'id,title\n7,Alien\n')
+    const text = 'CASE WHEN stars = (a < b) THEN title ELSE stars::VARCHAR END'
+    const { texts } = await read('e.csv', 'user,title,stars,a,b\nu,one,1,1,2\nu,two,2,1,2\n', { text, with: { items } })
+    expect(texts.map(([, title]) => title)).toEqual(['one', '2'])
+  })
+
   it('may be computed', async () => {
     const { texts } = await read('c.csv', 'user,movie\na,m-7\na,m-x\n', {
       text: '(select title from items where id = substr(movie, 3))',
@@ -105,7 +112,12 @@ describe('refused is', () => {
 
   it('a key of several rows', async () => {
     const items = folder.write('double.csv', 'id,title\n7,Alien\n7,Alien 3\n7,Alien 4\n5,a\n5,b\n')
-    await refused(items).toThrow(/items has several rows .*\(3 with id 7\): .*any_value/)
+    await refused(items).toThrow(/items has several rows for one movie \(3 for 7\): .*any_value/)
+    const spelled = folder.write('spelled.csv', 'id,title\n7,Alien\n007,Bond\nx,none\n')
+    await refused(spelled).toThrow(/several rows for one movie \(2 for 7\)/)
+    await refused(items, 'items', '(select title from items where id = abs(movie))').toThrow(
+      /finds several rows for one of the log's: say which/,
+    )
     const one = { text: text.replace('title', 'max(title)'), with: { items } }
     expect((await read('log.csv', log, one)).texts).toEqual([
       ['ann', 'Alien 4'],

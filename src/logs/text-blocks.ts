@@ -85,19 +85,24 @@ export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | '
   return even + odd > sample.length * 0.02 || controls > sample.length * 0.05 ? 'binary' : 'utf-8'
 }
 
-/** Streams the text of a file without its byte-order mark; issues go to `issues` with the line they were seen in. */
-export async function* textBlocks(file: LogFile, issues: IssueLog): AsyncGenerator<string> {
+/**
+ * Streams the text of a file without its byte-order mark; issues go to `issues` with the line they were seen in.
+ * `asBytes`: a character for each byte, nothing decoded.
+ */
+export async function* textBlocks(file: LogFile, issues: IssueLog, asBytes = false): AsyncGenerator<string> {
   const start = await firstBytes(file.path)
   const unpacked = decompressed(() => createReadStream(file.path, { highWaterMark: 256 * 1024 }), start, file.name)
   const bytes = compressionOf(start) === undefined ? unpacked : bounded(unpacked, file)
   let line = 1
   try {
     const encoding = encodingOf(await sniffBytes(file))
-    const texts = encoding.startsWith('utf-16')
-      ? utf16(bytes, encoding)
-      : utf8(bytes, (ahead) =>
-          issues.add('encoding', `${file.name}:${line + ahead}`, 'bytes that are not UTF-8, read as Windows-1252'),
-        )
+    const texts = asBytes
+      ? latin1(bytes)
+      : encoding.startsWith('utf-16')
+        ? utf16(bytes, encoding)
+        : utf8(bytes, (ahead) =>
+            issues.add('encoding', `${file.name}:${line + ahead}`, 'bytes that are not UTF-8, read as Windows-1252'),
+          )
     let first = true
     for await (const text of texts) {
       const block: string = first && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
@@ -129,6 +134,10 @@ async function* bounded(unpacked: AsyncIterable<Buffer>, { path, name }: LogFile
       )
     yield chunk
   }
+}
+
+async function* latin1(bytes: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  for await (const chunk of bytes) yield chunk.toString('latin1')
 }
 
 async function* utf16(bytes: AsyncIterable<Buffer>, encoding: string): AsyncGenerator<string> {

@@ -14,8 +14,8 @@ import { type RewardFunction, type RewardUser, type Rollout, type RolloutReward,
 /** The reward as the GRPO loop takes it. It scores batches; how it validates is put beside it in train/. */
 export function bidirectionalReward(judge: Judge, config: BidirectionalConfig): Pick<RewardFunction, 'score'> {
   return {
-    async score(batch, seedParts, { signal }) {
-      const { rewards, chance, usage } = await computeRewards(batch, judge, config, seedParts, { signal })
+    async score(batch, seedParts, options) {
+      const { rewards, chance, usage } = await computeRewards(batch, judge, config, seedParts, options)
       return { rewards, chance, usage: { ...usage } }
     },
   }
@@ -39,7 +39,7 @@ export async function computeRewards(
   judge: Judge,
   config: BidirectionalConfig,
   seedParts: readonly (string | number)[],
-  options: { signal?: AbortSignal } = {},
+  options: JudgeOptions = {},
 ): Promise<BatchRewards> {
   const seed = ['reward', ...seedParts]
   const pools = drawPools(batch, { positives: config.positives, negatives: config.negatives, seed })

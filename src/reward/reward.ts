@@ -63,7 +63,7 @@ export interface RewardFunction {
   score(
     batch: readonly RewardUser[],
     seedParts: readonly (string | number)[],
-    options: { signal?: AbortSignal },
+    options: { signal?: AbortSignal /** Takes the share that is done. */; onProgress?: (share: number) => void },
   ): Promise<ScoredBatch>
   /**
    * `profiles[i]` of `users[i]`: what validation measures, and the best checkpoint is chosen by. Equal users are

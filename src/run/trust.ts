@@ -1,5 +1,6 @@
-// A run folder of somebody else may bring SQL expressions along, and files for them to join. They are taken only where the caller trusts them, or
-// has used them on this machine before: digests of the expressions of one's own runs are kept in the cache.
+// A run folder of somebody else may bring SQL expressions along, files for them to join and a query of databases. They
+// are taken only where the caller trusts them, or has used them on this machine before: digests of those of one's own
+// runs are kept in the cache.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { bareAddresses } from '../util/address.ts'

@@ -89,14 +89,16 @@ describe('training', () => {
     for (const line of steps) for (const name of names) expect(line[name], name).toBeTypeOf('number')
   })
 
-  it('tells where validation and the final test are, part by part', async () => {
+  it('tells where a step, validation and the final test are, part by part', async () => {
     const told: string[] = []
     const onEvent = (event: TrainEvent) => {
       if (event.type === 'progress' && event.share === 0)
         told.push(`${event.phase} ${event.part}/${event.parts} ${event.what}`)
     }
     await run({ folder: join(root, 'progress'), config: toyConfig({ optim: { steps: 1 } }), onEvent })
-    expect(told.slice(-8)).toEqual([
+    expect(told.slice(-10)).toEqual([
+      'rollout 1/1 step 1',
+      'judge 1/1 step 1',
       'validation 1/2 profiles',
       'validation 2/2 judging',
       'test 1/6 profiles before training',

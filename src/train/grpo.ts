@@ -42,32 +42,36 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
     const { step } = run
 
     // Sample: G profiles of each of U users.
-    run.begin('rollout')
+    const what = `step ${step + 1}`
+    const rollouts = run.beginParts('rollout', [{ what, kind: 'sample', users: rollout.users }])
     const sampling = performance.now()
     const users_U = batchUsers(users.train, rollout.users, step, seed)
-    const generated_U = await generateProfiles(model, users_U, {
-      prompt,
-      maxTokens: profile.maxTokens,
-      temperature: rollout.temperature,
-      seeds: (user) => Array.from({ length: rollout.groupSize }, (_, g) => seedFrom(seed, 'rollout', step, user, g)),
-      signal,
-    })
+    const mostTokens = rollout.users * rollout.groupSize * profile.maxTokens
+    const generated_U = await rollouts.next((onProgress) =>
+      generateProfiles(model, users_U, {
+        prompt,
+        maxTokens: profile.maxTokens,
+        temperature: rollout.temperature,
+        seeds: (user) => Array.from({ length: rollout.groupSize }, (_, g) => seedFrom(seed, 'rollout', step, user, g)),
+        signal,
+        onProgress: (tokens) => onProgress(tokens / mostTokens),
+      }),
+    )
 
     // Judge: both directions, less the penalties.
-    run.begin('judge')
+    const judged = run.beginParts('judge', [{ what, kind: 'reward', users: rollout.users }])
     const judging = performance.now()
-    const { rewards, chance, usage } = await reward.score(
-      users_U.map((user, u) => ({
-        id: user.id,
-        heldOut: user.heldOut.map(({ text }) => text),
-        history: generated_U[u].shown,
-        rollouts: generated_U[u].profiles.map((text, g) => ({
-          text,
-          tokens: generated_U[u].completions[g].tokens.length,
-        })),
+    const rated_U = users_U.map((user, u) => ({
+      id: user.id,
+      heldOut: user.heldOut.map(({ text }) => text),
+      history: generated_U[u].shown,
+      rollouts: generated_U[u].profiles.map((text, g) => ({
+        text,
+        tokens: generated_U[u].completions[g].tokens.length,
       })),
-      [seed, step],
-      { signal },
+    }))
+    const { rewards, chance, usage } = await judged.next((onProgress) =>
+      reward.score(rated_U, [seed, step], { signal, onProgress }),
     )
 
     // Advantages: what a rollout is better by than its group.

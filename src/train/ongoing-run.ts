@@ -15,7 +15,8 @@ export type RunEvent =
   | { type: 'step'; step: number; metrics: Record<string, number | null> }
   | { type: 'validation'; step: number; metrics: Record<string, number>; best: boolean }
   | PartEvent
-  | { type: 'note'; text: string }
+  /** `passing`: the next one says more. */
+  | { type: 'note'; text: string; passing?: boolean }
 
 /** When a run validates, saves and ends. */
 export interface RunPlan {

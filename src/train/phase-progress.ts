@@ -20,7 +20,7 @@ export interface Part {
   /** As people read it: 'profiles before training'. */
   what: string
   /** Parts of one kind cost alike, a user. */
-  kind: 'write' | 'judge'
+  kind: 'write' | 'judge' | 'sample' | 'reward' | 'loss'
   users: number
 }
 

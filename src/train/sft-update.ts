@@ -1,6 +1,6 @@
 // One step of SFT: the gradient of the mean cross-entropy over the target tokens of a batch, then AdamW. And the same
 // loss without a gradient, for validation.
-import type { LanguageModel, TrainGroup } from '../model/contract.ts'
+import type { CallOptions, LanguageModel, TrainGroup } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { learningRateAt, type Schedule } from './schedule.ts'
 import { microSteps } from './sft-batches.ts'
@@ -58,10 +58,10 @@ export async function updateOn(
 export async function evaluateLoss(
   model: LanguageModel,
   examples: readonly SftExample[],
-  signal?: AbortSignal,
+  options: Pick<CallOptions, 'signal' | 'onProgress'> = {},
 ): Promise<number> {
   const requests = groupByPrompt(examples).map(({ prompt, targets }) => ({ prefix: prompt, continuations: targets }))
-  const scores = await model.score(requests, { weights: 'policy', signal })
+  const scores = await model.score(requests, { weights: 'policy', ...options })
   return -scores.flat().reduce((total, logprobs) => total + sum(logprobs), 0) / targetTokens(examples)
 }
 

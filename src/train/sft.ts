@@ -8,6 +8,7 @@ import { packageInfo } from '../run/package-info.ts'
 import { readFinished } from '../run/read.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { OngoingRun, peakMemoryBytes, type RunEvent, rounded } from './ongoing-run.ts'
+import type { Part } from './phase-progress.ts'
 import { batchesPerEpoch, epochBatches } from './sft-batches.ts'
 import type { SftConfig } from './sft-config.ts'
 import { examplesDigest, type SftExample, type SftSplit, splitExamples } from './sft-examples.ts'
@@ -78,9 +79,10 @@ async function loop(
 
   for (;;) {
     if (run.validationDue) {
-      run.begin('validation')
+      const part: Part = { what: 'loss of the held-out users', kind: 'loss', users: validation.length }
+      const progress = run.beginParts('validation', [part])
       const started = performance.now()
-      const loss = await evaluateLoss(model, validation, signal)
+      const loss = await progress.next((onProgress) => evaluateLoss(model, validation, { signal, onProgress }))
       const metrics = { eval_loss: loss, epoch: epochsAfter(run.step) }
       run.validated(-loss, metrics, (performance.now() - started) / 1000)
     }

@@ -3,7 +3,7 @@
 import { basename, join, resolve } from 'node:path'
 import { createJudge, ownJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
-import { type LoadedUsers, loadUsers, type SplitOptions, splitDataset } from '../logs/load.ts'
+import { type LoadedUsers, loadUsers, readingLine, type SplitOptions, splitDataset } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
@@ -15,6 +15,7 @@ import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
 import { packageInfo } from '../run/package-info.ts'
 import { checkpointSteps, readSummary } from '../run/read.ts'
 import { bareAddresses } from '../util/address.ts'
+import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
@@ -108,7 +109,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   if (config.judge.model !== undefined && !options.judgeModel) refuseUnusable(config.judge.model)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
-  const note = (text: string) => onEvent({ type: 'note', text })
+  const note = (text: string, passing?: boolean) => onEvent({ type: 'note', text, passing })
   const models = new Models(options, config, note)
   try {
     const model = await models.policy()
@@ -237,6 +238,7 @@ async function usersOf(
   onEvent: (event: TrainEvent) => void,
 ): Promise<UserSplit> {
   const load = async (from: Logs | LogSource, options: SplitOptions, test: boolean): Promise<UserSplit> => {
+    if (!('source' in from)) onEvent({ type: 'note', text: readingLine(from) })
     const loaded = await ('source' in from ? splitDataset(from, options, signal) : loadUsers(from, options, signal))
     onEvent({ type: 'logs', report: loaded.report, test })
     return loaded.split
@@ -278,7 +280,7 @@ class Models {
   constructor(
     private readonly options: TrainOptions,
     private readonly config: TrainConfig,
-    private readonly onProgress: (line: string) => void,
+    private readonly onProgress: OnLine,
   ) {}
 
   async policy(): Promise<LanguageModel> {

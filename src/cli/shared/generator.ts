@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Generator, openGenerator } from '../../generator/open.ts'
+import type { OnLine } from '../../util/byte-progress.ts'
 import { BumpError } from '../../util/errors.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './engine-flags.ts'
 import { naturalNumber, positiveInteger, temperatureValue } from './flag-values.ts'
@@ -51,7 +52,11 @@ export function checkGeneratorFlags({ run, model }: GeneratorFlags): void {
  * Opens what --run or --model names; the caller closes it. Throws BumpError where neither or both are given, or what
  * openGenerator throws.
  */
-export async function generatorOfFlags(flags: GeneratorFlags, onProgress: (line: string) => void): Promise<Generator> {
+export async function generatorOfFlags(
+  flags: GeneratorFlags,
+  onProgress: OnLine,
+  signal: AbortSignal,
+): Promise<Generator> {
   checkGeneratorFlags(flags)
   const { run, model, system, instruction, historyTokens, interactionTokens, maxTokens, temperature, seed } = flags
   return await openGenerator(run ?? { model: model! }, {
@@ -60,6 +65,7 @@ export async function generatorOfFlags(flags: GeneratorFlags, onProgress: (line:
     maxTokens,
     temperature,
     seed,
+    signal,
     onProgress,
   })
 }

@@ -3,7 +3,8 @@
 import { createLogUpdate } from 'log-update'
 import pc from 'picocolors'
 import type { Phase } from '../../train/phase-progress.ts'
-import { plain } from './terminal.ts'
+import type { OnLine } from '../../util/byte-progress.ts'
+import { Lines, plain } from './terminal.ts'
 
 type Metrics = Readonly<Record<string, number | null>>
 
@@ -12,7 +13,7 @@ type ProgressEvent =
   | { type: 'phase'; phase: string; step: number }
   | { type: 'step'; step: number; metrics: Metrics }
   | { type: 'validation'; step: number; metrics: Metrics; best: boolean }
-  | { type: 'note'; text: string }
+  | { type: 'note'; text: string; passing?: boolean }
   | PartProgress
 
 /** Where a phase is that is done part by part. */
@@ -37,8 +38,8 @@ export interface ProgressWords {
 
 export interface Progress {
   onEvent(event: ProgressEvent): void
-  /** A line of its own, above the live view. */
-  say(line: string): void
+  /** A line of its own, above the live view; a passing one in it. */
+  say: OnLine
   /** Leaves the terminal as it should be; no event may follow. */
   done(): void
 }
@@ -53,7 +54,7 @@ function progressView(steps: number, words: ProgressWords, stream: NodeJS.WriteS
   // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
   return stream.isTTY && stream.columns > 0 && stream.rows > 0
     ? liveView(steps, words, stream)
-    : plainLines(steps, (line) => void stream.write(`${plain(line)}\n`), words)
+    : plainLines(steps, new Lines(() => stream).say, words)
 }
 
 const number = (value: unknown, digits = 3): string => (typeof value === 'number' ? value.toFixed(digits) : '-')
@@ -86,7 +87,8 @@ class Pace {
 /** 'judging 43% (4 of 6) ETA 2m10s'. */
 function partText({ what, part, parts, share, left }: PartProgress): string {
   const eta = left === undefined ? '' : ` ETA ${duration(left)}`
-  return `${what} ${Math.floor(share * 100)}% (${part} of ${parts})${eta}`
+  const which = parts === 1 ? '' : ` (${part} of ${parts})`
+  return `${what} ${Math.floor(share * 100)}%${which}${eta}`
 }
 
 /** A phase is quiet for so many seconds before it says where it is, and then so many between two lines. */
@@ -96,11 +98,16 @@ const SECONDS_A_LINE = 30
 /** Which progress events of a phase become lines: the first after a while, then one now and then. */
 class PartLines {
   private began = 0
+  private phase = ''
   private said = Number.NEGATIVE_INFINITY
 
   constructor(private readonly now: () => number) {}
 
-  begin(): void {
+  /** The phases of a step follow each other as one. */
+  begin(phase: string): void {
+    const within = phase === 'judge' || (phase === 'train' && this.phase === 'judge')
+    this.phase = phase
+    if (within) return
     this.began = this.now()
     this.said = Number.NEGATIVE_INFINITY
   }
@@ -116,7 +123,7 @@ class PartLines {
 /** One line for each step, validation and note, and now and then one of a phase that takes long. */
 export function plainLines(
   steps: number,
-  write: (line: string) => void,
+  write: OnLine,
   words: ProgressWords = TRAIN_WORDS,
   now: () => number = () => performance.now() / 1000,
 ): Progress {
@@ -124,9 +131,12 @@ export function plainLines(
   const parts = new PartLines(now)
   return {
     onEvent(event) {
-      if (event.type === 'phase') parts.begin()
+      if (event.type === 'phase') {
+        parts.begin(event.phase)
+        if (event.phase === 'train' && parts.due()) write(`  ${words.doing.train}: step ${event.step}`)
+      }
       if (event.type === 'progress' && parts.due()) write(`  ${words.doing[event.phase]}: ${partText(event)}`)
-      if (event.type === 'note') write(event.text)
+      if (event.type === 'note') write(event.text, event.passing)
       if (event.type === 'validation') write(validationLine(words, event))
       if (event.type === 'phase' && event.phase === 'test') write(words.doing.test)
       if (event.type !== 'step') return
@@ -202,14 +212,18 @@ function liveView(steps: number, words: ProgressWords, stream: NodeJS.WriteStrea
     )
   }
   const timer = setInterval(show, 250)
-  const say = (line: string): void => {
+  const say = (line: string, passing = false): void => {
+    if (passing) {
+      where = plain(line)
+      return
+    }
     draw.clear()
     stream.write(`${plain(line)}\n`)
     show()
   }
   return {
     onEvent(event) {
-      if (event.type === 'note') return say(event.text)
+      if (event.type === 'note') return say(event.text, event.passing)
       if (event.type === 'validation') unseen = validationLine(words, event)
       if (event.type === 'progress') {
         where = partText(event)
@@ -258,8 +272,8 @@ export interface WorkProgress {
    * effort where the pieces are not alike (default done/total). The first call for a name says what was there already.
    */
   update(what: string, done: number, total: number, share?: number): void
-  /** A line of its own, above the live view. */
-  say(line: string): void
+  /** A line of its own, above the live view; a passing one in it. */
+  say: OnLine
   /** Leaves the terminal as it should be; nothing may follow. */
   done(): void
 }
@@ -269,7 +283,7 @@ export function workProgress(stream: NodeJS.WriteStream = process.stderr): WorkP
   // A terminal without a size (some containers' pseudo-terminals) cannot be drawn on.
   return stream.isTTY && stream.columns > 0 && stream.rows > 0
     ? liveLine(stream)
-    : workLines((line) => void stream.write(`${plain(line)}\n`))
+    : workLines(new Lines(() => stream).say)
 }
 
 /** Time left of one piece of work, from the pace since its first report. */
@@ -289,7 +303,7 @@ class Clock {
 }
 
 /** One line for every twentieth of the work, and for its end. */
-export function workLines(write: (line: string) => void): WorkProgress {
+export function workLines(write: OnLine): WorkProgress {
   let clock: Clock | undefined
   let twentieth = 0
   return {
@@ -318,7 +332,8 @@ function liveLine(stream: NodeJS.WriteStream): WorkProgress {
       line = `${bar} ${plain(what)}: ${done}/${total}${clock.left(share)}`
       draw(line)
     },
-    say(text) {
+    say(text, passing = false) {
+      if (passing) return draw(plain(text))
       draw.clear()
       stream.write(`${plain(text)}\n`)
       if (line !== '') draw(line)

@@ -6,6 +6,7 @@ import { openModel } from '../../model/onnx/open.ts'
 import { textModel } from '../../model/text-from-tokens.ts'
 import type { TextModel } from '../../model/text-model.ts'
 import { readRunHeader } from '../../run/read.ts'
+import type { OnLine } from '../../util/byte-progress.ts'
 import { BumpError } from '../../util/errors.ts'
 import { type EngineFlags, engineOptions } from './engine-flags.ts'
 import { addServerFlags, type ServerFlags, serverOf } from './server-flags.ts'
@@ -34,7 +35,7 @@ export function addTextModelFlags(command: Command): Command {
  */
 export async function openTextModel(
   flags: TextModelFlags,
-  onProgress: (line: string, passing?: boolean) => void,
+  onProgress: OnLine,
   signal?: AbortSignal,
 ): Promise<OpenTextModel> {
   const { backbone } = flags

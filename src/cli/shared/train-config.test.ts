@@ -86,19 +86,32 @@ describe('a configuration', () => {
     expect(() => resolve({ resume: true })).toThrow('--resume: say which run by --name')
   })
 
-  it('takes the SQL expressions of a run that was made elsewhere only with --trust, or where flags name others', () => {
-    const config = resolve({ ...basic, name: 'theirs', text: 'upper(body)' })
+  /** Writes the record of a run that was made elsewhere. */
+  function recordRun(config: object): void {
     mkdirSync(join(folder, 'runs', 'theirs'), { recursive: true })
     writeFileSync(
       join(folder, 'runs', 'theirs', 'config.json'),
       JSON.stringify({ config, package: { name: 'bump', version: '0' }, model: {}, data: {} }),
     )
-    const resumed = { name: 'theirs', resume: true }
+  }
+  const resumed = { name: 'theirs', resume: true }
+
+  it('takes the SQL expressions of a run that was made elsewhere only with --trust, or where flags name others', () => {
+    const config = resolve({ ...basic, name: 'theirs', text: 'upper(body)' })
+    recordRun(config)
     expect(() => resolve(resumed)).toThrow(/theirs.config\.json names SQL expressions.*\n {2}text: upper\(body\)\n/)
     expect(resolve({ ...resumed, trust: true })).toEqual(config)
     expect(resolve({ ...resumed, text: 'body' }).logs.text).toBe('body')
     expect(() => resolve({ ...resumed, text: 'body', query: 'select 1' })).toThrow(/\n {2}query: select 1 \(of /)
     expect(resolve({ ...resumed, text: 'body', with: { items: 'i.csv' } }).logs.with).toEqual({ items: 'i.csv' })
+  })
+
+  it('lets no damaged part of such a run hide another one', () => {
+    const config = resolve({ ...basic, name: 'theirs', text: 'upper(body)' })
+    recordRun({ ...config, logs: { ...config.logs, time: 5, with: { a: 6, b: '/etc/passwd' } } })
+    const mended = { ...resumed, time: 'ts', with: { a: 'a.csv' } }
+    expect(() => resolve(mended)).toThrow(/\n {2}text: upper\(body\)\n {2}with\.b: \/etc\/passwd\n/)
+    expect(() => resolve({ ...resumed, trust: true })).toThrow('logs.time: expected string')
   })
 
   it('makes no name of what lets into a database', () => {

@@ -102,10 +102,28 @@ export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainC
 
 /** What a run's record says of how logs are mapped where the caller says nothing. */
 function mappingUnder(named: Record<string, unknown>, recorded: Record<string, unknown>): MappingParts {
-  return withoutNamed((recorded.logs ?? {}) as MappingParts, (named.logs ?? {}) as MappingParts)
+  return withoutNamed(mappingSchema.parse(recorded.logs), mappingSchema.parse(named.logs))
 }
 
-/** The SQL expressions, and the files for them to join, that come from the YAML file and not from flags, to be shown before they run. */
+const text = z.string().optional().catch(undefined)
+const list = z.array(z.string().catch('')).optional().catch(undefined)
+/** The parts of a mapping, as far as they are what they should be: what is not is refused with the configuration. */
+const mappingSchema = z
+  .object({
+    paths: list,
+    testPaths: list,
+    query: text,
+    user: text,
+    time: text,
+    text,
+    with: z.record(z.string(), z.string().catch('')).optional().catch(undefined),
+  })
+  .catch({})
+
+/**
+ * The SQL that comes from the YAML file and not from flags, and the files for it to join, to be shown before any of it
+ * runs.
+ */
 export function yamlExpressions(flags: Omit<TrainFlags, 'name' | 'seed'>, { logs }: TrainConfig): string[] {
   if (flags.config === undefined) return []
   const own = { ...flags, paths: flags.logs, testPaths: flags.testLogs }

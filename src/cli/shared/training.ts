@@ -6,6 +6,7 @@ import { labelReward } from '../../lamp/label-reward-options.ts'
 import { type CustomReward, defineReward } from '../../reward/custom.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import type { TrainEvent } from '../../train/train.ts'
+import type { OnLine } from '../../util/byte-progress.ts'
 import { BumpError } from '../../util/errors.ts'
 import { sha256 } from '../../util/files.ts'
 import { reportLines } from './log-flags.ts'
@@ -16,7 +17,7 @@ import { say } from './terminal.ts'
 export class TrainView {
   private progress: Progress | undefined
 
-  constructor(private readonly write: (line: string) => void = say) {}
+  constructor(private readonly write: OnLine = say) {}
 
   readonly onEvent = (event: TrainEvent): void => {
     switch (event.type) {
@@ -30,7 +31,7 @@ export class TrainView {
         this.progress = trainProgress(event.steps)
         return
       case 'note':
-        this.say(event.text)
+        this.say(event.text, event.passing)
         return
       default:
         this.progress?.onEvent(event)
@@ -38,9 +39,9 @@ export class TrainView {
   }
 
   /** A line of its own. */
-  readonly say = (line: string): void => {
-    if (this.progress) this.progress.say(line)
-    else this.write(line)
+  readonly say: OnLine = (line, passing) => {
+    if (this.progress) this.progress.say(line, passing)
+    else this.write(line, passing)
   }
 
   /** Leaves the terminal as it should be. */

@@ -66,11 +66,11 @@ export function prefixedAttention(
     k: g.shape(U, G, T, n, d),
     onPrefix: g.shape(U, n, G, rT, P),
     onPrefixAll: g.shape(U, n, -1, P),
-    onPrefixHeads: g.shape(U, -1, T, P),
     onSelf: g.shape(U, n, G, rT, T),
     onSelfHeads: g.shape(U, -1, T, T),
     column: g.shape(U, n, -1, 1),
     split: g.shape(P, T),
+    onPrefixHeads: sliding && g.shape(U, -1, T, P),
   }
   return (q, k, v, layer, prefixK, prefixV) => {
     const masks = isSliding(c, layer) ? sliding : undefined

@@ -1,9 +1,18 @@
 // Reads the tokenizer out of a GGUF file's metadata and writes it as a tokenizer.json. Next: text-tokenizer.ts.
 // Byte-level BPE ("gpt2") has its merges in the file; SentencePiece ("llama") has scores, from which merges follow.
 import { BumpError } from '../../util/errors.ts'
+import { SUPPORTED_FAMILIES } from '../model/families.ts'
 import type { GgufValue } from '../weights/gguf.ts'
 import { openGguf } from '../weights/gguf-shards.ts'
-import { GPT2_PATTERN, LLAMA3_PATTERN, PUNCTUATION_PATTERN, QWEN2_PATTERN } from './patterns.ts'
+import {
+  GPT2_PATTERN,
+  LLAMA3_PATTERN,
+  O200K_PATTERN,
+  PUNCTUATION_PATTERN,
+  QWEN2_PATTERN,
+  TEKKEN_PATTERN,
+} from './patterns.ts'
+
 import { checkLengths, checkRows, checkTokenizerJson, isolate } from './tokenizer-json.ts'
 import type { AddedToken, Component, TokenizerSource } from './types.ts'
 
@@ -20,6 +29,9 @@ interface PreTokenizer {
 /** What the names in `tokenizer.ggml.pre` stand for (llama.cpp's list, as far as the supported families need it). */
 const PRE_TOKENIZERS: PreTokenizer[] = [
   { names: ['llama-bpe', 'llama3', 'llama-v3'], patterns: [LLAMA3_PATTERN], wholeWords: true, addBos: true },
+  { names: ['dbrx', 'smaug-bpe'], patterns: [LLAMA3_PATTERN] },
+  { names: ['tekken'], patterns: [TEKKEN_PATTERN], wholeWords: true, addBos: true },
+  { names: ['gpt-4o'], patterns: [O200K_PATTERN] },
   { names: ['qwen2', 'deepseek-r1-qwen'], patterns: [QWEN2_PATTERN], nfc: true },
   { names: ['smollm', 'starcoder', 'refact', 'command-r'], patterns: ['\\p{N}', GPT2_PATTERN] },
   { names: ['gpt-2'], patterns: [GPT2_PATTERN] },
@@ -49,7 +61,7 @@ export function tokenizerFromGguf(file: string): TokenizerSource {
     throw new BumpError(
       'model-unusable',
       `${file}: the tokenizer is of the kind ${JSON.stringify(kind)}; "gpt2" (BPE) and "llama" (SentencePiece) are ` +
-        'supported. Choose a Llama, SmolLM2, Qwen2 or Qwen3 model.',
+        `supported. ${SUPPORTED_FAMILIES}`,
     )
   const tokens = metadata.texts('tokenizer.ggml.tokens')
   if (!tokens)

@@ -15,14 +15,19 @@ const path = (name: string) => fileURLToPath(new URL(`../golden/${name}`, import
 const golden = (name: string): Golden => JSON.parse(readFileSync(path(name), 'utf8'))
 
 const families = [
-  { name: 'gpt2', stop: ['<|im_end|>', '<|endoftext|>'], bos: false },
-  { name: 'llama3', stop: ['<|eot_id|>', '<|end_of_text|>', '<|eom_id|>'], bos: true },
-  { name: 'qwen2', stop: ['<|im_end|>', '<|endoftext|>'], bos: false },
+  { name: 'gpt2', stop: ['<|im_end|>', '<|endoftext|>'] },
+  { name: 'llama3', stop: ['<|eot_id|>', '<|end_of_text|>', '<|eom_id|>'], bos: '<|begin_of_text|>' },
+  { name: 'qwen2', stop: ['<|im_end|>', '<|endoftext|>'] },
+  { name: 'tekken', stop: ['</s>'], bos: '<s>' },
+  { name: 'o200k', stop: ['<|end|>', '<|endoftext|>'] },
+  { name: 'gemma', stop: ['<eos>', '<end_of_turn>'], bos: '<bos>' },
+  { name: 'mistral', stop: ['</s>'], bos: '<s>', folderOnly: true },
 ]
-const sources = families.flatMap(({ name, stop, bos }) => [
-  { where: `tokenizer-${name}`, expected: `tokenizer-${name}/expected.json`, stop, bos },
-  { where: `tokenizer-${name}/tokenizer.gguf`, expected: `tokenizer-${name}/expected.json`, stop, bos },
-])
+const sources = families.flatMap(({ name, stop, bos, folderOnly }) =>
+  ['', '/tokenizer.gguf']
+    .filter((file) => file === '' || !folderOnly)
+    .map((file) => ({ where: `tokenizer-${name}${file}`, expected: `tokenizer-${name}/expected.json`, stop, bos })),
+)
 
 function checkAgainst(expected: Golden, tokenizer: () => Tokenizer): void {
   it.each(expected.texts)('encodes $text', ({ text, ids }) => {
@@ -46,7 +51,7 @@ describe.each(sources)('$where', ({ where, expected, stop, bos }) => {
   it('knows where answers stop and texts begin', () => {
     const vocab = idsOfAddedTokens(where.split('/')[0])
     expect([...tokenizer.stopTokens].sort()).toEqual(stop.map((text) => vocab.get(text)).sort())
-    expect(tokenizer.bosToken).toBe(bos ? vocab.get('<|begin_of_text|>') : undefined)
+    expect(tokenizer.bosToken).toBe(bos && vocab.get(bos))
   })
 })
 

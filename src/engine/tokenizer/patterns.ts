@@ -7,12 +7,22 @@ export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s
 export const LLAMA3_PATTERN =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 export const QWEN2_PATTERN = LLAMA3_PATTERN.replace('\\p{N}{1,3}', '\\p{N}')
+const CAPITALISED = '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+'
+const CAPITALS = '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*'
+const REST = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
+/** Mistral's newer tokenizers: words end where capitals begin, digits stand alone. */
+export const TEKKEN_PATTERN = `${CAPITALISED}|${CAPITALS}|\\p{N}|${REST}`
+const CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+/** OpenAI's o200k, which Phi-4-mini has. */
+export const O200K_PATTERN = `${CAPITALISED}${CONTRACTION}|${CAPITALS}${CONTRACTION}|\\p{N}{1,3}|${REST}`
 export const PUNCTUATION_PATTERN = '[\\p{P}\\$\\+<=>\\^~\\|]+'
 
 const KNOWN = new Set([
   GPT2_PATTERN,
   LLAMA3_PATTERN,
   QWEN2_PATTERN,
+  TEKKEN_PATTERN,
+  O200K_PATTERN,
   PUNCTUATION_PATTERN,
   '\\p{N}',
   '\\p{N}+',

@@ -2,6 +2,7 @@
 // JavaScript library departs from Hugging Face's own. Between reading (from-folder.ts, from-gguf.ts) and
 // text-tokenizer.ts.
 import { BumpError } from '../../util/errors.ts'
+import { SUPPORTED_FAMILIES } from '../model/families.ts'
 import { GPT2_PATTERN } from './patterns.ts'
 import type { AddedToken, Component, TokenizerJson } from './types.ts'
 
@@ -29,19 +30,21 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
   if (!isBpe)
     throw new BumpError(
       'model-unusable',
-      `${file}: the tokenizer model is ${JSON.stringify(model.type)}; only BPE tokenizers are supported ` +
-        '(Llama, SmolLM2, Qwen2 and Qwen3 have one). Choose a model of these families.',
+      `${file}: the tokenizer model is ${JSON.stringify(model.type)}; only BPE tokenizers are supported. ` +
+        SUPPORTED_FAMILIES,
     )
   if (!vocabulary) throw damaged(file, '"model.vocab" is not an object of token to id')
   const addedTokens = checkAddedTokens(json.added_tokens ?? [], file)
   checkLengths([...Object.keys(vocabulary), ...addedTokens.map(({ content }) => content)], file)
   const vocab = checkVocab(vocabulary, addedTokens, file)
   const merges = checkMerges(model.merges, vocab, file)
+  const normalizer = component(json.normalizer, 'normalizer', file)
+  const words = component(json.pre_tokenizer, 'pre_tokenizer', file)
   return {
     model: { ...model, type: 'BPE', vocab, merges },
     added_tokens: addedTokens,
-    normalizer: component(json.normalizer, 'normalizer', file),
-    pre_tokenizer: adapt(component(json.pre_tokenizer, 'pre_tokenizer', file), file),
+    normalizer,
+    pre_tokenizer: splitsAtNothing(words, normalizer) ? null : adapt(words, file),
     post_processor: component(json.post_processor, 'post_processor', file),
     decoder: component(json.decoder, 'decoder', file),
   }
@@ -170,6 +173,13 @@ function isPattern(value: unknown): boolean {
   return typeof (pattern?.Regex ?? pattern?.String) === 'string'
 }
 
+/** Gemma's files split at blanks, in a way that the library lacks, after the normaliser has replaced every blank. */
+function splitsAtNothing(words: Component | null, normalizer: Component | null): boolean {
+  const [at, replaced] = [asRecord(words?.pattern)?.String, asRecord(normalizer?.pattern)?.String]
+  if (words?.type !== 'Split' || normalizer?.type !== 'Replace') return false
+  return typeof at === 'string' && at === replaced && !String(normalizer.content).includes(at)
+}
+
 /**
  * The library's `Digits` sees only ASCII digits and its `ByteLevel` takes other characters for white space than Hugging
  * Face's own; both are written as the `Split` they stand for, which agrees. Split behaviours that it ignores are
@@ -194,7 +204,7 @@ function adapt(part: Component | null, file: string): Component | null {
       throw new BumpError(
         'model-unusable',
         `${file}: the pre-tokenizer splits with the behaviour ${JSON.stringify(part.behavior)}, which is not supported. ` +
-          'Choose a Llama, SmolLM2, Qwen2 or Qwen3 model.',
+          SUPPORTED_FAMILIES,
       )
     default:
       return part

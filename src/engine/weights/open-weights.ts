@@ -25,7 +25,8 @@ const ALIGNMENT = 65536
 const SLAB = 1 << 24
 /** Changed whenever the conversion gives other bytes than before. */
 const LAYOUT = 1
-const STALE_MS = 24 * 3600 * 1000
+/** A conversion that is under way writes all the time. */
+const STALE_MS = 3600 * 1000
 
 export interface OpenWeightsOptions {
   /** Gets a line now and then while weights are converted. */
@@ -59,14 +60,21 @@ function sourceKey(path: string, config: ModelConfig): string {
  * SHA-256 over the configuration and the content of a flat file: what `convert` gave when it wrote it, and all that
  * the engine maps of it. Throws where the file is not that long.
  */
-function digestOf(path: string, config: ModelConfig, tensors: Map<string, TensorRange>): string {
+function digestOf(
+  path: string,
+  config: ModelConfig,
+  tensors: Map<string, TensorRange>,
+  progress: ByteProgress,
+): string {
   const hash = createHash('sha256').update(JSON.stringify(config))
   const file = new BinaryFile(path)
   try {
     for (const [name, { dims, offset, length }] of tensors) {
       hash.update(`${name}[${dims}]`)
-      for (let from = 0; from < length; from += SLAB)
+      for (let from = 0; from < length; from += SLAB) {
         hash.update(file.read(offset + from, Math.min(SLAB, length - from)))
+        progress.update(offset + from)
+      }
     }
   } finally {
     file.close()
@@ -129,7 +137,7 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
   const contentOf = (path: string) => {
     if (statSync(path).size !== bytes) return ''
     options.onProgress?.(`checking the prepared weights in ${folder} (${Math.ceil(bytes / 1e6)} MB)`)
-    return digestOf(path, config, tensors)
+    return digestOf(path, config, tensors, new ByteProgress('checking weights', bytes, options.onProgress))
   }
   let digest = recordedDigest(record, flatPath, contentOf)
   if (digest === undefined) {

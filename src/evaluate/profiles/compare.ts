@@ -137,6 +137,7 @@ async function planOf(options: CompareProfilesOptions): Promise<Plan> {
   const found = await evaluationUsers(runs, source, config.split, {
     signal,
     onReport: (report) => onEvent?.({ type: 'logs', report }),
+    onNote: (text) => onEvent?.({ type: 'note', text }),
   })
   const users = measuredUsers(found.users, options.users ?? DEFAULT_USERS, config)
   if (users.length < found.users.length)

@@ -1,5 +1,5 @@
 // Which users an evaluation of profiles measures: people that no run in it was trained on or chose its checkpoint by.
-import { type LoadedUsers, loadUsers } from '../../logs/load.ts'
+import { type LoadedUsers, loadUsers, readingLine } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
 import type { RunUsers } from '../../run/format.ts'
 import { readRunUsers } from '../../run/read.ts'
@@ -26,9 +26,14 @@ export async function evaluationUsers(
   runs: readonly TrainedRun[],
   logs: LogSource | undefined,
   heldOut: HeldOutOptions,
-  { signal, onReport }: { signal?: AbortSignal; onReport?: (report: LoadedUsers['report']) => void } = {},
+  {
+    signal,
+    onReport,
+    onNote,
+  }: { signal?: AbortSignal; onReport?: (report: LoadedUsers['report']) => void; onNote?: (line: string) => void } = {},
 ): Promise<EvaluationUsers> {
   const load = async (source: LogSource, options: HeldOutOptions): Promise<User[]> => {
+    onNote?.(readingLine(source))
     const { split, report } = await loadUsers(source, { ...options, validation: 0, test: 0 }, signal)
     onReport?.(report)
     return split.train

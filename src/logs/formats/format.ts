@@ -35,6 +35,8 @@ export interface TextFormat extends Recognition {
   recognises(start: string, fileName: string): boolean
   /** True where all values are written as text, so that text which looks like a number is one. */
   readonly untyped?: boolean
+  /** True where a text may change its encoding: blocks then have a character for each byte (Latin-1). */
+  readonly bytes?: boolean
   /** The records of one file, from its decoded text in blocks. What is no record goes to `issues` with its place. */
   records(
     blocks: AsyncIterable<string>,
@@ -86,7 +88,10 @@ export interface RawRecord {
   mergeKey?: string
 }
 
-/** What lies in the view `rows`: `_file` (index), `_line`, `_element`, `_record` (JSON of all columns), the columns. */
+/**
+ * What lies in the view `rows`: `_bump_row` (grows from row to row), `_file` (index), `_line`, `_element`, `_record` (JSON
+ * of all columns), the columns. The order of its rows is that of `_bump_row`: no other survives a join.
+ */
 export interface Staged {
   columns: StagedColumn[]
   /** The files that were read; `records` with those that could not be parsed. */

@@ -5,12 +5,14 @@ import { csv } from './csv.ts'
 import type { LogFormat } from './format.ts'
 import { json } from './json.ts'
 import { jsonl } from './jsonl.ts'
+import { mbox } from './mbox.ts'
 import { parquet } from './parquet.ts'
 import { queryRows } from './query.ts'
+import { takeout } from './takeout.ts'
 import { tsv } from './tsv.ts'
 
 /** In the order in which they are asked whether a file is theirs. */
-const BUILT_IN: readonly LogFormat[] = [jsonl, chatgpt, json, tsv, csv, parquet]
+const BUILT_IN: readonly LogFormat[] = [jsonl, chatgpt, takeout, json, mbox, tsv, csv, parquet]
 
 const added: LogFormat[] = []
 

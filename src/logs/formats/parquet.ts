@@ -53,8 +53,9 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
   const line = isTaken ? `row_number() OVER () - [${before.join(', ')}][${file} + 1]` : 'file_row_number + 1'
   const partitions = partitionColumns(good, names, file)
   await connection.run(
-    `CREATE VIEW rows AS SELECT ${file} AS _file, ${line} AS _line, 0 AS _element,
-       ${record}::VARCHAR AS _record${plain.map((name) => `, ${sqlName(name)}`).join('')}${selected(partitions)} FROM ${scan}${isTaken ? '' : ', file_row_number = true'})`,
+    `CREATE VIEW rows AS SELECT (${file}::BIGINT << 40) + ${line} AS _bump_row, ${file} AS _file, ${line} AS _line,
+       0 AS _element, ${record}::VARCHAR AS _record${plain.map((name) => `, ${sqlName(name)}`).join('')}${selected(partitions)}
+       FROM ${scan}${isTaken ? '' : ', file_row_number = true'})`,
   )
   return {
     columns: [

@@ -1,5 +1,5 @@
-// A Postgres server for one test file, where its programs are installed: in the folder that BUMP_TEST_POSTGRES names, on
-// the PATH, or where Debian has them.
+// A Postgres server for one test file, where its programs are installed: in the folder that BUMP_TEST_POSTGRES names,
+// on the PATH, or where Debian has them.
 import { execFileSync, spawn } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -19,14 +19,15 @@ export const PG_USER = { name: 'me', password: "p#w'/d?" }
 
 /** Starts a server before the tests and stops it after them. Returns its address; `setup`: SQL that is run first. */
 export function postgresServer(setup: string): () => { host: string; port: number } {
-  // Postgres does not run as root.
-  const id = process.getuid?.() === 0 ? Number(execFileSync('id', ['-u', 'nobody'])) : undefined
-  const folder = mkdtempSync('/tmp/bump-postgres-')
-  const data = join(folder, 'data')
+  let folder = ''
   const program = (name: string) => join(postgresPrograms!, name)
   let port = 0
   let stop = async () => {}
   beforeAll(async () => {
+    folder = mkdtempSync('/tmp/bump-postgres-')
+    const data = join(folder, 'data')
+    // Postgres does not run as root.
+    const id = process.getuid?.() === 0 ? Number(execFileSync('id', ['-u', 'nobody'])) : undefined
     writeFileSync(join(folder, 'password'), PG_USER.password)
     if (id !== undefined) for (const path of [folder, join(folder, 'password')]) chownSync(path, id, id)
     const initial = ['-D', data, '-U', PG_USER.name, '-A', 'scram-sha-256', '--no-sync', '-E', 'UTF8', '--locale=C']

@@ -76,10 +76,15 @@ describe('a parameter that is refused', () => {
   it('but not a limit that is too high, nor one that stands in words about the prompt', async () => {
     const high = await answerOf(refuse(400, { message: "Invalid 'max_tokens': 7 is too large, at most 4" }))
     expect(high.answer).toMatch(/^FAILED BASE refuses the request to "m" \(400: Invalid 'max_tokens'/)
+    // Of vLLM: what one request asks too much of is no reason to ask the next without a limit.
+    const most = 'max_tokens=7 cannot be greater than max_model_len=4. Please request fewer output tokens.'
+    const greater = await answerOf(refuse(400, { message: most, param: 'max_tokens' }))
+    expect(greater.answer).toMatch(/^FAILED BASE refuses the request to "m" \(400: max_tokens=7 cannot be greater/)
     const words = 'maximum context length is 5 tokens, you asked for 12. Reduce the length or max_tokens'
     const long = await answerOf(refuse(400, { message: words, param: 'messages', code: 'context_length_exceeded' }))
     expect(long.answer).toMatch(/^FAILED the prompt is too long/)
-    expect([high, long].map(({ requests }) => requests.length)).toEqual([1, 1])
+    expect([high, greater, long].map(({ requests }) => requests.length)).toEqual([1, 1, 1])
+    expect(greater.said).toEqual([])
   })
 
   it('a system message: its text goes before that of the user', async () => {

@@ -105,9 +105,9 @@ export function asksForLess(refusal: Refusal): boolean {
   return faultOfPrompt(refusal) === 'too-long' || (refusal.status < 500 && LIMIT_TOO_HIGH.test(refusal.words))
 }
 
-/** A limit that is too high is no parameter that a server does not know. */
+/** A limit that is too high, in the words of many servers, is no parameter that a server does not know. */
 const LIMIT_TOO_HIGH =
-  /max_(?:completion_)?tokens\b[^.]{0,80}(?:too (?:large|high|big)|at most|less than|no more than|<=)/i
+  /max_(?:completion_)?tokens\b[^.]{0,80}(?:too (?:large|high|big|many)|at most|(?:less|lower|smaller|fewer|greater|more|larger|higher) than|exceed|maximum (?:of|value)|out of range|<=|≤)/i
 
 /** Words that a server uses of something that it does not take. */
 const NOT_TAKEN =

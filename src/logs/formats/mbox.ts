@@ -1,0 +1,102 @@
+// Mail: mbox, as mail programs and Google Takeout export it, and single messages (.eml). The user is the sender; the
+// text is the subject and the plain body without the lines that it quotes.
+import PostalMime from 'postal-mime'
+import type { IssueLog } from '../issues.ts'
+import { cleanCharacters } from '../json-record.ts'
+import { readLines } from '../lines.ts'
+import type { RawRecord, TextFormat } from './format.ts'
+
+/** The line before a message: who sent it, and when. */
+const START = /^From .*\d:\d\d/
+/** Bytes of the largest message that is read, attachments and all. */
+const MOST_BYTES = 64 * 2 ** 20
+
+export const mbox: TextFormat = {
+  type: 'text',
+  name: 'mbox',
+  title: 'mail',
+  fileNames: /\.(mbox|eml)$/,
+  usualColumns: { user: ['user'], time: ['time'], text: ['text'] },
+  bytes: true,
+  recognises: (start) => /^From .*\d:\d\d.*\r?\n>?[\w-]+:/.test(start),
+  async *records(blocks, fileName, issues, context) {
+    context.describe('the user is the sender, the text is subject and body without quoted lines')
+    for await (const { text, line } of messagesOf(blocks, fileName, issues)) {
+      const value = await readMessage(text).catch((error: Error) => {
+        issues.add('bad-line', `${fileName}:${line}`, `no mail: ${error.message}`)
+      })
+      if (value === undefined) continue
+      yield { line, element: 0, json: JSON.stringify(value), value, mergeKey: value.message_id } satisfies RawRecord
+    }
+  },
+}
+
+/** The messages of a file, a character for each byte. */
+async function* messagesOf(
+  blocks: AsyncIterable<string>,
+  fileName: string,
+  issues: IssueLog,
+): AsyncGenerator<{ text: string; line: number }> {
+  let lines: string[] = []
+  let size = 0
+  let start = 1
+  let afterBlank = true
+  const message = () => {
+    if (size <= MOST_BYTES) return lines.length === 0 ? [] : [{ text: lines.join('\n'), line: start }]
+    issues.add('bad-line', `${fileName}:${start}`, `a message of more than ${MOST_BYTES} bytes`)
+    return []
+  }
+  for await (const batch of readLines(blocks, fileName, issues)) {
+    for (const { text, number } of batch) {
+      if (afterBlank && START.test(text)) {
+        yield* message()
+        lines = []
+        size = 0
+        start = number
+      } else {
+        size += text.length + 1
+        // A line of the body that begins so has a mark before it.
+        if (size <= MOST_BYTES) lines.push(text.replace(/^>(>*From )/, '$1'))
+      }
+      afterBlank = text === ''
+    }
+  }
+  yield* message()
+}
+
+async function readMessage(text: string) {
+  const mail = await PostalMime.parse(Buffer.from(text, 'latin1'))
+  const body = mail.text ?? withoutTags(mail.html ?? '')
+  const own = body.split(/\r?\n/).filter((line) => !line.startsWith('>'))
+  const value = {
+    user: mail.from?.address?.toLowerCase(),
+    time: mail.date,
+    text: [mail.subject ?? '', own.join('\n').trim()].filter((part) => part !== '').join('\n'),
+    name: mail.from?.name || undefined,
+    to: mail.to?.map(({ address }) => address).join(', '),
+    subject: mail.subject,
+    message_id: mail.messageId,
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, cleanCharacters(part)])) as typeof value
+}
+
+const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ', apos: "'" }
+/** What stands in these is no word of the sender's. */
+const PASSED_OVER = /^(style|script|blockquote)$/i
+const BREAKS = /^(br|p|div|tr|li|h\d)$/i
+
+/** The words of a message that was sent as a page only. */
+function withoutTags(html: string): string {
+  let text = ''
+  let inside = 0
+  for (const part of html.split(/(<[^<>]*>)/)) {
+    const isTag = part.startsWith('<') && part.endsWith('>')
+    const [, closes = '', name = ''] = (isTag && /^<(\/?)(\w+)/.exec(part)) || []
+    if (PASSED_OVER.test(name)) inside = Math.max(0, inside + (closes ? -1 : 1))
+    else if (BREAKS.test(name) && (closes || name === 'br')) text += '\n'
+    else if (!isTag && inside === 0) text += part
+  }
+  return text
+    .replace(/&#(\d{1,6});/g, (_, code: string) => String.fromCodePoint(Number(code)))
+    .replace(/&(\w{1,6});/g, (entity, name: string) => ENTITIES[name] ?? entity)
+}
