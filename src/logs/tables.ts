@@ -33,7 +33,7 @@ export async function stageTables(
       const staged = await stageFiles(files, database, issues, context)
       if (staged.columns.length === 0) throw new BumpError('logs-unusable', `${files[0].name} has no rows`)
       await connection.run(
-        `CREATE TABLE ${sqlName(name)} AS SELECT * EXCLUDE (_file, _line, _element, _record) FROM rows`,
+        `CREATE TABLE ${sqlName(name)} AS SELECT * EXCLUDE (_bump_row, _file, _line, _element, _record) FROM rows`,
       )
       await connection.run('DROP VIEW rows; DROP TABLE IF EXISTS records')
       const described = await query(connection, `DESCRIBE ${sqlName(name)}`)
