@@ -23,6 +23,7 @@ describe('scores of one answer', () => {
     expect(['', '4 stars', 'NaN', 'Infinity', '1e999', '4/5', '[4]'].map((text) => error('1', text))).toEqual([
       ...[4, 4, 4, 4, 4, 4, 4],
     ])
+    expect(error('1', `${'1'.repeat(300_000)} stars`)).toBe(4)
   })
 
   it('compares texts by ROUGE', () => {
