@@ -51,6 +51,6 @@ it.each([
   expect(issues.count(kind)).toBe(1)
 })
 
-it.each(['1' + '0'.repeat(200_000) + 'x', `2024-01-01T10:00:00${' '.repeat(200_000)}!`])('no time: %.22s…', (text) => {
+it.each([`1${'0'.repeat(200_000)}x`, `2024-01-01T10:00:00${' '.repeat(200_000)}!`])('no time: %.22s…', (text) => {
   expect(parseTime(text)).toBeUndefined()
 })
