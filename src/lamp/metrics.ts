@@ -67,7 +67,7 @@ export function compareScores(
 /** A rating as written, unclamped; undefined where it is no number (or one whose square is none). */
 export function ratingOf(prediction: string): number | undefined {
   const text = prediction.trim()
-  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN
+  const value = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN
   return Number.isFinite(value * value) ? value : undefined
 }
 

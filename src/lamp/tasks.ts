@@ -97,7 +97,7 @@ function after(marker: string): (question: LampQuestion) => string {
 
 /** Both candidate references of a citation question. */
 function candidateTitles({ input }: LampQuestion): string {
-  const found = /\[1\]:\s*"(.*)"\s*,?\s*\[2\]:\s*"(.*)"/s.exec(input)
+  const found = /\[1\]:\s*"(.*)"\s*(?:,\s*)?\[2\]:\s*"(.*)"/s.exec(input)
   return found === null ? input : `${found[1]} ${found[2]}`
 }
 

@@ -6,6 +6,7 @@ import { tsv } from './formats/tsv.ts'
 import { IssueLog } from './issues.ts'
 import { toJsonRecord } from './json-record.ts'
 import { readLines } from './lines.ts'
+import { parseTime } from './time.ts'
 
 async function* block(text: string) {
   yield text
@@ -43,9 +44,13 @@ it('carriage returns before the first line break are no lines', async () => {
 
 it.each([
   ['strings within a string that is never closed', `{"a":${'"\\'.repeat(300_000)}\nNaN}`, 'bad-line'],
-  ['millions of escapes', `{"a":"${'\\n'.repeat(4_000_000)}","b":NaN}`, 'not-finite'],
+  ['fifteen million escapes', `{"a":"${'\\n'.repeat(15_000_000)}","b":NaN}`, 'not-finite'],
 ] as const)('NaN beside %s', (_, text, kind) => {
   const issues = new IssueLog()
   expect(toJsonRecord(text, 'f:1', issues)?.value.b).toBe(kind === 'bad-line' ? undefined : null)
   expect(issues.count(kind)).toBe(1)
+})
+
+it.each([`1${'0'.repeat(200_000)}x`, `2024-01-01T10:00:00${' '.repeat(200_000)}!`])('no time: %.22s…', (text) => {
+  expect(parseTime(text)).toBeUndefined()
 })

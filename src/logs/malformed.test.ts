@@ -359,6 +359,16 @@ describe('refused', () => {
     for (const part of named) expect(error.message).toContain(part)
   })
 
+  it.each([
+    ['text', "repeat('x', 20000) AS text"],
+    ['list', "'x' AS text, [repeat('y', 20000)] AS list"],
+  ])('a few kilobytes of Parquet that hold 100 MB in a column of %s', async (name, columns) => {
+    const path = folder.path(`${name}.parquet`)
+    await writeParquet(path, `SELECT 'u' AS "user", ${columns} FROM range(5000)`)
+    const { message } = await refusal({ paths: [path] })
+    expect(message).toMatch(/\.parquet holds over 200 times its size in rows and texts.*write it again without/)
+  })
+
   it('a truncated Parquet file', async () => {
     const whole = readFileSync(await writeParquet(folder.path('whole.parquet'), "SELECT 'u' AS user, 'a' AS text"))
     for (const length of [8, whole.length - 20, whole.length - 4]) {

@@ -69,6 +69,9 @@ export const EPOCH_UNITS = {
 } as const
 export type EpochUnit = keyof typeof EPOCH_UNITS
 
+/** Characters of the longest written time; the patterns here would take long for a long text of spaces or digits. */
+const MAX_WRITTEN = 128
+
 /** The last and first moment of a `Date`. */
 export const MAX_TIME = 8.64e15
 
@@ -80,6 +83,7 @@ export const MAX_TIME = 8.64e15
  */
 export function parseTime(written: string, reading: TimeReading = {}): number | undefined {
   const text = written.trim()
+  if (text.length > MAX_WRITTEN) return undefined
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return fromNumber(Number(text), reading)
   let m = ISO.exec(text)
   if (m) return build(m[1], m[2], m[3] ?? '1', m.slice(4, 9), m[9])

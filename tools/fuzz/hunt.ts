@@ -11,7 +11,7 @@ import { type FuzzCase, fuzzCase } from './case.ts'
 import type { Outcome, Request } from './protocol.ts'
 
 /** A case that takes longer than this, on the clock of a machine that may be busy, hangs. */
-const HANG_SECONDS = 120
+const HANG_SECONDS = 300
 /** A second a kilobyte of input is allowed, and so much to inputs of any size (templates and patterns may take 2 s each). */
 const ANY_SECONDS = 8
 /** What reading a small file may take. */
@@ -31,6 +31,8 @@ export interface Tally {
   cases: number
   read: number
   refused: number
+  /** Seconds of computing in all cases. */
+  seconds: number
   slowestSeconds: number
   /** Of input, in the slowest case. */
   slowestBytes: number
@@ -126,7 +128,7 @@ export async function hunt(target: string, seed: number, runs: number, reader: R
 }
 
 export const newTally = (): Tally => ({
-  ...{ cases: 0, read: 0, refused: 0, slowestSeconds: 0, slowestBytes: 0, peakMemory: 0 },
+  ...{ cases: 0, read: 0, refused: 0, seconds: 0, slowestSeconds: 0, slowestBytes: 0, peakMemory: 0 },
   findings: [],
 })
 
@@ -136,6 +138,7 @@ function count(tally: Tally, outcome: Outcome | undefined): void {
   if (outcome === undefined) return
   if (outcome.result === 'read') tally.read++
   if (outcome.result === 'refused') tally.refused++
+  tally.seconds += outcome.seconds
   if (outcome.seconds > tally.slowestSeconds) {
     tally.slowestSeconds = outcome.seconds
     tally.slowestBytes = outcome.bytes

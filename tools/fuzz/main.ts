@@ -46,16 +46,16 @@ for (const target of targets) {
     console.log(`${target}: ${finding.problem.split('\n', 3).join(' ')}\n  ${folder}`)
   }
   reader.close()
-  const { cases, read, refused, findings, slowestSeconds, slowestBytes, peakMemory } = tally
+  const { cases, read, refused, findings, seconds, slowestSeconds, slowestBytes, peakMemory } = tally
   const slowest = `${slowestSeconds.toFixed(1)} s for ${(slowestBytes / 1000).toFixed(1)} kB`
   rows.push([
     target,
-    ...[cases, read, refused, findings.length].map(String),
+    ...[cases, read, refused, findings.length, Math.round(seconds)].map(String),
     slowest,
     `${Math.round(peakMemory / 2 ** 20)}`,
   ])
   console.log(`${target}: ${cases} cases, ${findings.length} findings`)
 }
-const HEAD = ['target', 'cases', 'read', 'refused', 'findings', 'slowest (CPU)', 'peak memory (MiB)']
+const HEAD = ['target', 'cases', 'read', 'refused', 'findings', 'CPU s', 'slowest (CPU)', 'peak memory (MiB)']
 for (const row of [HEAD, HEAD.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`)
 process.exitCode = rows.some((row) => row[4] !== '0') ? 1 : 0

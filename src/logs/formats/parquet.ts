@@ -1,6 +1,9 @@
 // Parquet: columns with types of their own, read by DuckDB.
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import { BumpError } from '../../util/errors.ts'
+import { unpackedLimit } from '../../util/unpacked.ts'
 import { type Database, duckMessage, exactPattern, query, sqlName, sqlString } from '../database.ts'
 import type { IssueLog } from '../issues.ts'
 import { partitionColumns, selected } from '../partitions.ts'
@@ -22,6 +25,7 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
   for (const found of files) {
     const file = { ...found, path: withoutWildcards(found.path) }
     try {
+      await refuseInflated(file, connection)
       // Reading every column of every row shows damage now, while it can still be said which file has it.
       const [{ n }] = await query(
         connection,
@@ -30,6 +34,7 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
       good.push(file)
       counts.push({ name: file.name, format: file.format.name, records: Number(n) })
     } catch (error) {
+      if (error instanceof BumpError) throw error
       const reason = duckMessage(error).replaceAll(file.path, file.name)
       issues.add('unreadable-file', file.name, `damaged or not Parquet (${reason.slice(0, 200)})`)
     }
@@ -70,6 +75,34 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
     records: counts.reduce((sum, file) => sum + file.records, 0),
     merged: 0,
   }
+}
+
+/**
+ * Dictionaries and run lengths make billions of rows, or terabytes of text, of a few kilobytes. Throws BumpError for more
+ * than any honest file of that size holds. DuckDB counts rows and takes lengths without making the texts.
+ */
+async function refuseInflated({ path, name }: SourceFile, connection: DuckDBConnection): Promise<void> {
+  const scan = `read_parquet(${sqlString(exactPattern(path))}, hive_partitioning = false)`
+  const limit = unpackedLimit(statSync(path).size)
+  const [{ rows }] = await query(connection, `SELECT count(*)::DOUBLE AS rows FROM ${scan}`)
+  const lengths = (await query(connection, `DESCRIBE FROM ${scan}`)).flatMap(({ column_name, column_type }) => {
+    const column = sqlName(String(column_name))
+    if (column_type === 'VARCHAR') return [`strlen(${column})`]
+    if (column_type === 'BLOB') return [`octet_length(${column})`]
+    return /\]$|^(STRUCT|MAP|UNION)\(/.test(String(column_type)) ? [`strlen(CAST(${column} AS VARCHAR))`] : []
+  })
+  let bytes = Number(rows)
+  if (bytes <= limit && lengths.length > 0) {
+    const sums = lengths.map((length) => `coalesce(sum(${length}), 0)::DOUBLE`)
+    const [{ letters }] = await query(connection, `SELECT ${sums.join(' + ')} AS letters FROM ${scan}`)
+    bytes += Number(letters)
+  }
+  if (bytes > limit)
+    throw new BumpError(
+      'logs-unusable',
+      `${name} holds over 200 times its size in rows and texts: it may be made to fill the disk. If it is not, write it ` +
+        'again without compression and dictionaries, or as JSON Lines',
+    )
 }
 
 const WILDCARD = /[*?[]/g
