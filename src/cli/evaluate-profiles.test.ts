@@ -222,7 +222,7 @@ describe('bump evaluate profiles refuses', () => {
     [
       'half a server',
       () => ['--run', run, '--server', 'http://localhost:1'],
-      /--server and --server-model belong together/,
+      /--server needs --server-model/,
     ],
     [
       'an address that is none, before any profile is written',
