@@ -71,7 +71,7 @@ describe('bump ablate', { timeout: 90_000 }, () => {
     expect(captured.stdout).toMatch(/forward only − both directions/)
 
     captured.stderr = ''
-    expect(await ablate('--variants', 'both', '--set', 'optim.learningRate=1e-4')).toBe(2)
+    expect(await ablate('--variants', 'both', '--set', 'optim.learningRate=1e-4')).toBe(1)
     expect(captured.stderr).toMatch(
       /abl-both-s1 was started with other settings[\s\S]*optim\.learningRate: 0\.001 then, 0\.0001 now/,
     )
