@@ -28,8 +28,8 @@ interface Family {
   /** Of the gate, if not SiLU. */
   activation?: 'gelu'
   /**
-   * `sliding_window` applies, and is `window` where config.json does not say: to the layers that `layer_types` names, or
-   * to all but every `fullEvery`-th. With `theta`, these layers rotate by a base of their own.
+   * `sliding_window` applies, and is `window` where config.json does not say: to the layers that `layer_types` names,
+   * or to all but every `fullEvery`-th. With `theta`, these layers rotate by a base of their own.
    */
   sliding?: { window?: number; fullEvery?: number; theta?: boolean }
   /** Every so many layers, one has no rotary embedding; `no_rope_layers` may say otherwise. */
