@@ -112,7 +112,7 @@ export const headName = (c: ModelConfig): string => (c.tiedHead ? 'embed' : 'hea
 
 /**
  * Canonical name and shape of every weight, in file order: `embed` [V,H]; per layer `l0.attn_norm` [H], `l0.q` [in,out]
- * (and `l0.q.bias` [out]), …, `l0.q_norm` [headDim], `l0.ffn_norm` [H], `l0.attn_post_norm` [H], `l0.ffn_post_norm` [H];
+ * (and `l0.q.bias` [out]), …, `l0.q_norm` [headDim], `l0.ffn_norm` [H], `l0.attn_post_norm`, `l0.ffn_post_norm` [H];
  * `norm` [H]; `head` [V,H] where it is not tied.
  */
 export function weightShapes(c: ModelConfig): Map<string, number[]> {

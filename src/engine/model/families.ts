@@ -27,8 +27,11 @@ interface Family {
   tied?: boolean
   /** Of the gate, if not SiLU. */
   activation?: 'gelu'
-  /** `sliding_window` applies: to the layers that `layer_types` names, or to all but every `fullEvery`-th. */
-  sliding?: { fullEvery?: number; theta?: boolean }
+  /**
+   * `sliding_window` applies, and is `window` where config.json does not say: to the layers that `layer_types` names,
+   * or to all but every `fullEvery`-th. With `theta`, these layers rotate by a base of their own.
+   */
+  sliding?: { window?: number; fullEvery?: number; theta?: boolean }
   /** Every so many layers, one has no rotary embedding; `no_rope_layers` may say otherwise. */
   noRopeEvery?: number
   /** `partial_rotary_factor` applies. */
@@ -85,7 +88,7 @@ export const FAMILIES = {
     norms: 'both',
     normsLessOne: true,
     activation: 'gelu',
-    sliding: { fullEvery: 6, theta: true },
+    sliding: { window: 4096, fullEvery: 6, theta: true },
     gemmaScales: true,
     tied: true,
     label: 'Gemma 3 (text)',
@@ -108,7 +111,7 @@ export const FAMILIES = {
     // llama.cpp writes Mistral models as "llama", without the window.
     gguf: null,
     ggufInterleaved: true,
-    sliding: {},
+    sliding: { window: 4096 },
     label: 'Mistral',
   },
   ministral: {
@@ -118,7 +121,7 @@ export const FAMILIES = {
     kvHeadsOptional: false,
     gguf: null,
     ggufInterleaved: true,
-    sliding: {},
+    sliding: { window: 4096 },
     label: 'Ministral',
   },
   granite: {

@@ -1,5 +1,6 @@
-// The training graph in pieces, for little memory: one layer's forward and backward pass, which serve every layer of its
-// type with its weights fed, and the two ends. Only one layer's activations exist at a time (see runtime/layer-wise.ts).
+// The training graph in pieces, for little memory: one layer's forward and backward pass, which serve every layer of
+// its type with its weights fed, and the two ends. Only one layer's activations exist at a time (see
+// runtime/layer-wise.ts).
 
 import { Graph } from '../graph/graph.ts'
 import { type ModelConfig, oneLayer } from './config.ts'
@@ -26,8 +27,8 @@ export function buildEmbedGraph(c: ModelConfig, binding: WeightBinding, options:
 
 /**
  * A layer such as `layer`, whose weights and adapter are fed under the names of layer 0, with the inputs of
- * packed-attention.ts and rope.ts. forward: x [N,H] → y [N,H]; backward: x and dy [N,H] → dx [N,H] and `d.l0.<projection>.<A|B>`; the layer's
- * activations are computed anew.
+ * packed-attention.ts and rope.ts. forward: x [N,H] → y [N,H]; backward: x and dy [N,H] → dx [N,H] and
+ * `d.l0.<projection>.<A|B>`; the layer's activations are computed anew.
  */
 export function buildLayerGraph(
   c: ModelConfig,

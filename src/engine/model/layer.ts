@@ -1,5 +1,5 @@
-// One definition of a decoder of the Llama kind, from which every graph is made: training, prefill, scoring and decoding
-// differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
+// One definition of a decoder of the Llama kind, from which every graph is made: training, prefill, scoring and
+// decoding differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import {

@@ -1,5 +1,5 @@
-// Rotary position embedding: the angles of a model's layers, with the scalings for long contexts, and the inputs a graph
-// needs for them.
+// Rotary position embedding: the angles of a model's layers, with the scalings for long contexts, and the inputs a
+// graph needs for them.
 
 import type { Graph, Value } from '../graph/graph.ts'
 import type { Rotary } from '../graph/operators.ts'
@@ -119,7 +119,7 @@ function rowInputs(g: Graph, { prefix, frequencies }: Rotation): Rotary {
   return { dims, cos: g.input(`${prefix}cos`, ['N', 1, dims]), sin: g.input(`${prefix}sin`, ['N', 1, dims]) }
 }
 
-/** [N,1,rotated dimensions] by name, halves repeated, for rows at the given positions: the f64 graph's rotary inputs. */
+/** [N,1,rotated dimensions] by name, halves repeated, for rows at the given positions: the f64 graph's inputs. */
 export function rotaryRows(
   c: ModelConfig,
   positions: readonly number[],

@@ -1,5 +1,5 @@
-// Sliding windows: layers of some families attend to the last positions only. Keys stand in the order of their positions
-// (slot p of a prefix is position p), so a mask follows from the masks that the graphs have anyway.
+// Sliding windows: layers of some families attend to the last positions only. Keys stand in the order of their
+// positions (slot p of a prefix is position p), so a mask follows from the masks that the graphs have anyway.
 
 import type { Graph, Value } from '../graph/graph.ts'
 import type { ModelConfig } from './config.ts'

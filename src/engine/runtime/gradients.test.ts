@@ -19,7 +19,7 @@ const WITH_GRADIENTS = TINY_MODELS.filter((name) => expectedOf(name).gradients)
 /** [rows, columns] values of an adapter's tensor, as the script has them. */
 function fill(name: string, data: Float32Array, columns: number): void {
   const [layer, part, matrix] = name.split('.')
-  const index = PROJECTIONS.findIndex((projection) => projection === part)
+  const index = (PROJECTIONS as readonly string[]).indexOf(part)
   const start = 1 + 31 * Number(layer.slice(1)) + 7 * index + (matrix === 'A' ? 0 : 3)
   for (let i = 0; i < data.length; i++)
     data[i] = 0.2 * Math.sin(start + 1.7 * Math.floor(i / columns) + 0.9 * (i % columns))

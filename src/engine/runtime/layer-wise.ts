@@ -1,6 +1,7 @@
 // One micro-batch layer by layer: forward through one session for each type of layer, each layer's input kept; then
-// backward, each layer computed anew. It costs a second forward pass and reading the weights twice, and needs the activations of one
-// layer instead of all. The base weights of a layer are read from the mapped file into one set of buffers when needed.
+// backward, each layer computed anew. It costs a second forward pass and reading the weights twice, and needs the
+// activations of one layer instead of all. The base weights of a layer are read from the mapped file into one set of
+// buffers when needed.
 import type { InferenceSession } from 'onnxruntime-node'
 import { weightShapes } from '../model/config.ts'
 import { loraShapes } from '../model/layer.ts'

@@ -58,9 +58,16 @@ const Jinja = Interpreter as unknown as new (
   environment: Environment,
 ) => {
   run(program: Program): { value: unknown }
-  evaluate(statement: unknown, environment: unknown): { value: unknown }
+  evaluate(statement: unknown, environment: unknown): { type: string; value: unknown }
+  evaluateFor(loop: Loop, environment: unknown): { type: string; value: unknown }
+}
+interface Loop {
+  iterable: { type: string; value?: unknown }
 }
 type Program = ReturnType<typeof parse>
+
+/** A list literal without entries. */
+const NOTHING = { type: 'ArrayLiteral', value: [] }
 
 /** Counts what a template does and how long its texts and lists get. */
 class BoundedInterpreter extends Jinja {
@@ -73,7 +80,15 @@ class BoundedInterpreter extends Jinja {
     super(environment)
   }
 
-  override evaluate(statement: unknown, environment: unknown): { value: unknown } {
+  /** What is undefined is, in Jinja, nothing to go through; the library refuses it. */
+  override evaluateFor(loop: Loop, environment: unknown): { type: string; value: unknown } {
+    const { type } = loop.iterable
+    const named = type === 'Identifier' || type === 'MemberExpression'
+    const missing = named && this.evaluate(loop.iterable, environment).type === 'UndefinedValue'
+    return super.evaluateFor(missing ? { ...loop, iterable: NOTHING } : loop, environment)
+  }
+
+  override evaluate(statement: unknown, environment: unknown): { type: string; value: unknown } {
     if (++this.steps > MAX_STEPS) throw new Unbounded(`it takes more than ${MAX_STEPS} steps`)
     const result = super.evaluate(statement, environment)
     const { value } = result
@@ -85,10 +100,22 @@ class BoundedInterpreter extends Jinja {
   }
 }
 
+/** A backslash before the end of a line joins it, within a text, with the next; the library refuses it. */
+function joinedLines(source: string): string {
+  let inside = false
+  return source
+    .split(/(\{[{%]|[%}]\})/)
+    .map((part, i) => {
+      if (i % 2 === 1) inside = part.startsWith('{')
+      return inside ? part.replace(/(?<!\\)((?:\\\\)*)\\\r?\n/g, '$1') : part
+    })
+    .join('')
+}
+
 function parseTemplate(source: string, file: string): Program {
   try {
     if (source.length > MAX_SOURCE) throw new Unbounded(`it has ${source.length} characters`)
-    return withinTime(MAX_MS, () => parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })))
+    return withinTime(MAX_MS, () => parse(tokenize(joinedLines(source), { lstrip_blocks: true, trim_blocks: true })))
   } catch (error) {
     throw new BumpError(
       'model-unusable',

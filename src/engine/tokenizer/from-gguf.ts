@@ -1,7 +1,6 @@
 // Reads the tokenizer out of a GGUF file's metadata and writes it as a tokenizer.json. Next: text-tokenizer.ts.
 // Byte-level BPE ("gpt2") has its merges in the file; SentencePiece ("llama") has scores, from which merges follow.
 import { BumpError } from '../../util/errors.ts'
-import { SUPPORTED_FAMILIES } from '../model/families.ts'
 import type { GgufValue } from '../weights/gguf.ts'
 import { openGguf } from '../weights/gguf-shards.ts'
 import {
@@ -61,7 +60,7 @@ export function tokenizerFromGguf(file: string): TokenizerSource {
     throw new BumpError(
       'model-unusable',
       `${file}: the tokenizer is of the kind ${JSON.stringify(kind)}; "gpt2" (BPE) and "llama" (SentencePiece) are ` +
-        `supported. ${SUPPORTED_FAMILIES}`,
+        'supported. Choose a model of a family that the README lists.',
     )
   const tokens = metadata.texts('tokenizer.ggml.tokens')
   if (!tokens)

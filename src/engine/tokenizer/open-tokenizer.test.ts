@@ -143,6 +143,8 @@ describe('chat templates', () => {
     ['{%- generation -%}x{%- endgeneration -%}', 'x'],
     ['{% set a %}bc{% endset %}<{{ a }}>', '<bc>'],
     ['{% filter upper %}abc{% endfilter %}', 'ABC'],
+    ['{% for call in messages[0].tool_calls %}x{% else %}none{% endfor %}{% for t in tools %}y{% endfor %}', 'none'],
+    ['a\\\n{{ "b\\\nc\\\\" }}', 'a\\\nbc\\'],
     ["{{ strftime_now(format='%-d/%-m/%y %%') }}", '26/7/24 %'],
     [
       "{% set ns = namespace(n=0) %}{% for m in messages | selectattr('role', 'equalto', 'user') %}" +

@@ -2,7 +2,6 @@
 // JavaScript library departs from Hugging Face's own. Between reading (from-folder.ts, from-gguf.ts) and
 // text-tokenizer.ts.
 import { BumpError } from '../../util/errors.ts'
-import { SUPPORTED_FAMILIES } from '../model/families.ts'
 import { GPT2_PATTERN } from './patterns.ts'
 import type { AddedToken, Component, TokenizerJson } from './types.ts'
 
@@ -31,7 +30,7 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
     throw new BumpError(
       'model-unusable',
       `${file}: the tokenizer model is ${JSON.stringify(model.type)}; only BPE tokenizers are supported. ` +
-        SUPPORTED_FAMILIES,
+        'Choose a model of a family that the README lists.',
     )
   if (!vocabulary) throw damaged(file, '"model.vocab" is not an object of token to id')
   const addedTokens = checkAddedTokens(json.added_tokens ?? [], file)
@@ -204,7 +203,7 @@ function adapt(part: Component | null, file: string): Component | null {
       throw new BumpError(
         'model-unusable',
         `${file}: the pre-tokenizer splits with the behaviour ${JSON.stringify(part.behavior)}, which is not supported. ` +
-          SUPPORTED_FAMILIES,
+          'Choose a model of a family that the README lists.',
       )
     default:
       return part

@@ -70,8 +70,8 @@ export function joinPairs(pairs: readonly AdapterPair[]): AdapterPair {
 }
 
 /**
- * The pairs of a module's parts, whose numbers of outputs are `outputs`, each of rank `rank`: what joinPairs has joined,
- * or an adapter of that rank which shares its A. Undefined for any other adapter.
+ * The pairs of a module's parts, whose numbers of outputs are `outputs`, each of rank `rank`: what joinPairs has
+ * joined, or an adapter of that rank which shares its A. Undefined for any other adapter.
  */
 export function splitPairs({ A, B }: AdapterPair, outputs: readonly number[], rank: number): AdapterPair[] | undefined {
   const [whole, inputs] = A.dims

@@ -149,6 +149,9 @@ function ropeScaling(metadata: Metadata, theta: number, dims: number): RopeScali
 /** Granite's factors under llama.cpp's names, and Gemma's, which llama.cpp has in its code. */
 function scales(metadata: Metadata, config: ModelConfig): Partial<ModelConfig> {
   const { multipliers, gemmaScales } = rowOf(config.family)
+  // llama.cpp's switch for Granite models without a rotary embedding.
+  if (multipliers && metadata.get('rope.scaling.finetuned') === false)
+    metadata.fail(`"${metadata.name('rope.scaling.finetuned')}" is false: only rotary embeddings are supported.`)
   if (multipliers)
     return withoutOnes({
       embeddingScale: metadata.decimal('embedding_scale', 1e6, 1),

@@ -1,5 +1,5 @@
-// A GGUF file as a weight source: llama.cpp's tensor names to canonical ones, and the rows of q and k back into the order
-// of transformers where the converter permuted them. Its metadata: gguf-config.ts.
+// A GGUF file as a weight source: llama.cpp's tensor names to canonical ones, and the rows of q and k back into the
+// order of transformers where the converter permuted them. Its metadata: gguf-config.ts.
 
 import type { Projection } from '../../model/contract.ts'
 import type { ModelConfig } from '../model/config.ts'

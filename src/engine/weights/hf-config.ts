@@ -75,6 +75,14 @@ function layerTypes(fields: Fields, name: ModelConfig['family'], layers: number)
     : all.map((l) => (every && l % every === 0 ? 'full' : 'sliding'))
 }
 
+/** The window of sliding layers: null is none, but for a family whose sliding layers differ in more than that. */
+function windowOf(fields: Fields, name: ModelConfig['family']): number | undefined {
+  const { sliding } = rowOf(name)
+  if (!sliding) return undefined
+  if (fields.json.sliding_window === undefined) return sliding.window
+  return fields.has('sliding_window') || sliding.theta ? fields.count('sliding_window', 1e8) : undefined
+}
+
 /**
  * A ModelConfig without what has no effect: layers that are all full, a window as wide as the context. So a model has
  * one digest, wherever it was read from.
@@ -164,8 +172,7 @@ export function parseHuggingFaceConfig(json: unknown, where: string): ModelConfi
     ...scales(fields, name, hidden, headDim),
   }
   checkHeads(config, where)
-  const window = row.sliding && fields.has('sliding_window') ? fields.count('sliding_window', 1e8) : undefined
-  return withLayers(config, layerTypes(fields, name, layers), window)
+  return withLayers(config, layerTypes(fields, name, layers), windowOf(fields, name))
 }
 
 /** What follows from the family alone. */

@@ -116,6 +116,9 @@ describe('config.json', () => {
       expect(config).not.toHaveProperty('layerTypes')
       expect(config).not.toHaveProperty('window')
     }
+    const long = { ...mistral, max_position_embeddings: 8192 }
+    expect(parsed(long).window).toBe(4096)
+    expect(parsed({ ...long, sliding_window: null })).not.toHaveProperty('window')
     expect(parsed({ ...mistral, sliding_window: 63 })).toMatchObject({ layerTypes: ['sliding', 'sliding'], window: 63 })
   })
 
@@ -153,6 +156,7 @@ describe('config.json', () => {
     ['with rotation of an odd share', { ...phi, partial_rotary_factor: 0.6, head_dim: 6 }, '3 dimensions'],
     ['with a window of zero', { ...valid, ...mistral, sliding_window: 0 }, '"sliding_window"'],
     ['with too few types of layers', { ...valid, ...gemma, layer_types: ['full_attention'] }, '"layer_types"'],
+    ['without a window', { ...valid, ...gemma, sliding_window: null }, '"sliding_window" is missing'],
     ['with soft caps', { ...valid, ...gemma, final_logit_softcapping: 30 }, '"final_logit_softcapping"'],
     ["with Gemma's gate as SiLU", { ...valid, ...gemma, hidden_activation: 'silu' }, '"hidden_activation"'],
     ['that looks ahead', { ...valid, ...gemma, use_bidirectional_attention: true }, '"use_bidirectional_attention"'],

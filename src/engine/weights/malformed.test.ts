@@ -157,6 +157,8 @@ function expectOnlyBumpErrors(valid: Uint8Array, read: (path: string) => unknown
 describe('GGUF', () => {
   const config = tinyConfig('llama')
   const valid = tinyGguf(config, tinyWeights(config))
+  const graniteConfig = tinyConfig('granite', { attentionScale: 1 })
+  const granite = tinyGguf(graniteConfig, tinyWeights(graniteConfig))
   const tensor = (changes: object): TestGguf => ({
     metadata: [],
     tensors: [{ name: 't', dims: [4], type: 0, content: floatContent([1, 2, 3, 4]), ...changes }],
@@ -260,6 +262,11 @@ describe('GGUF', () => {
       'yarn without its factor',
       changed('llama.rope.scaling.type', { type: 'string', value: 'yarn' }),
       'rope.scaling.factor',
+    ],
+    [
+      'no rotary embedding',
+      { ...granite, metadata: [...granite.metadata, ['granite.rope.scaling.finetuned', { type: 'bool', value: 0 }]] },
+      'rope.scaling.finetuned',
     ],
     ['a pattern of windows', changed('llama.attention.sliding_window_pattern', u32(2)), 'sliding_window_pattern'],
     ['soft caps', changed('llama.final_logit_softcapping', { type: 'f32', value: 30 }), 'final_logit_softcapping'],
