@@ -6,14 +6,14 @@ import { BumpError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
 import { writeCanonical } from './canonical.ts'
 import { checkSeparatedOptions } from './csv-dialect.ts'
-import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString } from './database.ts'
+import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString, streamRows } from './database.ts'
 import { contentDigest } from './digest.ts'
 import { IssueLog, issueLines } from './issues.ts'
 import { columnNames, resolveMapping } from './mapping.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
 import type { LogReport, LogSource, UserLog } from './types.ts'
-import { streamUsers } from './users.ts'
+import { type RowRange, streamUsers } from './users.ts'
 
 /** An opened log; `close` removes its files. */
 export interface LogDataset {
@@ -27,13 +27,21 @@ export interface LogDataset {
   close(): void
 }
 
+/** A log of which parts can be looked at. */
+export interface LogDatabase extends LogDataset {
+  /** All users, or those whose rows are in `ranges`, which stand in order. */
+  users(ranges?: readonly RowRange[]): AsyncGenerator<UserLog>
+  /** Rows of an SQL query over the table `interactions`, in chunks: for many of them. */
+  rows(sql: string): AsyncGenerator<unknown[][]>
+}
+
 const DAY = 24 * 3600 * 1000
 
 /**
  * Reads logs into canonical form. Larger ones than memory stream through the disk, in a folder under the cache.
  * Throws `BumpError` where nothing can be read, a column is unknown, or no record has both user and text.
  */
-export async function openLogs(source: LogSource): Promise<LogDataset> {
+export async function openLogs(source: LogSource): Promise<LogDatabase> {
   const folder = stagingFolder()
   let reading: Database | undefined
   const close = () => {
@@ -58,8 +66,9 @@ export async function openLogs(source: LogSource): Promise<LogDataset> {
     return {
       report,
       digest,
-      users: () => streamUsers(database),
+      users: (ranges) => streamUsers(database, ranges),
       query: (sql) => query(database.connection, sql),
+      rows: (sql) => streamRows(database.connection, sql),
       close,
     }
   } catch (error) {
