@@ -35,13 +35,16 @@ export interface TextFormat extends Recognition {
   recognises(start: string, fileName: string): boolean
   /** True where all values are written as text, so that text which looks like a number is one. */
   readonly untyped?: boolean
-  /** The records of one file, from its decoded text in blocks. What is no record goes to `issues` with its place. */
+  /**
+   * The records of one file, from its decoded text in blocks, one by one or (faster) several at a time. What is no record
+   * goes to `issues` with its place.
+   */
   records(
     blocks: AsyncIterable<string>,
     fileName: string,
     issues: IssueLog,
     context: ReadingContext,
-  ): AsyncIterable<RawRecord>
+  ): AsyncIterable<RawRecord | readonly RawRecord[]>
 }
 
 /** What is known about a file before it is read, and where to say what its reading decided. */
