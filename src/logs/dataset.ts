@@ -6,7 +6,7 @@ import { BumpError, CancelledError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
 import { writeCanonical } from './canonical.ts'
 import { checkSeparatedOptions } from './csv-dialect.ts'
-import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString } from './database.ts'
+import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString, streamRows } from './database.ts'
 import { contentDigest } from './digest.ts'
 import { isUntyped } from './formats/formats.ts'
 import { queryRows } from './formats/query.ts'
@@ -17,7 +17,7 @@ import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
 import { stageTables } from './tables.ts'
 import type { LogReport, LogSource, UserLog } from './types.ts'
-import { streamUsers } from './users.ts'
+import { type RowRange, streamUsers } from './users.ts'
 
 /** An opened log; `close` removes its files. */
 export interface LogDataset {
@@ -29,6 +29,14 @@ export interface LogDataset {
   /** Rows of an SQL query over the table `interactions` (user_id, time, position, text, metadata). */
   query(sql: string): Promise<Record<string, unknown>[]>
   close(): void
+}
+
+/** A log of which parts can be looked at. */
+export interface LogDatabase extends LogDataset {
+  /** All users, or those whose rows are in `ranges`, which stand in order. */
+  users(ranges?: readonly RowRange[]): AsyncGenerator<UserLog>
+  /** Rows of an SQL query over the table `interactions`, in chunks: for many of them. */
+  rows(sql: string): AsyncGenerator<unknown[][]>
 }
 
 const DAY = 24 * 3600 * 1000
@@ -64,7 +72,7 @@ async function interruptible<T>(
  * Throws `BumpError` where nothing can be read, a column is unknown, or no row has both user and text, and
  * `CancelledError` where the signal aborts.
  */
-export async function openLogs(source: LogSource, signal?: AbortSignal): Promise<LogDataset> {
+export async function openLogs(source: LogSource, signal?: AbortSignal): Promise<LogDatabase> {
   const folder = stagingFolder()
   let reading: Database | undefined
   const close = () => {
@@ -91,8 +99,9 @@ export async function openLogs(source: LogSource, signal?: AbortSignal): Promise
     return {
       report,
       digest,
-      users: () => streamUsers(database),
+      users: (ranges) => streamUsers(database, ranges),
       query: (sql) => query(database.connection, sql),
+      rows: (sql) => streamRows(database.connection, sql),
       close,
     }
   } catch (error) {

@@ -22,6 +22,9 @@ export interface LoadedUsers {
   digest: string
 }
 
+/** Users of each kind that are shown. */
+export const SKIP_EXAMPLES = 5
+
 /** Collects what `splitUser` skips and drops. */
 export class SkipCounter {
   readonly report: SkipReport = {
@@ -40,7 +43,7 @@ export class SkipCounter {
     }
     const entry = this.report.skipped[result.skipped]
     entry.count++
-    if (entry.examples.length < 5) entry.examples.push(`user ${excerpt(id, 40)}: ${result.detail}`)
+    if (entry.examples.length < SKIP_EXAMPLES) entry.examples.push(`user ${excerpt(id, 40)}: ${result.detail}`)
     return undefined
   }
 }

@@ -16,7 +16,8 @@ async function records(format: typeof csv, text: string) {
   const issues = new IssueLog()
   const context = { options: {}, known: new Set(['user', 'text']), mapped: new Set<string>(), note() {}, describe() {} }
   const read: Record<string, unknown>[] = []
-  for await (const { value } of format.records(block(text), 'f', issues, context)) read.push(value)
+  for await (const found of format.records(block(text), 'f', issues, context))
+    read.push(...[found].flat().map(({ value }) => value))
   return { read, bad: issues.count('bad-line') }
 }
 

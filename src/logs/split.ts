@@ -45,6 +45,10 @@ export function chronological(interactions: readonly Interaction[]): Interaction
   return keyed.sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? -1 : 1)).map(({ interaction }) => interaction)
 }
 
+/** Users with fewer interactions are skipped. One whose texts never repeat each other is not, with as many. */
+export const neededInteractions = ({ minInteractions, heldOut }: UserSplitOptions) =>
+  Math.max(minInteractions, heldOut + 1)
+
 /**
  * Cuts one user's interactions: the held-out set is taken from the end. A late interaction whose text also stands
  * in what comes before it would leak and is dropped, as is a repeat inside the held-out set; the cut then moves back
@@ -54,7 +58,7 @@ export function chronological(interactions: readonly Interaction[]): Interaction
  */
 export function splitUser(id: string, interactions: readonly Interaction[], options: UserSplitOptions): SplitResult {
   const { heldOut: wanted, maxHistory = Number.POSITIVE_INFINITY } = options
-  const needed = Math.max(options.minInteractions, wanted + 1)
+  const needed = neededInteractions(options)
   if (interactions.length < needed) {
     return { skipped: 'too-few-interactions', detail: `${interactions.length} of at least ${needed}` }
   }

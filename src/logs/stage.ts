@@ -2,7 +2,15 @@
 // Text formats pass through a table of JSON records, since only then every bad line keeps its number.
 import { DuckDBDataChunk } from '@duckdb/node-api'
 import { type Database, query, sqlName } from './database.ts'
-import type { LogFormat, ReadingContext, SourceFile, Staged, StagedColumn, TextFormat } from './formats/format.ts'
+import type {
+  LogFormat,
+  RawRecord,
+  ReadingContext,
+  SourceFile,
+  Staged,
+  StagedColumn,
+  TextFormat,
+} from './formats/format.ts'
 import type { IssueLog } from './issues.ts'
 import { partitionColumns, selected } from './partitions.ts'
 import { isReserved, pointer, recordField } from './reserved.ts'
@@ -38,13 +46,16 @@ async function stageText(
   const appender = await connection.createAppender('records')
   const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
   const columns = new ColumnTypes(new Set([...context.known, ...context.mapped]))
-  let rows: (number | bigint | string | null)[][] = []
-  const flush = () => {
-    if (rows.length === 0) return
-    const chunk = DuckDBDataChunk.create(types, rows.length)
-    chunk.setRows(rows)
+  const append = (records: readonly RawRecord[], file: number) => {
+    const chunk = DuckDBDataChunk.create(types, records.length)
+    chunk.setColumns([
+      records.map(() => file),
+      records.map(({ line }) => BigInt(line)),
+      records.map(({ element }) => BigInt(element)),
+      records.map(({ json }) => json),
+      records.map(({ mergeKey }) => mergeKey ?? null),
+    ])
     appender.appendDataChunk(chunk)
-    rows = []
   }
   const counts: Staged['files'] = []
   let merging = false
@@ -60,16 +71,21 @@ async function stageText(
         reading = how
       },
     }
-    for await (const record of format.records(textBlocks(file, issues, format.bytes), file.name, issues, own)) {
-      records++
-      columns.add(record.value, format.untyped ?? false)
-      merging ||= record.mergeKey !== undefined
-      rows.push([index, BigInt(record.line), BigInt(record.element), record.json, record.mergeKey ?? null])
-      if (rows.length === CHUNK) flush()
+    let waiting: RawRecord[] = []
+    for await (const read of format.records(textBlocks(file, issues, format.bytes), file.name, issues, own)) {
+      for (const record of [read].flat()) {
+        records++
+        columns.add(record.value, format.untyped ?? false)
+        merging ||= record.mergeKey !== undefined
+        waiting.push(record)
+        if (waiting.length < CHUNK) continue
+        append(waiting, index)
+        waiting = []
+      }
     }
+    if (waiting.length > 0) append(waiting, index)
     counts.push({ name: file.name, format: format.name, records: records + issues.count('bad-line') - bad, reading })
   }
-  flush()
   appender.closeSync()
   const own = columns.list()
   const partitions = partitionColumns(

@@ -37,13 +37,16 @@ export interface TextFormat extends Recognition {
   readonly untyped?: boolean
   /** True where a text may change its encoding: blocks then have a character for each byte (Latin-1). */
   readonly bytes?: boolean
-  /** The records of one file, from its decoded text in blocks. What is no record goes to `issues` with its place. */
+  /**
+   * The records of one file, from its decoded text in blocks, one by one or (faster) several at a time. What is no record
+   * goes to `issues` with its place.
+   */
   records(
     blocks: AsyncIterable<string>,
     fileName: string,
     issues: IssueLog,
     context: ReadingContext,
-  ): AsyncIterable<RawRecord>
+  ): AsyncIterable<RawRecord | readonly RawRecord[]>
 }
 
 /** What is known about a file before it is read, and where to say what its reading decided. */

@@ -16,27 +16,33 @@ export const jsonl: TextFormat = {
     (start.startsWith('{') && !isIndented(start)) ||
     (/\.(jsonl|ndjson|json)$/.test(fileName) && !/^[[{]/.test(start) && !ASSIGNMENT.test(start)),
   async *records(blocks, fileName, issues, context) {
-    const record = ({ text, number }: Line): RawRecord[] => {
-      const read = toJsonRecord(text.replace(AROUND, ''), `${fileName}:${number}`, issues)
-      return read === undefined ? [] : [{ ...read, line: number, element: 0 }]
+    const record = ({ text, number: line }: Line): RawRecord | undefined => {
+      const object = text.startsWith('{') && text.endsWith('}') ? text : text.replace(AROUND, '')
+      const read = toJsonRecord(object, `${fileName}:${line}`, issues)
+      return read && { json: read.json, value: read.value, line, element: 0 }
     }
     // A single line may be an object around the list of records.
     let single: Line | undefined
     let isFirst = true
     for await (const lines of readLines(blocks, fileName, issues)) {
+      const batch: RawRecord[] = []
+      const add = (line: Line) => {
+        const read = record(line)
+        if (read !== undefined) batch.push(read)
+      }
       for (const line of lines) {
         if (line.text.trim() === '') continue
         if (isFirst && /\[\s*\{/.test(line.text)) single = line
         else {
-          if (single !== undefined) yield* record(single)
+          if (single !== undefined) add(single)
           single = undefined
-          yield* record(line)
+          add(line)
         }
         isFirst = false
       }
+      yield batch
     }
-    if (single === undefined) return
-    const [lone] = record(single)
+    const lone = single && record(single)
     if (lone === undefined) return
     const list = listWithin({ text: lone.json, line: lone.line, index: 1 }, fileName, context)
     if (list === undefined) yield lone
