@@ -26,6 +26,7 @@ import { type GenerateOptions, generate } from './runtime/generate.ts'
 import { LayerWise } from './runtime/layer-wise.ts'
 import { type MemoryPlan, planMemory } from './runtime/memory.ts'
 import { type LoraSettings, ModelWeights, type OwnedTensor, type Trainable } from './runtime/model-weights.ts'
+import { openQuantized, type QuantizedWeights } from './runtime/prepare-quantized.ts'
 import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
 import type { PackGroup } from './runtime/pack.ts'
 import { labelLogits, score } from './runtime/score.ts'
@@ -33,7 +34,7 @@ import { Sessions } from './runtime/sessions.ts'
 import { Trainer } from './runtime/train.ts'
 import { openWeights } from './weights/open-weights.ts'
 import { type BaseModel, loadAdapter, saveAdapter, servedRank } from './weights/peft.ts'
-import { openQuantized, QUANTISATION, type QuantizedWeights } from './weights/quantize.ts'
+import { QUANTISATION } from './weights/quantize.ts'
 import { writeHuggingFaceFolder } from './weights/save-weights.ts'
 import type { WeightStore } from './weights/types.ts'
 
@@ -131,7 +132,7 @@ export class Engine {
     const served = trainable?.type === 'lora' ? servedRank(trainable.rank) : undefined
     if (served !== undefined) onProgress?.(served)
     const store = await openWeights(model, { onProgress })
-    const quantized = quantize === 'none' ? undefined : openQuantized(store, onProgress)
+    const quantized = quantize === 'none' ? undefined : await openQuantized(store, onProgress)
     return new Engine(model, store, options, planMemory(model, store.config, options), device, quantized)
   }
 

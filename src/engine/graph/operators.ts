@@ -41,24 +41,36 @@ export function matmul(g: Graph, a: Value, b: Value, options: Omit<MatMulOptions
   ])
 }
 
+/** Rows in 8 bits: x ≈ range · (values − 128)/127. */
+export interface QuantizedRows {
+  /** [N,F] unsigned bytes, 1 to 255. */
+  values: Value
+  /** [N,1] largest magnitude of each row. */
+  range: Value
+}
+
+const ZERO = 128
+
 /**
- * x [N,inputs] times a matrix quantised in blocks of inputs: `values` [outputs, blocks, block·bits/8] bytes, `scales`
- * [outputs·blocks] (model/quantized.ts). x is quantised to 8 bits on the way (accuracy level 4). It has no gradient.
+ * x [N,F] in 8 bits, each row to its own range, so that a row's result does not depend on what runs beside it. Without a
+ * gradient.
  */
-export function quantizedProduct(
-  g: Graph,
-  x: Value,
-  values: Value,
-  scales: Value,
-  { inputs, outputs, bits, block }: { inputs: number; outputs: number; bits: number; block: number },
-): Value {
-  return g.op('MatMulNBits', [x, values, scales], {
-    K: inputs,
-    N: outputs,
-    bits,
-    block_size: block,
-    accuracy_level: 4,
-  })
+export function quantizeRows(g: Graph, x: Value): QuantizedRows {
+  const largest = g.op('ReduceMax', [g.op('Abs', [x])], { axes: [-1], keepdims: 1 })
+  // A row of zeros stays zero.
+  const range = g.op('Max', [largest, g.scalar(1e-30)])
+  const values = g.op('QuantizeLinear', [g.op('Div', [x, range]), g.scalar(1 / 127), g.byte(ZERO)])
+  return { values, range }
+}
+
+/**
+ * Rows [N,inputs] times an 8-bit matrix: `weights` [inputs,outputs] signed bytes, `scales` [outputs]. Sums are exact
+ * integers. Without a gradient.
+ */
+export function integerProduct(g: Graph, { values, range }: QuantizedRows, weights: Value, scales: Value): Value {
+  // Bytes without a sign on the left and with one on the right are what processors have instructions for.
+  const unit = g.op('MatMulIntegerToFloat', [values, weights, g.scalar(1 / 127), scales, g.byte(ZERO)])
+  return g.op('Mul', [unit, range])
 }
 
 /** a + b of equal shapes. */

@@ -1,12 +1,12 @@
 // The training graph in pieces, for little memory: one layer's forward and backward pass, which serve every layer with
 // its weights fed, and the two ends. Only one layer's activations exist at a time (see runtime/layer-wise.ts).
 
-import { Graph } from '../graph/graph.ts'
-import { gatherRows, rmsNorm } from '../graph/operators.ts'
+import { Graph, type Value } from '../graph/graph.ts'
+import { rmsNorm } from '../graph/operators.ts'
 import type { ModelConfig } from './config.ts'
 import { decoderLayer, type LoraShape, type WeightBinding, Weights } from './layer.ts'
 import { type LossKind, lossHead } from './loss-head.ts'
-import { packedAttention } from './packed-attention.ts'
+import { packedAttention, prefixedAttention } from './packed-attention.ts'
 import { rotaryInputs } from './rope.ts'
 
 export type LayerPass = 'forward' | 'backward'
@@ -21,7 +21,7 @@ interface GraphOptions {
 export function buildEmbedGraph(c: ModelConfig, binding: WeightBinding, options: GraphOptions): Uint8Array {
   const g = new Graph(options.precision, options.onGpu)
   const w = new Weights(g, c, binding)
-  g.output(gatherRows(g, w.get('embed'), g.input('ids', ['N'], 'i64')), 'x', ['N', c.hidden])
+  g.output(w.embed(g.input('ids', ['N'], 'i64')), 'x', ['N', c.hidden])
   return g.encode()
 }
 
@@ -64,5 +64,30 @@ export function buildHeadGraph(
   g.output(logprobs, 'logprobs', ['M', 1])
   g.output(entropy, 'entropy', ['M', 1])
   g.output(g.backward([[h, dh]]).get(x.name)!, 'dx', ['N', c.hidden])
+  return g.encode()
+}
+
+/**
+ * One layer whose weights are fed under the names of layer 0, over U texts of T tokens: `x` [U·T,H] → `y` [U·T,H], and
+ * per input of the projections the largest magnitude that it had, `largest.<first projection that reads it>` [inputs].
+ * Other inputs: `sizes` [4] = (U, 1, 1, T), and an empty prefix as extend-graph.ts has it.
+ */
+export function buildObservedGraph(c: ModelConfig, options: GraphOptions): Uint8Array {
+  const one = { ...c, layers: 1 }
+  const g = new Graph('f32')
+  const observe = (input: Value, [name]: readonly string[]) =>
+    g.output(g.op('ReduceMax', [g.op('Abs', [input])], { axes: [0], keepdims: 0 }), `largest.${name.slice(3)}`, ['I'])
+  const w = new Weights(g, one, { base: 'fed', observe })
+  const x = g.input('x', ['N', c.hidden])
+  const rope = rotaryInputs(g, c, options.maxPositions)
+  const [U, P, G, T] = g.opN('Split', [g.input('sizes', [4], 'i64')], 4, { axis: 0 })
+  const attend = prefixedAttention(g, c, { U, P, G, T }, g.input('prefix_mask', ['U', 1, 1, 'P']))
+  const prefix = (name: string) => g.input(name, ['U', c.kvHeads, 'P', c.headDim])
+  const [pk, pv] = [prefix('pk0'), prefix('pv0')]
+  g.output(
+    decoderLayer(g, w, x, 0, rope, (q, k, v) => attend(q, k, v, pk, pv).out),
+    'y',
+    ['N', c.hidden],
+  )
   return g.encode()
 }

@@ -11,10 +11,11 @@ import type { WeightBinding } from '../model/layer.ts'
 import { buildEmbedGraph, buildHeadGraph, buildLayerGraph, type LayerPass } from '../model/layer-graphs.ts'
 import type { LossKind } from '../model/loss-head.ts'
 import { buildTrainGraph } from '../model/train-graph.ts'
-import type { QuantizedWeights } from '../weights/quantize.ts'
+
 import type { WeightStore } from '../weights/types.ts'
 import type { Device } from './device.ts'
 import { InferenceSession } from './onnx-runtime.ts'
+import type { QuantizedWeights } from './prepare-quantized.ts'
 
 export type GraphKind =
   | { graph: 'extend'; head: ExtendHead }
@@ -35,15 +36,16 @@ export class Sessions {
     /** Decoding keeps a private copy of the weights, laid out for speed. */
     private readonly prepackDecoding: boolean,
     private readonly device: Device = 'cpu',
-    private readonly quantized?: QuantizedWeights,
+    readonly quantized?: QuantizedWeights,
   ) {}
 
-  /** Base weights mapped from the store's file. */
+  /** Base weights mapped from the store's file, or from that of the quantised ones. */
   mapped(quantized: boolean): WeightBinding {
-    const base = { file: basename(this.store.file), ranges: this.store.tensors }
-    return quantized && this.quantized
-      ? { base, quantized: { ...this.quantized, file: basename(this.quantized.file) } }
-      : { base }
+    if (!quantized || !this.quantized)
+      return { base: { file: basename(this.store.file), ranges: this.store.tensors } }
+    const { matrices, tensors } = this.quantized
+    const file = basename(this.quantized.file)
+    return { base: { file, ranges: tensors }, quantized: { file, matrices } }
   }
 
   /** The session of a graph. One that could not be made is tried again when it is asked for again. */
@@ -82,7 +84,11 @@ export class Sessions {
       // plain allocations are as fast here and serve all sessions.
       enableCpuMemArena: false,
       logSeverityLevel: 3,
-      ...(prepack ? {} : { extra: { session: { disable_prepacking: '1' } } }),
+      extra: {
+        session: {
+          ...(prepack ? {} : { disable_prepacking: '1' }),
+        },
+      },
     }
     const joined = prepack && kind.graph === 'decode' && binding.base !== 'fed'
     const bytes = this.build(kind, { ...binding, joined })

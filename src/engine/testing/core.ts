@@ -6,9 +6,9 @@ import type { Core } from '../runtime/core.ts'
 import type { Device } from '../runtime/device.ts'
 import { ROWS } from '../runtime/memory.ts'
 import { ModelWeights, type Trainable } from '../runtime/model-weights.ts'
+import { openQuantized } from '../runtime/prepare-quantized.ts'
 import { Sessions } from '../runtime/sessions.ts'
 import { openWeights } from '../weights/open-weights.ts'
-import { openQuantized } from '../weights/quantize.ts'
 
 /** Conversions of tests go to a folder of their own. */
 export function useTemporaryCache(): void {
@@ -22,7 +22,7 @@ export async function openCore(
   device: Device = 'cpu',
 ): Promise<Core> {
   const store = await openWeights(folder)
-  const quantized = quantize ? openQuantized(store) : undefined
+  const quantized = quantize ? await openQuantized(store) : undefined
   const sessions = new Sessions(
     store.config,
     store,
