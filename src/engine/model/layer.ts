@@ -17,7 +17,7 @@ import {
   rotary,
 } from '../graph/operators.ts'
 import { headName, type ModelConfig, projectionShape, weightShapes } from './config.ts'
-import type { ByteRange, QuantizedMatrix } from './quantized.ts'
+import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from './quantized.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
 export interface LoraShape {
@@ -97,7 +97,8 @@ export class Weights {
     if (!this.binding.quantized) return gatherRows(g, this.get('embed'), ids)
     const { values, scales } = this.columns('embed', ids)
     const rows = g.op('Transpose', [g.op('Cast', [values], { to: 1 })], { perm: [1, 0] })
-    return g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])])
+    const scaled = g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])])
+    return this.config.tiedHead ? g.op('Div', [scaled, this.get(EMBED_DIVISOR)]) : scaled
   }
 
   /** x [N,in] · each of the projections called `names`: one product where the binding joins them. */
@@ -173,7 +174,7 @@ export class Weights {
   private make(name: string): Value {
     const adapter = this.adapters.get(name)
     if (adapter) return this.g.input(name, adapter, this.g.precision, this.binding.train === 'lora')
-    const shape = this.shapes.get(name)
+    const shape = name === EMBED_DIVISOR ? [this.config.hidden] : this.shapes.get(name)
     if (!shape) throw new Error(`no weight is called ${name}`)
     const { base } = this.binding
     if (base === 'fed') return this.g.input(name, shape, this.g.precision, this.binding.train === 'full')

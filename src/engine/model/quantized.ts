@@ -15,3 +15,9 @@ export interface QuantizedMatrix {
   /** [outputs] f32. */
   scales: ByteRange
 }
+
+/**
+ * [hidden] f32: what rows of the embedding table are divided by where the table is the head too, whose inputs are
+ * smoothed.
+ */
+export const EMBED_DIVISOR = 'embed.divisor'

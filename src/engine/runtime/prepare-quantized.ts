@@ -6,19 +6,18 @@ import { dirname, join } from 'node:path'
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
 import { writeAll, writeProblem } from '../../util/writing.ts'
-import { type ModelConfig, weightShapes } from '../model/config.ts'
+import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
 import { buildObservedGraph } from '../model/layer-graphs.ts'
-import type { ByteRange, QuantizedMatrix } from '../model/quantized.ts'
+import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from '../model/quantized.ts'
 import { BinaryFile } from '../weights/binary-file.ts'
 import { isOwn, recordDigest, recordedDigest } from '../weights/cached-file.ts'
 import {
-  isTable,
   QUANTISATION,
   quantizedLayout,
   quantizeMatrix,
   quantizeRowsInto,
 } from '../weights/quantize.ts'
-import { inputFactors, layerSmoothing, outputFactors, type Smoothing, SMOOTHED_NORMS } from '../weights/smoothing.ts'
+import { inputFactors, layerSmoothing, outputFactors, type Smoothing, SMOOTHED_NORMS, smoothingFactors } from '../weights/smoothing.ts'
 import type { WeightStore } from '../weights/types.ts'
 import { emptyPrefixes } from './core.ts'
 import { InferenceSession, type Tensor } from './onnx-runtime.ts'
@@ -69,17 +68,7 @@ async function write(store: WeightStore, path: string): Promise<void> {
   const calibration = await Calibration.open(config)
   try {
     ftruncateSync(descriptor, layout.bytes)
-    for (const name of ['embed', 'head']) {
-      const matrix = layout.matrices.get(name)
-      if (!matrix || !isTable(config, name)) continue
-      const rows = store.read(name)
-      const made = { values: new Int8Array(rows.length), scales: new Float32Array(matrix.outputs) }
-      quantizeRowsInto(rows, 0, matrix.inputs, made)
-      put(matrix.values, made.values)
-      put(matrix.scales, made.scales)
-      if (name === 'embed') calibration.begin(rows)
-    }
-    put(layout.tensors.get('norm')!, store.read('norm'))
+    calibration.begin(store)
     for (let l = 0; l < config.layers; l++) {
       const weights = new Map(layerNames(config, l).map((name) => [name, store.read(name)]))
       const largest = await calibration.run(l, weights)
@@ -98,6 +87,22 @@ async function write(store: WeightStore, path: string): Promise<void> {
           put(matrix.scales, made.scales)
         } else put(layout.tensors.get(name)!, values.map(divisor(smoothing, name)))
       }
+    }
+    const norm = store.read('norm')
+    const factors = calibration.headFactors(norm, store)
+    put(layout.tensors.get('norm')!, norm.map((value, i) => value / factors[i]))
+    if (config.tiedHead) put(layout.tensors.get(EMBED_DIVISOR)!, factors)
+    for (const name of new Set(['embed', headName(config)])) {
+      const { inputs, outputs, values, scales } = layout.matrices.get(name)!
+      const made = { values: new Int8Array(inputs * outputs), scales: new Float32Array(outputs) }
+      const slab = Math.floor(CHUNK / inputs)
+      for (let from = 0; from < outputs; from += slab) {
+        const rows = new Float32Array(Math.min(slab, outputs - from) * inputs)
+        store.readInto(name, rows, from * inputs)
+        quantizeRowsInto(rows, from, name === headName(config) ? factors : factors.map(() => 1), made)
+      }
+      put(values, made.values)
+      put(scales, made.scales)
     }
   } finally {
     closeSync(descriptor)
@@ -137,14 +142,37 @@ class Calibration {
     return new Calibration(config, await InferenceSession.create(bytes, options), ids)
   }
 
-  /** `table`: the embedding, [vocab, hidden]. */
-  begin(table: Float32Array): void {
+  /** The tokens' rows of a table. */
+  private rows(store: WeightStore, name: string): Float32Array {
     const { hidden } = this.config
     const x = new Float32Array(this.ids.length * hidden)
     this.ids.forEach((id, row) => {
-      x.set(table.subarray(id * hidden, (id + 1) * hidden), row * hidden)
+      store.readInto(name, x.subarray(row * hidden, (row + 1) * hidden), id * hidden)
     })
-    this.x = floats(x, [this.ids.length, hidden])
+    return x
+  }
+
+  begin(store: WeightStore): void {
+    this.x = floats(this.rows(store, 'embed'), [this.ids.length, this.config.hidden])
+  }
+
+  /** Of the head's inputs, the last layer's outputs after the norm; the head's weights are known by the tokens' rows. */
+  headFactors(norm: Float32Array, store: WeightStore): Float32Array {
+    const { hidden, normEps } = this.config
+    const x = f32(this.x!)
+    const head = this.rows(store, headName(this.config))
+    const activation = new Float32Array(hidden)
+    const weight = new Float32Array(hidden)
+    for (let from = 0; from < x.length; from += hidden) {
+      let square = 0
+      for (let i = 0; i < hidden; i++) square += x[from + i] ** 2
+      const inverse = 1 / Math.sqrt(square / hidden + normEps)
+      for (let i = 0; i < hidden; i++) {
+        activation[i] = Math.max(activation[i], Math.abs(x[from + i] * inverse * norm[i]))
+        weight[i] = Math.max(weight[i], Math.abs(head[from + i]))
+      }
+    }
+    return smoothingFactors(activation, weight)
   }
 
   /** One layer further; gives the largest magnitudes of the inputs of q, o, gate and down. */

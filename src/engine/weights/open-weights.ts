@@ -222,12 +222,12 @@ function cacheProblem(folder: string, error: unknown): unknown {
 }
 
 function store(config: ModelConfig, file: string, tensors: Map<string, TensorRange>, digest: string): WeightStore {
-  const readInto = (name: string, into: Float32Array): void => {
+  const readInto = (name: string, into: Float32Array, from = 0): void => {
     const range = tensors.get(name)
     if (range === undefined) throw new Error(`there is no weight "${name}"`)
     const flat = new BinaryFile(file)
     try {
-      flat.readInto(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), range.offset)
+      flat.readInto(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), range.offset + 4 * from)
     } finally {
       flat.close()
     }

@@ -1,7 +1,7 @@
 // Weights in 8 bits: the layout of their file, and how a matrix becomes signed bytes with one scale an output.
 // runtime/prepare-quantized.ts writes the file, the graphs of integer products read it.
 import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
-import type { ByteRange, QuantizedMatrix } from '../model/quantized.ts'
+import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from '../model/quantized.ts'
 import { isProjection } from './hf-names.ts'
 import { smoothingShapes } from './smoothing.ts'
 
@@ -44,6 +44,7 @@ export function quantizedLayout(config: ModelConfig): QuantizedLayout {
       matrices.set(name, { inputs, outputs, values: next(inputs * outputs), scales: next(4 * outputs) })
     else tensors.set(name, next(4 * inputs))
   }
+  if (config.tiedHead) tensors.set(EMBED_DIVISOR, next(4 * config.hidden))
   for (const [name, [channels]] of smoothingShapes(config)) smoothing.set(name, next(4 * channels))
   return { matrices, tensors, smoothing, bytes }
 }
@@ -88,14 +89,15 @@ export function quantizeMatrix(
 
 /**
  * Quantises rows of a table [rows, hidden], from row `first` on, into the columns of `values` [hidden, vocab]; a row of
- * the table is an output and has one of the `scales` [vocab].
+ * the table is an output and has one of the `scales` [vocab]. `factors` [hidden] multiply the rows before.
  */
 export function quantizeRowsInto(
   rows: Float32Array,
   first: number,
-  hidden: number,
+  factors: Float32Array,
   { values, scales }: { values: Int8Array; scales: Float32Array },
 ): void {
+  const hidden = factors.length
   const vocab = scales.length
   // Some rows at once, so that neighbouring bytes of a column are written together.
   const TILE = 64
@@ -105,14 +107,14 @@ export function quantizeRowsInto(
     const tile = Math.min(TILE, count - from)
     for (let r = 0; r < tile; r++) {
       let largest = 0
-      for (let k = (from + r) * hidden; k < (from + r + 1) * hidden; k++)
-        largest = Math.max(largest, Math.abs(rows[k]))
+      for (let h = 0, k = (from + r) * hidden; h < hidden; h++, k++)
+        largest = Math.max(largest, Math.abs(rows[k] * factors[h]))
       scales[first + from + r] = largest / LARGEST
       inverse[r] = largest > 0 ? LARGEST / largest : 0
     }
     for (let h = 0; h < hidden; h++) {
       const column = h * vocab + first + from
-      for (let r = 0; r < tile; r++) values[column + r] = nearest(rows[(from + r) * hidden + h] * inverse[r])
+      for (let r = 0; r < tile; r++) values[column + r] = nearest(rows[(from + r) * hidden + h] * factors[h] * inverse[r])
     }
   }
 }

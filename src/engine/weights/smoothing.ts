@@ -51,8 +51,13 @@ function valueChannel(c: ModelConfig, i: number): number {
   return Math.floor(i / group) * c.headDim + (i % c.headDim)
 }
 
+/** √(largest activation / largest weight) of every channel: SmoothQuant's α = 0.5. */
+export function smoothingFactors(activations: Float32Array, weights: Float32Array): Float32Array {
+  return activations.map((value, i) => (value > 0 && weights[i] > 0 ? Math.sqrt(value / weights[i]) : 1))
+}
+
 /**
- * The factors of one layer: √(largest activation / largest weight) of every channel (SmoothQuant's α = 0.5).
+ * The factors of one layer.
  * @param largest by projection, [inputs]: the largest magnitude that each input of q, o, gate and down had
  * @param weights by projection, [inputs, outputs]
  */
@@ -79,10 +84,7 @@ export function layerSmoothing(
         weight[channel(i)] = most
       }
     }
-    smoothing.set(
-      first,
-      activation.map((value, i) => (value > 0 && weight[i] > 0 ? Math.sqrt(value / weight[i]) : 1)),
-    )
+    smoothing.set(first, smoothingFactors(activation, weight))
   }
   return smoothing
 }
