@@ -26,15 +26,14 @@ import { type GenerateOptions, generate } from './runtime/generate.ts'
 import { LayerWise } from './runtime/layer-wise.ts'
 import { type MemoryPlan, planMemory } from './runtime/memory.ts'
 import { type LoraSettings, ModelWeights, type OwnedTensor, type Trainable } from './runtime/model-weights.ts'
-import { openQuantized, type QuantizedWeights } from './runtime/prepare-quantized.ts'
 import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
 import type { PackGroup } from './runtime/pack.ts'
+import { openQuantized, type QuantizedWeights } from './runtime/prepare-quantized.ts'
 import { labelLogits, score } from './runtime/score.ts'
 import { Sessions } from './runtime/sessions.ts'
 import { Trainer } from './runtime/train.ts'
 import { openWeights } from './weights/open-weights.ts'
 import { type BaseModel, loadAdapter, saveAdapter, servedRank } from './weights/peft.ts'
-import { QUANTISATION } from './weights/quantize.ts'
 import { writeHuggingFaceFolder } from './weights/save-weights.ts'
 import type { WeightStore } from './weights/types.ts'
 
@@ -58,6 +57,8 @@ export interface EngineOptions {
    * asks for it, stay exact. Not for full fine-tuning, whose weights change.
    */
   quantize?: 'none' | 'int8'
+  /** Tokens of a text that shows how large activations become, for `quantize`; default: the first of the vocabulary. */
+  calibration?: TokenIds
   /** What saved adapters name as their base; default: the path that is opened. */
   baseModel?: BaseModel
   onProgress?: (line: string) => void
@@ -127,12 +128,18 @@ export class Engine {
         'invalid-options',
         'full fine-tuning changes the weights: quantize is for LoRA and for inference',
       )
-    const { device, why } = await chooseDevice(options.device ?? 'cpu')
+    const asked = options.device ?? 'cpu'
+    if (quantize !== 'none' && asked !== 'cpu' && asked !== 'auto')
+      throw new BumpError(
+        'invalid-options',
+        `quantize: ${quantize} runs on the processor alone, so device: ${asked} cannot have it. Leave one of them out.`,
+      )
+    const { device, why } = await chooseDevice(quantize === 'none' ? asked : 'cpu')
     if (options.device !== undefined) onProgress?.(`device: ${why}`)
     const served = trainable?.type === 'lora' ? servedRank(trainable.rank) : undefined
     if (served !== undefined) onProgress?.(served)
     const store = await openWeights(model, { onProgress })
-    const quantized = quantize === 'none' ? undefined : await openQuantized(store, onProgress)
+    const quantized = quantize === 'none' ? undefined : await openQuantized(store, options.calibration, onProgress)
     return new Engine(model, store, options, planMemory(model, store.config, options), device, quantized)
   }
 
@@ -153,7 +160,7 @@ export class Engine {
   /** Of the weights that sampling and scoring read. */
   private get digest(): string {
     const { digest } = this.store
-    return this.quantized ? sha256(`${digest} in ${QUANTISATION}`) : digest
+    return this.quantized ? sha256(`${digest} in ${this.quantized.what}`) : digest
   }
 
   get config(): ModelConfig {

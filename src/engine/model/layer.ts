@@ -44,8 +44,11 @@ export function loraShapes(c: ModelConfig, lora: LoraShape): Map<string, number[
 export interface WeightBinding {
   /** Fed at every run, or ranges of a file beside the graph that the runtime maps. */
   base: 'fed' | { file: string; ranges: ReadonlyMap<string, ByteRange> }
-  /** The matrices in 8 bits, from another file there; for graphs without gradients. */
-  quantized?: { file: string; matrices: ReadonlyMap<string, QuantizedMatrix> }
+  /**
+   * The matrices in 8 bits, from a file there, and the levels of activations (graph/operators.ts); for graphs without
+   * gradients.
+   */
+  quantized?: { file: string; matrices: ReadonlyMap<string, QuantizedMatrix>; levels: number }
   /** Gets what each of the layers' products reads: its input, and the projections that share it. */
   observe?: (input: Value, names: readonly string[]) => void
   /** Projections of the same input run as one product, of a private copy of their weights: for decoding. */
@@ -105,7 +108,7 @@ export class Weights {
   timesEach(x: Value, names: readonly string[]): Value[] {
     this.binding.observe?.(x, names)
     if (this.binding.quantized) {
-      const rows = quantizeRows(this.g, x)
+      const rows = this.quantizeRows(x)
       return names.map((name) => this.integers(rows, name))
     }
     if (!this.binding.joined || names.length === 1) return names.map((name) => matmul(this.g, x, this.get(name)))
@@ -121,7 +124,7 @@ export class Weights {
 
   /** h [N,H] → logits [N,V], for graphs without gradients. */
   logits(h: Value): Value {
-    if (this.binding.quantized) return this.integers(quantizeRows(this.g, h), headName(this.config))
+    if (this.binding.quantized) return this.integers(this.quantizeRows(h), headName(this.config))
     return product(this.g, h, this.head, { transposeB: true })
   }
 
@@ -131,13 +134,17 @@ export class Weights {
     if (!this.binding.quantized)
       return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
     const { values, scales } = this.columns(headName(this.config), labels)
-    return integerProduct(g, quantizeRows(g, h), values, scales)
+    return integerProduct(g, this.quantizeRows(h), values, scales)
   }
 
   /** Names of all tensors with gradients, with their shapes. */
   trained(): Map<string, number[]> {
     if (this.binding.train === 'full') return this.shapes
     return this.binding.train === 'lora' ? this.adapters : new Map()
+  }
+
+  private quantizeRows(x: Value): QuantizedRows {
+    return quantizeRows(this.g, x, this.binding.quantized!.levels)
   }
 
   private integers(rows: QuantizedRows, name: string): Value {

@@ -3,27 +3,32 @@
 import { createHash } from 'node:crypto'
 import { closeSync, ftruncateSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { PROJECTIONS, type Projection } from '../../model/contract.ts'
-import { seedFrom, uniform } from '../../util/random.ts'
+import { PROJECTIONS, type Projection, type TokenIds } from '../../model/contract.ts'
+import { sha256 } from '../../util/files.ts'
 import { writeAll, writeProblem } from '../../util/writing.ts'
 import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
 import { buildObservedGraph } from '../model/layer-graphs.ts'
 import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from '../model/quantized.ts'
 import { BinaryFile } from '../weights/binary-file.ts'
 import { isOwn, recordDigest, recordedDigest } from '../weights/cached-file.ts'
+import { QUANTISATION, quantizedLayout, quantizeMatrix, quantizeRowsInto } from '../weights/quantize.ts'
 import {
-  QUANTISATION,
-  quantizedLayout,
-  quantizeMatrix,
-  quantizeRowsInto,
-} from '../weights/quantize.ts'
-import { inputFactors, layerSmoothing, outputFactors, type Smoothing, SMOOTHED_NORMS, smoothingFactors } from '../weights/smoothing.ts'
+  inputFactors,
+  layerSmoothing,
+  outputFactors,
+  SMOOTHED_NORMS,
+  type Smoothing,
+  smoothingFactors,
+} from '../weights/smoothing.ts'
 import type { WeightStore } from '../weights/types.ts'
 import { emptyPrefixes } from './core.ts'
+import { activationLevels } from './integer-levels.ts'
 import { InferenceSession, type Tensor } from './onnx-runtime.ts'
 import { type Feeds, f32, floats, longs } from './tensors.ts'
 
 const CHUNK = 1 << 24
+/** Of a text of the calibration. */
+const TOKENS = 64
 
 /** A model in 8 bits, on disk. */
 export interface QuantizedWeights {
@@ -35,20 +40,32 @@ export interface QuantizedWeights {
   tensors: ReadonlyMap<string, ByteRange>
   /** What adapters are changed by. */
   smoothing: Smoothing
+  /** Of activations on this processor. */
+  levels: number
+  /** Says what was quantised how, for the digest of the model. */
+  what: string
 }
 
-/** The weights of a store in 8 bits: made the first time, reused from then on. Throws where they cannot be written. */
-export async function openQuantized(store: WeightStore, onProgress?: (line: string) => void): Promise<QuantizedWeights> {
+/**
+ * The weights of a store in 8 bits: made the first time, reused from then on. Throws where they cannot be written.
+ * @param calibration tokens of a text that shows how large activations become; default: the first of the vocabulary
+ */
+export async function openQuantized(
+  store: WeightStore,
+  calibration: TokenIds = defaultCalibration(store.config),
+  onProgress?: (line: string) => void,
+): Promise<QuantizedWeights> {
   const { config } = store
   const { matrices, tensors, smoothing, bytes } = quantizedLayout(config)
   const file = join(dirname(store.file), 'weights.q8')
-  const record = { path: `${file}.json`, content: QUANTISATION }
+  const what = `${QUANTISATION}, by ${sha256(JSON.stringify(calibration))}`
+  const record = { path: `${file}.json`, content: what }
   // Nothing else tells whether these bytes are those of the model, so a record that others can write does not count.
   if (!isOwn(record.path) || recordedDigest(record, () => file, fileDigest) === undefined) {
     onProgress?.(`quantising weights to 8 bits (once, ${Math.ceil(bytes / 1e6)} MB)`)
     const beside = `${file}.${process.pid}.tmp`
     try {
-      await write(store, beside)
+      await write(store, calibration, beside)
       renameSync(beside, file)
       recordDigest(record, file, fileDigest(file))
     } catch (error) {
@@ -56,16 +73,22 @@ export async function openQuantized(store: WeightStore, onProgress?: (line: stri
       throw writeProblem(dirname(file), error)
     }
   }
-  return { file, matrices, tensors, smoothing: readFloats(file, smoothing) }
+  const levels = await activationLevels()
+  return { file, matrices, tensors, smoothing: readFloats(file, smoothing), levels, what }
 }
 
-async function write(store: WeightStore, path: string): Promise<void> {
+/** For a model without a tokenizer. */
+function defaultCalibration({ vocab }: ModelConfig): TokenIds {
+  return Array.from({ length: Math.min(vocab, 512) }, (_, i) => i)
+}
+
+async function write(store: WeightStore, tokens: TokenIds, path: string): Promise<void> {
   const { config } = store
   const layout = quantizedLayout(config)
   const descriptor = openSync(path, 'w')
   const put = ({ offset }: ByteRange, { buffer, byteOffset, byteLength }: Float32Array | Int8Array) =>
     writeAll(descriptor, new Uint8Array(buffer, byteOffset, byteLength), offset)
-  const calibration = await Calibration.open(config)
+  const calibration = await Calibration.open(config, tokens)
   try {
     ftruncateSync(descriptor, layout.bytes)
     calibration.begin(store)
@@ -90,7 +113,10 @@ async function write(store: WeightStore, path: string): Promise<void> {
     }
     const norm = store.read('norm')
     const factors = calibration.headFactors(norm, store)
-    put(layout.tensors.get('norm')!, norm.map((value, i) => value / factors[i]))
+    put(
+      layout.tensors.get('norm')!,
+      norm.map((value, i) => value / factors[i]),
+    )
     if (config.tiedHead) put(layout.tensors.get(EMBED_DIVISOR)!, factors)
     for (const name of new Set(['embed', headName(config)])) {
       const { inputs, outputs, values, scales } = layout.matrices.get(name)!
@@ -123,23 +149,27 @@ function layerNames(config: ModelConfig, l: number): string[] {
   return [...weightShapes(config).keys()].filter((name) => name.startsWith(`l${l}.`))
 }
 
-/** Random tokens' way through the layers. */
+/** The way of a few short texts through the exact layers. */
 class Calibration {
   private constructor(
     private readonly config: ModelConfig,
     private readonly session: InferenceSession,
     private readonly ids: readonly number[],
+    /** Tokens of one text. */
+    private readonly length: number,
   ) {}
 
   private x: Tensor | undefined
 
-  static async open(config: ModelConfig): Promise<Calibration> {
-    const next = uniform(seedFrom('calibration'))
-    const env = process.env.CALIB
-    const ids = env ? (JSON.parse(env) as number[]) : Array.from({ length: TEXTS * TOKENS }, () => Math.floor(next() * config.vocab))
-    const bytes = buildObservedGraph(config, { maxPositions: TOKENS })
-    const options: InferenceSession.SessionOptions = { enableMemPattern: false, enableCpuMemArena: false, logSeverityLevel: 3 }
-    return new Calibration(config, await InferenceSession.create(bytes, options), ids)
+  static async open(config: ModelConfig, tokens: TokenIds): Promise<Calibration> {
+    const length = Math.min(TOKENS, tokens.length)
+    const ids = Array.from(tokens).slice(0, tokens.length - (tokens.length % length))
+    const session = await InferenceSession.create(buildObservedGraph(config, { maxPositions: length }), {
+      enableMemPattern: false,
+      enableCpuMemArena: false,
+      logSeverityLevel: 3,
+    })
+    return new Calibration(config, session, ids, length)
   }
 
   /** The tokens' rows of a table. */
@@ -178,15 +208,15 @@ class Calibration {
   /** One layer further; gives the largest magnitudes of the inputs of q, o, gate and down. */
   async run(l: number, weights: ReadonlyMap<string, Float32Array>): Promise<Map<Projection, Float32Array>> {
     const shapes = weightShapes(this.config)
-    const U = this.ids.length / TOKENS
+    const U = this.ids.length / this.length
     const feeds: Feeds = {
       ...emptyPrefixes({ ...this.config, layers: 1 }, U),
       x: this.x!,
       positions: longs(
-        this.ids.map((_, i) => i % TOKENS),
+        this.ids.map((_, i) => i % this.length),
         [this.ids.length, 1],
       ),
-      sizes: longs([U, 1, 1, TOKENS]),
+      sizes: longs([U, 1, 1, this.length]),
     }
     for (const [name, data] of weights) feeds[name.replace(`l${l}.`, 'l0.')] = floats(data, shapes.get(name)!)
     const result = await this.session.run(feeds)
@@ -198,8 +228,6 @@ class Calibration {
     return this.session.release()
   }
 }
-const TEXTS = 8
-const TOKENS = 64
 
 function readFloats(path: string, ranges: ReadonlyMap<string, ByteRange>): Map<string, Float32Array> {
   const file = new BinaryFile(path)

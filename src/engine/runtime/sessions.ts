@@ -41,11 +41,10 @@ export class Sessions {
 
   /** Base weights mapped from the store's file, or from that of the quantised ones. */
   mapped(quantized: boolean): WeightBinding {
-    if (!quantized || !this.quantized)
-      return { base: { file: basename(this.store.file), ranges: this.store.tensors } }
-    const { matrices, tensors } = this.quantized
+    if (!quantized || !this.quantized) return { base: { file: basename(this.store.file), ranges: this.store.tensors } }
+    const { matrices, tensors, levels } = this.quantized
     const file = basename(this.quantized.file)
-    return { base: { file, ranges: tensors }, quantized: { file, matrices } }
+    return { base: { file, ranges: tensors }, quantized: { file, matrices, levels } }
   }
 
   /** The session of a graph. One that could not be made is tried again when it is asked for again. */

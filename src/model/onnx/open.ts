@@ -9,6 +9,7 @@ import { configOf } from '../../engine/weights/open-weights.ts'
 import { seedFrom } from '../../util/random.ts'
 import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
+import { CALIBRATION_TEXT } from './calibration-text.ts'
 import { EngineClient } from './client.ts'
 
 export { DEVICES, type DeviceRequest }
@@ -69,6 +70,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
   // An unsupported model is refused before its vocabulary is read.
   configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
+  if (quantize !== 'none') engineOptions.calibration = tokenizer.encode(CALIBRATION_TEXT)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
