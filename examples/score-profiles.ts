@@ -2,7 +2,7 @@
 // {"user": …, "profile": …}. The latest interaction of every person is held out; write the profiles without it.
 //
 //   node score-profiles.js <logs> <profiles> <model>
-import { compareProfiles, openModel } from 'bump-profiles'
+import { compareProfiles } from 'bump-profiles'
 
 const [logs = 'reviews.parquet', profiles = 'theirs.jsonl', judge = 'HuggingFaceTB/SmolLM2-135M-Instruct'] =
   process.argv.slice(2)
@@ -15,7 +15,6 @@ const { tables } = await compareProfiles({
   judgeModel: judge,
   poolSizes: [4],
   out: 'runs/theirs',
-  open: openModel,
 })
 for (const { label, n, values } of tables[0]!.rows) {
   const { mean, low, high } = values.ndcg_both!

@@ -85,7 +85,7 @@ export {
   judgeCheck,
 } from './evaluate/judge-check.ts'
 export { type CompareEvent, type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
-export type { ModelOpener, OpenedModel, ProfileSources } from './evaluate/profiles/collect.ts'
+export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'
 export type { JudgingWork } from './evaluate/profiles/judging.ts'
 export type { ProfileEvaluation } from './evaluate/measure/evaluate-profiles.ts'

@@ -83,7 +83,8 @@ async function trainAdapter(): Promise<void> {
 
 function lamp(task: 3 | 5, out: string, ...flags: string[]): Promise<number> {
   const data = at(task === 3 ? 'ratings' : 'papers')
-  const base = ['--task', String(task), '--data', data, '--backbone', NANO, '--threads', '1', '--out', at(out)]
+  const backbone = flags.includes('--server') ? [] : ['--backbone', NANO]
+  const base = ['--task', String(task), '--data', data, ...backbone, '--threads', '1', '--out', at(out)]
   return main(['evaluate', 'lamp', ...base, ...flags])
 }
 
@@ -223,18 +224,19 @@ describe('mistakes', () => {
     ['bump without a generator', ['--conditions', 'bump'], 2, /\(run\).*\(profiles\)/],
     [
       'an adapter on a server',
-      ['--backbone', 'http://127.0.0.1:9/v1', '--sft', 'none=a'],
+      ['--server', 'http://127.0.0.1:9/v1', '--server-model', 'm', '--sft', 'none=a'],
       2,
       /\(sft\) need a backbone on this machine/,
     ],
     [
       'zero-shot profiles by a server',
-      ['--backbone', 'http://127.0.0.1:9/v1', '--backbone-model', 'm', '--conditions', 'zero-shot'],
+      ['--server', 'http://127.0.0.1:9/v1', '--server-model', 'm', '--conditions', 'zero-shot'],
       2,
       /\(zeroShotModel\)/,
     ],
     ['a field that items do not have', ['--text', 'title', '--conditions', 'zero-shot'], 2, /an item without "title"/],
     ['a budget beyond the context', ['--budget', '5000', '--conditions', 'none'], 2, /budget 5000: .* 1024 tokens/],
+    ['neither a backbone nor a server', ['--server', 'x'], 2, /--server needs --server-model/],
     ['a folder that is not there', ['--data', 'nowhere'], 1, /nowhere: no such folder/],
     ['a run that is none', ['--run', 'nowhere'], 1, /nowhere is no run folder/],
   ])('%s', async (_, flags, code, message) => {

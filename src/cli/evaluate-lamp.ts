@@ -12,7 +12,7 @@ import { commandLine, interruptible } from './shared/process.ts'
 import { workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
 import { print } from './shared/terminal.ts'
-import { adapterOf, addTextModelFlags, isServer, openTextModel, type TextModelFlags } from './shared/text-model.ts'
+import { adapterOf, addTextModelFlags, openTextModel, type TextModelFlags } from './shared/text-model.ts'
 
 const HELP = `
 Conditions: ${CONDITIONS.join(', ')}. By default all for which profiles can be had:
@@ -32,7 +32,7 @@ Examples:
   bump evaluate lamp --task 3 --data reviews --backbone judge.gguf --conditions none,recent,bm25 --questions 60
   bump evaluate lamp --task 5 --data LaMP_5 --backbone ./SmolLM2-135M-Instruct --run runs/papers \\
     --sft none=runs/sft-none --sft bump=runs/sft-bump
-  bump evaluate lamp --task 4 --data LaMP_4 --backbone http://localhost:8000/v1 --backbone-model qwen3 --run runs/news
+  bump evaluate lamp --task 4 --data LaMP_4 --server http://localhost:8000/v1 --server-model qwen3 --run runs/news
 `
 
 interface EvaluateLampFlags extends TextModelFlags {
@@ -118,9 +118,9 @@ function adapted(text: string, before: EvaluateLampFlags['sft']): EvaluateLampFl
 async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promise<void> {
   const { run, task, split, backbone, adapter, sft } = flags
   const out = flags.out ?? join(run ?? 'runs', 'evaluate', `lamp-${task}-${split}`)
-  const server = isServer(backbone)
   // Before anything is answered: the adapters are opened only when the rows without one are done.
-  if (!server) for (const folder of [adapter, ...sft.map((row) => row.adapter)]) if (folder) adapterOf(folder)
+  if (backbone !== undefined)
+    for (const folder of [adapter, ...sft.map((row) => row.adapter)]) if (folder) adapterOf(folder)
   const progress = workProgress()
   try {
     const { tables } = await interruptible(
@@ -131,8 +131,8 @@ async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promi
           ...flags,
           out,
           command,
-          localBackbone: server ? undefined : backbone,
-          openBackbone: (other) => openTextModel({ ...flags, adapter: other ?? adapter }, progress.say),
+          localBackbone: backbone,
+          openBackbone: (other) => openTextModel({ ...flags, adapter: other ?? adapter }, progress.say, signal),
           engine: engineOptions(flags),
           signal,
           onNote: progress.say,

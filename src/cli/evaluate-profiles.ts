@@ -7,10 +7,6 @@ import { CONDITION_KINDS, type ConditionKind } from '../evaluate/profiles/condit
 import { shownTable } from '../evaluate/profiles/table.ts'
 import { type JudgeConfig, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
-import { openModel } from '../model/onnx/open.ts'
-import { openOpenAi } from '../model/openai/open.ts'
-import type { TextModel } from '../model/text-model.ts'
-import { BumpError } from '../util/errors.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import {
@@ -24,6 +20,7 @@ import {
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { addServerFlags, type ServerFlags, serverOf } from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 
 const HELP = `
@@ -48,13 +45,11 @@ Examples:
   bump evaluate profiles --model ./SmolLM2-135M-Instruct --logs posts.jsonl --profiles mine.jsonl --scorer listwise
 `
 
-interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags {
+interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags, ServerFlags {
   run: string[]
   checkpoint: string[]
   model?: string
   profiles: string[]
-  server?: string
-  serverModel?: string
   judgeModel?: string
   scorer?: JudgeConfig['scorer']
   decoder?: (typeof DECODERS)[number]
@@ -70,13 +65,11 @@ export function evaluateProfilesCommand(): Command {
   const command = new Command('profiles').description(
     'measure how well profiles identify people never trained on, in both directions',
   )
-  addTrustFlag(addLogFlags(command))
+  addServerFlags(addTrustFlag(addLogFlags(command)), 'profiles by a model on a server')
     .option('--run <folder>', 'run folder of bump train; may be repeated', collect, [])
     .option('--checkpoint <name>', 'a checkpoint of the first run, such as step-20; may be repeated', collect, [])
     .option('--model <where>', 'untrained model for zero-shot profiles: a folder, a .gguf file or a hub name')
     .option('--profiles <file>', 'profiles of a file of bump profile; may be repeated', collect, [])
-    .option('--server <address>', 'profiles by a model on an OpenAI-compatible server (key: OPENAI_API_KEY)')
-    .option('--server-model <name>', 'name of the model on the server')
     .option('--judge-model <where>', 'the judge (default: that of the first run, else --model)')
     .addOption(
       new Option('--scorer <name>', 'how the judge scores (default: as the first run, else likelihood)').choices(
@@ -117,7 +110,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
   const { logs: paths } = flags
   const progress = workProgress()
   try {
-    const server = serverOf(flags, progress)
+    const server = serverOf(flags, progress.say)
     const { tables } = await interruptible(
       () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
       (signal) =>
@@ -138,7 +131,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           seed: flags.seed,
           out,
           command,
-          open: (name, options) => openModel(name, { ...options, ...engineOptions(flags), onProgress: progress.say }),
+          engine: engineOptions(flags),
           signal,
           onEvent: (event) => tell(event, progress),
         }),
@@ -149,16 +142,6 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
   } finally {
     progress.done()
   }
-}
-
-function serverOf({ server, serverModel }: EvaluateProfilesFlags, progress: WorkProgress): TextModel | undefined {
-  if (server === undefined && serverModel === undefined) return undefined
-  if (server === undefined || serverModel === undefined)
-    throw new BumpError(
-      'invalid-options',
-      '--server and --server-model belong together: the address, and the name of the model there',
-    )
-  return openOpenAi({ baseUrl: server, model: serverModel, onNote: progress.say })
 }
 
 function tell(event: CompareEvent, progress: WorkProgress): void {

@@ -97,9 +97,9 @@ async function check(flags: CheckFlags): Promise<void> {
   await interruptible(
     () => say('stopping; press Ctrl-C again to stop at once'),
     async (signal) => {
-      const logs = await openLogs(paths, sourceOptions(flags))
+      const logs = await openLogs(paths, { ...sourceOptions(flags), signal })
       try {
-        const model = await openModel(judgeModel, { ...engineOptions(flags), quantize, onProgress: say })
+        const model = await openModel(judgeModel, { ...engineOptions(flags), quantize, signal, onProgress: say })
         try {
           const { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed } = flags
           const options = { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed }

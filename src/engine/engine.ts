@@ -16,6 +16,7 @@ import {
   type TokenLoss,
   type WeightSet,
 } from '../model/contract.ts'
+import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import { sha256, writeFileAtomic } from '../util/files.ts'
 import { type ModelConfig, weightShapes } from './model/config.ts'
@@ -61,7 +62,7 @@ export interface EngineOptions {
   calibration?: TokenIds
   /** What saved adapters name as their base; default: the path that is opened. */
   baseModel?: BaseModel
-  onProgress?: (line: string) => void
+  onProgress?: OnLine
 }
 
 /**

@@ -12,6 +12,7 @@ import type { LanguageModel } from '../model/contract.ts'
 import { gainOverChance } from '../reward/ndcg.ts'
 import { poolUsers } from '../train/measure.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
+import { requireOptions } from '../util/required.ts'
 import type { Interval } from '../util/stats.ts'
 import { GENERIC_PROFILE, rawHistory } from './measure/controls.ts'
 import { type EvaluationOptions, evaluateProfiles, type ProfileEvaluation } from './measure/evaluate-profiles.ts'
@@ -103,10 +104,18 @@ export interface JudgeCheck {
  * (`evaluation-failed`) where no judge at all could be used; CancelledError where the signal aborts.
  */
 export async function judgeCheck(options: JudgeCheckOptions): Promise<JudgeCheck> {
-  const { heldOut = 1, minInteractions = DEFAULT_MIN_INTERACTIONS, seed = 0, users: most = 64, onEvent } = options
+  requireOptions('judgeCheck()', options, ['logs', 'model'])
+  const {
+    heldOut = 1,
+    minInteractions = DEFAULT_MIN_INTERACTIONS,
+    seed = 0,
+    users: most = 64,
+    signal,
+    onEvent,
+  } = options
   const logs = typeof options.logs === 'string' ? { paths: [options.logs] } : options.logs
   const split = { heldOut, minInteractions, seed, validation: 0, test: 0 }
-  const loaded = await ('source' in logs ? splitDataset(logs, split) : loadUsers(logs, split))
+  const loaded = await ('source' in logs ? splitDataset(logs, split, signal) : loadUsers(logs, split, signal))
   onEvent?.({ type: 'logs', report: loaded.report })
   // The split orders users by a hash of seed and id, so its first ones are a random draw.
   const all = loaded.split.train

@@ -7,6 +7,7 @@ import type { TrainConfig } from '../train/config.ts'
 import { type Baseline, readBaseline } from '../train/final-test.ts'
 import { optionsOf, type TrainEvent, type TrainOptions, trainAfter } from '../train/train.ts'
 import { CancelledError } from '../util/errors.ts'
+import { requireOptions } from '../util/required.ts'
 import { ablationTable, type Variant, type VariantRun, variantConfig } from './ablation.ts'
 import type { EvaluationResult } from './result.ts'
 
@@ -36,13 +37,14 @@ export type AblationEvent =
  * settings, CancelledError where `signal` ended it.
  */
 export async function runAblation(options: AblationOptions): Promise<Pick<EvaluationResult, 'tables' | 'settings'>> {
+  requireOptions('runAblation()', options, ['config', 'variants', 'seeds', 'runs'])
   const { config: base, variants, seeds, signal, onEvent = () => {} } = options
   const plan = seeds.flatMap((seed) =>
     variants.map((variant) => ({ variant, seed, config: variantConfig(base, variant, seed) })),
   )
   const { testPaths, ...source } = base.logs
-  const logs = await openLogs(source.paths, source)
-  const testLogs = testPaths && (await openLogs(testPaths, source))
+  const logs = await openLogs(source.paths, { ...source, signal })
+  const testLogs = testPaths && (await openLogs(testPaths, { ...source, signal }))
   const runs: VariantRun[] = []
   const baselines = new Map<number, Baseline>()
   const spent: number[] = []

@@ -9,6 +9,7 @@ import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/
 import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
 import { refuseUntrusted } from '../run/trust.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
+import { requireOptions } from '../util/required.ts'
 import { profileSchema, promptSchema } from './config.ts'
 import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
@@ -126,6 +127,7 @@ export async function openGenerator(
   from: string | { model: string },
   options: OpenGeneratorOptions = {},
 ): Promise<Generator> {
+  requireOptions('openGenerator()', { from }, ['from'])
   checkOptions(options)
   if (options.signal?.aborted) throw new CancelledError()
   if (typeof from === 'object') return await openUntrained(from.model, undefined, options)
@@ -182,8 +184,8 @@ async function openUntrained(
   })
 }
 
-function engineOf({ device, threads, onProgress }: OpenGeneratorOptions): OpenModelOptions {
-  return { device, threads, onProgress }
+function engineOf({ device, threads, signal, onProgress }: OpenGeneratorOptions): OpenModelOptions {
+  return { device, threads, signal, onProgress }
 }
 
 function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {
@@ -282,6 +284,16 @@ async function closedOnError<T>(model: OnnxModel, signal: AbortSignal | undefine
   }
 }
 
+/** Throws BumpError where a caller without types gives something else than a list of texts. */
+function checkHistory(history: HistoryInput): void {
+  const hasText = (entry: HistoryInput[number]) => typeof entry === 'string' || typeof entry?.text === 'string'
+  if (Array.isArray(history) && history.every(hasText)) return
+  throw new BumpError(
+    'invalid-options',
+    "a history is a list of interactions, oldest first, each a text or an object with one: ['a text', { text: 'another' }]",
+  )
+}
+
 async function generatorOn(
   model: OnnxModel,
   settings: GeneratorSettings,
@@ -290,6 +302,7 @@ async function generatorOn(
   const weights = await model.policyDigest()
   const digest = generatorDigest(weights, settings)
   const writeAll: Generator['writeAll'] = async (users, { signal } = {}) => {
+    for (const { history } of users) checkHistory(history)
     const histories = users.map(({ id, history }) => ({
       id,
       history: history.map((entry) => (typeof entry === 'string' ? { text: entry } : entry)),

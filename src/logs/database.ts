@@ -8,6 +8,8 @@ export interface Database {
   connection: DuckDBConnection
   /** Another connection to the same data: one connection cannot read a stream and write at once. */
   connect(): Promise<DuckDBConnection>
+  /** Ends the queries under way with an error. */
+  interrupt(): void
   close(): void
 }
 
@@ -32,6 +34,9 @@ export async function openDatabase(folder: string, onDisk: boolean): Promise<Dat
   return {
     connection,
     connect,
+    interrupt: () => {
+      for (const one of open) one.interrupt()
+    },
     close: () => {
       for (const one of open) one.closeSync()
       instance.closeSync()

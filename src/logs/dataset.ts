@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import { BumpError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
 import { checkSeparatedOptions } from './csv-dialect.ts'
 import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlName, sqlString } from './database.ts'
@@ -35,11 +35,38 @@ export interface LogDataset {
 const CHUNK = 2048
 const DAY = 24 * 3600 * 1000
 
+/** Between two interrupts of a database whose caller waits no longer: one that comes between queries does nothing. */
+const INTERRUPT_MS = 100
+
+/** `work` on a database, ended by a CancelledError where the signal aborts. */
+async function interruptible<T>(
+  database: Database,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const abort = () => {
+    database.interrupt()
+    timer = setInterval(() => database.interrupt(), INTERRUPT_MS)
+  }
+  if (signal?.aborted) throw new CancelledError()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    return await work()
+  } catch (error) {
+    throw signal?.aborted ? new CancelledError() : error
+  } finally {
+    clearInterval(timer)
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
 /**
  * Reads logs into canonical form. Larger ones than memory stream through the disk, in a folder under the cache.
- * Throws `BumpError` where nothing can be read, a column is unknown, or no record has both user and text.
+ * Throws `BumpError` where nothing can be read, a column is unknown, or no record has both user and text, and
+ * `CancelledError` where the signal aborts.
  */
-export async function openLogs(source: LogSource): Promise<LogDataset> {
+export async function openLogs(source: LogSource, signal?: AbortSignal): Promise<LogDataset> {
   const folder = stagingFolder()
   let reading: Database | undefined
   const close = () => {
@@ -52,7 +79,7 @@ export async function openLogs(source: LogSource): Promise<LogDataset> {
     const staging = await openDatabase(folder, true)
     let report: LogReport
     try {
-      report = await canonicalise(source, staging, folder, parquet)
+      report = await interruptible(staging, signal, () => canonicalise(source, staging, folder, parquet))
     } finally {
       staging.close()
     }
@@ -60,7 +87,7 @@ export async function openLogs(source: LogSource): Promise<LogDataset> {
     reading = await openDatabase(folder, false)
     const database = reading
     await database.connection.run(`CREATE VIEW interactions AS FROM read_parquet(${sqlString(parquet)})`)
-    const digest = await contentDigest(database)
+    const digest = await interruptible(database, signal, () => contentDigest(database))
     return {
       report,
       digest,

@@ -1,4 +1,5 @@
 // A look at logs before anything is trained on them: what is there, what would be skipped, and why.
+import { requireOptions } from '../util/required.ts'
 import { openLogs } from './dataset.ts'
 import { SkipCounter, type SkipReport } from './load.ts'
 import { normaliseText } from './normalise.ts'
@@ -37,6 +38,7 @@ export async function inspectLogs(
   logs: LogSource | string,
   options: UserSplitOptions = { heldOut: 1, minInteractions: 4 },
 ): Promise<LogInspection> {
+  requireOptions('inspectLogs()', { logs }, ['logs'])
   const dataset = await openLogs(typeof logs === 'string' ? { paths: [logs] } : logs)
   try {
     const [lengths] = await dataset.query(`SELECT ${spreadSql('length(text)')} FROM interactions`)

@@ -1,5 +1,5 @@
 // Logs in, users out: what training and the judge's check call.
-import { BumpError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import { type LogDataset, openLogs } from './dataset.ts'
 import { excerpt, issueLines } from './issues.ts'
 import { type PartOptions, type SkipReason, splitUser, splitUsers, type UserSplitOptions } from './split.ts'
@@ -45,24 +45,30 @@ export class SkipCounter {
 
 /**
  * Reads logs and splits them: each user in time, then the users into train, validation and test. `digest` is that of
- * the whole canonical log. Throws `BumpError` where the logs cannot be used or no user is left.
+ * the whole canonical log. Throws `BumpError` where the logs cannot be used or no user is left, and `CancelledError`
+ * where the signal aborts.
  */
-export async function loadUsers(source: LogSource, options: SplitOptions): Promise<LoadedUsers> {
+export async function loadUsers(source: LogSource, options: SplitOptions, signal?: AbortSignal): Promise<LoadedUsers> {
   checkOptions(options)
-  const dataset = await openLogs(source)
+  const dataset = await openLogs(source, signal)
   try {
-    return await splitDataset(dataset, options)
+    return await splitDataset(dataset, options, signal)
   } finally {
     dataset.close()
   }
 }
 
 /** Users of an opened log, as `loadUsers` splits them; the log stays open. */
-export async function splitDataset(dataset: LogDataset, options: SplitOptions): Promise<LoadedUsers> {
+export async function splitDataset(
+  dataset: LogDataset,
+  options: SplitOptions,
+  signal?: AbortSignal,
+): Promise<LoadedUsers> {
   checkOptions(options)
   const users: User[] = []
   const skips = new SkipCounter()
   for await (const { id, interactions } of dataset.users()) {
+    if (signal?.aborted) throw new CancelledError()
     const user = skips.take(id, splitUser(id, interactions, options))
     if (user !== undefined) users.push(user)
   }

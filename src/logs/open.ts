@@ -1,5 +1,6 @@
 // Opening logs from a program: the front door to dataset.ts.
 import { BumpError } from '../util/errors.ts'
+import { requireOptions } from '../util/required.ts'
 import { type LogDataset, openLogs as openDataset } from './dataset.ts'
 import type { LogSource } from './types.ts'
 
@@ -18,14 +19,17 @@ process.on('exit', () => {
  * `time` and `text` are column names or SQL expressions over the columns; where one is left out, a column of a usual
  * name is taken. What was wrong with the logs stands in `report`. `close()` removes the temporary files, which hold the
  * texts; so does the end of the process, unless it is killed.
- * @throws BumpError `logs-unusable` or `invalid-options`, with file, line and what to do
+ * @throws BumpError `logs-unusable` or `invalid-options`, with file, line and what to do; CancelledError where `signal`
+ * aborts
  */
 export async function openLogs(
   paths: string | readonly string[],
-  options: Omit<LogSource, 'paths'> = {},
+  options: Omit<LogSource, 'paths'> & { signal?: AbortSignal } = {},
 ): Promise<Logs> {
-  const source = { paths: typeof paths === 'string' ? [paths] : [...paths], ...options }
-  const dataset = await openDataset(source)
+  requireOptions('openLogs()', { paths }, ['paths'])
+  const { signal, ...reading } = options
+  const source = { paths: typeof paths === 'string' ? [paths] : [...paths], ...reading }
+  const dataset = await openDataset(source, signal)
   const { close } = dataset
   open.add(close)
   const stillOpen = (): void => {

@@ -3,6 +3,7 @@
 import { basename, join, resolve } from 'node:path'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
+import { requireOptions } from '../util/required.ts'
 import { MAX_RUNS } from './charts/chart.ts'
 import { page } from './page.ts'
 import { readEvaluation } from './read-evaluation.ts'
@@ -21,11 +22,9 @@ export interface ReportOptions {
  * Writes the report of one run or several. Files that a run does not have yet, and damaged lines, become notes in it.
  * Throws BumpError where a folder is no run, an evaluation is none, or there are more runs than a chart can tell apart.
  */
-export async function writeReport({
-  runs,
-  evaluations = [],
-  out,
-}: ReportOptions): Promise<{ path: string; bytes: number; notes: string[] }> {
+export async function writeReport(options: ReportOptions): Promise<{ path: string; bytes: number; notes: string[] }> {
+  requireOptions('writeReport()', options, ['runs'])
+  const { runs, evaluations = [], out } = options
   const folders = [...new Set(runs.map((path) => resolve(path)))]
   if (folders.length === 0) throw new BumpError('invalid-options', 'Name at least one run folder.')
   if (folders.length > MAX_RUNS)

@@ -6,13 +6,13 @@ import { commandOf } from './read.ts'
 /** Throws BumpError that names every difference between what a run was started with and what it is to go on with. */
 export function refuseChanges(path: string, stored: RunHeader, now: RunHeader): void {
   if (stored.kind !== now.kind)
-    throw new BumpError('invalid-options', `${path} is a run of ${commandOf(stored)}. Give this one another name.`)
+    throw new BumpError('run-unusable', `${path} is a run of ${commandOf(stored)}. Give this one another name.`)
   const changed = (['config', 'model', 'judge', 'reward', 'data'] as const).flatMap((part) =>
     differences(part === 'config' ? [] : [part], stored[part], now[part]),
   )
   if (changed.length === 0) return
   throw new BumpError(
-    'invalid-options',
+    'run-unusable',
     `${path} was started with other settings than these, so it cannot go on:\n${changed.join('\n')}\nResume with what it was started with, or start another run under another name.`,
   )
 }

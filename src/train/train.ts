@@ -7,7 +7,7 @@ import { type LoadedUsers, loadUsers, type SplitOptions, splitDataset } from '..
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
@@ -16,6 +16,7 @@ import { packageInfo } from '../run/package-info.ts'
 import { checkpointSteps, readSummary } from '../run/read.ts'
 import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
+import { requireOptions } from '../util/required.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
@@ -100,8 +101,11 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
 
 /** train(), where an earlier run of the same model, judge, users and budgets has measured what stands before training. */
 export async function trainAfter(baseline: Baseline | undefined, options: TrainOptions): Promise<TrainRun> {
+  requireOptions('train()', options, ['model', 'logs', 'out'])
   const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
+  if (typeof options.model === 'string') refuseUnusable(config.model)
+  if (config.judge.model !== undefined && !options.judgeModel) refuseUnusable(config.judge.model)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
   const note = (text: string) => onEvent({ type: 'note', text })
@@ -228,12 +232,12 @@ function sourceOf(logs: TrainOptions['logs']): LogSource {
 
 /** The users of a run: from one log, or with the test's users from logs of their own. */
 async function usersOf(
-  { logs, testLogs }: TrainOptions,
+  { logs, testLogs, signal }: TrainOptions,
   config: TrainConfig,
   onEvent: (event: TrainEvent) => void,
 ): Promise<UserSplit> {
   const load = async (from: Logs | LogSource, options: SplitOptions, test: boolean): Promise<UserSplit> => {
-    const loaded = await ('source' in from ? splitDataset(from, options) : loadUsers(from, options))
+    const loaded = await ('source' in from ? splitDataset(from, options, signal) : loadUsers(from, options, signal))
     onEvent({ type: 'logs', report: loaded.report, test })
     return loaded.split
   }
@@ -295,12 +299,13 @@ class Models {
   }
 
   async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'> = {}): Promise<LanguageModel> {
-    const { engine } = this.options
+    const { engine, signal } = this.options
     // The limit on memory is training's.
     const shared = options.trainable ? engine : { ...engine, memory: undefined }
     const model = await openModel(name, {
       ...shared,
       quantize: this.config.quantize,
+      signal,
       onProgress: this.onProgress,
       ...options,
     })

@@ -10,10 +10,10 @@ const ATTEMPTS = 500
 
 /**
  * Takes the lock of a folder, which is made where it is not there, and returns its release, which takes a folder away
- * again that was made here and is still empty. `flag` is what would name another folder. Throws BumpError where a
+ * again that was made here and is still empty. `what` is what another folder would be given as, such as 'out folder'. Throws BumpError where a
  * running process holds the lock; that of a process that is gone is taken over.
  */
-export function lockFolder(folder: string, flag: string): () => void {
+export function lockFolder(folder: string, what: string): () => void {
   const made = mkdirSync(folder, { recursive: true })
   const path = join(folder, 'lock')
   for (let attempt = 0; ; attempt++) {
@@ -32,7 +32,7 @@ export function lockFolder(folder: string, flag: string): () => void {
     if (holder && isRunning(holder, path))
       throw new BumpError(
         'run-locked',
-        `${folder} is in use by process ${holder.pid}. Wait for it, stop it, or give this one another ${flag}.`,
+        `${folder} is in use by process ${holder.pid}. Wait for it, stop it, or give this one another ${what}.`,
       )
     removeStale(path)
   }

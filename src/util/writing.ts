@@ -1,5 +1,6 @@
 // Writing large files: all bytes written, and errors of the disk that say what to do.
 import { rmSync, writeSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { BumpError } from './errors.ts'
 
 /** Writes all bytes at a position (default: after the last write). */
@@ -12,6 +13,12 @@ export function writeAll(descriptor: number, bytes: Uint8Array, position?: numbe
       Math.min(bytes.length - done, 1 << 30),
       position === undefined ? null : position + done,
     )
+}
+
+/** The same, while this thread does something else. */
+export async function writeAllBeside(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, Math.min(bytes.length - done, 1 << 30), position + done)).bytesWritten
 }
 
 /** What to tell the user when a file cannot be written; other errors are given back as they are. */

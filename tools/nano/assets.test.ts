@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openTokenizer } from '../../src/engine/tokenizer/open-tokenizer.ts'
-import { configOf } from '../../src/engine/weights/open-weights.ts'
+import { configOf } from '../../src/engine/weights/open-source.ts'
 import { NANO_CONFIG, parameterCount } from './init.ts'
 
 const folder = fileURLToPath(new URL('../../assets/nano', import.meta.url))

@@ -1,6 +1,7 @@
 // Measures a nano model on people it has never seen: can the likelihood judge tell true profiles from others, and what
 // are sampled profiles worth? Run by main.ts after pre-training, on a model opened from the finished folder.
 
+import { rawHistory } from '../../src/evaluate/measure/controls.ts'
 import { NANO_WORDING, profilePrompt } from '../../src/generator/prompt.ts'
 import { createJudge } from '../../src/judge/judge.ts'
 import type { LanguageModel } from '../../src/model/contract.ts'
@@ -9,6 +10,8 @@ import { MOSTLY_TRUE, makeBatch } from './documents.ts'
 import { makePerson, makeRecords, type Truth, writeProfile } from './world.ts'
 
 const NEGATIVES = 8
+/** As training's, so that the raw history is the one that evaluations know. */
+const BUDGET = { historyTokens: 300, interactionTokens: 48 }
 const HISTORY = 12
 
 /** Mean NDCG in both directions. */
@@ -31,6 +34,8 @@ interface CheckedPerson {
   history: string[]
   heldOut: string
 }
+
+const textsOf = (history: readonly string[]) => history.map((text) => ({ text }))
 
 /** NDCG of candidate 0 among the scores, ties at the middle of their ranks. */
 function ndcgOfFirst(scores: readonly number[]): number {
@@ -88,7 +93,7 @@ export async function selfCheck(model: LanguageModel, count = 96, draws = 4, see
     partial: await written('partial'),
     vague: await written('vague'),
     wrong: await written('wrong'),
-    history: meanNdcg(await ndcg(people.map(({ history }) => history.join('\n')))),
+    history: meanNdcg(await ndcg(people.map(({ history }) => rawHistory(textsOf(history), model.tokenizer, BUDGET)))),
   }
   const completions = await model.sample(
     people.map(({ history }, i) => ({

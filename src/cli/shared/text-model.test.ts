@@ -73,20 +73,22 @@ describe('a backbone', () => {
   })
 
   it('is a server’s model', async () => {
-    const { model, close } = await open({ backbone: server, backboneModel: 'm', backboneContext: 100 })
+    const { model, close } = await open({ server, serverModel: 'm', serverContext: 100 })
     expect(model).toMatchObject({ name: `m at ${server}`, contextLength: 100 })
     await close()
   })
 
   it.each<[string, () => Partial<TextModelFlags>, RegExp]>([
-    ['a server without a model', () => ({ backbone: server }), /--backbone-model is required/],
+    ['a server without a model', () => ({ backbone: undefined, server }), /--server needs --server-model/],
+    ['a server beside a folder', () => ({ server, serverModel: 'm' }), /either --backbone .* or --server/],
+    ['neither', () => ({ backbone: undefined }), /either --backbone .* or --server/],
     [
       'a server with an adapter',
-      () => ({ backbone: server, backboneModel: 'm', adapter: 'a' }),
+      () => ({ backbone: undefined, server, serverModel: 'm', adapter: 'a' }),
       /--adapter does not go/,
     ],
-    ['a folder with a server’s model', () => ({ backboneModel: 'm' }), /--backbone-model belongs to a server/],
-    ['a folder with a concurrency', () => ({ backboneConcurrency: 2 }), /--backbone-concurrency belongs to a server/],
+    ['a folder with a server’s model', () => ({ serverModel: 'm' }), /--server-model belongs to --server/],
+    ['a folder with a concurrency', () => ({ serverConcurrency: 2 }), /--server-concurrency belongs to --server/],
     ['an adapter that is none', () => ({ adapter: folder }), /neither a run folder of bump sft .* nor a PEFT adapter/],
     [
       'an unfinished run',
@@ -106,11 +108,11 @@ describe('a backbone', () => {
 
   it('is named by flags', () => {
     const command = addTextModelFlags(new Command('x')).exitOverride()
-    const args = ['--backbone', server, '--backbone-model', 'm', '--backbone-context', '512', '--adapter', 'a']
+    const args = ['--server', server, '--server-model', 'm', '--server-context', '512', '--adapter', 'a']
     expect(command.parse(args, { from: 'user' }).opts()).toEqual({
-      backbone: server,
-      backboneModel: 'm',
-      backboneContext: 512,
+      server,
+      serverModel: 'm',
+      serverContext: 512,
       adapter: 'a',
     })
   })

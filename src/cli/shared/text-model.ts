@@ -3,20 +3,15 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { openModel } from '../../model/onnx/open.ts'
-import { openOpenAi } from '../../model/openai/open.ts'
 import { textModel } from '../../model/text-from-tokens.ts'
 import type { TextModel } from '../../model/text-model.ts'
 import { readRunHeader } from '../../run/read.ts'
 import { BumpError } from '../../util/errors.ts'
 import { type EngineFlags, engineOptions } from './engine-flags.ts'
-import { positiveInteger } from './flag-values.ts'
+import { addServerFlags, type ServerFlags, serverOf } from './server-flags.ts'
 
-export interface TextModelFlags extends EngineFlags {
-  backbone: string
-  backboneModel?: string
-  backboneContext?: number
-  backboneConcurrency?: number
-  backboneTimeout?: number
+export interface TextModelFlags extends EngineFlags, ServerFlags {
+  backbone?: string
   adapter?: string
 }
 
@@ -25,48 +20,36 @@ export interface OpenTextModel {
   close(): Promise<void>
 }
 
-/** Adds --backbone and what belongs to it. */
+/** Adds --backbone, --server and what belongs to them. */
 export function addTextModelFlags(command: Command): Command {
-  return command
-    .requiredOption(
-      '--backbone <where>',
-      'model that does the task: a Hugging Face folder, a .gguf file, a hub name, or the http(s) address of an OpenAI-compatible API (key in OPENAI_API_KEY)',
-    )
+  command
+    .option('--backbone <where>', 'model that does the task: a Hugging Face folder, a .gguf file or a hub name')
     .option('--adapter <folder>', 'on the backbone: a run folder of bump sft, or a PEFT LoRA adapter')
-    .option('--backbone-model <name>', "name of the model on --backbone's server")
-    .option('--backbone-context <tokens>', 'context of the model on the server (default: 8192)', positiveInteger)
-    .option('--backbone-concurrency <count>', 'requests to the server at a time (default: 8)', positiveInteger)
-    .option(
-      '--backbone-timeout <seconds>',
-      'seconds that the server may take for an answer (default: 240)',
-      positiveInteger,
-    )
-}
-
-/** True for what --backbone names a server by. */
-export function isServer(backbone: string): boolean {
-  return /^https?:/i.test(backbone)
+  return addServerFlags(command, 'model on a server that does the task instead')
 }
 
 /**
- * Opens what --backbone names; the caller closes it. Throws BumpError where flags do not belong together, the model or
- * the adapter cannot be opened, or the adapter was trained on another model.
+ * Opens what --backbone or --server names; the caller closes it. Throws BumpError where flags do not belong together,
+ * the model or the adapter cannot be opened, or the adapter was trained on another model.
  */
-export async function openTextModel(flags: TextModelFlags, onProgress: (line: string) => void): Promise<OpenTextModel> {
-  if (isServer(flags.backbone)) return { model: openServer(flags, onProgress), close: async () => {} }
-  for (const [flag, value] of [
-    ['--backbone-model', flags.backboneModel],
-    ['--backbone-context', flags.backboneContext],
-    ['--backbone-concurrency', flags.backboneConcurrency],
-    ['--backbone-timeout', flags.backboneTimeout],
-  ])
-    if (value !== undefined)
-      throw new BumpError(
-        'invalid-options',
-        `${flag} belongs to a server's model, but --backbone ${flags.backbone} is no http(s) address`,
-      )
+export async function openTextModel(
+  flags: TextModelFlags,
+  onProgress: (line: string, passing?: boolean) => void,
+  signal?: AbortSignal,
+): Promise<OpenTextModel> {
+  const { backbone } = flags
+  const server = serverOf(flags, onProgress)
+  if ((backbone === undefined) === (server === undefined))
+    throw new BumpError('invalid-options', 'give either --backbone (a model on this machine) or --server')
+  if (server !== undefined) {
+    if (flags.adapter === undefined) return { model: server, close: async () => {} }
+    throw new BumpError(
+      'invalid-options',
+      '--adapter does not go with a server: load the adapter there, and name it by --server-model',
+    )
+  }
   const adapter = flags.adapter === undefined ? undefined : adapterOf(flags.adapter)
-  const language = await openModel(flags.backbone, { ...engineOptions(flags), onProgress })
+  const language = await openModel(backbone!, { ...engineOptions(flags), onProgress, signal })
   try {
     const close = () => language.close()
     if (adapter === undefined) {
@@ -76,35 +59,17 @@ export async function openTextModel(flags: TextModelFlags, onProgress: (line: st
     if (adapter.base !== undefined && adapter.base !== language.info.digest)
       throw new BumpError(
         'invalid-options',
-        `${flags.adapter} was trained on another model than --backbone ${flags.backbone}: name the one that its config.json names.`,
+        `${flags.adapter} was trained on another model than --backbone ${backbone}: name the one that its config.json names.`,
       )
     await language.loadPolicy(adapter.folder)
     const identity = await language.policyDigest()
-    onProgress(`${flags.backbone} with the adapter in ${adapter.folder}`)
+    onProgress(`${backbone} with the adapter in ${adapter.folder}`)
     const model = textModel(language, { weights: 'policy', identity })
     return { model: { ...model, name: `${model.name} + ${flags.adapter}` }, close }
   } catch (error) {
     await language.close()
     throw error
   }
-}
-
-function openServer(flags: TextModelFlags, onNote: (line: string) => void): TextModel {
-  if (flags.backboneModel === undefined)
-    throw new BumpError('invalid-options', '--backbone-model is required with a server: the name of the model on it')
-  if (flags.adapter !== undefined)
-    throw new BumpError(
-      'invalid-options',
-      '--adapter does not go with a server: load the adapter there, and name it by --backbone-model',
-    )
-  return openOpenAi({
-    baseUrl: flags.backbone,
-    model: flags.backboneModel,
-    contextLength: flags.backboneContext,
-    concurrency: flags.backboneConcurrency,
-    timeout: flags.backboneTimeout,
-    onNote,
-  })
 }
 
 /**

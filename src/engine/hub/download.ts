@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { BumpError } from '../../util/errors.ts'
+import { BumpError, CancelledError } from '../../util/errors.ts'
 import { writeProblem } from '../../util/writing.ts'
 import { type Hub, type HubFile, type HubName, IDLE_MS, noConnection, refusal, request } from './client.ts'
 
@@ -86,7 +86,8 @@ async function isIntact(path: string, file: HubFile): Promise<boolean> {
 /**
  * Downloads one file to `target`, if it is not there yet. `onBytes` gets the file's bytes so far.
  * What an interrupted attempt received stays beside the target (`.partial`) and is continued by the next one.
- * Throws a BumpError for refusals, lost connections, full disks and content that does not match its checksum.
+ * Throws a BumpError for refusals, lost connections, full disks and content that does not match its checksum, and a
+ * CancelledError where the signal aborts.
  */
 export async function downloadFile(
   hub: Hub,
@@ -95,6 +96,7 @@ export async function downloadFile(
   file: HubFile,
   target: string,
   onBytes: (bytes: number) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   if (sizeOf(target) === file.size && existsSync(target)) return onBytes(file.size)
   const partial = `${target}.partial`
@@ -111,7 +113,12 @@ export async function downloadFile(
     const abort = new AbortController()
     const connecting = setTimeout(() => abort.abort(new Error(`no answer within ${IDLE_MS / 1000} s`)), IDLE_MS)
     try {
-      const response = await request(hub, path, have > 0 ? { range: `bytes=${have}-` } : {}, abort.signal)
+      const response = await request(
+        hub,
+        path,
+        have > 0 ? { range: `bytes=${have}-` } : {},
+        signal ? AbortSignal.any([signal, abort.signal]) : abort.signal,
+      )
       clearTimeout(connecting)
       if (!response.ok) {
         await response.body?.cancel()
@@ -121,6 +128,7 @@ export async function downloadFile(
       if (sizeOf(partial) <= have && file.size > 0) failures++
       else failures = 0
     } catch (error) {
+      if (signal?.aborted) throw new CancelledError()
       if (error instanceof BumpError) throw error
       failures = sizeOf(partial) > have ? 1 : failures + 1
       if (failures >= ATTEMPTS || isRefused(error)) throw noConnection(hub, error)

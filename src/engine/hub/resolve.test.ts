@@ -77,6 +77,17 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
+test('an unsupported model is refused before its weights are downloaded', async () => {
+  const seen: string[] = []
+  const checkConfig = (path: string) => {
+    seen.push(readFileSync(join(path, 'config.json'), 'utf8'))
+    throw new BumpError('model-unusable', 'not this one')
+  }
+  await expect(resolveModel('acme/tiny', { endpoint, checkConfig })).rejects.toThrow('not this one')
+  expect(seen).toEqual(['{}'])
+  expect(requests.map(({ url }) => url.split('/').at(-1))).toEqual(['main?blobs=true', 'config.json'])
+})
+
 async function problemOf(where: string): Promise<string> {
   const error = await resolveModel(where, { endpoint }).catch((e: unknown) => e)
   expect(error).toBeInstanceOf(BumpError)

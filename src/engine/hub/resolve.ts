@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { ByteProgress, type OnLine } from '../../util/byte-progress.ts'
 import { requireSpace } from '../../util/disk-space.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
@@ -10,18 +11,22 @@ import { shardNames } from '../../util/shard-names.ts'
 import { webFetch } from '../../util/web-fetch.ts'
 import { DEFAULT_ENDPOINT, type Hub, type HubFile, type HubName, listFiles } from './client.ts'
 import { downloadFile } from './download.ts'
-import { Progress } from './progress.ts'
 
 export interface ResolveOptions {
   /** Gets lines with percentage and time left while files are downloaded. */
-  onProgress?: (line: string) => void
+  onProgress?: OnLine
+  /** Sees the folder once config.json lies in it, before weights are downloaded; may throw. */
+  checkConfig?: (folder: string) => void
+  /** Ends a download with a CancelledError; what has come stays, and the next one goes on. */
+  signal?: AbortSignal
   /** Default: $HF_ENDPOINT, or the Hugging Face hub. */
   endpoint?: string
   fetch?: typeof fetch
 }
 
+const CONFIG = 'config.json'
 const COMPANIONS = new Set([
-  'config.json',
+  CONFIG,
   'tokenizer.json',
   'tokenizer_config.json',
   'chat_template.jinja',
@@ -74,7 +79,7 @@ function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
   }
   const wanted = files.filter((file) => COMPANIONS.has(file.path) || WEIGHTS.test(file.path))
   const has = (path: string) => wanted.some((file) => file.path === path)
-  if (!has('config.json') || !wanted.some((file) => WEIGHTS.test(file.path)))
+  if (!has(CONFIG) || !wanted.some((file) => WEIGHTS.test(file.path)))
     throw new BumpError(
       'download-failed',
       `${name.repo}: has no config.json with model.safetensors.${ggufList || ' Use a model in safetensors or GGUF format.'}`,
@@ -85,7 +90,9 @@ function wantedFiles(name: HubName, files: HubFile[]): HubFile[] {
       `${name.repo}: has no tokenizer.json. Use a model that comes with one, or a GGUF file.`,
     )
   const single = has('model.safetensors')
-  return wanted.filter((file) => !single || (!/-of-/.test(file.path) && file.path !== 'model.safetensors.index.json'))
+  return wanted
+    .filter((file) => !single || (!/-of-/.test(file.path) && file.path !== 'model.safetensors.index.json'))
+    .sort((a, b) => Number(b.path === CONFIG) - Number(a.path === CONFIG))
 }
 
 const recordSchema = z.object({
@@ -156,8 +163,8 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
   const hub: Hub = { endpoint, token: process.env.HF_TOKEN || undefined, fetch: options.fetch ?? webFetch }
   const folder = cacheFolder('hub', sha256(endpoint).slice(0, 8), name.repo.replace('/', '--'))
   const recordPath = join(folder, 'complete', `${sha256(JSON.stringify([name.revision, name.file])).slice(0, 16)}.json`)
-  const before = cached(folder, recordPath, name)
-  if (before !== undefined) return resolve(before)
+  const earlier = cached(folder, recordPath, name)
+  if (earlier !== undefined) return resolve(earlier)
   if (isOn(process.env.HF_HUB_OFFLINE))
     throw new BumpError(
       'download-failed',
@@ -169,13 +176,16 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
   const { commit, files, weights } = await listFiles(hub, name)
   const wanted = wantedFiles(name, files)
   const total = wanted.reduce((sum, file) => sum + file.size, 0)
-  const progress = new Progress(name.repo, total, options.onProgress)
+  const progress = new ByteProgress(`downloading ${name.repo}`, total, options.onProgress)
   const space = bytesToCome(wanted, join(folder, commit)) + preparedBytes(wanted, weights)
   requireSpace(cacheFolder(), space, 'the model (its download and the weights prepared from it)')
+  let before = 0
   for (const file of wanted) {
     const target = join(folder, commit, file.path)
-    await downloadFile(hub, name, commit, file, target, (bytes) => progress.update(file, bytes))
-    progress.finished(file)
+    const tell = (bytes: number) => progress.update(before + bytes, ` (${file.path})`)
+    await downloadFile(hub, name, commit, file, target, tell, options.signal)
+    if (file.path === CONFIG) options.checkConfig?.(join(folder, commit))
+    before += file.size
   }
   const record = { name: model, commit, files: wanted.map(({ path, size }) => ({ path, size })) }
   writeFileAtomic(recordPath, JSON.stringify(record))

@@ -20,6 +20,8 @@ const CURE: Record<Exclude<Device, 'cpu'>, string> = {
  * The device to run on, with a line of why. Throws BumpError where the one that was asked for does not work here.
  */
 export async function chooseDevice(asked: DeviceRequest): Promise<{ device: Device; why: string }> {
+  if (!DEVICES.includes(asked))
+    throw new BumpError('invalid-options', `device: there is no ${JSON.stringify(asked)}. It is ${DEVICES.join(', ')}.`)
   if (asked === 'cpu') return { device: 'cpu', why: 'cpu' }
   if (asked !== 'auto') {
     const problem = await problemOf(asked)

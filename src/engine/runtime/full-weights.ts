@@ -22,10 +22,8 @@ export function readFullWeights(folder: string, config: ModelConfig): Map<string
           'model-unusable',
           `${folder}: ${name} does not have the shape [${stored.join(', ')}] of the model being trained`,
         )
-      const data = tensor.read(
-        0,
-        dims.reduce((a, b) => a * b, 1),
-      )
+      const data = new Float32Array(dims.reduce((a, b) => a * b, 1))
+      tensor.fill(0, data)
       out.set(name, { dims, data: isProjection(name) ? transpose(data, stored[0], stored[1]) : data })
     }
     return out

@@ -1,35 +1,23 @@
 // Turns blocks of ggml's quantised types into floats, with the arithmetic of llama.cpp's dequantize_row_*.
 // Every type has the same form: a block of `elements` values in `bytes` bytes, independent of other blocks.
 import { GGML_TYPES, type GgmlType } from './gguf.ts'
-import { halfTable } from './half.ts'
+import { bfloatToFloats, halfTable, halfToFloats } from './half.ts'
 
 /** Writes one block: `at` is its first byte, `to` the place of its first value. */
 type BlockReader = (bytes: Uint8Array, at: number, out: Float32Array, to: number) => void
 
 const half = halfTable()
 const halfAt = (bytes: Uint8Array, at: number) => half[bytes[at] | (bytes[at + 1] << 8)]
-const asBits = new Uint32Array(1)
-const asFloat = new Float32Array(asBits.buffer)
 
-const readF32: BlockReader = (bytes, at, out, to) => {
-  asBits[0] = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)
-  out[to] = asFloat[0]
-}
-
-const readBF16: BlockReader = (bytes, at, out, to) => {
-  asBits[0] = (bytes[at] << 16) | (bytes[at + 1] << 24)
-  out[to] = asFloat[0]
-}
-
-/** Products are rounded to f32 before a minimum is subtracted, as llama.cpp does. */
+/** Products are rounded to f32 before a minimum is subtracted, as llama.cpp does; all else stays f32 for speed. */
 const f32 = Math.fround
 
 const readQ40: BlockReader = (bytes, at, out, to) => {
   const scale = halfAt(bytes, at)
   for (let i = 0; i < 16; i++) {
     const pair = bytes[at + 2 + i]
-    out[to + i] = ((pair & 15) - 8) * scale
-    out[to + 16 + i] = ((pair >> 4) - 8) * scale
+    out[to + i] = f32(((pair & 15) - 8) * scale)
+    out[to + 16 + i] = f32(((pair >> 4) - 8) * scale)
   }
 }
 
@@ -38,8 +26,8 @@ const readQ41: BlockReader = (bytes, at, out, to) => {
   const min = halfAt(bytes, at + 2)
   for (let i = 0; i < 16; i++) {
     const pair = bytes[at + 4 + i]
-    out[to + i] = f32((pair & 15) * scale) + min
-    out[to + 16 + i] = f32((pair >> 4) * scale) + min
+    out[to + i] = f32(f32((pair & 15) * scale) + min)
+    out[to + 16 + i] = f32(f32((pair >> 4) * scale) + min)
   }
 }
 
@@ -52,8 +40,8 @@ const readQ50: BlockReader = (bytes, at, out, to) => {
   const high = wordAt(bytes, at + 2)
   for (let i = 0; i < 16; i++) {
     const pair = bytes[at + 6 + i]
-    out[to + i] = (((pair & 15) | (((high >>> i) & 1) << 4)) - 16) * scale
-    out[to + 16 + i] = (((pair >> 4) | (((high >>> (i + 16)) & 1) << 4)) - 16) * scale
+    out[to + i] = f32((((pair & 15) | (((high >>> i) & 1) << 4)) - 16) * scale)
+    out[to + 16 + i] = f32((((pair >> 4) | (((high >>> (i + 16)) & 1) << 4)) - 16) * scale)
   }
 }
 
@@ -63,14 +51,14 @@ const readQ51: BlockReader = (bytes, at, out, to) => {
   const high = wordAt(bytes, at + 4)
   for (let i = 0; i < 16; i++) {
     const pair = bytes[at + 8 + i]
-    out[to + i] = f32(((pair & 15) | (((high >>> i) & 1) << 4)) * scale) + min
-    out[to + 16 + i] = f32(((pair >> 4) | (((high >>> (i + 16)) & 1) << 4)) * scale) + min
+    out[to + i] = f32(f32(((pair & 15) | (((high >>> i) & 1) << 4)) * scale) + min)
+    out[to + 16 + i] = f32(f32(((pair >> 4) | (((high >>> (i + 16)) & 1) << 4)) * scale) + min)
   }
 }
 
 const readQ80: BlockReader = (bytes, at, out, to) => {
   const scale = halfAt(bytes, at)
-  for (let i = 0; i < 32; i++) out[to + i] = ((bytes[at + 2 + i] << 24) >> 24) * scale
+  for (let i = 0; i < 32; i++) out[to + i] = f32(((bytes[at + 2 + i] << 24) >> 24) * scale)
 }
 
 /** 6-bit scale of sub-block j (of 8) of a Q4_K or Q5_K block whose 12 packed bytes begin at `at`. */
@@ -81,45 +69,57 @@ const scaleOf = (bytes: Uint8Array, at: number, j: number) =>
 const minOf = (bytes: Uint8Array, at: number, j: number) =>
   j < 4 ? bytes[at + j + 4] & 63 : (bytes[at + j + 4] >> 4) | ((bytes[at + j] >> 6) << 4)
 
+// Two sub-blocks share their bytes: one has the low half of each, the next the high one.
 const readQ4K: BlockReader = (bytes, at, out, to) => {
   const scale = halfAt(bytes, at)
   const minScale = halfAt(bytes, at + 2)
-  for (let j = 0; j < 8; j++) {
+  for (let j = 0; j < 8; j += 2) {
     const d = f32(scale * scaleOf(bytes, at + 4, j))
     const m = f32(minScale * minOf(bytes, at + 4, j))
-    const from = at + 16 + (j >> 1) * 32
-    const shift = (j & 1) * 4
-    for (let i = 0; i < 32; i++) out[to + j * 32 + i] = f32(d * ((bytes[from + i] >> shift) & 15)) - m
+    const nextD = f32(scale * scaleOf(bytes, at + 4, j + 1))
+    const nextM = f32(minScale * minOf(bytes, at + 4, j + 1))
+    const from = at + 16 + j * 16
+    const sub = to + j * 32
+    for (let i = 0; i < 32; i++) {
+      const pair = bytes[from + i]
+      out[sub + i] = f32(f32(d * (pair & 15)) - m)
+      out[sub + 32 + i] = f32(f32(nextD * (pair >> 4)) - nextM)
+    }
   }
 }
 
 const readQ5K: BlockReader = (bytes, at, out, to) => {
   const scale = halfAt(bytes, at)
   const minScale = halfAt(bytes, at + 2)
-  for (let j = 0; j < 8; j++) {
+  for (let j = 0; j < 8; j += 2) {
     const d = f32(scale * scaleOf(bytes, at + 4, j))
     const m = f32(minScale * minOf(bytes, at + 4, j))
-    const from = at + 48 + (j >> 1) * 32
-    const shift = (j & 1) * 4
+    const nextD = f32(scale * scaleOf(bytes, at + 4, j + 1))
+    const nextM = f32(minScale * minOf(bytes, at + 4, j + 1))
+    const from = at + 48 + j * 16
+    const sub = to + j * 32
     for (let i = 0; i < 32; i++) {
-      const value = ((bytes[from + i] >> shift) & 15) | (((bytes[at + 16 + i] >> j) & 1) << 4)
-      out[to + j * 32 + i] = f32(d * value) - m
+      const pair = bytes[from + i]
+      const high = bytes[at + 16 + i] >> j
+      out[sub + i] = f32(f32(d * ((pair & 15) | ((high & 1) << 4))) - m)
+      out[sub + 32 + i] = f32(f32(nextD * ((pair >> 4) | ((high & 2) << 3))) - nextM)
     }
   }
 }
 
 const readQ6K: BlockReader = (bytes, at, out, to) => {
   const scale = halfAt(bytes, at + 208)
-  for (let sub = 0; sub < 8; sub++) {
-    // Halves of 128 values; in a half, four runs of 32 share 64 low bytes and 32 bytes of high bit pairs.
-    const run = sub & 3
-    const low = at + (sub >> 2) * 64 + (run & 1) * 32
-    const high = at + 128 + (sub >> 2) * 32
-    const scales = at + 192 + sub * 2
-    for (let i = 0; i < 32; i++) {
-      const value = ((bytes[low + i] >> ((run >> 1) * 4)) & 15) | (((bytes[high + i] >> (run * 2)) & 3) << 4)
-      const d = f32(scale * ((bytes[scales + (i >> 4)] << 24) >> 24))
-      out[to + sub * 32 + i] = d * (value - 32)
+  // Runs of 16 values with a scale each. In a half of 128, four runs of 32 share 64 low bytes and 32 of high bit pairs.
+  for (let run = 0; run < 16; run++) {
+    const d = f32(scale * ((bytes[at + 192 + run] << 24) >> 24))
+    const quarter = (run >> 1) & 3
+    const low = at + (run >> 3) * 64 + (quarter & 1) * 32 + (run & 1) * 16
+    const high = at + 128 + (run >> 3) * 32 + (run & 1) * 16
+    const lowShift = (quarter >> 1) * 4
+    const highShift = quarter * 2
+    for (let i = 0; i < 16; i++) {
+      const value = ((bytes[low + i] >> lowShift) & 15) | (((bytes[high + i] >> highShift) & 3) << 4)
+      out[to + run * 16 + i] = f32(d * (value - 32))
     }
   }
 }
@@ -185,12 +185,8 @@ const readIQ4XS: BlockReader = (bytes, at, out, to) => {
   }
 }
 
-const READERS: Record<GgmlType, BlockReader> = {
-  F32: readF32,
-  F16: (bytes, at, out, to) => {
-    out[to] = halfAt(bytes, at)
-  },
-  BF16: readBF16,
+/** Of the types whose values come in blocks. */
+const READERS: Record<Exclude<GgmlType, 'F32' | 'F16' | 'BF16'>, BlockReader> = {
   Q4_0: readQ40,
   Q4_1: readQ41,
   Q5_0: readQ50,
@@ -211,11 +207,14 @@ export function ggmlBytes(type: GgmlType, elements: number): number {
   return (elements / block) * bytes
 }
 
-/** The values of whole blocks, as f32 [elements]. `bytes` has `ggmlBytes(type, elements)` bytes. */
-export function dequantise(type: GgmlType, bytes: Uint8Array, elements: number): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(elements)
-  const [block, size] = GGML_TYPES[type]
-  const read = READERS[type]
-  for (let at = 0, to = 0; to < elements; at += size, to += block) read(bytes, at, out, to)
-  return out
+/** Fills `out` with the values of whole blocks. `bytes` has `ggmlBytes(type, out.length)` bytes. */
+export function dequantise(type: GgmlType, bytes: Uint8Array<ArrayBuffer>, out: Float32Array): void {
+  if (type === 'F32') out.set(new Float32Array(bytes.buffer, bytes.byteOffset, out.length))
+  else if (type === 'F16') halfToFloats(new Uint16Array(bytes.buffer, bytes.byteOffset, out.length), out)
+  else if (type === 'BF16') bfloatToFloats(new Uint16Array(bytes.buffer, bytes.byteOffset, out.length), out)
+  else {
+    const [block, size] = GGML_TYPES[type]
+    const read = READERS[type]
+    for (let at = 0, to = 0; to < out.length; at += size, to += block) read(bytes, at, out, to)
+  }
 }

@@ -78,14 +78,15 @@ function recoverScaling(factors: Float32Array, theta: number, headDim: number, p
   return scaling
 }
 
-function readWhole(tensor: ShardTensor): Float32Array<ArrayBuffer> {
-  return readSlice(tensor, 0, elementsOf(tensor))
+function fillRows(tensor: ShardTensor, from: number, out: Float32Array): void {
+  const start = tensor.offset + ggmlBytes(tensor.type, from)
+  dequantise(tensor.type, tensor.file.read(start, ggmlBytes(tensor.type, out.length)), out)
 }
 
-function readSlice(tensor: ShardTensor, from: number, to: number): Float32Array<ArrayBuffer> {
-  const start = ggmlBytes(tensor.type, from)
-  const bytes = tensor.file.read(tensor.offset + start, ggmlBytes(tensor.type, to) - start)
-  return dequantise(tensor.type, bytes, to - from)
+function valuesOf(tensor: ShardTensor): Float32Array {
+  const values = new Float32Array(elementsOf(tensor))
+  fillRows(tensor, 0, values)
+  return values
 }
 
 const elementsOf = (tensor: ShardTensor) => tensor.dims.reduce((product, dim) => product * dim, 1)
@@ -140,7 +141,7 @@ function configOfGguf(gguf: GgufModel, path: string): ModelConfig {
       'model-unusable',
       `${path}: "rope_freqs.weight" has ${elementsOf(factors)} factors, ${headDim / 2} are needed`,
     )
-  const ropeScaling = factors && recoverScaling(readWhole(factors), ropeTheta, headDim, path)
+  const ropeScaling = factors && recoverScaling(valuesOf(factors), ropeTheta, headDim, path)
   const config: ModelConfig = {
     family: name,
     layers: countOf(gguf, path, `${name}.block_count`, 1e4),
@@ -165,16 +166,16 @@ function configOfGguf(gguf: GgufModel, path: string): ModelConfig {
 
 /**
  * llama.cpp interleaves the two halves of each rotary pair for its `llama` architecture: row 2j + t of a head is
- * transformers' row t·headDim/2 + j. Gives the rows back in transformers' order.
+ * transformers' row t·headDim/2 + j. Fills `out` with rows in transformers' order.
  */
-function unpermute(rows: Float32Array, columns: number, headDim: number): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(rows.length)
-  for (let row = 0; row < rows.length / columns; row++) {
+function fillUnpermuted(tensor: ShardTensor, headDim: number, from: number, out: Float32Array): void {
+  const columns = tensor.dims[0]
+  for (let at = 0; at < out.length; at += columns) {
+    const row = (from + at) / columns
     const inHead = row % headDim
-    const from = row - inHead + 2 * (inHead % (headDim / 2)) + Math.floor(inHead / (headDim / 2))
-    out.set(rows.subarray(from * columns, (from + 1) * columns), row * columns)
+    const stored = row - inHead + 2 * (inHead % (headDim / 2)) + Math.floor(inHead / (headDim / 2))
+    fillRows(tensor, stored * columns, out.subarray(at, at + columns))
   }
-  return out
 }
 
 /** Opens without the vocabulary; an unsupported family is refused as soon as it is read. */
@@ -208,9 +209,9 @@ export function openGgufSource(path: string): WeightSource {
       const permuted = rowOf(config.family).ggufInterleaved && /\.[qk]$/.test(canonical)
       tensors.set(canonical, {
         dims: dimsOf(tensor),
-        read: permuted
-          ? (from, to) => unpermute(readWhole(tensor), tensor.dims[0], config.headDim).slice(from, to)
-          : (from, to) => readSlice(tensor, from, to),
+        fill: permuted
+          ? (from, out) => fillUnpermuted(tensor, config.headDim, from, out)
+          : (from, out) => fillRows(tensor, from, out),
       })
     }
     return { config, tensors, close: () => gguf.close() }

@@ -17,6 +17,18 @@ export function halfTable(): Float32Array {
   return table
 }
 
+/** Fills `out` with the values of IEEE half-precision bit patterns. */
+export function halfToFloats(halves: Uint16Array, out: Float32Array): void {
+  const values = halfTable()
+  for (let i = 0; i < out.length; i++) out[i] = values[halves[i]]
+}
+
+/** Fills `out` with the values of bfloat16 bit patterns: they are the first half of a float's bits. */
+export function bfloatToFloats(bfloats: Uint16Array, out: Float32Array): void {
+  const bits = new Int32Array(out.buffer, out.byteOffset, out.length)
+  for (let i = 0; i < bits.length; i++) bits[i] = bfloats[i] << 16
+}
+
 const asFloat = new Float32Array(1)
 const asBits = new Uint32Array(asFloat.buffer)
 

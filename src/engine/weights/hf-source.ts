@@ -6,7 +6,7 @@ import type { ModelConfig } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { parseHuggingFaceConfig, readJson } from './hf-config.ts'
 import { huggingFaceName } from './hf-names.ts'
-import { readElements, readSafetensors, type SafeTensor, safetensorsFiles } from './safetensors.ts'
+import { fillElements, readElements, readSafetensors, type SafeTensor, safetensorsFiles } from './safetensors.ts'
 import { pairTensors, type WeightSource } from './source.ts'
 
 /** The model configuration of a Hugging Face folder. Throws a BumpError naming the file and field at fault. */
@@ -71,7 +71,7 @@ export function openHuggingFaceSource(folder: string): WeightSource {
     const tensors = new Map(
       [...paired].map(([canonical, tensor]) => [
         canonical,
-        { dims: tensor.dims, read: (from: number, to: number) => readElements(tensor, from, to) },
+        { dims: tensor.dims, fill: (from: number, out: Float32Array) => fillElements(tensor, from, out) },
       ]),
     )
     return { config, tensors, close }

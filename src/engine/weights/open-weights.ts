@@ -2,35 +2,26 @@
 // the cache, and reused from then on. The digest is taken of the converted content, so that it does not depend on where
 // the weights lay or how they were split into files.
 import { createHash, randomUUID } from 'node:crypto'
-import {
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { ByteProgress, type OnLine } from '../../util/byte-progress.ts'
 import { requireSpace } from '../../util/disk-space.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
 import { shardNames } from '../../util/shard-names.ts'
-import { discard, writeAll, writeProblem } from '../../util/writing.ts'
+import { discard, writeAllBeside, writeProblem } from '../../util/writing.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { recordDigest, recordedDigest } from './cached-file.ts'
-import { openGgufSource, readGgufConfig } from './gguf-source.ts'
-import { isProjection, transpose } from './hf-names.ts'
-import { openHuggingFaceSource, readHuggingFaceConfig } from './hf-source.ts'
+import { converted, piecesOf } from './convert.ts'
+import { configOf, isGguf, openSource } from './open-source.ts'
 import { safetensorsFiles } from './safetensors.ts'
 import type { WeightSource } from './source.ts'
 import type { TensorRange, WeightStore } from './types.ts'
 
 const ALIGNMENT = 65536
-/** Elements written at once where a tensor keeps its orientation. */
+/** Bytes hashed at once. */
 const SLAB = 1 << 24
 /** Changed whenever the conversion gives other bytes than before. */
 const LAYOUT = 1
@@ -38,31 +29,7 @@ const STALE_MS = 24 * 3600 * 1000
 
 export interface OpenWeightsOptions {
   /** Gets a line now and then while weights are converted. */
-  onProgress?: (line: string) => void
-}
-
-function isGguf(path: string): boolean {
-  let isFile: boolean
-  try {
-    isFile = statSync(path).isFile()
-  } catch (cause) {
-    throw new BumpError('model-unusable', `${path}: there is no such model folder or .gguf file. Check the path.`, {
-      cause,
-    })
-  }
-  if (isFile && !path.toLowerCase().endsWith('.gguf'))
-    throw new BumpError(
-      'model-unusable',
-      `${path}: is a file but not a .gguf. Name a Hugging Face folder or a .gguf file.`,
-    )
-  return isFile
-}
-
-/**
- * The configuration of the model at `path`, a Hugging Face folder or a .gguf file. Throws a BumpError as openWeights.
- */
-export function configOf(path: string): ModelConfig {
-  return isGguf(path) ? readGgufConfig(path) : readHuggingFaceConfig(path)
+  onProgress?: OnLine
 }
 
 /** Offsets of all tensors in the flat file, in canonical order, and its length. */
@@ -119,50 +86,31 @@ function removeStale(folder: string): void {
   }
 }
 
-/** NaN and infinite values minus themselves are NaN. */
-function allFinite(values: Float32Array): boolean {
-  for (let i = 0; i < values.length; i++) if (values[i] - values[i] !== 0) return false
-  return true
-}
-
-/** Writes the flat file and gives the SHA-256 of configuration and content. One tensor is in memory at a time. */
-function convert(
+/** Writes the flat file and gives the SHA-256 of configuration and content: each piece is hashed while it is written. */
+async function convert(
   model: string,
   source: WeightSource,
   path: string,
   tensors: Map<string, TensorRange>,
   bytes: number,
-  onProgress?: (line: string) => void,
-): string {
+  onProgress?: OnLine,
+): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(source.config))
-  const descriptor = openSync(path, 'wx')
+  const progress = new ByteProgress('preparing weights', bytes, onProgress)
+  const file = await open(path, 'wx')
   try {
-    ftruncateSync(descriptor, bytes)
-    let reported = Date.now()
-    for (const [name, range] of tensors) {
-      const { dims, read } = source.tensors.get(name)!
-      const elements = range.length / 4
-      const slab = isProjection(name) ? elements : Math.max(1, Math.floor(SLAB / dims.at(-1)!)) * dims.at(-1)!
-      hash.update(`${name}[${range.dims}]`)
-      for (let from = 0; from < elements; from += slab) {
-        const values = read(from, Math.min(elements, from + slab))
-        if (!allFinite(values))
-          throw new BumpError(
-            'model-unusable',
-            `${model}: the weight ${name} holds values that are not finite numbers. Download or write the model again.`,
-          )
-        const turned = isProjection(name) ? transpose(values, dims[0], dims[1]) : values
-        const content = new Uint8Array(turned.buffer)
-        hash.update(content)
-        writeAll(descriptor, content, range.offset + from * 4)
-      }
-      if (onProgress && Date.now() - reported > 1000) {
-        reported = Date.now()
-        onProgress(`preparing weights: ${Math.floor((100 * (range.offset + range.length)) / bytes)} %`)
-      }
+    await file.truncate(bytes)
+    for await (const [{ name, from, offset }, values] of converted(model, source, piecesOf(tensors))) {
+      if (from === 0) hash.update(`${name}[${tensors.get(name)!.dims}]`)
+      const content = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+      const written = writeAllBeside(file, content, offset)
+      hash.update(content)
+      await written
+      progress.update(offset + content.length)
     }
+    progress.update(bytes)
   } finally {
-    closeSync(descriptor)
+    await file.close()
   }
   return hash.digest('hex')
 }
@@ -185,14 +133,14 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
   }
   let digest = recordedDigest(record, flatPath, contentOf)
   if (digest === undefined) {
-    const source = isGguf(path) ? openGgufSource(path) : openHuggingFaceSource(path)
+    const source = openSource(path)
     const converting = join(folder, `${randomUUID()}.converting`)
     try {
       mkdirSync(folder, { recursive: true })
       removeStale(folder)
       requireSpace(folder, bytes, `preparing the weights of ${path}`)
       options.onProgress?.(`preparing weights of ${path} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
-      digest = convert(path, source, converting, tensors, bytes, options.onProgress)
+      digest = await convert(path, source, converting, tensors, bytes, options.onProgress)
       mkdirSync(join(folder, digest), { recursive: true })
       const index = { layout: LAYOUT, config, tensors: Object.fromEntries(tensors) }
       writeFileAtomic(join(folder, digest, 'index.json'), JSON.stringify(index))

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { BumpError } from '../../util/errors.ts'
 import { discard, writeAll, writeProblem } from '../../util/writing.ts'
 import type { BinaryFile } from './binary-file.ts'
-import { floatToBfloat, floatToHalf, halfTable } from './half.ts'
+import { bfloatToFloats, floatToBfloat, floatToHalf, halfToFloats } from './half.ts'
 
 const DTYPE_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
 type FloatDtype = keyof typeof DTYPE_BYTES
@@ -124,26 +124,25 @@ export function readSafetensors(file: BinaryFile): Map<string, SafeTensor> {
   return new Map(entries.map(({ name, dtype, dims, offset }) => [name, { dtype, dims, file, offset }]))
 }
 
+/** Fills `out` with the elements of a tensor from `from` on, as f32. */
+export function fillElements(tensor: SafeTensor, from: number, out: Float32Array): void {
+  const size = DTYPE_BYTES[tensor.dtype]
+  const start = tensor.offset + from * size
+  if (tensor.dtype === 'F32') {
+    tensor.file.readInto(new Uint8Array(out.buffer, out.byteOffset, out.byteLength), start)
+    return
+  }
+  const { buffer } = tensor.file.read(start, out.length * size)
+  if (tensor.dtype === 'F64') out.set(new Float64Array(buffer))
+  else if (tensor.dtype === 'F16') halfToFloats(new Uint16Array(buffer), out)
+  else bfloatToFloats(new Uint16Array(buffer), out)
+}
+
 /** Elements [from, to) of a tensor as f32. */
 export function readElements(tensor: SafeTensor, from: number, to: number): Float32Array<ArrayBuffer> {
-  const size = DTYPE_BYTES[tensor.dtype]
-  const bytes = tensor.file.read(tensor.offset + from * size, (to - from) * size)
-  switch (tensor.dtype) {
-    case 'F32':
-      return new Float32Array(bytes.buffer)
-    case 'F64':
-      return Float32Array.from(new Float64Array(bytes.buffer))
-    case 'F16': {
-      const half = halfTable()
-      return Float32Array.from(new Uint16Array(bytes.buffer), (bits) => half[bits])
-    }
-    case 'BF16': {
-      const words = new Uint16Array(bytes.buffer)
-      const out = new Uint32Array(words.length)
-      for (let i = 0; i < words.length; i++) out[i] = words[i] << 16
-      return new Float32Array(out.buffer)
-    }
-  }
+  const out = new Float32Array(to - from)
+  fillElements(tensor, from, out)
+  return out
 }
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) })

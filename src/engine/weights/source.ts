@@ -9,8 +9,8 @@ import { isProjection } from './hf-names.ts'
 /** One tensor of a source, row-major; projections are [outputs, inputs]. */
 export interface SourceTensor {
   dims: number[]
-  /** Elements [from, to), both at the start of a row, as f32. */
-  read(from: number, to: number): Float32Array<ArrayBuffer>
+  /** Fills `out` with whole rows, as f32; the first of them begins at the element `from`. */
+  fill(from: number, out: Float32Array): void
 }
 
 export interface WeightSource {

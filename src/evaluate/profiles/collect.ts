@@ -18,27 +18,16 @@ import {
   type ProfileCondition,
   rawHistories,
 } from './conditions.ts'
+import { type EvaluationModels, type NamedModel, nameOf } from './models.ts'
 import { profilesOf, readProfileFile } from './profile-file.ts'
 import { serverProfiles } from './server-profiles.ts'
-
-/** A model that can say which weights it has: what every model opened by its name is. */
-export type OpenedModel = LanguageModel & {
-  /** SHA-256 over the policy as it is now: base and adapter. */
-  policyDigest(): Promise<string>
-}
-
-/** Opens a model by its name; who opens one closes it. */
-export type ModelOpener = (
-  name: string,
-  options?: Partial<Pick<TrainConfig, 'trainable' | 'quantize'>>,
-) => Promise<OpenedModel>
 
 /** Where the profiles come from. */
 export interface ProfileSources {
   /** Checkpoints of the first run besides its best, such as 'step-20'. */
   checkpoints: readonly string[]
-  /** An untrained model for zero-shot profiles. */
-  model?: string
+  /** An untrained model for zero-shot profiles: opened, or its name. */
+  model?: LanguageModel | string
   /** A text model that is asked the generator's prompt. */
   server?: TextModel
   /** JSONL files of profiles. */
@@ -56,10 +45,10 @@ export interface CollectOptions {
   /** Settings of the generator where there is no run, and of the server's. */
   config: TrainConfig
   /** Its tokenizer counts the history where no generator is named. */
-  judgeModel: string
+  judgeModel: LanguageModel | string
   /** Folder of the caches. */
   out: string
-  open: ModelOpener
+  models: EvaluationModels
   signal?: AbortSignal
   onProgress?: (what: string, done: number, total: number) => void
 }
@@ -102,7 +91,10 @@ export async function collectConditions(sources: RunSources, options: CollectOpt
   const files = sources.files.map((file, f) => fromFile(file, f, users))
   const byRuns = await fromRuns(sources, steps, options)
   const byModel = await fromModel(sources, options)
-  const tokenizer = byRuns.tokenizer ?? byModel.tokenizer ?? (await tokenizerOf(options.judgeModel, options.open))
+  const tokenizer =
+    byRuns.tokenizer ??
+    byModel.tokenizer ??
+    (await options.models.use(options.judgeModel, async ({ tokenizer }) => tokenizer))
   const server = sources.server && (await fromServer(sources.server, tokenizer, options))
   const byServer = server ? [server] : []
 
@@ -144,51 +136,50 @@ async function fromRuns(
   // The first run's profiles are also those that the mismatched control gives away.
   const trained = wants(sources, 'run') || wants(sources, 'mismatched')
   if (first && (trained || wants(sources, 'zero-shot'))) {
-    const model = await openBase(first, options.open)
-    try {
+    await withBase(first, options.models, async (model) => {
       written.tokenizer = model.tokenizer
-      const { config } = first
-      if (wants(sources, 'zero-shot'))
-        written.zeroShot.push(
-          await writeProfiles(model, 'base', config, { key: 'zero-shot', label: 'zero-shot profile' }, options),
-        )
+      if (wants(sources, 'zero-shot')) {
+        const as = { key: 'zero-shot', label: 'zero-shot profile' }
+        written.zeroShot.push(await zeroShotProfiles(model, first.config, as, options))
+      }
       const best = trained ? [bestCheckpoint(first.folder)] : []
       const more = trained ? steps.filter((step) => !best.includes(step)) : []
       for (const step of [...best, ...more]) {
         const key = best.includes(step) ? 'run' : `run@step-${step}`
         written.trained.push(await checkpointProfiles(model, first, step, key, options))
       }
-    } finally {
-      await model.close()
-    }
+    })
   }
   for (const [i, run] of (wants(sources, 'run') ? others : []).entries()) {
-    const model = await openBase(run, options.open)
-    try {
+    await withBase(run, options.models, async (model) => {
       written.trained.push(await checkpointProfiles(model, run, bestCheckpoint(run.folder), `run${i + 2}`, options))
-    } finally {
-      await model.close()
-    }
+    })
   }
   return written
 }
 
 /**
- * The base model of a run. Throws BumpError (`invalid-options`) where it is not the one that the run was trained on.
+ * `work` on the base model of a run. Throws BumpError (`run-unusable`) where it is not the one that the run was trained
+ * on.
  */
-async function openBase({ folder, header, config }: TrainedRun, open: ModelOpener): Promise<OpenedModel> {
+async function withBase(
+  { folder, header, config }: TrainedRun,
+  models: EvaluationModels,
+  work: (model: NamedModel) => Promise<void>,
+): Promise<void> {
   const { model: name, trainable, quantize } = config
-  const model = await open(name, { trainable, quantize })
-  if (model.info.digest === header.model.digest) return model
-  await model.close()
-  throw new BumpError(
-    'invalid-options',
-    `${name} is not the model that ${folder} was trained on: its content has changed.`,
-  )
+  const checked = async (model: NamedModel): Promise<void> => {
+    if (model.info.digest === header.model.digest) return await work(model)
+    throw new BumpError(
+      'run-unusable',
+      `${name} is not the model that ${folder} was trained on: its content has changed.`,
+    )
+  }
+  await models.named(name, checked, { trainable, quantize })
 }
 
 async function checkpointProfiles(
-  model: OpenedModel,
+  model: NamedModel,
   run: TrainedRun,
   step: number,
   key: string,
@@ -196,35 +187,41 @@ async function checkpointProfiles(
 ): Promise<Written> {
   await model.loadState(checkpointPath(run.folder, step))
   const label = `BUMP profile (${run.name}, step ${step})`
-  return writeProfiles(model, 'policy', run.config, { key, label }, options)
+  const digest = await model.policyDigest()
+  return await writeProfiles(model, { weights: 'policy', digest }, run.config, { key, label }, options)
 }
 
 /** Zero-shot profiles by the model named, where it is wanted: it stands in the run's place where there is no run. */
 async function fromModel(sources: RunSources, options: CollectOptions): Promise<WrittenByModels> {
-  const { model: name, runs } = sources
+  const { model: named, runs } = sources
   const alone = runs.length === 0
-  if (name === undefined || (alone && !wants(sources, 'zero-shot') && !wants(sources, 'mismatched')))
+  if (named === undefined || (alone && !wants(sources, 'zero-shot') && !wants(sources, 'mismatched')))
     return { zeroShot: [], trained: [] }
-  const model = await options.open(name)
-  try {
-    const as = alone
-      ? { key: 'zero-shot', label: 'zero-shot profile' }
-      : { key: 'model', label: `zero-shot profile by ${basename(name.replace(/\/+$/, ''))}` }
-    const zeroShot = [await writeProfiles(model, 'base', options.config, as, options)]
+  const as = alone
+    ? { key: 'zero-shot', label: 'zero-shot profile' }
+    : { key: 'model', label: `zero-shot profile by ${basename(nameOf(named).replace(/\/+$/, ''))}` }
+  return await options.models.use(named, async (model) => {
+    const zeroShot = [await zeroShotProfiles(model, options.config, as, options)]
     return { zeroShot, trained: [], tokenizer: model.tokenizer }
-  } finally {
-    await model.close()
-  }
+  })
+}
+
+async function zeroShotProfiles(
+  model: LanguageModel,
+  config: TrainConfig,
+  as: Pick<ProfileCondition, 'key' | 'label'>,
+  options: CollectOptions,
+): Promise<Written> {
+  return await writeProfiles(model, { weights: 'base', digest: model.info.digest }, config, as, options)
 }
 
 async function writeProfiles(
-  model: OpenedModel,
-  weights: WeightSet,
+  model: LanguageModel,
+  { weights, digest }: { weights: WeightSet; digest: string },
   { prompt, profile, seed }: TrainConfig,
   { key, label }: Pick<ProfileCondition, 'key' | 'label'>,
   { users, out, signal, onProgress }: CollectOptions,
 ): Promise<Written> {
-  const digest = weights === 'base' ? model.info.digest : await model.policyDigest()
   const found = await cachedProfiles(model, users, {
     settings: { prompt, maxTokens: profile.maxTokens, temperature: profile.temperature, seed },
     weights,
@@ -237,12 +234,6 @@ async function writeProfiles(
     condition: { key, label, profiles: users.map(({ id }) => found.get(id)!) },
     generator: { model: model.info.name, digest },
   }
-}
-
-async function tokenizerOf(name: string, open: ModelOpener): Promise<Tokenizer> {
-  const model = await open(name)
-  await model.close()
-  return model.tokenizer
 }
 
 /** Profiles by a server; `written`: [user] whether it gave one. */

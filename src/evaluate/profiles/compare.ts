@@ -15,12 +15,14 @@ import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
 import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { lockFolder } from '../../util/lock.ts'
+import { requireOptions } from '../../util/required.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
-import { type CollectedConditions, collectConditions, type ModelOpener, type ProfileSources } from './collect.ts'
+import { type CollectedConditions, collectConditions, type ProfileSources } from './collect.ts'
 import type { ProfileCondition } from './conditions.ts'
 import { judgeNotes, judgeRecord, trainingJudge } from './judges.ts'
 import { checkPoolSizes, type JudgingWork, judgeConditions } from './judging.ts'
+import { type EvaluationEngine, EvaluationModels, nameOf } from './models.ts'
 import { ScoreFile } from './score-file.ts'
 import { profileTable } from './table.ts'
 import { evaluationUsers } from './users.ts'
@@ -39,7 +41,8 @@ export type CompareEvent =
   | { type: 'judging'; conditions: number; users: number; work: JudgingWork }
   /** What was read of the logs. */
   | { type: 'logs'; report: LoadedUsers['report'] }
-  | { type: 'note'; text: string }
+  /** `passing`: the next one says more. */
+  | { type: 'note'; text: string; passing?: boolean }
 
 export interface CompareProfilesOptions extends Partial<ProfileSources> {
   /** Run folders of bump train. Settings that are not named here are those of the first. */
@@ -48,8 +51,8 @@ export interface CompareProfilesOptions extends Partial<ProfileSources> {
   logs?: LogSource | string
   /** Take SQL expressions of the first run's logs although they were never used on this machine. */
   trust?: boolean
-  /** The judge's model; default: that of the first run, else `model`. */
-  judgeModel?: string
+  /** The judge's model, opened, or its name; default: that of the first run, else `model`. */
+  judgeModel?: LanguageModel | string
   /** How the judge scores; default: as the first run's, else by likelihood. */
   scorer?: JudgeConfig['scorer']
   /** How the listwise scorer answers. */
@@ -62,8 +65,8 @@ export interface CompareProfilesOptions extends Partial<ProfileSources> {
   seed?: number
   /** Folder of the results and of what is kept between calls. */
   out: string
-  /** Opens models by their names, one at a time. */
-  open: ModelOpener
+  /** What models that are named run on. */
+  engine?: EvaluationEngine
   /** As result.json records it; default 'compareProfiles'. */
   command?: string
   signal?: AbortSignal
@@ -76,28 +79,30 @@ export interface CompareProfilesOptions extends Partial<ProfileSources> {
  * of a run, or a pool size needs more users; CancelledError where the signal aborts, with all that was done kept.
  */
 export async function compareProfiles(options: CompareProfilesOptions): Promise<EvaluationResult> {
+  requireOptions('compareProfiles()', options, ['out'])
   const started = performance.now()
+  const { signal, onEvent, model, judgeModel } = options
+  const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
+  const models = new EvaluationModels({ ...options.engine, signal, onProgress })
+  for (const each of [model, judgeModel]) models.refuseUnusable(each)
   const plan = await planOf(options)
   const release = lockFolder(options.out, 'out folder')
   try {
-    const { signal, onEvent } = options
     const collected = await collectConditions(
       { ...options, runs: plan.runs, checkpoints: options.checkpoints ?? [], files: options.files ?? [] },
       {
         ...plan,
         out: options.out,
-        open: options.open,
+        models,
         signal,
         onProgress: (what, done, total) => onEvent?.({ type: 'progress', what, done, total }),
       },
     )
     for (const text of collected.notes) onEvent?.({ type: 'note', text })
-    const model = await options.open(plan.judgeModel, { quantize: plan.config.quantize })
-    try {
-      return await judgeAndWrite(withUsers(plan, collected.users, options), collected, model, started, options)
-    } finally {
-      await model.close()
-    }
+    const planned = withUsers(plan, collected.users, options)
+    return await models.use(plan.judgeModel, (model) => judgeAndWrite(planned, collected, model, started, options), {
+      quantize: plan.config.quantize,
+    })
   } finally {
     release()
   }
@@ -109,7 +114,7 @@ interface Plan {
   /** That of the first run; without one, the defaults. */
   config: TrainConfig
   judge: JudgeConfig
-  judgeModel: string
+  judgeModel: LanguageModel | string
   users: User[]
   poolSizes: readonly number[]
   /** The logs that the users stand in. */
@@ -117,18 +122,22 @@ interface Plan {
 }
 
 async function planOf(options: CompareProfilesOptions): Promise<Plan> {
-  const { model, logs, onEvent } = options
+  const { model, logs, signal, onEvent } = options
   checkOptions(options)
   const runs = (options.runs ?? []).map(readTrainedRun)
   const judgeModel = options.judgeModel ?? runs[0]?.config.judge.model ?? runs[0]?.config.model ?? model!
   const config =
-    runs[0]?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: model ?? judgeModel })
+    runs[0]?.config ??
+    trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: nameOf(model ?? judgeModel) })
   const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
   const { user, time, text } = config.logs
   const taken = Object.entries({ user, time, text }).filter(([part]) => !(own && part in own))
   if (runs[0]) refuseUntrusted(Object.fromEntries(taken), join(runs[0].folder, 'config.json'), options.trust)
   const source = own && { user, time, text, ...own }
-  const found = await evaluationUsers(runs, source, config.split, (report) => onEvent?.({ type: 'logs', report }))
+  const found = await evaluationUsers(runs, source, config.split, {
+    signal,
+    onReport: (report) => onEvent?.({ type: 'logs', report }),
+  })
   const users = measuredUsers(found.users, options.users ?? DEFAULT_USERS, config)
   if (users.length < found.users.length)
     onEvent?.({ type: 'note', text: `evaluating ${users.length} of ${found.users.length} users` })

@@ -26,11 +26,11 @@ export async function evaluationUsers(
   runs: readonly TrainedRun[],
   logs: LogSource | undefined,
   heldOut: HeldOutOptions,
-  onReport: (report: LoadedUsers['report']) => void = () => {},
+  { signal, onReport }: { signal?: AbortSignal; onReport?: (report: LoadedUsers['report']) => void } = {},
 ): Promise<EvaluationUsers> {
   const load = async (source: LogSource, options: HeldOutOptions): Promise<User[]> => {
-    const { split, report } = await loadUsers(source, { ...options, validation: 0, test: 0 })
-    onReport(report)
+    const { split, report } = await loadUsers(source, { ...options, validation: 0, test: 0 }, signal)
+    onReport?.(report)
     return split.train
   }
   const parts = runs.map(({ folder }) => readRunUsers(folder))

@@ -1,42 +1,15 @@
 // The caller's side of the engine's worker thread: calls, cancellation, progress, errors.
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import '../../engine/runtime/telemetry.ts'
+import type { OnLine } from '../../util/byte-progress.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
-import type { ErrorRecord, MethodName, Methods, Reply, Request, StartData } from './protocol.ts'
+import { revivedError, startThread } from '../../util/thread.ts'
+import type { MethodName, Methods, Reply, Request, StartData } from './protocol.ts'
 
 interface Waiting {
   resolve: (value: never) => void
   reject: (error: Error) => void
   onProgress?: (done: number) => void
-}
-
-function revive(error: ErrorRecord): Error {
-  if (error.code === 'cancelled') return new CancelledError(error.message)
-  if (error.code) return new BumpError(error.code, error.message)
-  const plain = new Error(error.message)
-  plain.name = error.name
-  if (error.stack) plain.stack = error.stack
-  return plain
-}
-
-/**
- * The worker's file: JavaScript in the built package; under a TypeScript loader (tests) it needs the loader as well.
- */
-function startWorker(workerData: StartData): Worker {
-  if (!import.meta.url.endsWith('.ts')) {
-    // Flags of the process, such as --input-type=module, are not the worker's.
-    return new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] })
-  }
-  const loader = pathToFileURL(
-    createRequire(import.meta.url)
-      .resolve('tsx/esm/api')
-      .replace(/cjs$/, 'mjs'),
-  ).href
-  const file = new URL('./worker.ts', import.meta.url).href
-  const boot = `import(${JSON.stringify(loader)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(file)}) })`
-  return new Worker(boot, { workerData, eval: true })
 }
 
 export class EngineClient {
@@ -62,21 +35,25 @@ export class EngineClient {
     )
   }
 
-  /** @throws what opening the model threw */
-  static open(start: StartData, onLine?: (line: string) => void): Promise<EngineClient> {
-    const worker = startWorker(start)
+  /** @throws what opening the model threw; CancelledError where the signal aborts before it is open */
+  static open(start: StartData, onLine?: OnLine, signal?: AbortSignal): Promise<EngineClient> {
+    if (signal?.aborted) return Promise.reject(new CancelledError())
+    const worker = startThread(import.meta.url, 'worker', start)
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => {
         void worker.terminate()
         reject(error)
       }
       worker.on('error', fail)
+      const abort = () => fail(new CancelledError())
+      signal?.addEventListener('abort', abort, { once: true })
       const first = (reply: Reply) => {
-        if (reply.type === 'line') onLine?.(reply.line)
-        else if (reply.type === 'error') fail(revive(reply.error))
+        if (reply.type === 'line') onLine?.(reply.line, reply.passing)
+        else if (reply.type === 'error') fail(revivedError(reply.error))
         else if (reply.type === 'opened') {
           worker.off('message', first)
           worker.off('error', fail)
+          signal?.removeEventListener('abort', abort)
           resolve(new EngineClient(worker, reply.info))
         }
       }
@@ -108,6 +85,7 @@ export class EngineClient {
   async close(): Promise<void> {
     if (this.ended) return
     this.end(new CancelledError('the model was closed'))
+    this.ended = new BumpError('model-unusable', 'the model is closed: open it again to use it')
     await this.worker.terminate()
   }
 
@@ -117,7 +95,7 @@ export class EngineClient {
     const waiting = this.waiting.get(reply.id)
     this.waiting.delete(reply.id)
     if (this.waiting.size === 0) this.worker.unref()
-    if (reply.type === 'error') waiting?.reject(revive(reply.error))
+    if (reply.type === 'error') waiting?.reject(revivedError(reply.error))
     else waiting?.resolve(reply.value as never)
   }
 

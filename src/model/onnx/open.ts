@@ -5,8 +5,9 @@ import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
-import { configOf } from '../../engine/weights/open-weights.ts'
+import { configOf } from '../../engine/weights/open-source.ts'
 import { seedFrom } from '../../util/random.ts'
+import { requireOptions } from '../../util/required.ts'
 import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
 import { CALIBRATION_TEXT } from './calibration-text.ts'
@@ -30,8 +31,10 @@ export interface OpenModelOptions {
   threads?: number
   /** Bytes that training may take; default: nine tenths of what the machine (or its container) has. */
   memory?: number
-  /** Lines about downloads and preparation. */
-  onProgress?: (line: string) => void
+  /** Ends the opening, a download too, with a CancelledError. */
+  signal?: AbortSignal
+  /** Lines about downloads and preparation; a `passing` one may be drawn over by the next. */
+  onProgress?: (line: string, passing?: boolean) => void
 }
 
 /**
@@ -45,6 +48,14 @@ export function memoryLine(where: string, options: Pick<EngineOptions, 'trainabl
   return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
 }
 
+/**
+ * Throws a BumpError where a model that lies on this machine is damaged or of an unsupported family: what openModel would
+ * throw, before other work is done.
+ */
+export function refuseUnusable(where: string): void {
+  if (existsSync(where)) configOf(where)
+}
+
 /** A language model on the embedded engine. */
 export interface OnnxModel extends LanguageModel {
   /** SHA-256 over the policy as it is now: base and adapter. */
@@ -53,10 +64,12 @@ export interface OnnxModel extends LanguageModel {
 
 /**
  * Opens a Hugging Face folder, a .gguf file or a model by its hub name (downloaded once into the cache).
- * @throws BumpError when the model cannot be found, is damaged or of an unsupported family
+ * @throws BumpError when the model cannot be found, is damaged or of an unsupported family; CancelledError where
+ * `signal` aborts
  */
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
-  const { onProgress, seed = 1, quantize = 'none', device, threads, memory } = options
+  requireOptions('openModel()', { model: where }, ['model'])
+  const { onProgress, seed = 1, quantize = 'none', device, threads, memory, signal } = options
   const trainable = options.trainable && resolveTrainable(options.trainable)
   const engineOptions: EngineOptions = {
     trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
@@ -66,12 +79,12 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     memory,
     baseModel: hubBase(where),
   }
-  const path = await resolveModel(where, { onProgress })
-  // An unsupported model is refused before its vocabulary is read.
+  // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
+  const path = await resolveModel(where, { onProgress, checkConfig: configOf, signal })
   configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
   if (quantize !== 'none') engineOptions.calibration = tokenizer.encode(CALIBRATION_TEXT)
-  const client = await EngineClient.open({ path, options: engineOptions }, onProgress)
+  const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
     info: { name: where, ...client.info, opened: { trainable, quantize, seed } },

@@ -1,7 +1,7 @@
 // Messages between the caller's thread (client.ts) and the engine's worker thread (worker.ts).
 
 import type { Engine, EngineOptions } from '../../engine/engine.ts'
-import type { ErrorCode } from '../../util/errors.ts'
+import type { ErrorRecord } from '../../util/thread.ts'
 
 /**
  * The engine's methods that may be called, with the caller's arguments; cancellation and progress travel beside them.
@@ -52,18 +52,9 @@ export interface Request {
 
 export type Reply =
   | { type: 'opened'; info: Engine['info'] }
-  | { type: 'line'; line: string }
+  | { type: 'line'; line: string; passing?: boolean }
   /** Tokens sampled, or the share of the work that is done. */
   | { type: 'progress'; id: number; done: number }
   | { type: 'result'; id: number; value: unknown }
   /** `id` −1: opening the model failed. */
   | { type: 'error'; id: number; error: ErrorRecord }
-
-/** An error across threads: classes do not survive the copy. */
-export interface ErrorRecord {
-  name: string
-  message: string
-  stack?: string
-  /** Of a BumpError. */
-  code?: ErrorCode
-}

@@ -1,18 +1,12 @@
 // The engine's thread: opens one model and serves calls one after another.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Engine } from '../../engine/engine.ts'
-import { BumpError } from '../../util/errors.ts'
-import type { ErrorRecord, Reply, Request, StartData } from './protocol.ts'
+import { errorRecord } from '../../util/thread.ts'
+import type { Reply, Request, StartData } from './protocol.ts'
 
 const port = parentPort
 if (!port) throw new Error('this file runs as a worker thread')
 const reply = (message: Reply) => port.postMessage(message)
-
-function record(error: unknown): ErrorRecord {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
-  const { name, message, stack } = error
-  return { name, message, stack, ...(error instanceof BumpError ? { code: error.code } : {}) }
-}
 
 async function call(engine: Engine, { id, method, args, cancel }: Request): Promise<unknown> {
   const cancelled = () => Atomics.load(cancel, 0) === 1
@@ -44,18 +38,21 @@ async function call(engine: Engine, { id, method, args, cancel }: Request): Prom
 
 const { path, options } = workerData as StartData
 try {
-  const engine = await Engine.open(path, { ...options, onProgress: (line) => reply({ type: 'line', line }) })
+  const engine = await Engine.open(path, {
+    ...options,
+    onProgress: (line, passing) => reply({ type: 'line', line, passing }),
+  })
   let queue = Promise.resolve()
   port.on('message', (request: Request) => {
     queue = queue.then(async () => {
       try {
         reply({ type: 'result', id: request.id, value: await call(engine, request) })
       } catch (error) {
-        reply({ type: 'error', id: request.id, error: record(error) })
+        reply({ type: 'error', id: request.id, error: errorRecord(error) })
       }
     })
   })
   reply({ type: 'opened', info: engine.info })
 } catch (error) {
-  reply({ type: 'error', id: -1, error: record(error) })
+  reply({ type: 'error', id: -1, error: errorRecord(error) })
 }

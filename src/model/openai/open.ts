@@ -1,5 +1,6 @@
 // Any OpenAI-compatible server (vLLM, llama.cpp, Ollama, a hosted API) as a text model: chat completions over HTTP.
 import { BumpError } from '../../util/errors.ts'
+import { requireOptions } from '../../util/required.ts'
 import { patientFetch } from '../../util/web-fetch.ts'
 import type { TextModel } from '../text-model.ts'
 import { type Completion, modelOf, readCompletion } from './completion.ts'
@@ -50,6 +51,7 @@ const LEAST_THINKING = 256
  * or refuses; with `onUnanswered`, a refusal or an empty answer that may be one prompt's alone is given to that.
  */
 export function openOpenAi(options: OpenAiOptions): TextModel {
+  requireOptions('openOpenAi()', options, ['baseUrl', 'model'])
   const { concurrency = 8, maxRetries = 5, contextLength = 8192, timeout = 240, backoff = 0.5 } = options
   const server = checkedServer({
     baseUrl: options.baseUrl,

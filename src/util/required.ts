@@ -1,0 +1,10 @@
+// What JavaScript callers leave out, where TypeScript would have said so.
+import { BumpError } from './errors.ts'
+
+/** Throws BumpError (`invalid-options`) where a call lacks options that have no default. */
+export function requireOptions<T extends object>(call: string, options: T, names: readonly (keyof T & string)[]): void {
+  const given: Partial<T> = options ?? {}
+  const missing = names.filter((name) => given[name] === undefined || given[name] === null)
+  if (missing.length === 0) return
+  throw new BumpError('invalid-options', `${call} lacks ${missing.join(', ')}: it needs ${names.join(', ')}`)
+}
