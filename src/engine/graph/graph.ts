@@ -186,5 +186,6 @@ const MICROSOFT_OPERATORS = new Set([
   'RotaryEmbedding',
   'SkipSimplifiedLayerNormalization',
   'QuickGelu',
+  'FastGelu',
   'MatMulIntegerToFloat',
 ])

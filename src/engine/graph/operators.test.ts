@@ -57,17 +57,23 @@ const CASES: Record<string, { inputs: Shapes; output: number[]; build: Build }> 
     output: [4, 6],
     build: (g, v) => o.rmsNorm(g, v.x, v.w, 1e-5, 6),
   },
+  scale: { inputs: { x: [2, 3] }, output: [2, 3], build: (g, v) => o.scale(g, v.x, -1.3) },
+  gatedGelu: { inputs: { a: [3, 4], b: [3, 4] }, output: [3, 4], build: (g, v) => o.gatedGelu(g, v.a, v.b) },
   gatedSilu: { inputs: { a: [3, 4], b: [3, 4] }, output: [3, 4], build: (g, v) => o.gatedSilu(g, v.a, v.b) },
-  rotary: {
-    inputs: { x: [3, 8] },
-    output: [3, 8],
-    build: (g, v) => {
-      const angles = Float64Array.from({ length: 12 }, (_, i) => (Math.floor(i / 4) + 1) * (i % 2 ? 0.3 : 1.1))
-      const constant = (name: string, f: (x: number) => number) =>
-        g.initializer(name, [3, 1, 4], new Uint8Array(angles.map(f).buffer))
-      return o.rotary(g, v.x, 2, 4, { cos: constant('cos', Math.cos), sin: constant('sin', Math.sin) })
-    },
+  rotary: { inputs: { x: [3, 8] }, output: [3, 8], build: (g, v) => o.rotary(g, v.x, 2, 4, rotation(g)) },
+  'rotary of some dimensions': {
+    inputs: { x: [3, 12] },
+    output: [3, 12],
+    build: (g, v) => o.rotary(g, v.x, 2, 6, rotation(g)),
   },
+}
+
+/** Of four dimensions, at three positions. */
+function rotation(g: Graph): o.Rotary {
+  const angles = Float64Array.from({ length: 12 }, (_, i) => (Math.floor(i / 4) + 1) * (i % 2 ? 0.3 : 1.1))
+  const constant = (name: string, f: (x: number) => number) =>
+    g.initializer(name, [3, 1, 4], new Uint8Array(angles.map(f).buffer))
+  return { dims: 4, cos: constant('cos', Math.cos), sin: constant('sin', Math.sin) }
 }
 
 const size = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1)

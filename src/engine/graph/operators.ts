@@ -180,41 +180,80 @@ export function gatedSilu(g: Graph, gate: Value, up: Value): Value {
   })
 }
 
+/** x times a number. */
+export function scale(g: Graph, x: Value, factor: number): Value {
+  const times = (v: Value) => g.op('Mul', [v, g.scalar(factor)])
+  return factor === 1 ? x : g.record(times(x), [x], (dy) => [times(dy!)])
+}
+
+/**
+ * gelu(gate)·up, with GELU's tanh form: gelu(a) = a/2·(1 + t), t = tanh(u), u = √(2/π)·(a + 0.044715·a³);
+ * gelu'(a) = (1 + t)/2 + a/2·(1 − t²)·√(2/π)·(1 + 3·0.044715·a²).
+ */
+export function gatedGelu(g: Graph, gate: Value, up: Value): Value {
+  const times = (v: Value, factor: number) => g.op('Mul', [v, g.scalar(factor)])
+  const plus = (v: Value, number: number) => g.op('Add', [v, g.scalar(number)])
+  const k = Math.sqrt(2 / Math.PI)
+  const square = () => g.op('Mul', [gate, gate])
+  const halfTanh = () => times(g.op('Tanh', [g.op('Mul', [times(gate, k), plus(times(square(), 0.044715), 1)])]), 0.5)
+  const gelu = g.fused ? g.op('FastGelu', [gate]) : g.op('Mul', [gate, plus(halfTanh(), 0.5)])
+  return g.record(g.op('Mul', [gelu, up]), [gate, up], (dy) => {
+    const t = halfTanh() // tanh(u)/2, so that (1 − t²)/2 = 1/2 − 2·(t/2)²
+    const bend = g.op('Sub', [g.scalar(0.5), times(g.op('Mul', [t, t]), 2)])
+    const inner = g.op('Mul', [times(gate, k), plus(times(square(), 3 * 0.044715), 1)])
+    const slope = g.op('Add', [plus(t, 0.5), g.op('Mul', [bend, inner])])
+    return [g.op('Mul', [g.op('Mul', [dy, up]), slope]), g.op('Mul', [dy, gelu])]
+  })
+}
+
 /** Cosines and sines of the rotary embedding for every row, in the form that the graph's precision wants. */
 export interface Rotary {
-  /** f32: row positions [N,1] and tables [maxPosition, D/2]. */
+  /** Dimensions of a head that are rotated, from its first: an even number. */
+  dims: number
+  /** f32: row positions [N,1] and tables [maxPosition, dims/2]. */
   positions?: Value
   cosTable?: Value
   sinTable?: Value
   negativeSinTable?: Value
-  /** f64: per row [N,1,D], the halves repeated. */
+  /** f64: per row [N,1,dims], the halves repeated. */
   cos?: Value
   sin?: Value
 }
 
-/** Rotary embedding (half-split form) of x [N, heads·D]. Its gradient is the same rotation backwards (−sin). */
+/**
+ * Rotary embedding (half-split form) of the first dimensions of every head of x [N, heads·D]; the others stay. Its
+ * gradient is the same rotation backwards (−sin).
+ */
 export function rotary(g: Graph, x: Value, heads: number, headDim: number, r: Rotary): Value {
   const flat = g.ints([-1, heads * headDim])
+  const partial = r.dims < headDim
   if (g.fused) {
     // Every row is a sequence of its own: the operator bounds a sequence's length by the tables'.
     const rows = g.ints([-1, 1, heads * headDim])
-    const turn = (v: Value, sin: Value) =>
-      g.op('Reshape', [g.op('RotaryEmbedding', [g.op('Reshape', [v, rows]), r.positions, r.cosTable, sin]), flat])
+    const attributes: Record<string, number> = partial ? { rotary_embedding_dim: r.dims, num_heads: heads } : {}
+    const turn = (v: Value, sin: Value) => {
+      const inputs = [g.op('Reshape', [v, rows]), r.positions, r.cosTable, sin]
+      return g.op('Reshape', [g.op('RotaryEmbedding', inputs, attributes), flat])
+    }
     return g.record(turn(x, r.sinTable!), [x], (dy) => [turn(dy!, r.negativeSinTable!)])
   }
   const perHead = g.ints([-1, heads, headDim])
   const half = (v: Value, backwards: boolean) => {
-    const [a, b] = g.opN('Split', [v, g.ints([headDim / 2, headDim / 2])], 2, { axis: -1 })
+    const [a, b] = g.opN('Split', [v, g.ints([r.dims / 2, r.dims / 2])], 2, { axis: -1 })
     return backwards
       ? g.op('Concat', [b, g.op('Neg', [a])], { axis: -1 })
       : g.op('Concat', [g.op('Neg', [b]), a], { axis: -1 })
   }
-  const v = g.op('Reshape', [x, perHead])
-  const turned = g.op('Add', [g.op('Mul', [v, r.cos]), g.op('Mul', [half(v, false), r.sin])])
-  return g.record(g.op('Reshape', [turned, flat]), [x], (dy) => {
-    const d = g.op('Reshape', [dy, perHead])
-    return [g.op('Reshape', [g.op('Add', [g.op('Mul', [d, r.cos]), half(g.op('Mul', [d, r.sin]), true)]), flat])]
-  })
+  /** `turn` of the rotated dimensions, beside the others. */
+  const turned = (v: Value, turn: (rotated: Value) => Value) => {
+    const all = g.op('Reshape', [v, perHead])
+    if (!partial) return g.op('Reshape', [turn(all), flat])
+    const [rotated, rest] = g.opN('Split', [all, g.ints([r.dims, headDim - r.dims])], 2, { axis: -1 })
+    return g.op('Reshape', [g.op('Concat', [turn(rotated), rest], { axis: -1 }), flat])
+  }
+  const forward = (v: Value) => g.op('Add', [g.op('Mul', [v, r.cos]), g.op('Mul', [half(v, false), r.sin])])
+  const back = (d: Value) => g.op('Add', [g.op('Mul', [d, r.cos]), half(g.op('Mul', [d, r.sin]), true)])
+  return g.record(turned(x, forward), [x], (dy) => [turned(dy!, back)])
 }
 
 /** Sum over the last axis, kept. */

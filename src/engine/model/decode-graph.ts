@@ -4,9 +4,10 @@
 
 import { Graph, type Value } from '../graph/graph.ts'
 import { product } from '../graph/operators.ts'
-import type { ModelConfig } from './config.ts'
+import { attentionScale, type ModelConfig } from './config.ts'
 import { decoder, type WeightBinding, Weights } from './layer.ts'
 import { rotaryInputs } from './rope.ts'
+import { isSliding, maskedLength, slidingMasks, upTo, withinWindow } from './window.ts'
 
 /**
  * - sample: inputs `inverse_temperature` [], `uniform` [B,1] in (0,1); outputs `token` [B,1], `logprob` [B,1]
@@ -30,7 +31,7 @@ export function buildDecodeGraph(
   const n = c.kvHeads
   const r = c.heads / n
   const d = c.headDim
-  const alpha = 1 / Math.sqrt(d)
+  const alpha = attentionScale(c)
   const ids = g.input('ids', ['B'], 'i64')
   const rope = rotaryInputs(g, c, options.maxPositions)
   const [U, G] = g.opN('Split', [g.input('groups', [2], 'i64')], 2, { axis: 0 })
@@ -50,7 +51,16 @@ export function buildDecodeGraph(
   }
   const onPrefixes = g.op('Expand', [g.op('Unsqueeze', [prefixMask, g.ints([1])]), g.shape(U, 1, G, 1, P)])
   const onSelves = g.op('Expand', [g.scalar(0), g.shape(U, 1, G, 1, 1)])
-  const mask = g.op('Concat', [onPrefixes, cacheMask, onSelves], { axis: -1 })
+  const full = g.op('Concat', [onPrefixes, cacheMask, onSelves], { axis: -1 })
+  const sliding = slidingMasks(c, (window) => {
+    // [U,1,G,1,1] tokens that stand in the cache; the new one follows them.
+    const cached = maskedLength(g, cacheMask)
+    const position = g.op('Add', [g.op('Unsqueeze', [maskedLength(g, prefixMask), g.ints([1])]), cached])
+    const visible = (mask: Value, from: Value, slots: Value) =>
+      withinWindow(g, mask, g.op('Sub', [from, upTo(g, slots)]), window)
+    const parts = [visible(onPrefixes, position, P), visible(cacheMask, cached, S), onSelves]
+    return g.op('Concat', parts, { axis: -1 })
+  })
   const h = decoder(g, w, ids, rope, (q, k, v, l) => {
     const Q = g.op('Transpose', [g.op('Reshape', [q, s.q])], { perm: [0, 2, 1, 3, 4] })
     const K = g.op('Transpose', [g.op('Reshape', [k, s.k])], { perm: [0, 2, 1, 3, 4] })
@@ -63,6 +73,7 @@ export function buildDecodeGraph(
     const onCache = product(g, Q, cacheK, { transposeB: true, alpha, rank: 5 })
     const onSelf = product(g, Q, K, { transposeB: true, alpha, rank: 5 })
     const scores = g.op('Concat', [g.op('Reshape', [onPrefix, s.onPrefix]), onCache, onSelf], { axis: -1 })
+    const mask = (isSliding(c, l) ? sliding : undefined) ?? full
     const probabilities = g.op('Softmax', [g.op('Add', [scores, mask])], { axis: -1 })
     const [p1, p2, p3] = g.opN('Split', [probabilities, s.split], 3, { axis: -1 })
     const fromPrefix = g.op('Reshape', [g.op('MatMul', [g.op('Reshape', [p1, s.onPrefixAll]), prefixV]), s.heads])

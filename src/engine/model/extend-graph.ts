@@ -37,7 +37,7 @@ export function buildExtendGraph(
   const n = c.kvHeads
   const d = c.headDim
   const h = decoder(g, w, ids, rope, (q, k, v, l) => {
-    const { out, K, V } = attend(q, k, v, g.input(`pk${l}`, ['U', n, 'P', d]), g.input(`pv${l}`, ['U', n, 'P', d]))
+    const { out, K, V } = attend(q, k, v, l, g.input(`pk${l}`, ['U', n, 'P', d]), g.input(`pv${l}`, ['U', n, 'P', d]))
     if (head === 'decode-kv')
       g.output(g.op('Transpose', [K], { perm: [0, 1, 2, 4, 3] }), `k${l}`, ['U', n, 'G', d, 'S'])
     else if (head === 'kv') g.output(K, `k${l}`, ['U', n, 'G', 'S', d])

@@ -1,10 +1,11 @@
-// One definition of a Llama-family decoder, from which every graph is made: training, prefill, scoring and decoding
+// One definition of a decoder of the Llama kind, from which every graph is made: training, prefill, scoring and decoding
 // differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import {
   add,
   addBias,
+  gatedGelu,
   gatedSilu,
   gatherRows,
   integerProduct,
@@ -12,12 +13,13 @@ import {
   product,
   type QuantizedRows,
   quantizeRows,
-  type Rotary,
   rmsNorm,
   rotary,
+  scale,
 } from '../graph/operators.ts'
 import { headName, type ModelConfig, projectionShape, weightShapes } from './config.ts'
 import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from './quantized.ts'
+import type { LayerRotary } from './rope.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
 export interface LoraShape {
@@ -204,7 +206,9 @@ function project(g: Graph, w: Weights, x: Value, names: readonly string[], bias:
   })
 }
 
+/** RMS normalisation of q or k [N, heads·D]: per head, or of the whole row. */
 function headNorm(g: Graph, c: ModelConfig, x: Value, w: Value, heads: number): Value {
+  if (c.qkNorm === 'whole') return rmsNorm(g, x, w, c.normEps, heads * c.headDim)
   const perHead = g.ints([-1, c.headDim])
   const flat = g.ints([-1, heads * c.headDim])
   const rows = g.record(g.op('Reshape', [x, perHead]), [x], (dy) => [g.op('Reshape', [dy, flat])])
@@ -213,28 +217,44 @@ function headNorm(g: Graph, c: ModelConfig, x: Value, w: Value, heads: number): 
 }
 
 /** One layer: x [N,H] → [N,H]. */
-export function decoderLayer(g: Graph, w: Weights, x: Value, l: number, rope: Rotary, attend: Attend): Value {
+export function decoderLayer(g: Graph, w: Weights, x: Value, l: number, rope: LayerRotary, attend: Attend): Value {
   const c = w.config
-  const normed = rmsNorm(g, x, w.get(`l${l}.attn_norm`), c.normEps, c.hidden)
-  let [q, k, v] = project(g, w, normed, [`l${l}.q`, `l${l}.k`, `l${l}.v`], c.attentionBias)
+  const norm = (v: Value, name: string) => rmsNorm(g, v, w.get(`l${l}.${name}`), c.normEps, c.hidden)
+  const before = (v: Value, block: string) => (c.norms === 'post' ? v : norm(v, `${block}_norm`))
+  const after = (v: Value, block: string) => scale(g, c.norms ? norm(v, `${block}_post_norm`) : v, c.residualScale ?? 1)
+
+  let [q, k, v] = project(g, w, before(x, 'attn'), [`l${l}.q`, `l${l}.k`, `l${l}.v`], c.attentionBias)
   if (c.qkNorm) {
     q = headNorm(g, c, q, w.get(`l${l}.q_norm`), c.heads)
     k = headNorm(g, c, k, w.get(`l${l}.k_norm`), c.kvHeads)
   }
-  q = rotary(g, q, c.heads, c.headDim, rope)
-  k = rotary(g, k, c.kvHeads, c.headDim, rope)
+  const rotation = rope(l)
+  if (rotation) {
+    q = rotary(g, q, c.heads, c.headDim, rotation)
+    k = rotary(g, k, c.kvHeads, c.headDim, rotation)
+  }
   const [output] = project(g, w, attend(q, k, v, l), [`l${l}.o`], false)
-  const attended = add(g, x, output)
-  const inner = rmsNorm(g, attended, w.get(`l${l}.ffn_norm`), c.normEps, c.hidden)
-  const [gate, up] = project(g, w, inner, [`l${l}.gate`, `l${l}.up`], false)
-  const [down] = project(g, w, gatedSilu(g, gate, up), [`l${l}.down`], false)
-  return add(g, attended, down)
+  const attended = add(g, x, after(output, 'attn'))
+  const [gate, up] = project(g, w, before(attended, 'ffn'), [`l${l}.gate`, `l${l}.up`], false)
+  const gated = c.activation === 'gelu' ? gatedGelu(g, gate, up) : gatedSilu(g, gate, up)
+  const [down] = project(g, w, gated, [`l${l}.down`], false)
+  return add(g, attended, after(down, 'ffn'))
+}
+
+/** ids [N] → what the first layer gets [N,H]. */
+export function embedded(g: Graph, w: Weights, ids: Value): Value {
+  return scale(g, w.embed(ids), w.config.embeddingScale ?? 1)
+}
+
+/** The last layer's output [N,H] → hidden states [N,H], normalised, ready for the head. */
+export function finalNorm(g: Graph, w: Weights, x: Value): Value {
+  const { normEps, hidden, logitDivisor = 1 } = w.config
+  return scale(g, rmsNorm(g, x, w.get('norm'), normEps, hidden), 1 / logitDivisor)
 }
 
 /** ids [N] → final hidden states [N,H], normalised, ready for the head. */
-export function decoder(g: Graph, w: Weights, ids: Value, rope: Rotary, attend: Attend): Value {
-  const c = w.config
-  let x = w.embed(ids)
-  for (let l = 0; l < c.layers; l++) x = decoderLayer(g, w, x, l, rope, attend)
-  return rmsNorm(g, x, w.get('norm'), c.normEps, c.hidden)
+export function decoder(g: Graph, w: Weights, ids: Value, rope: LayerRotary, attend: Attend): Value {
+  let x = embedded(g, w, ids)
+  for (let l = 0; l < w.config.layers; l++) x = decoderLayer(g, w, x, l, rope, attend)
+  return finalNorm(g, w, x)
 }

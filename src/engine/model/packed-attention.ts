@@ -6,19 +6,23 @@
 
 import type { Graph, Value } from '../graph/graph.ts'
 import { concatRows, product, reshape, splitRows, sumLast, transpose } from '../graph/operators.ts'
-import type { ModelConfig } from './config.ts'
+import { attentionScale, type ModelConfig } from './config.ts'
 import type { Attend } from './layer.ts'
+import { isSliding, MASKED, maskedLength, slidingMasks, upTo, withinWindow } from './window.ts'
 
-const MASKED = -1e9
+/** [L,L] additive causal mask: 0 where column ≤ row and, with a window, row − column < window. */
+function causalMask(g: Graph, length: Value, window?: number): Value {
+  const index = upTo(g, length)
+  const [column, row] = [g.op('Unsqueeze', [index, g.ints([0])]), g.op('Unsqueeze', [index, g.ints([1])])]
+  const allowed = g.op('Where', [g.op('LessOrEqual', [column, row]), g.scalar(0), g.scalar(MASKED)])
+  return window === undefined ? allowed : withinWindow(g, allowed, g.op('Sub', [row, column]), window)
+}
 
-/** [L,L] additive causal mask: 0 where column ≤ row. */
-function causalMask(g: Graph, length: Value): Value {
-  const index = g.op('Range', [g.ints(0), g.op('Squeeze', [length]), g.ints(1)])
-  const allowed = g.op('LessOrEqual', [
-    g.op('Unsqueeze', [index, g.ints([0])]),
-    g.op('Unsqueeze', [index, g.ints([1])]),
-  ])
-  return g.op('Where', [allowed, g.scalar(0), g.scalar(MASKED)])
+/** [U,1,T,P] additive mask of prefixes as T positions that follow see them through a window. */
+function prefixWindowMask(g: Graph, prefixMask: Value, T: Value, P: Value, window: number): Value {
+  const t = g.op('Unsqueeze', [upTo(g, T), g.ints([1])])
+  const positions = g.op('Add', [maskedLength(g, prefixMask), t])
+  return withinWindow(g, prefixMask, g.op('Sub', [positions, upTo(g, P)]), window)
 }
 
 /**
@@ -41,15 +45,19 @@ export function prefixedAttention(
   c: ModelConfig,
   { U, P, G, T }: PrefixedSizes,
   prefixMask: Value,
-): (q: Value, k: Value, v: Value, prefixK: Value, prefixV: Value) => { out: Value; K: Value; V: Value } {
+): (q: Value, k: Value, v: Value, layer: number, prefixK: Value, prefixV: Value) => { out: Value; K: Value; V: Value } {
   const n = c.kvHeads
   const r = c.heads / n
   const d = c.headDim
-  const alpha = 1 / Math.sqrt(d)
+  const alpha = attentionScale(c)
   const rT = g.op('Mul', [T, g.ints([r])])
   const flatQ = g.ints([-1, n * r * d])
   const flatK = g.ints([-1, n * d])
   const causal = causalMask(g, T)
+  const sliding = slidingMasks(c, (window) => ({
+    prefix: prefixWindowMask(g, prefixMask, T, P, window),
+    self: causalMask(g, T, window),
+  }))
   const s = {
     q: g.shape(U, G, T, n, r, d),
     heads: g.shape(U, n, G, r, T, d),
@@ -58,20 +66,25 @@ export function prefixedAttention(
     k: g.shape(U, G, T, n, d),
     onPrefix: g.shape(U, n, G, rT, P),
     onPrefixAll: g.shape(U, n, -1, P),
+    onPrefixHeads: g.shape(U, -1, T, P),
     onSelf: g.shape(U, n, G, rT, T),
     onSelfHeads: g.shape(U, -1, T, T),
     column: g.shape(U, n, -1, 1),
     split: g.shape(P, T),
   }
-  return (q, k, v, prefixK, prefixV) => {
+  return (q, k, v, layer, prefixK, prefixV) => {
+    const masks = isSliding(c, layer) ? sliding : undefined
     const Q = reshape(g, transpose(g, reshape(g, q, s.q, flatQ), [0, 3, 1, 4, 2, 5]), s.folded, s.heads)
     const K = transpose(g, reshape(g, k, s.k, flatK), [0, 3, 1, 2, 4])
     const V = transpose(g, reshape(g, v, s.k, flatK), [0, 3, 1, 2, 4])
     const Qall = g.op('Reshape', [Q, s.all])
-    const onPrefix = g.op('Add', [product(g, Qall, prefixK, { transposeB: true, alpha, rank: 4 }), prefixMask])
+    const plain = product(g, Qall, prefixK, { transposeB: true, alpha, rank: 4 })
+    const onPrefix = masks
+      ? g.op('Add', [g.op('Reshape', [plain, s.onPrefixHeads]), masks.prefix])
+      : g.op('Add', [plain, prefixMask])
     const onSelf = g.op('Add', [
       g.op('Reshape', [product(g, Q, K, { transposeB: true, alpha, rank: 5 }), s.onSelfHeads]),
-      causal,
+      masks?.self ?? causal,
     ])
     const scores = g.op('Concat', [g.op('Reshape', [onPrefix, s.onPrefix]), g.op('Reshape', [onSelf, s.onSelf])], {
       axis: -1,
@@ -110,15 +123,16 @@ function promptAttention(
   g: Graph,
   c: ModelConfig,
   { U, P }: PrefixedSizes,
-): (q: Value, k: Value, v: Value) => { out: Value; K: Value; V: Value } {
+): (q: Value, k: Value, v: Value, layer: number) => { out: Value; K: Value; V: Value } {
   const n = c.kvHeads
   const r = c.heads / n
   const d = c.headDim
-  const alpha = 1 / Math.sqrt(d)
+  const alpha = attentionScale(c)
   const rP = g.op('Mul', [P, g.ints([r])])
   const flatQ = g.ints([-1, n * r * d])
   const flatK = g.ints([-1, n * d])
   const causal = causalMask(g, P)
+  const sliding = slidingMasks(c, (window) => causalMask(g, P, window))
   const s = {
     q: g.shape(U, P, n, r, d),
     heads: g.shape(U, n, r, P, d),
@@ -127,12 +141,13 @@ function promptAttention(
     scores: g.shape(U, n * r, P, P),
     scoresFolded: g.shape(U, n, rP, P),
   }
-  return (q, k, v) => {
+  return (q, k, v, layer) => {
+    const mask = (isSliding(c, layer) ? sliding : undefined) ?? causal
     const Q = reshape(g, transpose(g, reshape(g, q, s.q, flatQ), [0, 2, 3, 1, 4]), s.folded, s.heads)
     const K = transpose(g, reshape(g, k, s.k, flatK), [0, 2, 1, 3])
     const V = transpose(g, reshape(g, v, s.k, flatK), [0, 2, 1, 3])
     const scores = g.op('Reshape', [product(g, Q, K, { transposeB: true, alpha, rank: 4 }), s.scores])
-    const masked = g.op('Reshape', [g.op('Add', [scores, causal]), s.scoresFolded])
+    const masked = g.op('Reshape', [g.op('Add', [scores, mask]), s.scoresFolded])
     const probabilities = g.op('Softmax', [masked], { axis: -1 })
     const O = g.op('MatMul', [probabilities, V])
     g.record(O, [Q, K, V], (dO) => {
@@ -160,11 +175,11 @@ export function packedAttention(g: Graph, c: ModelConfig): Attend {
   const rows = g.shape(g.op('Mul', [U, P]), g.op('Mul', [U, g.op('Mul', [G, T])]))
   const onPrompts = promptAttention(g, c, sizes)
   const onCompletions = prefixedAttention(g, c, sizes, g.input('prompt_mask', ['U', 1, 1, 'P']))
-  return (q, k, v) => {
+  return (q, k, v, layer) => {
     const [qp, qc] = splitRows(g, q, rows)
     const [kp, kc] = splitRows(g, k, rows)
     const [vp, vc] = splitRows(g, v, rows)
-    const prompt = onPrompts(qp, kp, vp)
-    return concatRows(g, prompt.out, onCompletions(qc, kc, vc, prompt.K, prompt.V).out, rows)
+    const prompt = onPrompts(qp, kp, vp, layer)
+    return concatRows(g, prompt.out, onCompletions(qc, kc, vc, layer, prompt.K, prompt.V).out, rows)
   }
 }

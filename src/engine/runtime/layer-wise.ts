@@ -1,9 +1,10 @@
-// One micro-batch layer by layer: forward through one generic session, each layer's input kept; then backward, each
-// layer computed anew. It costs a second forward pass and reading the weights twice, and needs the activations of one
+// One micro-batch layer by layer: forward through one session for each type of layer, each layer's input kept; then
+// backward, each layer computed anew. It costs a second forward pass and reading the weights twice, and needs the activations of one
 // layer instead of all. The base weights of a layer are read from the mapped file into one set of buffers when needed.
 import type { InferenceSession } from 'onnxruntime-node'
 import { weightShapes } from '../model/config.ts'
 import { loraShapes } from '../model/layer.ts'
+import type { LayerPass } from '../model/layer-graphs.ts'
 import type { LossKind } from '../model/loss-head.ts'
 import type { Core } from './core.ts'
 import { type Feeds, f32, floats } from './tensors.ts'
@@ -70,17 +71,22 @@ export class LayerWise {
     const binding = weights.trainBinding()
     const fed = { base: 'fed', lora: binding.lora } as const
     const embed = await sessions.get({ graph: 'embed' }, { base: binding.base })
-    const forward = await sessions.get({ graph: 'layer', pass: 'forward' }, fed)
-    const backward = await sessions.get({ graph: 'layer', pass: 'backward' }, fed)
+    const layer = (pass: LayerPass, l: number) => {
+      const like = config.layerTypes?.indexOf(config.layerTypes[l]) ?? 0
+      return sessions.get({ graph: 'layer', pass, like }, fed)
+    }
     const head = await sessions.get({ graph: 'head', loss: kind }, { base: binding.base })
 
     const inputs = [(await embed.run(pick(embed, feeds))).x]
-    for (let l = 0; l < config.layers; l++)
+    for (let l = 0; l < config.layers; l++) {
+      const forward = await layer('forward', l)
       inputs.push((await forward.run(pick(forward, { ...feeds, ...this.layers.get(l), x: inputs[l] }))).y)
+    }
     const top = await head.run(pick(head, { ...feeds, x: inputs[config.layers] }))
     const gradients = new Map<string, Float32Array>()
     let dy = top.dx
     for (let l = config.layers - 1; l >= 0; l--) {
+      const backward = await layer('backward', l)
       const result = await backward.run(pick(backward, { ...feeds, ...this.layers.get(l), x: inputs[l], dy }))
       for (const [name, gradient] of this.layers.gradients(result, l)) gradients.set(name, gradient)
       inputs.length = l + 1

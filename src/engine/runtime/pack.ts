@@ -143,11 +143,9 @@ export function packFeeds(
     weight: floats(Floats.from(columns.weight), [M, 1]),
   }
   if (precision === 'f32') feeds.positions = longs(positions, [positions.length, 1])
-  else {
-    const { cos, sin } = rotaryRows(c, Array.from(positions))
-    feeds.cos = floats(cos, [ids.length, 1, c.headDim])
-    feeds.sin = floats(sin, [ids.length, 1, c.headDim])
-  }
+  else
+    for (const [name, { data, dims }] of Object.entries(rotaryRows(c, Array.from(positions))))
+      feeds[name] = floats(data, dims)
   if (loss.type !== 'cross_entropy') {
     const number = (x: number) => floats(Floats.of(x), [])
     feeds.inverse_temperature = number(1 / (loss.temperature ?? 1))

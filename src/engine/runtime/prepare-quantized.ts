@@ -164,7 +164,7 @@ class Calibration {
   static async open(config: ModelConfig, tokens: TokenIds): Promise<Calibration> {
     const length = Math.min(TOKENS, tokens.length)
     const ids = Array.from(tokens).slice(0, tokens.length - (tokens.length % length))
-    const session = await InferenceSession.create(buildObservedGraph(config, { maxPositions: length }), {
+    const session = await InferenceSession.create(buildObservedGraph(config, 0, { maxPositions: length }), {
       enableMemPattern: false,
       enableCpuMemArena: false,
       logSeverityLevel: 3,

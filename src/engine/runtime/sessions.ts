@@ -22,7 +22,8 @@ export type GraphKind =
   | { graph: 'decode'; head: DecodeHead }
   | { graph: 'train'; loss: LossKind }
   | { graph: 'embed' }
-  | { graph: 'layer'; pass: LayerPass }
+  /** Any layer of the type of layer `like`. */
+  | { graph: 'layer'; pass: LayerPass; like: number }
   | { graph: 'head'; loss: LossKind }
 
 export class Sessions {
@@ -111,7 +112,7 @@ export class Sessions {
       case 'embed':
         return buildEmbedGraph(this.config, binding, options)
       case 'layer':
-        return buildLayerGraph(this.config, binding.lora!, kind.pass, options)
+        return buildLayerGraph(this.config, kind.like, binding.lora!, kind.pass, options)
       case 'head':
         return buildHeadGraph(this.config, binding, kind.loss, options)
     }

@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Core } from '../runtime/core.ts'
 import type { Device } from '../runtime/device.ts'
 import { ROWS } from '../runtime/memory.ts'
@@ -9,6 +10,25 @@ import { ModelWeights, type Trainable } from '../runtime/model-weights.ts'
 import { openQuantized } from '../runtime/prepare-quantized.ts'
 import { Sessions } from '../runtime/sessions.ts'
 import { openWeights } from '../weights/open-weights.ts'
+
+/** The tiny models of scripts/golden/tiny_models.py: one of each family, and one with YaRN. */
+export const TINY_MODELS = [
+  'tiny-llama',
+  'tiny-qwen2',
+  'tiny-qwen3',
+  'tiny-gemma3',
+  'tiny-smollm3',
+  'tiny-mistral',
+  'tiny-ministral',
+  'tiny-granite',
+  'tiny-granite4',
+  'tiny-phi3',
+  'tiny-olmo2',
+  'tiny-yarn',
+] as const
+
+/** Folder of a tiny model. */
+export const golden = (name: string): string => fileURLToPath(new URL(`../golden/${name}`, import.meta.url))
 
 /** Conversions of tests go to a folder of their own. */
 export function useTemporaryCache(): void {

@@ -1,4 +1,4 @@
-// Tiny random models for the engine's tests: two layers of each family, with weights in either precision.
+// Tiny random models for the engine's tests: two layers of each kind of arithmetic, with weights in either precision.
 
 import { normals, seedFrom } from '../../util/random.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
@@ -18,7 +18,7 @@ const shape = {
   contextLength: 128,
 }
 
-export const TINY: Record<'llama' | 'qwen2' | 'qwen3', ModelConfig> = {
+export const TINY: Record<'llama' | 'qwen2' | 'qwen3' | 'gemma3' | 'phi3' | 'olmo2', ModelConfig> = {
   llama: {
     ...shape,
     family: 'llama',
@@ -29,6 +29,49 @@ export const TINY: Record<'llama' | 'qwen2' | 'qwen3', ModelConfig> = {
   },
   qwen2: { ...shape, family: 'qwen2', tiedHead: false, attentionBias: true, qkNorm: false },
   qwen3: { ...shape, family: 'qwen3', headDim: 12, tiedHead: true, attentionBias: false, qkNorm: true },
+  // Texts of tests are longer than these windows.
+  gemma3: {
+    ...shape,
+    family: 'gemma3_text',
+    tiedHead: true,
+    attentionBias: false,
+    qkNorm: true,
+    norms: 'both',
+    activation: 'gelu',
+    layerTypes: ['sliding', 'full'],
+    window: 3,
+    slidingRopeTheta: 100,
+    embeddingScale: 3,
+    attentionScale: 0.5,
+  },
+  phi3: {
+    ...shape,
+    family: 'phi3',
+    tiedHead: false,
+    attentionBias: false,
+    qkNorm: false,
+    rotaryDim: 6,
+    layerTypes: ['sliding', 'sliding'],
+    window: 4,
+    ropeScaling: {
+      type: 'longrope',
+      shortFactors: [1, 1.5, 3],
+      longFactors: [1, 1.5, 3],
+      originalContext: 32,
+      fullContext: 128,
+    },
+  },
+  olmo2: {
+    ...shape,
+    family: 'olmo2',
+    tiedHead: false,
+    attentionBias: false,
+    qkNorm: 'whole',
+    norms: 'post',
+    layerTypes: ['full', 'no-rope'],
+    residualScale: 0.7,
+    logitDivisor: 2,
+  },
 }
 
 export const TINY_LORA: LoraShape = { rank: 4, scale: 2, targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] }

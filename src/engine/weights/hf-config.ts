@@ -2,95 +2,14 @@
 // implemented are refused by name, so that a model never runs subtly wrong.
 import { readFileSync } from 'node:fs'
 import { BumpError } from '../../util/errors.ts'
-import type { ModelConfig, RopeScaling } from '../model/config.ts'
-import { FAMILIES, type FamilyName, rowOf, SUPPORTED_FAMILIES } from '../model/families.ts'
-
-type Json = Record<string, unknown>
-
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Reads fields of one JSON object; errors name the file and the field. */
-class Fields {
-  readonly json: Json
-  readonly where: string
-
-  constructor(json: Json, where: string) {
-    this.json = json
-    this.where = where
-  }
-
-  fail(problem: string): never {
-    throw new BumpError('model-unusable', `${this.where}: ${problem}`)
-  }
-
-  has(field: string): boolean {
-    return this.json[field] !== undefined && this.json[field] !== null
-  }
-
-  /** An integer in [1, most]; `fallback` where the field is missing or null. */
-  count(field: string, most: number, fallback?: number): number {
-    const value = this.has(field) ? this.json[field] : fallback
-    if (value === undefined) this.fail(`"${field}" is missing`)
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most)
-      this.fail(`"${field}" is ${JSON.stringify(value)}, an integer from 1 to ${most} is needed`)
-    return value
-  }
-
-  /** A finite number above 0 and at most `most`. */
-  positive(field: string, most: number, fallback?: number): number {
-    const value = this.has(field) ? this.json[field] : fallback
-    if (value === undefined) this.fail(`"${field}" is missing`)
-    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0 || value > most)
-      this.fail(`"${field}" is ${JSON.stringify(value)}, a number above 0 and at most ${most} is needed`)
-    return value
-  }
-
-  flag(field: string, fallback: boolean): boolean {
-    const value = this.has(field) ? this.json[field] : fallback
-    if (typeof value !== 'boolean') this.fail(`"${field}" is ${JSON.stringify(value)}, true or false is needed`)
-    return value
-  }
-
-  /** Refuses a value other than the only one that is implemented; a missing field is that one. */
-  only(field: string, allowed: unknown, why: string): void {
-    if (this.has(field) && this.json[field] !== allowed)
-      this.fail(`"${field}" is ${JSON.stringify(this.json[field])}: ${why}`)
-  }
-}
-
-function ropeScaling(fields: Fields, scaling: Fields | undefined): RopeScaling | undefined {
-  if (scaling === undefined) return undefined
-  const type = scaling.json.rope_type ?? scaling.json.type ?? 'default'
-  if (type === 'default') return undefined
-  if (type !== 'llama3')
-    fields.fail(`the rope scaling type ${JSON.stringify(type)} is not supported ("default" and "llama3" are)`)
-  const result = {
-    factor: scaling.positive('factor', 1e4),
-    lowFreqFactor: scaling.positive('low_freq_factor', 1e4),
-    highFreqFactor: scaling.positive('high_freq_factor', 1e4),
-    originalContext: scaling.count('original_max_position_embeddings', 1e8),
-  }
-  if (result.highFreqFactor <= result.lowFreqFactor)
-    scaling.fail(`"high_freq_factor" is ${result.highFreqFactor}, it must be above "low_freq_factor"`)
-  return result
-}
-
-/** `rope_scaling` (transformers 4) or `rope_parameters` (transformers 5, which also holds rope_theta). */
-function ropeFields(fields: Fields): Fields | undefined {
-  for (const name of ['rope_parameters', 'rope_scaling']) {
-    if (!fields.has(name)) continue
-    const value = fields.json[name]
-    if (!isObject(value)) fields.fail(`"${name}" is ${JSON.stringify(value)}, an object is needed`)
-    return new Fields(value, `${fields.where}: ${name}`)
-  }
-  return undefined
-}
+import type { LayerType, ModelConfig } from '../model/config.ts'
+import { familyOfConfig, rowOf, SUPPORTED_FAMILIES } from '../model/families.ts'
+import { Fields, isObject, type Json } from './fields.ts'
+import { ropeFields, ropeScaling, toRopeScaling } from './hf-rope.ts'
 
 function family(fields: Fields): ModelConfig['family'] {
   const architectures = Array.isArray(fields.json.architectures) ? fields.json.architectures : []
-  const found = (Object.keys(FAMILIES) as FamilyName[]).find((name) =>
-    fields.has('model_type') ? fields.json.model_type === name : architectures.includes(rowOf(name).architecture),
-  )
+  const found = familyOfConfig(fields.json.model_type, architectures)
   if (found === undefined)
     fields.fail(
       `the architecture ${JSON.stringify(fields.json.model_type ?? architectures)} is not supported. ${SUPPORTED_FAMILIES}`,
@@ -102,16 +21,104 @@ function family(fields: Fields): ModelConfig['family'] {
   return found
 }
 
-function refuseUnimplemented(fields: Fields): void {
-  fields.only('hidden_act', 'silu', 'only "silu" is supported')
+function refuseUnimplemented(fields: Fields, name: ModelConfig['family']): void {
+  const row = rowOf(name)
+  if (!row.attentionBias) fields.only('attention_bias', false, `biases in the attention are not supported for ${name}`)
+  const [activation, act] =
+    row.activation === 'gelu' ? ['hidden_activation', 'gelu_pytorch_tanh'] : ['hidden_act', 'silu']
+  fields.only(activation, act, `only "${act}" is supported`)
   fields.only('mlp_bias', false, 'biases in the feed-forward block are not supported')
   fields.only('use_sliding_window', false, 'sliding-window attention is not supported')
-  fields.only('partial_rotary_factor', 1, 'partial rotary embeddings are not supported')
+  if (!row.partialRotary)
+    for (const where of [fields, ropeFields(fields)])
+      where?.only('partial_rotary_factor', 1, `partial rotary embeddings are not supported for ${name}`)
+  if (row.gemmaScales) {
+    fields.only('attn_logit_softcapping', undefined, 'soft caps are not supported')
+    fields.only('final_logit_softcapping', undefined, 'soft caps are not supported')
+    fields.only('use_bidirectional_attention', false, 'only causal attention is supported')
+  }
+  if (row.withoutExperts) {
+    if (fields.json.num_local_experts !== 0)
+      fields.fail(`"num_local_experts" is ${JSON.stringify(fields.json.num_local_experts)}: experts are not supported`)
+    fields.only('position_embedding_type', 'rope', 'only rotary embeddings are supported')
+  }
   if (fields.has('quantization_config'))
     fields.fail('"quantization_config" is set: quantised folders cannot be read. Use the unquantised model or a GGUF.')
-  const types = fields.json.layer_types
-  if (Array.isArray(types) && types.some((type) => type !== 'full_attention'))
-    fields.fail('"layer_types" names layers other than "full_attention", which are not supported')
+}
+
+/** What `layer_types` may name, and what it means; "attention" is Granite's word, beside "mamba". */
+const LAYER_TYPES: Record<string, LayerType> = {
+  full_attention: 'full',
+  attention: 'full',
+  sliding_attention: 'sliding',
+}
+
+/** The layers that differ, as the fields of their families say. */
+function layerTypes(fields: Fields, name: ModelConfig['family'], layers: number): LayerType[] | undefined {
+  const { sliding, noRopeEvery, withoutExperts } = rowOf(name)
+  const isName = (entry: unknown): entry is string =>
+    typeof entry === 'string' && Object.hasOwn(LAYER_TYPES, entry) && (sliding !== undefined || !/^sliding/.test(entry))
+  const supported = sliding ? '"full_attention" or "sliding_attention"' : `"${withoutExperts ? '' : 'full_'}attention"`
+  const named = fields.list('layer_types', layers, isName, `${supported}: others are not supported`)
+  if (withoutExperts && !named) fields.fail('"layer_types" is missing: the layers would be Mamba layers')
+  const all = Array.from({ length: layers }, (_, l) => l + 1)
+  if (noRopeEvery !== undefined) {
+    const every = fields.count('no_rope_layer_interval', 1e4, noRopeEvery)
+    const isFlag = (entry: unknown): entry is number => entry === 0 || entry === 1
+    const rotated = fields.list('no_rope_layers', layers, isFlag, '0 or 1') ?? all.map((l) => (l % every === 0 ? 0 : 1))
+    return rotated.map((flag) => (flag === 1 ? 'full' : 'no-rope'))
+  }
+  if (!sliding) return undefined
+  const every = sliding.fullEvery && fields.count('sliding_window_pattern', 1e4, sliding.fullEvery)
+  return named
+    ? named.map((type) => LAYER_TYPES[type])
+    : all.map((l) => (every && l % every === 0 ? 'full' : 'sliding'))
+}
+
+/**
+ * A ModelConfig without what has no effect: layers that are all full, a window as wide as the context. So a model has
+ * one digest, wherever it was read from.
+ */
+export function withLayers(
+  config: ModelConfig,
+  types: LayerType[] | undefined,
+  window: number | undefined,
+): ModelConfig {
+  const bounded =
+    window !== undefined && (window < config.contextLength || config.slidingRopeTheta !== undefined)
+      ? window
+      : undefined
+  const kept = types?.map((type): LayerType => (type === 'sliding' && bounded === undefined ? 'full' : type))
+  if (!kept || kept.every((type) => type === 'full')) return config
+  return { ...config, layerTypes: kept, ...(kept.includes('sliding') && { window: bounded }) }
+}
+
+/** Factors of Granite's and Gemma's kind; those that are 1 have no effect and are left out. */
+function scales(fields: Fields, name: ModelConfig['family'], hidden: number, headDim: number): Partial<ModelConfig> {
+  const { multipliers, gemmaScales } = rowOf(name)
+  if (multipliers)
+    return withoutOnes({
+      embeddingScale: fields.positive('embedding_multiplier', 1e6, 1),
+      residualScale: fields.positive('residual_multiplier', 1e6, 1),
+      attentionScale: fields.positive('attention_multiplier', 1e6, 1),
+      logitDivisor: fields.positive('logits_scaling', 1e6, 1),
+    })
+  return gemmaScales ? gemmaFactors(hidden, headDim, fields.positive('query_pre_attn_scalar', 1e6, 256)) : {}
+}
+
+/** Scales that are 1 left out, but for that of attention, whose default is another. */
+export function withoutOnes(factors: Partial<ModelConfig>): Partial<ModelConfig> {
+  return Object.fromEntries(
+    Object.entries(factors).filter(([name, factor]) => factor !== 1 || name === 'attentionScale'),
+  )
+}
+
+/** Gemma's factors: √hidden on the embedding, and on attention where it is not the usual 1/√headDim. */
+export function gemmaFactors(hidden: number, headDim: number, queryScalar: number): Partial<ModelConfig> {
+  return {
+    embeddingScale: Math.sqrt(hidden),
+    ...(queryScalar !== headDim && { attentionScale: 1 / Math.sqrt(queryScalar) }),
+  }
 }
 
 /**
@@ -122,36 +129,59 @@ export function parseHuggingFaceConfig(json: unknown, where: string): ModelConfi
   if (!isObject(json)) throw new BumpError('model-unusable', `${where}: is not a JSON object`)
   const fields: Fields = new Fields(json, where)
   const name = family(fields)
-  refuseUnimplemented(fields)
-  const { attentionBias, qkNorm, kvHeadsOptional, headDim } = rowOf(name)
-  if (!attentionBias) fields.only('attention_bias', false, `biases in the attention are not supported for ${name}`)
+  refuseUnimplemented(fields, name)
+  const row = rowOf(name)
 
   const hidden = fields.count('hidden_size', 1e6)
   const heads = fields.count('num_attention_heads', 1e4)
-  if (!fields.has('head_dim') && headDim === undefined && hidden % heads !== 0)
+  if (!fields.has('head_dim') && row.headDim === undefined && hidden % heads !== 0)
     fields.fail(`"hidden_size" ${hidden} is not divisible by "num_attention_heads" ${heads}`)
-  const rope = ropeFields(fields)
+  const headDim = fields.count('head_dim', 1e4, row.headDim ?? hidden / heads)
+  const rope = ropeFields(fields, 'full_attention')
+  const share = rope?.has('partial_rotary_factor') ? rope : fields
+  const rotaryDim = row.partialRotary ? Math.floor(headDim * share.positive('partial_rotary_factor', 1, 1)) : headDim
   const theta = rope?.has('rope_theta') ? rope : fields
-  const scaling = ropeScaling(fields, rope)
+  const scaling = ropeScaling(fields, rope, rotaryDim)
+  const layers = fields.count('num_hidden_layers', 1e4)
   const config: ModelConfig = {
     family: name,
-    layers: fields.count('num_hidden_layers', 1e4),
+    layers,
     hidden,
     heads,
-    kvHeads: fields.count('num_key_value_heads', 1e4, kvHeadsOptional ? heads : undefined),
-    headDim: fields.count('head_dim', 1e4, headDim ?? hidden / heads),
-    ffn: fields.count('intermediate_size', 1e6),
+    kvHeads: fields.count('num_key_value_heads', 1e4, row.kvHeadsOptional ? heads : undefined),
+    headDim,
+    ffn: fields.count(row.withoutExperts ? 'shared_intermediate_size' : 'intermediate_size', 1e6),
     vocab: fields.count('vocab_size', 1e7),
     normEps: fields.positive('rms_norm_eps', 1, 1e-6),
     ropeTheta: theta.positive('rope_theta', 1e12, 10000),
     ...(scaling && { ropeScaling: scaling }),
-    contextLength: fields.count('max_position_embeddings', 1e8),
-    tiedHead: fields.flag('tie_word_embeddings', false),
-    attentionBias,
-    qkNorm,
+    contextLength:
+      scaling?.type === 'longrope' ? scaling.originalContext : fields.count('max_position_embeddings', 1e8),
+    tiedHead: fields.flag('tie_word_embeddings', row.tied === true),
+    ...familyFields(name),
+    ...(rotaryDim !== headDim && { rotaryDim }),
+    ...(row.sliding?.theta && { slidingRopeTheta: slidingTheta(fields) }),
+    ...scales(fields, name, hidden, headDim),
   }
   checkHeads(config, where)
-  return config
+  const window = row.sliding && fields.has('sliding_window') ? fields.count('sliding_window', 1e8) : undefined
+  return withLayers(config, layerTypes(fields, name, layers), window)
+}
+
+/** What follows from the family alone. */
+export function familyFields(
+  name: ModelConfig['family'],
+): Pick<ModelConfig, 'attentionBias' | 'qkNorm' | 'norms' | 'activation'> {
+  const { attentionBias, qkNorm, norms, activation } = rowOf(name)
+  return { attentionBias, qkNorm, ...(norms && { norms }), ...(activation && { activation }) }
+}
+
+/** `rope_local_base_freq` of transformers 4; transformers 5 has it among the parameters of sliding layers. */
+function slidingTheta(fields: Fields): number {
+  const rope = ropeFields(fields, 'sliding_attention')
+  return rope?.has('rope_theta')
+    ? rope.positive('rope_theta', 1e12)
+    : fields.positive('rope_local_base_freq', 1e12, 10000)
 }
 
 /** What every source's config must satisfy. */
@@ -162,8 +192,14 @@ export function checkHeads(config: ModelConfig, where: string): void {
       `${where}: the number of attention heads, ${config.heads}, is not divisible by ` +
         `the number of key-value heads (num_key_value_heads), ${config.kvHeads}`,
     )
-  if (config.headDim % 2 !== 0)
-    throw new BumpError('model-unusable', `${where}: "head_dim" is ${config.headDim}, an even number is needed`)
+  const { headDim, rotaryDim = headDim } = config
+  if (headDim % 2 !== 0)
+    throw new BumpError('model-unusable', `${where}: "head_dim" is ${headDim}, an even number is needed`)
+  if (rotaryDim % 2 !== 0 || rotaryDim < 2 || rotaryDim > headDim)
+    throw new BumpError(
+      'model-unusable',
+      `${where}: ${rotaryDim} dimensions of a head would be rotated, an even number from 2 to ${headDim} is needed`,
+    )
 }
 
 /** Reads and parses a JSON file. Throws a BumpError where it is missing or not JSON. */
@@ -189,9 +225,9 @@ export function readJson(path: string): unknown {
 
 /** config.json of transformers for a model; `dtype` is that of the weights beside it. */
 export function toHuggingFaceConfig(config: ModelConfig, dtype: 'F32' | 'F16' | 'BF16'): Json {
-  const scaling = config.ropeScaling
+  const row = rowOf(config.family)
   return {
-    architectures: [rowOf(config.family).architecture],
+    architectures: [row.architecture],
     model_type: config.family,
     hidden_size: config.hidden,
     intermediate_size: config.ffn,
@@ -203,18 +239,40 @@ export function toHuggingFaceConfig(config: ModelConfig, dtype: 'F32' | 'F16' | 
     max_position_embeddings: config.contextLength,
     rms_norm_eps: config.normEps,
     rope_theta: config.ropeTheta,
-    rope_scaling: scaling
-      ? {
-          rope_type: 'llama3',
-          factor: scaling.factor,
-          low_freq_factor: scaling.lowFreqFactor,
-          high_freq_factor: scaling.highFreqFactor,
-          original_max_position_embeddings: scaling.originalContext,
-        }
-      : null,
+    ...toRopeScaling(config.ropeScaling),
     tie_word_embeddings: config.tiedHead,
-    ...(!rowOf(config.family).attentionBias && { attention_bias: false }),
-    hidden_act: 'silu',
+    ...(!row.attentionBias && { attention_bias: false }),
+    ...(row.activation === 'gelu' ? { hidden_activation: 'gelu_pytorch_tanh' } : { hidden_act: 'silu' }),
+    ...differences(config),
     torch_dtype: { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }[dtype],
+  }
+}
+
+/** The fields of families other than Llama's kind. */
+function differences(config: ModelConfig): Json {
+  const { sliding, noRopeEvery, partialRotary, multipliers, gemmaScales, withoutExperts } = rowOf(config.family)
+  const types = config.layerTypes ?? new Array<LayerType>(config.layers).fill('full')
+  const named = types.map((type) => (type === 'sliding' ? 'sliding_attention' : 'full_attention'))
+  return {
+    ...(sliding && { sliding_window: config.window ?? null }),
+    ...(sliding && (sliding.fullEvery || types.includes('full')) && { layer_types: named }),
+    ...(noRopeEvery && { no_rope_layers: types.map((type) => (type === 'no-rope' ? 0 : 1)) }),
+    ...(sliding?.theta && { rope_local_base_freq: config.slidingRopeTheta }),
+    ...(partialRotary && { partial_rotary_factor: (config.rotaryDim ?? config.headDim) / config.headDim }),
+    ...(multipliers && {
+      embedding_multiplier: config.embeddingScale ?? 1,
+      residual_multiplier: config.residualScale ?? 1,
+      attention_multiplier: config.attentionScale,
+      logits_scaling: config.logitDivisor ?? 1,
+    }),
+    ...(gemmaScales && {
+      query_pre_attn_scalar: config.attentionScale ? Math.round(config.attentionScale ** -2) : config.headDim,
+    }),
+    ...(withoutExperts && {
+      shared_intermediate_size: config.ffn,
+      num_local_experts: 0,
+      position_embedding_type: 'rope',
+      layer_types: types.map(() => 'attention'),
+    }),
   }
 }

@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { BumpError } from '../../util/errors.ts'
 import type { ModelConfig } from '../model/config.ts'
+import { rowOf } from '../model/families.ts'
 import { BinaryFile } from './binary-file.ts'
 import { parseHuggingFaceConfig, readJson } from './hf-config.ts'
-import { huggingFaceName } from './hf-names.ts'
+import { huggingFaceName, isNorm } from './hf-names.ts'
 import { fillElements, readElements, readSafetensors, type SafeTensor, safetensorsFiles } from './safetensors.ts'
-import { pairTensors, type WeightSource } from './source.ts'
+import { type Place, pairTensors, type WeightSource } from './source.ts'
 
 /** The model configuration of a Hugging Face folder. Throws a BumpError naming the file and field at fault. */
 export function readHuggingFaceConfig(folder: string): ModelConfig {
@@ -45,6 +46,10 @@ function refuseOtherHead(folder: string, head: SafeTensor, embed: SafeTensor): v
   )
 }
 
+function addOne(values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) values[i] += 1
+}
+
 /** Opens a Hugging Face folder. Throws a BumpError for damaged, missing and unfitting files. */
 export function openHuggingFaceSource(folder: string): WeightSource {
   const config = readHuggingFaceConfig(folder)
@@ -65,14 +70,19 @@ export function openHuggingFaceSource(folder: string): WeightSource {
     }
     const ignored = (name: string) =>
       name.endsWith('rotary_emb.inv_freq') || (config.tiedHead && name === 'lm_head.weight')
-    const paired = pairTensors(folder, config, found, (tensor) => tensor.dims, huggingFaceName, ignored)
+    const nameOf = (canonical: string) => huggingFaceName(config, canonical)
+    const paired = pairTensors(folder, config, found, (tensor) => tensor.dims, nameOf, ignored)
     const head = config.tiedHead ? found.get('lm_head.weight') : undefined
-    if (head !== undefined) refuseOtherHead(folder, head, paired.get('embed') as SafeTensor)
+    if (head !== undefined) refuseOtherHead(folder, head, (paired.get('embed') as Place<SafeTensor>).tensor)
     const tensors = new Map(
-      [...paired].map(([canonical, tensor]) => [
-        canonical,
-        { dims: tensor.dims, fill: (from: number, out: Float32Array) => fillElements(tensor, from, out) },
-      ]),
+      [...paired].map(([canonical, { tensor, dims, offset }]) => {
+        const lessOne = rowOf(config.family).normsLessOne && isNorm(canonical)
+        const fill = (from: number, out: Float32Array) => {
+          fillElements(tensor, offset + from, out)
+          if (lessOne) addOne(out)
+        }
+        return [canonical, { dims, fill }]
+      }),
     )
     return { config, tensors, close }
   } catch (error) {

@@ -46,6 +46,26 @@ describe('config.json', () => {
     original_max_position_embeddings: 8192,
   }
 
+  const yarn = { rope_type: 'yarn', factor: 4 }
+  const longrope = { type: 'longrope', short_factor: [1], long_factor: [2] }
+  const phi = {
+    ...valid,
+    model_type: 'phi3',
+    architectures: undefined,
+    original_max_position_embeddings: 32,
+    rope_scaling: longrope,
+  }
+  const mistral = { model_type: 'mistral', architectures: undefined }
+  const gemma = { model_type: 'gemma3_text', architectures: undefined, sliding_window: 4 }
+  const smollm3 = { model_type: 'smollm3', architectures: undefined }
+  const granite4 = {
+    model_type: 'granitemoehybrid',
+    architectures: undefined,
+    num_local_experts: 0,
+    shared_intermediate_size: 12,
+    layer_types: ['attention', 'attention'],
+  }
+
   test('defaults, and both ways to write rope settings', () => {
     expect(parseHuggingFaceConfig(valid, 'c')).toMatchObject({ headDim: 2, ropeTheta: 10000, tiedHead: false })
     const scaled = { factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalContext: 8192 }
@@ -61,11 +81,55 @@ describe('config.json', () => {
     expect(parseHuggingFaceConfig({ ...valid, rope_parameters: plain }, 'c')).toMatchObject({ ropeTheta: 1e6 })
     const { num_key_value_heads: _, ...multiHead } = valid
     expect(parseHuggingFaceConfig(multiHead, 'c').kvHeads).toBe(4)
+    expect(parseHuggingFaceConfig({ ...valid, rope_scaling: yarn }, 'c').ropeScaling).toEqual({
+      type: 'yarn',
+      factor: 4,
+      originalContext: 64,
+      betaFast: 32,
+      betaSlow: 1,
+      attentionFactor: 0.1 * Math.log(4) + 1,
+    })
+  })
+
+  test('layers that differ, as either version of transformers writes them', () => {
+    const parsed = (changes: object) => parseHuggingFaceConfig({ ...valid, ...changes }, 'c')
+    // Gemma's head is tied and its heads are 256 wide unless config.json says otherwise.
+    const six = { ...gemma, num_hidden_layers: 7 }
+    const every = ['sliding', 'sliding', 'sliding', 'sliding', 'sliding', 'full', 'sliding']
+    const expected = { tiedHead: true, headDim: 256, layerTypes: every, window: 4 }
+    expect(parsed({ ...six, rope_theta: 1e6 })).toMatchObject({ ...expected, ropeTheta: 1e6, slidingRopeTheta: 1e4 })
+    const rope_parameters = {
+      full_attention: { rope_type: 'linear', factor: 8, rope_theta: 1e6 },
+      sliding_attention: { rope_type: 'default', rope_theta: 500 },
+    }
+    expect(parsed({ ...six, rope_parameters })).toMatchObject({
+      ...expected,
+      ropeTheta: 1e6,
+      ropeScaling: { type: 'linear', factor: 8 },
+      slidingRopeTheta: 500,
+    })
+    expect(parsed({ ...smollm3, num_hidden_layers: 5 }).layerTypes).toEqual(['full', 'full', 'full', 'no-rope', 'full'])
+    expect(parsed({ ...smollm3, no_rope_layers: [0, 1] }).layerTypes).toEqual(['no-rope', 'full'])
+    // A window that the context does not exceed, or none, is no difference from Llama.
+    for (const sliding_window of [64, null]) {
+      const config = parsed({ ...mistral, sliding_window })
+      expect(config).not.toHaveProperty('layerTypes')
+      expect(config).not.toHaveProperty('window')
+    }
+    expect(parsed({ ...mistral, sliding_window: 63 })).toMatchObject({ layerTypes: ['sliding', 'sliding'], window: 63 })
+  })
+
+  test("a Phi's context is the one that its short factors are for", () => {
+    expect(parseHuggingFaceConfig(phi, 'c')).toMatchObject({
+      contextLength: 32,
+      ropeScaling: { shortFactors: [1], longFactors: [2], originalContext: 32, fullContext: 64 },
+    })
   })
 
   test.each<[string, unknown, string]>([
     ['that is an array', [], 'not a JSON object'],
-    ['of another architecture', { ...valid, model_type: 'mistral', architectures: ['MistralForCausalLM'] }, 'mistral'],
+    ['of another architecture', { ...valid, model_type: 'mamba', architectures: ['MambaForCausalLM'] }, 'mamba'],
+    ['of hybrid layers', { ...valid, model_type: 'qwen3_5_text', architectures: undefined }, 'qwen3_5_text'],
     ['of a classifier', { ...valid, architectures: ['LlamaForSequenceClassification'] }, 'architectures'],
     ['without a hidden size', { ...valid, hidden_size: undefined }, '"hidden_size" is missing'],
     ['with zero layers', { ...valid, num_hidden_layers: 0 }, '"num_hidden_layers"'],
@@ -78,8 +142,25 @@ describe('config.json', () => {
     ['with odd heads', { ...valid, head_dim: 3 }, '"head_dim"'],
     ['with epsilon zero', { ...valid, rms_norm_eps: 0 }, '"rms_norm_eps"'],
     ['with a negative theta', { ...valid, rope_theta: -1 }, '"rope_theta"'],
-    ['with yarn', { ...valid, rope_scaling: { rope_type: 'yarn', factor: 4 } }, '"yarn"'],
-    ['with old linear scaling', { ...valid, rope_scaling: { type: 'linear', factor: 4 } }, '"linear"'],
+    ['with dynamic scaling', { ...valid, rope_scaling: { type: 'dynamic', factor: 4 } }, '"dynamic"'],
+    ['with yarn without its factor', { ...valid, rope_scaling: { rope_type: 'yarn' } }, '"factor" is missing'],
+    ['with yarn unrounded', { ...valid, rope_scaling: { ...yarn, truncate: false } }, '"truncate"'],
+    ['with scaled queries', { ...valid, rope_scaling: { ...yarn, llama_4_scaling_beta: 0.1 } }, 'llama_4_scaling_beta'],
+    ['with linear scaling by nothing', { ...valid, rope_scaling: { type: 'linear', factor: 0 } }, '"factor"'],
+    ['with too few long factors', { ...phi, rope_scaling: { ...longrope, long_factor: [] } }, '"long_factor"'],
+    ['with a negative short factor', { ...phi, rope_scaling: { ...longrope, short_factor: [-1] } }, '"short_factor"'],
+    ['with partial rotation', { ...valid, partial_rotary_factor: 0.5 }, '"partial_rotary_factor"'],
+    ['with rotation of an odd share', { ...phi, partial_rotary_factor: 0.6, head_dim: 6 }, '3 dimensions'],
+    ['with a window of zero', { ...valid, ...mistral, sliding_window: 0 }, '"sliding_window"'],
+    ['with too few types of layers', { ...valid, ...gemma, layer_types: ['full_attention'] }, '"layer_types"'],
+    ['with soft caps', { ...valid, ...gemma, final_logit_softcapping: 30 }, '"final_logit_softcapping"'],
+    ["with Gemma's gate as SiLU", { ...valid, ...gemma, hidden_activation: 'silu' }, '"hidden_activation"'],
+    ['that looks ahead', { ...valid, ...gemma, use_bidirectional_attention: true }, '"use_bidirectional_attention"'],
+    ['with experts', { ...valid, ...granite4, num_local_experts: 4 }, '"num_local_experts" is 4'],
+    ['with Mamba layers', { ...valid, ...granite4, layer_types: ['attention', 'mamba'] }, '"layer_types"'],
+    ['with Mamba layers by default', { ...valid, ...granite4, layer_types: undefined }, '"layer_types" is missing'],
+    ['with a number for rotation', { ...valid, ...smollm3, no_rope_layers: [1, 2] }, '"no_rope_layers"'],
+    ['with a factor below zero', { ...valid, ...granite4, residual_multiplier: -1 }, '"residual_multiplier"'],
     [
       'with llama3 without its factor',
       { ...valid, rope_scaling: { ...llama3, factor: undefined } },

@@ -69,13 +69,69 @@ const CONFIGS: [string, ModelConfig][] = [
   ],
   ['qwen2', tinyConfig('qwen2', { tiedHead: false })],
   ['qwen3 with wide heads', tinyConfig('qwen3', { headDim: 6 })],
+  [
+    'qwen2 with yarn',
+    tinyConfig('qwen2', {
+      ropeScaling: {
+        type: 'yarn',
+        factor: 4,
+        originalContext: 16,
+        betaFast: 32,
+        betaSlow: 1,
+        attentionFactor: 0.1 * Math.log(4) + 1,
+      },
+    }),
+  ],
+  [
+    'gemma3 with sliding layers',
+    tinyConfig('gemma3_text', {
+      layers: 6,
+      layerTypes: ['sliding', 'sliding', 'sliding', 'sliding', 'sliding', 'full'],
+      window: 5,
+      slidingRopeTheta: 10000,
+      embeddingScale: Math.sqrt(8),
+      ropeScaling: { type: 'linear', factor: 8 },
+    }),
+  ],
+  ['smollm3', tinyConfig('smollm3', { layers: 4, layerTypes: ['full', 'full', 'full', 'no-rope'] })],
+  [
+    'granite',
+    tinyConfig('granite', { embeddingScale: 12, residualScale: 0.22, attentionScale: 0.0625, logitDivisor: 8 }),
+  ],
+  [
+    'phi3 with a window and long factors',
+    tinyConfig('phi3', {
+      headDim: 8,
+      rotaryDim: 6,
+      layerTypes: ['sliding', 'sliding'],
+      window: 9,
+      ropeScaling: {
+        type: 'longrope',
+        shortFactors: [1, 1.25, 1.5],
+        longFactors: [1, 2, 4],
+        originalContext: 64,
+        fullContext: 256,
+      },
+    }),
+  ],
+  ['olmo2', tinyConfig('olmo2', { tiedHead: false })],
 ]
 
-test.each(CONFIGS)('%s: a written Hugging Face folder opens with the same weights', async (_, config) => {
-  const where = saved(config)
-  expect(configOf(where)).toEqual(config)
-  expectWeights(await openWeights(where), config)
-})
+/** Families whose GGUF files llama.cpp writes under another name, or not at all. */
+const FOLDERS_ONLY: [string, ModelConfig][] = [
+  ['mistral', tinyConfig('mistral', { layerTypes: ['sliding', 'sliding'], window: 7 })],
+  ['ministral', tinyConfig('ministral', { layerTypes: ['full', 'sliding'], window: 7 })],
+  ['granite 4', tinyConfig('granitemoehybrid', { residualScale: 0.22, attentionScale: 0.0625 })],
+]
+
+test.each([...CONFIGS, ...FOLDERS_ONLY])(
+  '%s: a written Hugging Face folder opens with the same weights',
+  async (_, config) => {
+    const where = saved(config)
+    expect(configOf(where)).toEqual(config)
+    expectWeights(await openWeights(where), config)
+  },
+)
 
 test.each([
   ['F16', 2 ** -11],
@@ -95,7 +151,7 @@ test('matrices lie in the file as transformers expects them', () => {
   expect(tensors.has('lm_head.weight')).toBe(false)
 })
 
-test.each(CONFIGS.filter(([, config]) => !config.ropeScaling))(
+test.each(CONFIGS.filter(([, { ropeScaling }]) => !ropeScaling || ropeScaling.type))(
   '%s: a GGUF file gives the same weights and digest as the folder',
   async (_, config) => {
     const fromGguf = await openWeights(savedGguf(config))

@@ -20,10 +20,19 @@ export interface WeightSource {
   close(): void
 }
 
+/** The place of a canonical weight in a source: all of a tensor, or some of its rows. */
+export interface Place<T> {
+  tensor: T
+  /** Of the weight itself. */
+  dims: number[]
+  /** Elements of the tensor before the weight's. */
+  offset: number
+}
+
 /**
- * Pairs the canonical weights of a model with a source's tensors. `nameOf` gives the source's name of a canonical one,
- * `ignored` says which further tensors carry nothing the engine needs.
- * Throws a BumpError that names missing, unexpected and wrongly shaped tensors.
+ * Pairs the canonical weights of a model with a source's tensors. `nameOf` gives the source's name of a canonical one;
+ * those of the same name are rows of one tensor, in canonical order. `ignored` says which further tensors carry nothing
+ * the engine needs. Throws a BumpError that names missing, unexpected and wrongly shaped tensors.
  */
 export function pairTensors<T>(
   path: string,
@@ -32,7 +41,7 @@ export function pairTensors<T>(
   dimsOf: (tensor: T) => number[],
   nameOf: (canonical: string) => string,
   ignored: (name: string) => boolean,
-): Map<string, T> {
+): Map<string, Place<T>> {
   const shapes = weightShapes(config)
   const names = new Map([...shapes.keys()].map((canonical) => [canonical, nameOf(canonical)]))
   const expected = new Set(names.values())
@@ -52,11 +61,19 @@ export function pairTensors<T>(
         'Check that configuration and weights belong together and are complete.',
     )
   }
-  const paired = new Map<string, T>()
+  const paired = new Map<string, Place<T>>()
+  const rows = new Map<string, number>()
   for (const [canonical, name] of names) {
     const tensor = found.get(name) as T
     const shape = shapes.get(canonical) as number[]
-    const wanted = isProjection(canonical) ? [...shape].reverse() : shape
+    const dims = isProjection(canonical) ? [...shape].reverse() : shape
+    const before = rows.get(name) ?? 0
+    rows.set(name, before + dims[0])
+    paired.set(canonical, { tensor, dims, offset: dims.slice(1).reduce((size, dim) => size * dim, before) })
+  }
+  for (const [canonical, { tensor, dims }] of paired) {
+    const name = names.get(canonical) as string
+    const wanted = [rows.get(name) as number, ...dims.slice(1)]
     const got = dimsOf(tensor)
     if (got.length !== wanted.length || got.some((dim, i) => dim !== wanted[i]))
       throw new BumpError(
@@ -64,7 +81,6 @@ export function pairTensors<T>(
         `${path}: tensor ${name} has the shape [${got.join(', ')}], the configuration asks for [${wanted.join(', ')}]. ` +
           'Check that configuration and weights belong together.',
       )
-    paired.set(canonical, tensor)
   }
   return paired
 }
