@@ -6,7 +6,6 @@ import { normals, seedFrom, uniform } from '../../util/random.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { type LoraShape, loraShapes, type WeightBinding } from '../model/layer.ts'
 import { smoothAdapter } from '../weights/smoothing.ts'
-import type { WeightStore } from '../weights/types.ts'
 import type { Sessions } from './sessions.ts'
 import { type Feeds, floats } from './tensors.ts'
 
@@ -74,13 +73,14 @@ export class ModelWeights {
 
   constructor(
     readonly config: ModelConfig,
-    private readonly store: WeightStore,
     private readonly sessions: Sessions,
     readonly trainable: Trainable | undefined,
   ) {
     if (trainable?.type === 'full') {
       const copy = () =>
-        new Map([...weightShapes(config)].map(([name, dims]) => [name, { dims, data: store.read(name) }]))
+        new Map(
+          [...weightShapes(config)].map(([name, dims]) => [name, { dims, data: sessions.base.exact!.read(name) }]),
+        )
       this.baseFeeds = feedsOf(copy())
       this.setTrained(copy())
     } else if (trainable?.type === 'lora') this.setAdapter(trainable, newAdapter(config, trainable))
@@ -136,13 +136,13 @@ export class ModelWeights {
 
   feeds(weightSet: WeightSet, quantized: boolean): Feeds {
     if (weightSet === 'base') return this.baseFeeds
-    const smoothing = quantized ? this.sessions.quantized?.smoothing : undefined
+    const smoothing = quantized ? this.sessions.base.quantized?.smoothing : undefined
     if (!smoothing) return this.policyFeeds
     this.quantizedFeeds ??= feedsOf(smoothAdapter(this.config, smoothing, this.trained))
     return this.quantizedFeeds
   }
 
   readBaseInto(name: string, into: Float32Array): void {
-    this.store.readInto(name, into)
+    this.sessions.base.exact!.readInto(name, into)
   }
 }

@@ -1,7 +1,9 @@
 import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { normals, seedFrom, uniform } from '../../util/random.ts'
+import { weightShapes } from '../model/config.ts'
 import { openCore, useTemporaryCache } from '../testing/core.ts'
 import { TINY_LORA } from '../testing/tiny.ts'
 import { openWeights } from '../weights/open-weights.ts'
@@ -90,32 +92,51 @@ describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-qwen3'])('%s in 8 bits', (name)
 })
 
 describe('openQuantized', () => {
+  const model = golden('tiny-llama')
+
   it('makes a file again that is another, made in another way, or without a record', async () => {
-    const store = await openWeights(golden('tiny-llama'))
-    const { file, what } = await openQuantized(store)
+    const { file, digest } = await openQuantized(model)
     const made = readFileSync(file)
     const record = readFileSync(`${file}.json`, 'utf8')
     const damage: (() => void)[] = [
       () => poison(file),
-      () => writeFileSync(`${file}.json`, record.replace(what, 'another')),
+      () => writeFileSync(`${file}.json`, record.replace('8 bits', 'another')),
       () => rmSync(`${file}.json`),
     ]
     for (const harm of damage) {
       writeFileSync(file, made)
       writeFileSync(`${file}.json`, record)
       harm()
-      await openQuantized(store)
+      expect((await openQuantized(model)).digest).toBe(digest)
       expect(readFileSync(file).equals(made)).toBe(true)
-      expect(readFileSync(`${file}.json`, 'utf8')).toContain(what)
+      expect(JSON.parse(readFileSync(`${file}.json`, 'utf8'))).toMatchObject({ digest: JSON.parse(record).digest })
     }
   })
 
   it('says by which text it was calibrated', async () => {
-    const store = await openWeights(golden('tiny-llama'))
-    const [one, other] = [await openQuantized(store, [1, 2, 3]), await openQuantized(store, [4, 5, 6])]
-    expect(one.what).not.toBe(other.what)
+    const [one, other] = [
+      await openQuantized(model, { calibration: [1, 2, 3] }),
+      await openQuantized(model, { calibration: [4, 5, 6] }),
+    ]
+    expect(one.digest).not.toBe(other.digest)
     expect(one.smoothing.get('l0.q')).not.toEqual(other.smoothing.get('l0.q'))
   })
+
+  // A byte a parameter, four a norm's, a scale an output.
+  it.each(['tiny-llama', 'tiny-qwen2'])(
+    'holds %s in its own digest’s folder, without its exact weights',
+    async (name) => {
+      const { file, baseDigest, config } = await openQuantized(golden(name))
+      const parameters = [...weightShapes(config).values()].reduce(
+        (sum, dims) => sum + dims.reduce((a, b) => a * b, 1),
+        0,
+      )
+      expect(statSync(file).size).toBeLessThan(2 * parameters)
+      const exact = await openWeights(golden(name))
+      expect(exact.digest).toBe(baseDigest)
+      expect(dirname(exact.file)).toBe(dirname(file))
+    },
+  )
 })
 
 /** Changes one byte of a file and nothing else that a listing shows: neither size nor time of modification. */

@@ -26,25 +26,33 @@ export type GraphKind =
   | { graph: 'layer'; pass: LayerPass; like: number }
   | { graph: 'head'; loss: LossKind }
 
+/** A model's frozen weights on disk, exact, in 8 bits or both: at least one of them. */
+export interface BaseWeights {
+  exact?: WeightStore
+  quantized?: QuantizedWeights
+}
+
 export class Sessions {
   private readonly open = new Map<string, Promise<InferenceSession>>()
 
   constructor(
     private readonly config: ModelConfig,
-    private readonly store: WeightStore,
+    readonly base: BaseWeights,
     private readonly threads: number,
     readonly maxPositions: number,
     /** Decoding keeps a private copy of the weights, laid out for speed. */
     private readonly prepackDecoding: boolean,
     private readonly device: Device = 'cpu',
-    readonly quantized?: QuantizedWeights,
   ) {}
 
-  /** Base weights mapped from the store's file, or from that of the quantised ones. */
+  /** Weights mapped from the file of the exact ones, or of those in 8 bits. */
   mapped(quantized: boolean): WeightBinding {
-    if (!quantized || !this.quantized) return { base: { file: basename(this.store.file), ranges: this.store.tensors } }
-    const { matrices, tensors, levels } = this.quantized
-    const file = basename(this.quantized.file)
+    if (!quantized) {
+      const { file, tensors } = this.base.exact!
+      return { base: { file: basename(file), ranges: tensors } }
+    }
+    const { matrices, tensors, levels, ...of } = this.base.quantized!
+    const file = basename(of.file)
     return { base: { file, ranges: tensors }, quantized: { file, matrices, levels } }
   }
 
@@ -94,7 +102,8 @@ export class Sessions {
     const bytes = this.build(kind, { ...binding, joined })
     if (binding.base === 'fed') return InferenceSession.create(bytes, options)
     // A graph that refers to an external file is loaded by path, from the folder of that file.
-    const path = join(dirname(this.store.file), `${sha256(bytes).slice(0, 32)}.onnx`)
+    const { file } = (this.base.exact ?? this.base.quantized)!
+    const path = join(dirname(file), `${sha256(bytes).slice(0, 32)}.onnx`)
     // The cache may be shared: a file of that name counts only with that content.
     if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileAtomic(path, bytes)
     return InferenceSession.create(path, options)

@@ -42,20 +42,19 @@ export async function openCore(
   device: Device = 'cpu',
 ): Promise<Core> {
   const store = await openWeights(folder)
-  const quantized = quantize ? await openQuantized(store) : undefined
+  const quantized = quantize ? await openQuantized(folder) : undefined
   const sessions = new Sessions(
     store.config,
-    store,
+    { exact: store, quantized },
     1,
     Math.min(store.config.contextLength, 512),
     true,
     device,
-    quantized,
   )
   return {
     config: store.config,
     sessions,
-    weights: new ModelWeights(store.config, store, sessions, trainable),
+    weights: new ModelWeights(store.config, sessions, trainable),
     quantized: quantize,
     rows: ROWS,
   }

@@ -114,7 +114,8 @@ export function quantizeRowsInto(
     }
     for (let h = 0; h < hidden; h++) {
       const column = h * vocab + first + from
-      for (let r = 0; r < tile; r++) values[column + r] = nearest(rows[(from + r) * hidden + h] * factors[h] * inverse[r])
+      for (let r = 0; r < tile; r++)
+        values[column + r] = nearest(rows[(from + r) * hidden + h] * factors[h] * inverse[r])
     }
   }
 }

@@ -11,9 +11,17 @@ import { type ModelConfig, projectionShape } from '../model/config.ts'
 export type Smoothing = ReadonlyMap<string, Float32Array>
 
 /** Which factors the inputs of a projection have, and those of which projection divide its outputs. */
-const INPUTS: Record<Projection, Projection> = { q: 'q', k: 'q', v: 'q', o: 'o', gate: 'gate', up: 'gate', down: 'down' }
+const INPUTS: Record<Projection, Projection> = {
+  q: 'q',
+  k: 'q',
+  v: 'q',
+  o: 'o',
+  gate: 'gate',
+  up: 'gate',
+  down: 'down',
+}
 const OUTPUTS: Partial<Record<Projection, Projection>> = { v: 'o', up: 'down' }
-/** The norms that make the inputs of q and gate. */
+/** The norms that make the inputs of q and gate, where a family has them. */
 export const SMOOTHED_NORMS: Readonly<Record<string, Projection>> = { attn_norm: 'q', ffn_norm: 'gate' }
 
 /** Names and lengths of a model's factors, in layer order. */
@@ -57,34 +65,36 @@ export function smoothingFactors(activations: Float32Array, weights: Float32Arra
 }
 
 /**
- * The factors of one layer.
+ * The factors of layer `l`, by their names. Where no norm comes before a block, what it reads stays as it is.
  * @param largest by projection, [inputs]: the largest magnitude that each input of q, o, gate and down had
- * @param weights by projection, [inputs, outputs]
+ * @param weights the layer's tensors by canonical name; projections are [inputs, outputs]
  */
 export function layerSmoothing(
   c: ModelConfig,
   largest: ReadonlyMap<Projection, Float32Array>,
-  weights: ReadonlyMap<Projection, Float32Array>,
-): Map<Projection, Float32Array> {
-  const smoothing = new Map<Projection, Float32Array>()
-  for (const [first, activations] of largest) {
+  weights: ReadonlyMap<string, Float32Array>,
+  l: number,
+): Map<string, Float32Array> {
+  const smoothing = new Map<string, Float32Array>()
+  for (const [first, inputs] of largest) {
     const channel = first === 'o' ? (i: number) => valueChannel(c, i) : (i: number) => i
-    const channels = first === 'o' ? c.kvHeads * c.headDim : activations.length
-    const activation = new Float32Array(channels)
-    const weight = new Float32Array(channels)
-    activations.forEach((value, i) => {
-      activation[channel(i)] = Math.max(activation[channel(i)], value)
+    const activations = new Float32Array(first === 'o' ? c.kvHeads * c.headDim : inputs.length)
+    const magnitudes = new Float32Array(activations.length)
+    inputs.forEach((value, i) => {
+      activations[channel(i)] = Math.max(activations[channel(i)], value)
     })
     for (const projection of PROJECTIONS.filter((p) => INPUTS[p] === first)) {
-      const [inputs, outputs] = projectionShape(c, projection)
-      const matrix = weights.get(projection)!
-      for (let i = 0; i < inputs; i++) {
-        let most = weight[channel(i)]
+      const [, outputs] = projectionShape(c, projection)
+      const matrix = weights.get(`l${l}.${projection}`)!
+      for (let i = 0; i < inputs.length; i++) {
+        let most = magnitudes[channel(i)]
         for (let k = i * outputs; k < (i + 1) * outputs; k++) most = Math.max(most, Math.abs(matrix[k]))
-        weight[channel(i)] = most
+        magnitudes[channel(i)] = most
       }
     }
-    smoothing.set(first, smoothingFactors(activation, weight))
+    const norm = Object.keys(SMOOTHED_NORMS).find((name) => SMOOTHED_NORMS[name] === first)
+    const foldable = norm === undefined || weights.has(`l${l}.${norm}`)
+    smoothing.set(`l${l}.${first}`, foldable ? smoothingFactors(activations, magnitudes) : activations.fill(1))
   }
   return smoothing
 }
