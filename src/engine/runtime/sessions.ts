@@ -40,8 +40,8 @@ export class Sessions {
     readonly base: BaseWeights,
     private readonly threads: number,
     readonly maxPositions: number,
-    /** Decoding keeps a private copy of the weights, laid out for speed. */
-    private readonly prepackDecoding: boolean,
+    /** Sessions that gain most keep a private copy of the weights, laid out for speed. */
+    private readonly prepack: boolean,
     private readonly device: Device = 'cpu',
   ) {}
 
@@ -80,9 +80,9 @@ export class Sessions {
   }
 
   private async create(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
-    // The quantised product is fast only on weights laid out for it; those copies are small.
-    const prepack =
-      binding.quantized !== undefined || (this.prepackDecoding && kind.graph === 'decode' && kind.head === 'sample')
+    // Exact weights are copied for decoding alone; copies in 8 bits are small, and serve all sessions that have them.
+    const sampling = kind.graph === 'decode' && kind.head === 'sample'
+    const prepack = this.prepack && (binding.quantized !== undefined || sampling)
     const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: this.threads,
       ...(this.device === 'cpu' ? {} : { executionProviders: [this.device] }),
