@@ -45,7 +45,7 @@ describe('estimateQuantized', () => {
   // Peaks of sampling and scoring a few rows by Qwen2.5-Coder-0.5B with a head of its own, without their activations.
   it.each([
     [true, 2.37e9],
-    [false, 1.03e9],
+    [false, 1.07e9],
   ])('is what was measured without activations, within a tenth (copies: %j)', (prepack, measured) => {
     const qwen = {
       ...TINY.qwen2,
