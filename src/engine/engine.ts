@@ -29,15 +29,15 @@ import { type MemoryPlan, planMemory } from './runtime/memory.ts'
 import { type LoraSettings, ModelWeights, type OwnedTensor, type Trainable } from './runtime/model-weights.ts'
 import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
 import type { PackGroup } from './runtime/pack.ts'
+import { openQuantized } from './runtime/prepare-quantized.ts'
 import { labelLogits, score } from './runtime/score.ts'
-import { Sessions } from './runtime/sessions.ts'
+import { type BaseWeights, Sessions } from './runtime/sessions.ts'
 import { Trainer } from './runtime/train.ts'
 import { checkTargets } from './weights/adapter-modules.ts'
+import { configOf } from './weights/open-source.ts'
 import { openWeights } from './weights/open-weights.ts'
 import { type BaseModel, loadAdapter, saveAdapter, servedRank } from './weights/peft.ts'
-import { openQuantized, QUANTISATION, type QuantizedWeights } from './weights/quantize.ts'
 import { writeHuggingFaceFolder } from './weights/save-weights.ts'
-import type { WeightStore } from './weights/types.ts'
 
 export interface EngineOptions {
   /** Absent: the model is opened for inference. */
@@ -59,6 +59,8 @@ export interface EngineOptions {
    * asks for it, stay exact. Not for full fine-tuning, whose weights change.
    */
   quantize?: 'none' | 'int8'
+  /** Tokens of a text that shows how large activations become, for `quantize`; default: the first of the vocabulary. */
+  calibration?: TokenIds
   /** What saved adapters name as their base; default: the path that is opened. */
   baseModel?: BaseModel
   onProgress?: OnLine
@@ -86,31 +88,29 @@ export class Engine {
   private constructor(
     /** Path of the folder or file. */
     private readonly model: string,
-    private readonly store: WeightStore,
+    config: ModelConfig,
+    private readonly base: BaseWeights,
     options: EngineOptions,
     { layerWise, prepack, rows }: MemoryPlan,
     device: Device,
-    private readonly quantized: QuantizedWeights | undefined,
   ) {
-    const { config } = store
     this.baseModel = options.baseModel ?? { name: model }
     const sessions = new Sessions(
       config,
-      store,
+      base,
       options.threads ?? availableParallelism(),
       Math.min(config.contextLength, MAX_POSITIONS),
       prepack,
       device,
-      quantized,
     )
     this.core = {
       config,
       sessions,
-      weights: new ModelWeights(config, store, sessions, withDefaults(options.trainable)),
+      weights: new ModelWeights(config, sessions, withDefaults(options.trainable)),
       quantized: false,
       rows,
     }
-    this.inference = { ...this.core, quantized: quantized !== undefined }
+    this.inference = { ...this.core, quantized: base.quantized !== undefined }
     if (options.trainable) {
       this.trainer = new Trainer(this.core, rows.train, layerWise ? new LayerWise(this.core) : undefined)
     }
@@ -128,14 +128,22 @@ export class Engine {
         'invalid-options',
         'full fine-tuning changes the weights: quantize is for LoRA and for inference',
       )
-    const { device, why } = await chooseDevice(options.device ?? 'cpu')
+    const asked = options.device ?? 'cpu'
+    if (quantize !== 'none' && asked !== 'cpu' && asked !== 'auto')
+      throw new BumpError(
+        'invalid-options',
+        `quantize: ${quantize} runs on the processor alone, so device: ${asked} cannot have it. Leave one of them out.`,
+      )
+    const { device, why } = await chooseDevice(quantize === 'none' ? asked : 'cpu')
     if (options.device !== undefined) onProgress?.(`device: ${why}`)
     const served = trainable?.type === 'lora' ? servedRank(trainable.rank) : undefined
     if (served !== undefined) onProgress?.(served)
-    const store = await openWeights(model, { onProgress })
-    if (trainable?.type === 'lora') checkTargets(store.config.family, trainable.targets ?? PROJECTIONS)
-    const quantized = quantize === 'none' ? undefined : openQuantized(store, onProgress)
-    return new Engine(model, store, options, planMemory(model, store.config, options), device, quantized)
+    const config = configOf(model)
+    if (trainable?.type === 'lora') checkTargets(config.family, trainable.targets ?? PROJECTIONS)
+    const quantized = quantize === 'none' ? undefined : await openQuantized(model, options)
+    // What only samples and scores needs the exact weights no more.
+    const exact = quantized && !trainable ? undefined : await openWeights(model, { onProgress })
+    return new Engine(model, config, { exact, quantized }, options, planMemory(model, config, options), device)
   }
 
   get info(): Omit<ModelInfo, 'name'> {
@@ -154,8 +162,7 @@ export class Engine {
 
   /** Of the weights that sampling and scoring read. */
   private get digest(): string {
-    const { digest } = this.store
-    return this.quantized ? sha256(`${digest} in ${QUANTISATION}`) : digest
+    return (this.base.quantized ?? this.base.exact)!.digest
   }
 
   get config(): ModelConfig {
@@ -182,6 +189,11 @@ export class Engine {
     onProgress?: (share: number) => void,
   ): Promise<Float32Array[][]> {
     this.checkScored(requests)
+    if (exact && !this.base.exact)
+      throw new BumpError(
+        'invalid-options',
+        `${this.model} was opened for inference with quantize: int8, so it has no exact weights; open it with quantize: none`,
+      )
     return score(exact ? this.core : this.inference, requests, weightSet, cancelled, temperature, onProgress)
   }
 
@@ -256,14 +268,17 @@ export class Engine {
     const trainer = this.needTrainer()
     this.savePolicy(folder)
     writeOptimiser(folder, trainer.state)
-    writeFileAtomic(join(folder, 'state.json'), JSON.stringify({ base: this.store.digest, step: trainer.state.step }))
+    writeFileAtomic(
+      join(folder, 'state.json'),
+      JSON.stringify({ base: this.base.exact!.digest, step: trainer.state.step }),
+    )
   }
 
   /** All of a saved state or nothing: where it throws, policy and optimiser are what they were. */
   loadState(folder: string): void {
     const trainer = this.needTrainer()
     const policy = this.readPolicy(folder)
-    const state = readOptimiser(folder, this.store.digest, policy.tensors)
+    const state = readOptimiser(folder, this.base.exact!.digest, policy.tensors)
     this.apply(policy)
     trainer.state = state
   }

@@ -151,7 +151,7 @@ export const trainConfigSchema = z
       .enum(QUANTIZE)
       .default('none')
       .describe(
-        "Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full.",
+        "Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full, nor on a GPU.",
       ),
     judge: judgeConfigSchema,
     reward: rewardConfigSchema,

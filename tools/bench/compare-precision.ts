@@ -1,6 +1,7 @@
-// How far a judge in int8 agrees with the exact one, on real logs: NDCG of the users' raw histories in both directions,
-// its paired difference with a 95 % interval, the mean rank correlation (Spearman) of the scores within a pool, and
-// seconds.
+// How far a model in int8 agrees with the exact one, on real logs. As a judge: NDCG of the users' raw histories in both
+// directions, its paired difference with a 95 % interval, the mean rank correlation (Spearman) of the scores within a
+// pool, and seconds. As a language model: perplexity of the users' histories. As a generator: how far the log
+// probabilities of what it samples are from the exact ones.
 //
 //   npx tsx tools/bench/compare-precision.ts <model> <logs> [text column] [users] [threads]
 import { rawHistory } from '../../src/evaluate/measure/controls.ts'
@@ -11,10 +12,16 @@ import type { Judge } from '../../src/judge/types.ts'
 import '../../src/lamp/log-format.ts'
 import { loadUsers } from '../../src/logs/load.ts'
 import type { Interaction } from '../../src/logs/types.ts'
+import type { Completion } from '../../src/model/contract.ts'
 import { openModel } from '../../src/model/onnx/open.ts'
 import { bootstrapInterval, intervalText, mean } from '../../src/util/stats.ts'
 
 const HISTORY_TOKENS = 160
+/** Tokens of a text whose perplexity is taken, and of a sample. */
+const TEXT_TOKENS = 256
+const SAMPLE_TOKENS = 48
+/** Histories that profiles are sampled after. */
+const PROMPTS = 8
 
 const [path, logs, text, count = '40', threads] = process.argv.slice(2)
 if (path === undefined || logs === undefined) {
@@ -51,9 +58,14 @@ interface Measured {
   /** [pool][candidate] */
   scores: number[][]
   seconds: number
+  /** [user][token] log probabilities of the users' histories. */
+  logprobs: Float32Array[]
+  samples: { prompt: number[]; completion: Completion }[]
+  /** [sample][token] the samples of the other precision by this one, where they are given. */
+  rescored: Float32Array[]
 }
 
-async function measure(quantize: 'none' | 'int8'): Promise<Measured> {
+async function measure(quantize: 'none' | 'int8', others: Measured['samples'] = []): Promise<Measured> {
   const model = await openModel(path, { quantize, ...(threads === undefined ? {} : { threads: Number(threads) }) })
   const judge = createJudge(model, judgeConfigSchema.parse({ scorer: 'likelihood' }))
   const scores: number[][] = []
@@ -76,12 +88,29 @@ async function measure(quantize: 'none' | 'int8'): Promise<Measured> {
     seed: 0,
   })
   const seconds = (performance.now() - started) / 1000
+  const encoded = users.map(({ history }) => model.tokenizer.encode(texts(history).join('\n')).slice(0, TEXT_TOKENS))
+  const scored = await model.score(encoded.map(([first, ...rest]) => ({ prefix: [first], continuations: [rest] })))
+  const prompts = encoded.slice(0, PROMPTS)
+  const sampled = await model.sample(
+    prompts.map((prompt) => ({ prompt, seeds: [1, 2, 3, 4] })),
+    { maxTokens: SAMPLE_TOKENS },
+  )
+  const rescored = await model.score(
+    others.map(({ prompt, completion }) => ({ prefix: prompt, continuations: [completion.tokens] })),
+  )
   await model.close()
-  return { ndcg: measured.map(({ forward, backward }) => (forward + backward) / 2), scores, seconds }
+  return {
+    logprobs: scored.map(([values]) => values),
+    samples: sampled.flatMap((completions, i) => completions.map((completion) => ({ prompt: prompts[i], completion }))),
+    rescored: rescored.map(([values]) => values),
+    ndcg: measured.map(({ forward, backward }) => (forward + backward) / 2),
+    scores,
+    seconds,
+  }
 }
 
-const exact = await measure('none')
 const rounded = await measure('int8')
+const exact = await measure('none', rounded.samples)
 console.log(`${users.length} users, raw histories of ${HISTORY_TOKENS} tokens, pools of 1 + 8, both directions`)
 for (const [name, { ndcg, scores, seconds }] of [['f32', exact] as const, ['int8', rounded] as const]) {
   const difference = bootstrapInterval(
@@ -93,3 +122,15 @@ for (const [name, { ndcg, scores, seconds }] of [['f32', exact] as const, ['int8
     `${name.padEnd(5)} NDCG ${mean(ndcg).toFixed(3)}  difference ${intervalText(difference)}  rank correlation ${agreement.toFixed(3)}  ${seconds.toFixed(1)} s (${(exact.seconds / seconds).toFixed(2)}x)`,
   )
 }
+
+const flat = (values: readonly ArrayLike<number>[]) => values.flatMap((row) => Array.from(row))
+const [before, after] = [flat(exact.logprobs), flat(rounded.logprobs)]
+const [sampled, rescored] = [rounded.samples.map(({ completion }) => completion.logprobs), exact.rescored].map(flat)
+const meanGap = (a: readonly number[], b: readonly number[]) => mean(a.map((value, i) => Math.abs(value - b[i])))
+const change = Math.exp(mean(before.map((value, i) => value - after[i]))) - 1
+console.log(
+  `perplexity ${Math.exp(-mean(before)).toFixed(2)} → ${Math.exp(-mean(after)).toFixed(2)} (${(100 * change).toFixed(2)} %), mean change of a log probability ${meanGap(before, after).toFixed(3)} (${before.length} tokens)`,
+)
+console.log(
+  `samples: mean change of a log probability ${meanGap(sampled, rescored).toFixed(3)}, mean ${mean(sampled.map((value, i) => value - rescored[i])).toFixed(4)} (${sampled.length} tokens)`,
+)

@@ -118,6 +118,11 @@ export class Graph {
     return this.constant(`f${value}`, (name) => this.initializer(name, [], new Uint8Array(array.buffer)))
   }
 
+  /** An unsigned byte. */
+  byte(value: number): Value {
+    return this.constant(`b${value}`, (name) => this.initializer(name, [], Uint8Array.of(value), 'u8'))
+  }
+
   private constant(key: string, make: (name: string) => Value): Value {
     let value = this.constants.get(key)
     if (!value) {
@@ -182,5 +187,5 @@ const MICROSOFT_OPERATORS = new Set([
   'SkipSimplifiedLayerNormalization',
   'QuickGelu',
   'FastGelu',
-  'MatMulNBits',
+  'MatMulIntegerToFloat',
 ])

@@ -1,7 +1,7 @@
 // ONNX models as bytes: the few protobuf messages that a graph needs (onnx.proto3), written directly.
 
 /** ONNX element types (TensorProto.DataType) that the engine uses. */
-const ElementType = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f64: 11 } as const
+const ElementType = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f64: 11 } as const
 export type ElementTypeName = keyof typeof ElementType
 
 /** An integer, a float, a string or a list of integers, as a node's attribute. */

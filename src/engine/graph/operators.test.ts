@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { normals, seedFrom } from '../../util/random.ts'
+import { activationLevels } from '../runtime/integer-levels.ts'
 import { InferenceSession, Tensor } from '../runtime/onnx-runtime.ts'
 import { Graph, type Value } from './graph.ts'
 import * as o from './operators.ts'
@@ -146,4 +147,52 @@ it('scatterAddRows adds repeated rows in order, on any number of threads', async
     })
     expect(Buffer.compare(Buffer.from((y.data as Float32Array).buffer), Buffer.from(expected.buffer))).toBe(0)
   }
+})
+
+describe('integer products', () => {
+  const [N, K, M] = [5, 70, 33]
+  const weights = Int8Array.from(normals(new Float32Array(K * M), 50, seedFrom('weights')), (w) =>
+    Math.max(-127, Math.min(127, Math.round(w))),
+  )
+  const scales = normals(new Float32Array(M), 0.01, seedFrom('scales'))
+  const x = normals(new Float32Array(N * K), 1, seedFrom('x'))
+  x.fill(0, K, 2 * K)
+  x[2 * K + 3] = 1000
+  const bytesOf = (a: Int8Array | Float32Array) => new Uint8Array(a.buffer)
+
+  /** y [N,M] of rows [N,K]. */
+  async function run(rows: Float32Array, levels: number): Promise<Float32Array> {
+    const g = new Graph('f32')
+    const quantized = o.quantizeRows(g, g.input('x', ['N', K]), levels)
+    const w = g.initializer('w', [K, M], bytesOf(weights), 'i8')
+    g.output(o.integerProduct(g, quantized, w, g.initializer('s', [M], bytesOf(scales))), 'y', ['N', M])
+    const session = await InferenceSession.create(g.encode(), { intraOpNumThreads: 2, logSeverityLevel: 3 })
+    const { y } = await session.run({ x: new Tensor('float32', rows, [rows.length / K, K]) })
+    return y.data as Float32Array
+  }
+
+  it.each([127, 63])('are those of the same integers in float64, with %i levels', async (levels) => {
+    // Processors without VNNI have room for 63 alone (runtime/integer-levels.ts).
+    if (levels > (await activationLevels())) return
+    const y = await run(x, levels)
+    const { fround } = Math
+    for (let n = 0; n < N; n++) {
+      const row = x.subarray(n * K, (n + 1) * K)
+      const range = Math.max(...row.map(Math.abs), fround(1e-30))
+      for (let m = 0; m < M; m++) {
+        let sum = 0
+        row.forEach((value, k) => {
+          sum += Math.round(fround(fround(value / range) / fround(1 / levels))) * weights[k * M + m]
+        })
+        const expected = (range * sum * scales[m]) / levels
+        expect(Math.abs(y[n * M + m] - expected)).toBeLessThanOrEqual(1e-6 * Math.abs(expected))
+      }
+    }
+  })
+
+  it('of a row do not depend on the rows beside it', async () => {
+    const all = await run(x, 63)
+    for (let n = 0; n < N; n++)
+      expect(await run(x.slice(n * K, (n + 1) * K), 63)).toEqual(all.slice(n * M, (n + 1) * M))
+  })
 })

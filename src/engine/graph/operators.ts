@@ -41,24 +41,40 @@ export function matmul(g: Graph, a: Value, b: Value, options: Omit<MatMulOptions
   ])
 }
 
+/** Rows in 8 bits: x ≈ range · (bytes − levels − 1)/levels. */
+export interface QuantizedRows {
+  /** [N,F] unsigned, 1 to 2·levels + 1. */
+  bytes: Value
+  /** [N,1] largest magnitude of each row. */
+  range: Value
+  levels: number
+}
+
 /**
- * x [N,inputs] times a matrix quantised in blocks of inputs: `values` [outputs, blocks, block·bits/8] bytes, `scales`
- * [outputs·blocks] (model/quantized.ts). x is quantised to 8 bits on the way (accuracy level 4). It has no gradient.
+ * x [N,F] in 8 bits, each row to its own range, so that a row's result does not depend on what runs beside it. `levels`:
+ * the largest magnitude of a byte, 127 where the processor allows it (runtime/integer-levels.ts). Without a gradient.
  */
-export function quantizedProduct(
+export function quantizeRows(g: Graph, x: Value, levels: number): QuantizedRows {
+  const largest = g.op('ReduceMax', [g.op('Abs', [x])], { axes: [-1], keepdims: 1 })
+  // A row of zeros stays zero.
+  const range = g.op('Max', [largest, g.scalar(1e-30)])
+  const bytes = g.op('QuantizeLinear', [g.op('Div', [x, range]), g.scalar(1 / levels), g.byte(levels + 1)])
+  return { bytes, range, levels }
+}
+
+/**
+ * Rows [N,inputs] times an 8-bit matrix: `weights` [inputs,outputs] signed bytes, `scales` [outputs]. Sums are exact
+ * integers. Without a gradient.
+ */
+export function integerProduct(
   g: Graph,
-  x: Value,
-  values: Value,
+  { bytes, range, levels }: QuantizedRows,
+  weights: Value,
   scales: Value,
-  { inputs, outputs, bits, block }: { inputs: number; outputs: number; bits: number; block: number },
 ): Value {
-  return g.op('MatMulNBits', [x, values, scales], {
-    K: inputs,
-    N: outputs,
-    bits,
-    block_size: block,
-    accuracy_level: 4,
-  })
+  // Unsigned bytes on the left and signed ones on the right are what processors have instructions for.
+  const unit = g.op('MatMulIntegerToFloat', [bytes, weights, g.scalar(1 / levels), scales, g.byte(levels + 1)])
+  return g.op('Mul', [unit, range])
 }
 
 /** a + b of equal shapes. */

@@ -3,7 +3,6 @@
 // or for decoding), the log probability of given tokens (scoring), or the logits of a few label tokens.
 
 import { Graph, type Value } from '../graph/graph.ts'
-import { product } from '../graph/operators.ts'
 import type { ModelConfig } from './config.ts'
 import { decoder, type WeightBinding, Weights } from './layer.ts'
 import { HEAD_CHUNKS } from './loss-head.ts'
@@ -48,8 +47,7 @@ export function buildExtendGraph(
   if (head === 'logprobs') scoreHead(g, h, w)
   if (head === 'labels') {
     const rows = g.op('Gather', [h, g.input('rows', ['M'], 'i64')], { axis: 0 })
-    const labels = g.op('Gather', [w.head, g.input('labels', ['L'], 'i64')], { axis: 0 })
-    g.output(product(g, rows, labels, { transposeB: true }), 'logits', ['M', 'L'])
+    g.output(w.labelLogits(rows, g.input('labels', ['L'], 'i64')), 'logits', ['M', 'L'])
   }
   return g.encode()
 }

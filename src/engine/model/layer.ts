@@ -8,15 +8,17 @@ import {
   gatedGelu,
   gatedSilu,
   gatherRows,
+  integerProduct,
   matmul,
   product,
-  quantizedProduct,
+  type QuantizedRows,
+  quantizeRows,
   rmsNorm,
   rotary,
   scale,
 } from '../graph/operators.ts'
 import { headName, type ModelConfig, projectionShape, weightShapes } from './config.ts'
-import { BITS, BLOCK, type ByteRange, type QuantizedMatrix } from './quantized.ts'
+import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from './quantized.ts'
 import type { LayerRotary } from './rope.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
@@ -44,8 +46,13 @@ export function loraShapes(c: ModelConfig, lora: LoraShape): Map<string, number[
 export interface WeightBinding {
   /** Fed at every run, or ranges of a file beside the graph that the runtime maps. */
   base: 'fed' | { file: string; ranges: ReadonlyMap<string, ByteRange> }
-  /** The matrices in 8 bits, from another file there; for graphs without gradients. */
-  quantized?: { file: string; matrices: ReadonlyMap<string, QuantizedMatrix> }
+  /**
+   * The matrices in 8 bits, from a file there, and the levels of activations (graph/operators.ts); for graphs without
+   * gradients.
+   */
+  quantized?: { file: string; matrices: ReadonlyMap<string, QuantizedMatrix>; levels: number }
+  /** Gets what each of the layers' products reads: its input, and the projections that share it. */
+  observe?: (input: Value, names: readonly string[]) => void
   /** Projections of the same input run as one product, of a private copy of their weights: for decoding. */
   joined?: boolean
   lora?: LoraShape
@@ -89,15 +96,24 @@ export class Weights {
     return this.get(headName(this.config))
   }
 
-  /** x [N,in] · the projection called `name`. */
-  times(x: Value, name: string): Value {
-    return this.binding.quantized ? this.quantized(x, name, this.binding.quantized) : matmul(this.g, x, this.get(name))
+  /** ids [N] → their rows of the embedding table [N,H]. */
+  embed(ids: Value): Value {
+    const { g } = this
+    if (!this.binding.quantized) return gatherRows(g, this.get('embed'), ids)
+    const { values, scales } = this.columns('embed', ids)
+    const rows = g.op('Transpose', [g.op('Cast', [values], { to: 1 })], { perm: [1, 0] })
+    const scaled = g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])])
+    return this.config.tiedHead ? g.op('Div', [scaled, this.get(EMBED_DIVISOR)]) : scaled
   }
 
-  /** x [N,in] · each of the projections called `names`, as one product where the binding joins them. */
+  /** x [N,in] · each of the projections called `names`: one product where the binding joins them. */
   timesEach(x: Value, names: readonly string[]): Value[] {
-    if (!this.binding.joined || this.binding.quantized || names.length === 1)
-      return names.map((name) => this.times(x, name))
+    this.binding.observe?.(x, names)
+    if (this.binding.quantized) {
+      const rows = this.quantizeRows(x)
+      return names.map((name) => this.integers(rows, name))
+    }
+    if (!this.binding.joined || names.length === 1) return names.map((name) => matmul(this.g, x, this.get(name)))
     const outputs = names.map((name) => this.shapes.get(name)![1])
     // The runtime folds a concatenation of constants when it opens the graph.
     const weights = this.g.op(
@@ -110,9 +126,17 @@ export class Weights {
 
   /** h [N,H] → logits [N,V], for graphs without gradients. */
   logits(h: Value): Value {
-    const { quantized } = this.binding
-    if (quantized) return this.quantized(h, headName(this.config), quantized)
+    if (this.binding.quantized) return this.integers(this.quantizeRows(h), headName(this.config))
     return product(this.g, h, this.head, { transposeB: true })
+  }
+
+  /** h [N,H], labels [L] → their logits [N,L], for graphs without gradients. */
+  labelLogits(h: Value, labels: Value): Value {
+    const { g } = this
+    if (!this.binding.quantized)
+      return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
+    const { values, scales } = this.columns(headName(this.config), labels)
+    return integerProduct(g, this.quantizeRows(h), values, scales)
   }
 
   /** Names of all tensors with gradients, with their shapes. */
@@ -121,26 +145,45 @@ export class Weights {
     return this.binding.train === 'lora' ? this.adapters : new Map()
   }
 
-  private quantized(x: Value, name: string, { file, matrices }: NonNullable<WeightBinding['quantized']>): Value {
+  private quantizeRows(x: Value): QuantizedRows {
+    return quantizeRows(this.g, x, this.binding.quantized!.levels)
+  }
+
+  private integers(rows: QuantizedRows, name: string): Value {
+    const { values, scales } = this.matrix(name)
+    return integerProduct(this.g, rows, values, scales)
+  }
+
+  /** A matrix in 8 bits: `values` [inputs,outputs], `scales` [outputs]. */
+  private matrix(name: string): { values: Value; scales: Value } {
+    const { file, matrices } = this.binding.quantized!
     const matrix = matrices.get(name)
     if (!matrix) throw new Error(`no quantised weight is called ${name}`)
     const { inputs, outputs, values, scales } = matrix
-    const blocks = Math.ceil(inputs / BLOCK)
-    const stored = (part: string, make: (key: string) => Value) => {
-      const key = `${name}.${part}`
+    const stored = (key: string, make: (key: string) => Value) => {
       const value = this.made.get(key) ?? make(key)
       this.made.set(key, value)
       return value
     }
-    const packed = stored('q', (key) => this.g.initializer(key, [outputs, blocks, BLOCK], { file, ...values }, 'u8'))
-    const factors = stored('scale', (key) => this.g.initializer(key, [outputs * blocks], { file, ...scales }))
-    return quantizedProduct(this.g, x, packed, factors, { inputs, outputs, bits: BITS, block: BLOCK })
+    return {
+      values: stored(`${name}.q`, (key) => this.g.initializer(key, [inputs, outputs], { file, ...values }, 'i8')),
+      scales: stored(`${name}.scale`, (key) => this.g.initializer(key, [outputs], { file, ...scales })),
+    }
+  }
+
+  /** The given outputs of a matrix in 8 bits. */
+  private columns(name: string, ids: Value): { values: Value; scales: Value } {
+    const { values, scales } = this.matrix(name)
+    return {
+      values: this.g.op('Gather', [values, ids], { axis: 1 }),
+      scales: this.g.op('Gather', [scales, ids], { axis: 0 }),
+    }
   }
 
   private make(name: string): Value {
     const adapter = this.adapters.get(name)
     if (adapter) return this.g.input(name, adapter, this.g.precision, this.binding.train === 'lora')
-    const shape = this.shapes.get(name)
+    const shape = name === EMBED_DIVISOR ? [this.config.hidden] : this.shapes.get(name)
     if (!shape) throw new Error(`no weight is called ${name}`)
     const { base } = this.binding
     if (base === 'fed') return this.g.input(name, shape, this.g.precision, this.binding.train === 'full')
@@ -200,7 +243,7 @@ export function decoderLayer(g: Graph, w: Weights, x: Value, l: number, rope: La
 
 /** ids [N] → what the first layer gets [N,H]. */
 export function embedded(g: Graph, w: Weights, ids: Value): Value {
-  return scale(g, gatherRows(g, w.get('embed'), ids), w.config.embeddingScale ?? 1)
+  return scale(g, w.embed(ids), w.config.embeddingScale ?? 1)
 }
 
 /** The last layer's output [N,H] → hidden states [N,H], normalised, ready for the head. */

@@ -1,11 +1,4 @@
-// The layout of matrices in 8 bits: what weights/quantize.ts writes and the graphs for inference read, by the runtime's
-// MatMulNBits operator. Values are q·scale with q a signed integer, stored plus 128; a scale is shared by a block of
-// inputs.
-
-/** Bits of a quantised weight. */
-export const BITS = 8
-/** Inputs that share a scale. */
-export const BLOCK = 32
+// Where a model in 8 bits lies in its file: what weights/quantize.ts writes and the graphs of integer products read.
 
 /** A range of a file, in bytes. */
 export interface ByteRange {
@@ -13,12 +6,18 @@ export interface ByteRange {
   length: number
 }
 
-/** Where a matrix lies in the quantised file. */
+/** A matrix of signed bytes with one scale an output: w ≈ value · scale. */
 export interface QuantizedMatrix {
   inputs: number
   outputs: number
-  /** [outputs, blocks, BLOCK] bytes. */
+  /** [inputs, outputs] signed bytes. */
   values: ByteRange
-  /** [outputs·blocks] f32. */
+  /** [outputs] f32. */
   scales: ByteRange
 }
+
+/**
+ * [hidden] f32: what rows of the embedding table are divided by where the table is the head too, whose inputs are
+ * smoothed.
+ */
+export const EMBED_DIVISOR = 'embed.divisor'

@@ -38,7 +38,7 @@ export async function run(
   const by =
     kind.graph === 'decode'
       ? weights.decoding(weightSet, quantized)
-      : { binding: weights.binding(weightSet, quantized), feeds: weights.feeds(weightSet) }
+      : { binding: weights.binding(weightSet, quantized), feeds: weights.feeds(weightSet, quantized) }
   const session = await core.sessions.get(kind, by.binding)
   return session.run({ ...by.feeds, ...feeds })
 }
@@ -141,7 +141,8 @@ export async function extendPrefix(
   return { feeds, lengths: rests.map((rest) => shared + rest.length), P }
 }
 
-function emptyPrefixes(c: ModelConfig, U: number): Feeds {
+/** U prefixes of no tokens, for graphs that continue prefixes in layout 'extend'. */
+export function emptyPrefixes(c: ModelConfig, U: number): Feeds {
   const feeds: Feeds = { prefix_mask: floats(new Float32Array(U).fill(MASKED), [U, 1, 1, 1]) }
   const zeros = floats(new Float32Array(U * c.kvHeads * c.headDim), [U, c.kvHeads, 1, c.headDim])
   for (let l = 0; l < c.layers; l++) {

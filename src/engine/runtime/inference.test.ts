@@ -259,37 +259,3 @@ describe('sampling', () => {
     expect([...given].sort((a, b) => a - b)).toEqual(labels)
   })
 })
-
-describe('quantised weights', () => {
-  const lora = { type: 'lora' as const, rank: 4, alpha: 8, targets: TINY_LORA.targets, rsLora: false, seed: 1 }
-  const job = (core: Core) => [{ prefix: tokens(core, 9, 1), continuations: [tokens(core, 12, 2)] }]
-
-  // Relative to the spread of log probabilities, which is some nats here.
-  it.each(['tiny-llama', 'tiny-qwen2', 'tiny-qwen3'])(
-    '%s scores close to the exact weights, and differently',
-    async (name) => {
-      const core = await openCore(golden(name), lora, true)
-      const [[rough]] = await score(core, job(core), 'policy', never)
-      const [[exact]] = await score({ ...core, quantized: false }, job(core), 'policy', never)
-      const gaps = Array.from(rough, (value, t) => Math.abs(value - exact[t]))
-      expect(Math.max(...gaps)).toBeLessThan(0.1)
-      expect(Math.max(...gaps)).toBeGreaterThan(1e-5)
-    },
-  )
-
-  it('sample from the distribution that they score', async () => {
-    const core = await openCore(golden('tiny-llama'), lora, true)
-    const prompt = tokens(core, 9, 1)
-    const [[{ tokens: sampled, logprobs }]] = await generate(
-      core,
-      [{ prompt, seeds: [7] }],
-      options,
-      'policy',
-      never,
-      ignore,
-    )
-    const [[scored]] = await score(core, [{ prefix: prompt, continuations: [sampled] }], 'policy', never)
-    const gaps = scored.map((value, t) => Math.abs(value - logprobs[t]))
-    expect(Math.max(...gaps)).toBeLessThan(0.02)
-  })
-})

@@ -1,7 +1,7 @@
 // How much memory a run with a model will take, from its shape alone, and the fastest mode of running that fits.
 // The factors are counted from the graphs; memory.test.ts holds them to what was measured.
 import { totalmem } from 'node:os'
-import { PROJECTIONS } from '../../model/contract.ts'
+import { PROJECTIONS, type Quantize } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { type ModelConfig, projectionShape, weightShapes } from '../model/config.ts'
 import { HEAD_CHUNKS } from '../model/loss-head.ts'
@@ -56,7 +56,7 @@ interface MemoryOptions extends RunMode {
  */
 export interface MemoryEstimate {
   total: number
-  parts: Record<'process' | 'weights' | 'decoding' | 'training state' | 'activations', number>
+  parts: Partial<Record<'process' | 'weights' | 'decoding' | 'training state' | 'activations', number>>
 }
 
 const FLOAT = 4
@@ -76,6 +76,15 @@ function floatsPerRow({ hidden, ffn, heads }: ModelConfig): number {
   return 12 * hidden + 4 * ffn + 2 * heads * ATTENDED
 }
 
+/** Three tensors of a chunk's logits live at a time. */
+const logitFloats = (c: ModelConfig, rows: number) => ((3 * rows) / HEAD_CHUNKS) * c.vocab
+
+/** Floats of scoring; keys and values of prefixes leave the runtime as copies. */
+function scoringFloats(c: ModelConfig, rows: Rows): number {
+  const prefixes = 2 * rows.prefix * c.layers * 2 * c.kvHeads * c.headDim
+  return prefixes + rows.suffix * floatsPerRow(c) + logitFloats(c, rows.suffix)
+}
+
 /** Peak memory of training with sampling and scoring on the same model. */
 export function estimateMemory(c: ModelConfig, { rows, rank, layerWise, prepack }: MemoryOptions): MemoryEstimate {
   const weights = [...weightShapes(c).values()].reduce((sum, dims) => sum + size(dims), 0)
@@ -85,15 +94,12 @@ export function estimateMemory(c: ModelConfig, { rows, rank, layerWise, prepack 
     rank === undefined
       ? weights
       : c.layers * rank * projections.reduce((sum, [inputs, outputs]) => sum + inputs + outputs, 0)
-  // Three tensors of a chunk's logits live at a time.
-  const head = (count: number) => ((3 * count) / HEAD_CHUNKS) * c.vocab
+  const head = (count: number) => logitFloats(c, count)
   const layer = rows.train * floatsPerRow(c)
   const training = layerWise
     ? rows.train * c.hidden * c.layers + 2 * layer + head(rows.train) + linear / c.layers
     : c.layers * layer + head(rows.train)
-  // Keys and values leave the runtime as copies.
-  const prefixes = 2 * rows.prefix * c.layers * 2 * c.kvHeads * c.headDim
-  const scoring = prefixes + rows.suffix * floatsPerRow(c) + head(rows.suffix)
+  const scoring = scoringFloats(c, rows)
   const parts = {
     process: PROCESS,
     weights: FLOAT * weights,
@@ -113,9 +119,36 @@ export function describeMemory({ total, parts }: MemoryEstimate): string {
   return `${gigabytes(total)} GB (${listed.join(', ')})`
 }
 
+/**
+ * From the fastest to the smallest, for sampling and scoring in 8 bits. Without copies, prefixes and scores take a
+ * fifth longer, a step of one sequence twice as long.
+ */
+const QUANTIZED_MODES: readonly RunMode[] = [
+  { rows: ROWS, layerWise: false, prepack: true },
+  { rows: ROWS, layerWise: false, prepack: false },
+  { rows: HALF, layerWise: false, prepack: false },
+  { rows: LEAST, layerWise: false, prepack: false },
+]
+
+/** Peak memory of sampling and scoring by weights in 8 bits, where nothing is trained. */
+export function estimateQuantized(c: ModelConfig, { rows, prepack }: RunMode): MemoryEstimate {
+  const weights = [...weightShapes(c).values()].reduce((sum, dims) => sum + size(dims), 0)
+  const table = c.vocab * c.hidden
+  const linear = weights - (c.tiedHead ? 1 : 2) * table
+  const parts = {
+    process: PROCESS,
+    // Sessions that have their copies have no need of the file: two for decoding, two for scoring, two of the four with
+    // the head. The embedding is read from the file.
+    weights: prepack ? 4 * linear + 3 * table : weights,
+    activations: FLOAT * scoringFloats(c, rows),
+  }
+  return { total: Object.values(parts).reduce((a, b) => a + b, 0), parts }
+}
+
 /** What EngineOptions says about memory. */
 export interface MemoryRequest {
   trainable?: { type: 'lora'; rank: number } | { type: 'full' }
+  quantize?: Quantize
   /** Bytes. */
   memory?: number
 }
@@ -128,29 +161,35 @@ function availableMemory(): number {
 
 /** How a model runs in the memory there is. */
 export interface MemoryPlan extends RunMode {
-  /** None for a model opened for inference. */
+  /** None for a model opened for inference with its exact weights. */
   estimate: MemoryEstimate | undefined
 }
 
 /**
- * The fastest way to train that fits. Throws BumpError where not even the smallest fits a bound that was asked for; the
+ * The fastest way to run that fits. Throws BumpError where not even the smallest fits a bound that was asked for; the
  * machine's own memory is no such bound, since mapped weights can leave it.
  */
-export function planMemory(model: string, config: ModelConfig, { trainable, memory }: MemoryRequest): MemoryPlan {
-  if (!trainable) return { ...MODES[0], estimate: undefined }
-  const rank = trainable.type === 'lora' ? trainable.rank : undefined
-  const plans = MODES.filter(({ layerWise }) => rank !== undefined || !layerWise).map((mode) => ({
-    ...mode,
-    estimate: estimateMemory(config, { ...mode, rank }),
-  }))
+export function planMemory(
+  model: string,
+  config: ModelConfig,
+  { trainable, quantize = 'none', memory }: MemoryRequest,
+): MemoryPlan {
+  if (!trainable && quantize === 'none') return { ...MODES[0], estimate: undefined }
+  const rank = trainable?.type === 'lora' ? trainable.rank : undefined
+  const plans = trainable
+    ? MODES.filter(({ layerWise }) => rank !== undefined || !layerWise).map((mode) => ({
+        ...mode,
+        estimate: estimateMemory(config, { ...mode, rank }),
+      }))
+    : QUANTIZED_MODES.map((mode) => ({ ...mode, estimate: estimateQuantized(config, mode) }))
   const limit = memory ?? 0.9 * availableMemory()
   const fitting = plans.find(({ estimate }) => estimate.total <= limit)
   if (fitting) return fitting
   const least = plans[plans.length - 1]
-  if (memory !== undefined)
-    throw new BumpError(
-      'out-of-memory',
-      `training ${model} takes about ${describeMemory(least.estimate)}${least.layerWise ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more memory, ${rank === undefined ? 'train an adapter (trainable.type: lora)' : 'lower the rank'}, or take a smaller model`,
-    )
-  return least
+  if (memory === undefined) return least
+  const cure = rank !== undefined ? 'lower the rank, ' : trainable ? 'train an adapter (trainable.type: lora), ' : ''
+  throw new BumpError(
+    'out-of-memory',
+    `${trainable ? 'training' : 'running'} ${model} takes about ${describeMemory(least.estimate)}${least.layerWise ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more memory, ${cure}or take a smaller model`,
+  )
 }

@@ -11,10 +11,11 @@ import type { WeightBinding } from '../model/layer.ts'
 import { buildEmbedGraph, buildHeadGraph, buildLayerGraph, type LayerPass } from '../model/layer-graphs.ts'
 import type { LossKind } from '../model/loss-head.ts'
 import { buildTrainGraph } from '../model/train-graph.ts'
-import type { QuantizedWeights } from '../weights/quantize.ts'
+
 import type { WeightStore } from '../weights/types.ts'
 import type { Device } from './device.ts'
 import { InferenceSession } from './onnx-runtime.ts'
+import type { QuantizedWeights } from './prepare-quantized.ts'
 
 export type GraphKind =
   | { graph: 'extend'; head: ExtendHead }
@@ -25,26 +26,34 @@ export type GraphKind =
   | { graph: 'layer'; pass: LayerPass; like: number }
   | { graph: 'head'; loss: LossKind }
 
+/** A model's frozen weights on disk, exact, in 8 bits or both: at least one of them. */
+export interface BaseWeights {
+  exact?: WeightStore
+  quantized?: QuantizedWeights
+}
+
 export class Sessions {
   private readonly open = new Map<string, Promise<InferenceSession>>()
 
   constructor(
     private readonly config: ModelConfig,
-    private readonly store: WeightStore,
+    readonly base: BaseWeights,
     private readonly threads: number,
     readonly maxPositions: number,
-    /** Decoding keeps a private copy of the weights, laid out for speed. */
-    private readonly prepackDecoding: boolean,
+    /** Sessions that gain most keep a private copy of the weights, laid out for speed. */
+    private readonly prepack: boolean,
     private readonly device: Device = 'cpu',
-    private readonly quantized?: QuantizedWeights,
   ) {}
 
-  /** Base weights mapped from the store's file. */
+  /** Weights mapped from the file of the exact ones, or of those in 8 bits. */
   mapped(quantized: boolean): WeightBinding {
-    const base = { file: basename(this.store.file), ranges: this.store.tensors }
-    return quantized && this.quantized
-      ? { base, quantized: { ...this.quantized, file: basename(this.quantized.file) } }
-      : { base }
+    if (!quantized) {
+      const { file, tensors } = this.base.exact!
+      return { base: { file: basename(file), ranges: tensors } }
+    }
+    const { matrices, tensors, levels, ...of } = this.base.quantized!
+    const file = basename(of.file)
+    return { base: { file, ranges: tensors }, quantized: { file, matrices, levels } }
   }
 
   /** The session of a graph. One that could not be made is tried again when it is asked for again. */
@@ -71,9 +80,9 @@ export class Sessions {
   }
 
   private async create(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
-    // The quantised product is fast only on weights laid out for it; those copies are small.
-    const prepack =
-      binding.quantized !== undefined || (this.prepackDecoding && kind.graph === 'decode' && kind.head === 'sample')
+    // Exact weights are copied for decoding alone; copies in 8 bits are small, and serve all sessions that have them.
+    const sampling = kind.graph === 'decode' && kind.head === 'sample'
+    const prepack = this.prepack && (binding.quantized !== undefined || sampling)
     const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: this.threads,
       ...(this.device === 'cpu' ? {} : { executionProviders: [this.device] }),
@@ -83,13 +92,18 @@ export class Sessions {
       // plain allocations are as fast here and serve all sessions.
       enableCpuMemArena: false,
       logSeverityLevel: 3,
-      ...(prepack ? {} : { extra: { session: { disable_prepacking: '1' } } }),
+      extra: {
+        session: {
+          ...(prepack ? {} : { disable_prepacking: '1' }),
+        },
+      },
     }
     const joined = prepack && kind.graph === 'decode' && binding.base !== 'fed'
     const bytes = this.build(kind, { ...binding, joined })
     if (binding.base === 'fed') return InferenceSession.create(bytes, options)
     // A graph that refers to an external file is loaded by path, from the folder of that file.
-    const path = join(dirname(this.store.file), `${sha256(bytes).slice(0, 32)}.onnx`)
+    const { file } = (this.base.exact ?? this.base.quantized)!
+    const path = join(dirname(file), `${sha256(bytes).slice(0, 32)}.onnx`)
     // The cache may be shared: a file of that name counts only with that content.
     if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileAtomic(path, bytes)
     return InferenceSession.create(path, options)

@@ -81,7 +81,7 @@ export class Trainer {
     if (this.layerWise) return this.layerWise.run(inputs, kind)
     const { sessions, weights } = this.core
     const session = await sessions.get({ graph: 'train', loss: kind }, weights.trainBinding())
-    const result = await session.run({ ...weights.feeds('policy'), ...inputs })
+    const result = await session.run({ ...weights.feeds('policy', false), ...inputs })
     return {
       loss: f32(result.loss)[0],
       logprobs: f32(result.logprobs),
@@ -121,6 +121,7 @@ export class Trainer {
       const v = moment(state.second, name, dims)
       adamwUpdate(data, gradient, m, v, state.step, { ...adam, weightDecay }, scale)
     }
+    this.core.weights.changed()
     this.accumulated.clear()
     return { gradNorm }
   }

@@ -7,9 +7,9 @@ import type { Core } from '../runtime/core.ts'
 import type { Device } from '../runtime/device.ts'
 import { ROWS } from '../runtime/memory.ts'
 import { ModelWeights, type Trainable } from '../runtime/model-weights.ts'
+import { openQuantized } from '../runtime/prepare-quantized.ts'
 import { Sessions } from '../runtime/sessions.ts'
 import { openWeights } from '../weights/open-weights.ts'
-import { openQuantized } from '../weights/quantize.ts'
 
 /** The tiny models of scripts/golden/tiny_models.py: one of each family, and one with YaRN. */
 export const TINY_MODELS = [
@@ -42,20 +42,19 @@ export async function openCore(
   device: Device = 'cpu',
 ): Promise<Core> {
   const store = await openWeights(folder)
-  const quantized = quantize ? openQuantized(store) : undefined
+  const quantized = quantize ? await openQuantized(folder) : undefined
   const sessions = new Sessions(
     store.config,
-    store,
+    { exact: store, quantized },
     1,
     Math.min(store.config.contextLength, 512),
     true,
     device,
-    quantized,
   )
   return {
     config: store.config,
     sessions,
-    weights: new ModelWeights(store.config, store, sessions, trainable),
+    weights: new ModelWeights(store.config, sessions, trainable),
     quantized: quantize,
     rows: ROWS,
   }

@@ -21,7 +21,6 @@ import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { BinaryFile } from './binary-file.ts'
 import { configOf } from './open-source.ts'
 import { openWeights } from './open-weights.ts'
-import { openQuantized } from './quantize.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { writeHuggingFaceFolder } from './save-weights.ts'
 import { tinyConfig, tinyGguf, tinyWeights } from './testing/tiny-model.ts'
@@ -252,14 +251,11 @@ test('a prepared file of another content is not believed, whatever its name, siz
   const config = tinyConfig('llama')
   const where = saved(config)
   const store = await openWeights(where)
-  const quantised = openQuantized(store).file
-  const [flat, small] = [readFileSync(store.file), readFileSync(quantised)]
+  const flat = readFileSync(store.file)
   poison(store.file)
   const again = await openWeights(where)
   expect(again.digest).toBe(store.digest)
   expect(readFileSync(again.file).equals(flat)).toBe(true)
-  poison(quantised)
-  expect(readFileSync(openQuantized(again).file).equals(small)).toBe(true)
 })
 
 test.skipIf(process.platform === 'win32')(
@@ -282,22 +278,6 @@ test.skipIf(process.platform === 'win32')(
     expect(lines).toEqual([])
   },
 )
-
-test('quantised weights of another quantiser, or without a record, are made anew', async () => {
-  const store = await openWeights(saved(tinyConfig('llama')))
-  const { file } = openQuantized(store)
-  const made = readFileSync(file)
-  for (const record of [
-    JSON.stringify({ ...JSON.parse(readFileSync(`${file}.json`, 'utf8')), content: '8 bits, 0' }),
-    undefined,
-  ]) {
-    writeFileSync(file, Buffer.alloc(made.length))
-    if (record === undefined) rmSync(`${file}.json`)
-    else writeFileSync(`${file}.json`, record)
-    openQuantized(store)
-    expect(readFileSync(file).equals(made)).toBe(true)
-  }
-})
 
 test('missing, unexpected and misshapen tensors are named', async () => {
   const where = saved(tinyConfig('llama'))

@@ -4,7 +4,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { ByteProgress, type OnLine } from '../../util/byte-progress.ts'
 import { requireSpace } from '../../util/disk-space.ts'
 import { BumpError } from '../../util/errors.ts'
@@ -34,7 +34,7 @@ export interface OpenWeightsOptions {
 }
 
 /** Offsets of all tensors in the flat file, in canonical order, and its length. */
-function layout(config: ModelConfig): { tensors: Map<string, TensorRange>; bytes: number } {
+export function flatLayout(config: ModelConfig): { tensors: Map<string, TensorRange>; bytes: number } {
   const tensors = new Map<string, TensorRange>()
   let end = 0
   for (const [name, dims] of weightShapes(config)) {
@@ -123,46 +123,86 @@ async function convert(
   return hash.digest('hex')
 }
 
+/** A file that is made of a model's weights. */
+interface Preparation {
+  /** Its name, in the folder of the weights' digest. */
+  name: string
+  /** How its bytes come from the weights: one that was made in another way does not count. */
+  content: string
+  bytes: number
+  /** Writes it and gives the digest of the exact weights. */
+  write(source: WeightSource, path: string): Promise<string>
+  /** The digest of the exact weights that a file was made of; another text where it is damaged. */
+  digestOf(path: string): string
+  /** Is called when it lies in its place. */
+  written?(path: string): void
+  onProgress?: OnLine
+}
+
+/**
+ * A file that is made of the weights of the model at `path` the first time and found again from then on, with the
+ * digest of the exact weights. Throws a BumpError as openWeights does.
+ */
+export async function preparedOnce(
+  path: string,
+  config: ModelConfig,
+  { name, content, bytes, write, digestOf, written, onProgress }: Preparation,
+): Promise<{ file: string; digest: string }> {
+  const folder = cacheFolder('weights')
+  const record = { path: join(folder, 'sources', `${sourceKey(path, config)}.${name}.json`), content }
+  const fileOf = (digest: string) => resolve(folder, digest, name)
+  const known = recordedDigest(record, fileOf, digestOf)
+  if (known !== undefined) return { file: fileOf(known), digest: known }
+  const source = openSource(path)
+  const converting = join(folder, `${randomUUID()}.converting`)
+  try {
+    mkdirSync(folder, { recursive: true })
+    removeStale(folder)
+    requireSpace(folder, bytes, `preparing the weights of ${path}`)
+    onProgress?.(`preparing weights of ${path} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
+    const digest = await write(source, converting)
+    const file = fileOf(digest)
+    mkdirSync(dirname(file), { recursive: true })
+    if (!existsSync(file) || digestOf(file) !== digest) {
+      renameSync(converting, file)
+      written?.(file)
+    }
+    recordDigest(record, file, digest)
+    return { file, digest }
+  } catch (error) {
+    throw cacheProblem(folder, error)
+  } finally {
+    discard(converting)
+    source.close()
+  }
+}
+
 /**
  * Opens the weights of a Hugging Face folder or a .gguf file, converting them into the cache the first time.
  * Throws a BumpError where files are damaged, tensors are missing, unexpected or of the wrong shape, the model family
  * is unsupported, or the cache cannot be written.
  */
-export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<WeightStore> {
+export async function openWeights(path: string, { onProgress }: OpenWeightsOptions = {}): Promise<WeightStore> {
   const config = configOf(path)
-  const folder = cacheFolder('weights')
-  const record = { path: join(folder, 'sources', `${sourceKey(path, config)}.json`), content: `layout ${LAYOUT}` }
-  const flatPath = (digest: string) => join(folder, digest, 'weights.f32')
-  const { tensors, bytes } = layout(config)
-  const contentOf = (path: string) => {
-    if (statSync(path).size !== bytes) return ''
-    options.onProgress?.(`checking the prepared weights in ${folder} (${Math.ceil(bytes / 1e6)} MB)`)
-    return digestOf(path, config, tensors, new ByteProgress('checking weights', bytes, options.onProgress))
-  }
-  let digest = recordedDigest(record, flatPath, contentOf)
-  if (digest === undefined) {
-    const source = openSource(path)
-    const converting = join(folder, `${randomUUID()}.converting`)
-    try {
-      mkdirSync(folder, { recursive: true })
-      removeStale(folder)
-      requireSpace(folder, bytes, `preparing the weights of ${path}`)
-      options.onProgress?.(`preparing weights of ${path} (once, ${Math.ceil(bytes / 1e6)} MB in ${folder})`)
-      digest = await convert(path, source, converting, tensors, bytes, options.onProgress)
-      mkdirSync(join(folder, digest), { recursive: true })
-      const index = { layout: LAYOUT, config, tensors: Object.fromEntries(tensors) }
-      writeFileAtomic(join(folder, digest, 'index.json'), JSON.stringify(index))
-      const flat = flatPath(digest)
-      if (!existsSync(flat) || contentOf(flat) !== digest) renameSync(converting, flat)
-      recordDigest(record, flat, digest)
-    } catch (error) {
-      throw cacheProblem(folder, error)
-    } finally {
-      discard(converting)
-      source.close()
-    }
-  }
-  return store(config, resolve(flatPath(digest)), tensors, digest)
+  const { tensors, bytes } = flatLayout(config)
+  const { file, digest } = await preparedOnce(path, config, {
+    name: 'weights.f32',
+    content: `layout ${LAYOUT}`,
+    bytes,
+    write: (source, to) => convert(path, source, to, tensors, bytes, onProgress),
+    digestOf(file) {
+      if (statSync(file).size !== bytes) return ''
+      onProgress?.(`checking the prepared weights in ${dirname(file)} (${Math.ceil(bytes / 1e6)} MB)`)
+      return digestOf(file, config, tensors, new ByteProgress('checking weights', bytes, onProgress))
+    },
+    written: (file) =>
+      writeFileAtomic(
+        join(dirname(file), 'index.json'),
+        JSON.stringify({ layout: LAYOUT, config, tensors: Object.fromEntries(tensors) }),
+      ),
+    onProgress,
+  })
+  return store(config, file, tensors, digest)
 }
 
 function cacheProblem(folder: string, error: unknown): unknown {
@@ -178,12 +218,12 @@ function cacheProblem(folder: string, error: unknown): unknown {
 }
 
 function store(config: ModelConfig, file: string, tensors: Map<string, TensorRange>, digest: string): WeightStore {
-  const readInto = (name: string, into: Float32Array): void => {
+  const readInto = (name: string, into: Float32Array, from = 0): void => {
     const range = tensors.get(name)
     if (range === undefined) throw new Error(`there is no weight "${name}"`)
     const flat = new BinaryFile(file)
     try {
-      flat.readInto(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), range.offset)
+      flat.readInto(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), range.offset + 4 * from)
     } finally {
       flat.close()
     }

@@ -1,127 +1,121 @@
-// Weights in 8 bits for inference: the matrices of the flat f32 file, quantised block by block into a second flat file
-// beside it (layout: model/quantized.ts). Norms, biases and the embedding table stay f32.
-import { createHash } from 'node:crypto'
-import { closeSync, ftruncateSync, openSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { writeAll, writeProblem } from '../../util/writing.ts'
+// Weights in 8 bits: the layout of their file, and how a matrix becomes signed bytes with one scale an output.
+// runtime/prepare-quantized.ts writes the file, the graphs of integer products read it.
 import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
-import { BITS, BLOCK, type QuantizedMatrix } from '../model/quantized.ts'
-import { BinaryFile } from './binary-file.ts'
-import { isOwn, recordDigest, recordedDigest } from './cached-file.ts'
+import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from '../model/quantized.ts'
 import { isProjection } from './hf-names.ts'
-import type { WeightStore } from './types.ts'
+import { smoothingShapes } from './smoothing.ts'
 
-const ALIGNMENT = 65536
-const CHUNK = 1 << 24
+/** The runtime maps ranges of the file; floats must lie at multiples of their size. */
+const ALIGNMENT = 64
+/** Magnitudes go up to this integer. */
+const LARGEST = 127
 
 /**
- * Says what the quantised bytes are, in the model's digest and beside the file: another text (`8 bits, 2`) whenever
- * the quantiser or the file's layout gives other bytes than before.
+ * Says what the quantised bytes are, in the model's digest and beside the file: another text whenever the quantiser,
+ * its calibration or the file's layout gives other bytes than before.
  */
-export const QUANTISATION = `${BITS} bits`
+export const QUANTISATION = '8 bits, smoothed, 1'
 
-export interface QuantizedWeights {
-  /** Absolute path, in the folder of the store's flat file. */
-  file: string
-  /** By canonical name: all projections, and the table that gives the logits (`head`, or `embed` where it is tied). */
+/** Where everything lies in the file of a model in 8 bits. */
+export interface QuantizedLayout {
+  /** By canonical name: all projections, the embedding table and the head. */
   matrices: Map<string, QuantizedMatrix>
+  /** By canonical name: norms and biases, f32. */
+  tensors: Map<string, ByteRange>
+  /** By the names of smoothing.ts, f32. */
+  smoothing: Map<string, ByteRange>
+  bytes: number
 }
 
-/** Magnitudes go up to this integer; zero is stored as one more. */
-const LARGEST = 2 ** (BITS - 1) - 1
-
-/** Where all quantised matrices lie, and the length of their file. */
-function quantizedLayout(config: ModelConfig): { matrices: Map<string, QuantizedMatrix>; bytes: number } {
+export function quantizedLayout(config: ModelConfig): QuantizedLayout {
   const matrices = new Map<string, QuantizedMatrix>()
-  let end = 0
-  const next = (length: number) => {
-    const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT
-    end = offset + length
+  const tensors = new Map<string, ByteRange>()
+  const smoothing = new Map<string, ByteRange>()
+  let bytes = 0
+  const next = (length: number): ByteRange => {
+    const offset = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
+    bytes = offset + length
     return { offset, length }
   }
   for (const [name, dims] of weightShapes(config)) {
-    const head = name === headName(config)
-    if (!head && !isProjection(name)) continue
-    // The head's table is [vocab, hidden], a projection [inputs, outputs].
-    const [inputs, outputs] = head ? [dims[1], dims[0]] : dims
-    const blocks = outputs * Math.ceil(inputs / BLOCK)
-    matrices.set(name, { inputs, outputs, values: next(blocks * BLOCK), scales: next(blocks * 4) })
+    // A table is [vocab, hidden], a projection [inputs, outputs].
+    const [inputs, outputs] = isTable(config, name) ? [dims[1], dims[0]] : dims
+    if (isTable(config, name) || isProjection(name))
+      matrices.set(name, { inputs, outputs, values: next(inputs * outputs), scales: next(4 * outputs) })
+    else tensors.set(name, next(4 * inputs))
   }
-  return { matrices, bytes: end }
+  if (config.tiedHead) tensors.set(EMBED_DIVISOR, next(4 * config.hidden))
+  for (const [name, [channels]] of smoothingShapes(config)) smoothing.set(name, next(4 * channels))
+  return { matrices, tensors, smoothing, bytes }
 }
 
+/** Whether a weight is the embedding table or the head, [vocab, hidden]. */
+export function isTable(config: ModelConfig, name: string): boolean {
+  return name === 'embed' || name === headName(config)
+}
+
+/** To the nearest integer, half to even, for magnitudes far below 2^51: several times as fast as Math.round. */
+const TURN = 1.5 * 2 ** 52
+const nearest = (x: number) => x + TURN - TURN
+
 /**
- * Quantises one matrix. `weights` is row-major, [outputs, inputs] where `byOutput`, else [inputs, outputs]. Each block
- * of BLOCK inputs of an output has the scale that makes its largest magnitude ±127.
+ * Quantises a projection [inputs, outputs]: every output has the scale that makes its largest magnitude ±127.
+ * `inputFactors` [inputs] multiply the weights before, `outputFactors` [outputs] divide the result.
  */
 export function quantizeMatrix(
   weights: Float32Array,
-  inputs: number,
   outputs: number,
-  byOutput: boolean,
-): { values: Uint8Array; scales: Float32Array } {
-  const blocks = Math.ceil(inputs / BLOCK)
-  const values = new Uint8Array(outputs * blocks * BLOCK)
-  const scales = new Float32Array(outputs * blocks)
-  const [perInput, perOutput] = byOutput ? [1, inputs] : [outputs, 1]
-  for (let o = 0; o < outputs; o++)
-    for (let b = 0; b < blocks; b++) {
-      const first = b * BLOCK
-      const last = Math.min(inputs, first + BLOCK)
-      let max = 0
-      for (let i = first; i < last; i++) max = Math.max(max, Math.abs(weights[i * perInput + o * perOutput]))
-      const scale = Math.fround(max / LARGEST)
-      const at = o * blocks + b
-      scales[at] = scale
-      for (let i = first; i < first + BLOCK; i++) {
-        const w = i < last && scale > 0 ? weights[i * perInput + o * perOutput] / scale : 0
-        values[at * BLOCK + i - first] = Math.max(-LARGEST, Math.min(LARGEST, Math.round(w))) + LARGEST + 1
-      }
+  inputFactors?: Float32Array,
+  outputFactors?: Float32Array,
+): { values: Int8Array; scales: Float32Array } {
+  const inputs = weights.length / outputs
+  const values = new Int8Array(weights.length)
+  const largest = new Float64Array(outputs)
+  for (let i = 0, k = 0; i < inputs; i++) {
+    const factor = inputFactors ? inputFactors[i] : 1
+    for (let o = 0; o < outputs; o++, k++) {
+      const magnitude = Math.abs(weights[k]) * factor
+      if (magnitude > largest[o]) largest[o] = magnitude
     }
+  }
+  const inverse = largest.map((value) => (value > 0 ? LARGEST / value : 0))
+  for (let i = 0, k = 0; i < inputs; i++) {
+    const factor = inputFactors ? inputFactors[i] : 1
+    for (let o = 0; o < outputs; o++, k++) values[k] = nearest(weights[k] * factor * inverse[o])
+  }
+  const scales = Float32Array.from(largest, (value, o) => value / LARGEST / (outputFactors ? outputFactors[o] : 1))
   return { values, scales }
 }
 
-function fileDigest(path: string): string {
-  const hash = createHash('sha256')
-  const file = new BinaryFile(path)
-  try {
-    for (let from = 0; from < file.size; from += CHUNK) hash.update(file.read(from, Math.min(CHUNK, file.size - from)))
-  } finally {
-    file.close()
-  }
-  return hash.digest('hex')
-}
-
 /**
- * The quantised weights of a store, made once and kept beside its flat file. Throws BumpError where they cannot be
- * written.
+ * Quantises rows of a table [rows, hidden], from row `first` on, into the columns of `values` [hidden, vocab]; a row of
+ * the table is an output and has one of the `scales` [vocab]. `factors` [hidden] multiply the rows before.
  */
-export function openQuantized(store: WeightStore, onProgress?: (line: string) => void): QuantizedWeights {
-  const { config } = store
-  const { matrices, bytes } = quantizedLayout(config)
-  const file = join(dirname(store.file), `weights.q${BITS}`)
-  const record = { path: `${file}.json`, content: QUANTISATION }
-  // Nothing else tells whether these bytes are those of the model, so a record that others can write does not count.
-  if (isOwn(record.path) && recordedDigest(record, () => file, fileDigest) !== undefined) return { file, matrices }
-  onProgress?.(`quantising weights to ${BITS} bits (once, ${Math.ceil(bytes / 1e6)} MB)`)
-  const beside = `${file}.${process.pid}.tmp`
-  try {
-    const descriptor = openSync(beside, 'w')
-    try {
-      ftruncateSync(descriptor, bytes)
-      for (const [name, { inputs, outputs, values, scales }] of matrices) {
-        const made = quantizeMatrix(store.read(name), inputs, outputs, name === headName(config))
-        writeAll(descriptor, made.values, values.offset)
-        writeAll(descriptor, new Uint8Array(made.scales.buffer), scales.offset)
-      }
-    } finally {
-      closeSync(descriptor)
+export function quantizeRowsInto(
+  rows: Float32Array,
+  first: number,
+  factors: Float32Array,
+  { values, scales }: { values: Int8Array; scales: Float32Array },
+): void {
+  const hidden = factors.length
+  const vocab = scales.length
+  // Some rows at once, so that neighbouring bytes of a column are written together.
+  const TILE = 64
+  const inverse = new Float64Array(TILE)
+  const count = rows.length / hidden
+  for (let from = 0; from < count; from += TILE) {
+    const tile = Math.min(TILE, count - from)
+    for (let r = 0; r < tile; r++) {
+      let largest = 0
+      for (let h = 0, k = (from + r) * hidden; h < hidden; h++, k++)
+        largest = Math.max(largest, Math.abs(rows[k] * factors[h]))
+      scales[first + from + r] = largest / LARGEST
+      inverse[r] = largest > 0 ? LARGEST / largest : 0
     }
-    renameSync(beside, file)
-    recordDigest(record, file, fileDigest(file))
-  } catch (error) {
-    rmSync(beside, { force: true })
-    throw writeProblem(dirname(file), error)
+    for (let h = 0; h < hidden; h++) {
+      const column = h * vocab + first + from
+      for (let r = 0; r < tile; r++)
+        values[column + r] = nearest(rows[(from + r) * hidden + h] * factors[h] * inverse[r])
+    }
   }
-  return { file, matrices }
 }

@@ -19,6 +19,6 @@ export interface WeightStore {
   digest: string
   /** A private copy of one tensor. */
   read(name: string): Float32Array
-  /** Fills `into`, of the tensor's size, with its values. */
-  readInto(name: string, into: Float32Array): void
+  /** Fills `into` with a tensor's values from element `from` on. */
+  readInto(name: string, into: Float32Array, from?: number): void
 }

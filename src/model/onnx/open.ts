@@ -10,6 +10,7 @@ import { seedFrom } from '../../util/random.ts'
 import { requireOptions } from '../../util/required.ts'
 import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
+import { CALIBRATION_TEXT } from './calibration-text.ts'
 import { EngineClient } from './client.ts'
 
 export { DEVICES, type DeviceRequest }
@@ -82,6 +83,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
   const path = await resolveModel(where, { onProgress, checkConfig: configOf, signal })
   configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
+  if (quantize !== 'none') engineOptions.calibration = tokenizer.encode(CALIBRATION_TEXT)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
