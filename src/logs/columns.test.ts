@@ -2,7 +2,7 @@
 // whose names are patterns.
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { testFolder } from './testing/files.ts'
+import { openLogs } from './dataset.ts'
 import { reader } from './testing/read.ts'
 import { writeParquet } from './testing/written.ts'
 
@@ -150,4 +150,20 @@ it('times of Parquet before 1678 keep their order', async () => {
     FROM (VALUES (2020), (1500), (1677), (1900)) t(y)`
   const log = await readFrom({ paths: [await parquet('old.parquet', sql)] })
   expect(log.texts.map(([, text]) => text)).toEqual(['1500', '1677', '1900', '2020'])
+})
+
+it('keeps the order of the file under an expression that the database runs as a join', async () => {
+  const rows = 250_000
+  const path = await writeParquet(
+    folder.path('long.parquet'),
+    `SELECT 'u' AS user, i::INTEGER AS i FROM range(${rows}) t(i)`,
+  )
+  const text = `i || (SELECT any_value(' of many') FROM range(9) r(n) WHERE r.n = rows.i % 9)`
+  const dataset = await openLogs({ paths: [path], text })
+  const [{ ordered }] = await dataset.query(
+    `SELECT count(*) FILTER (text = file_row_number || ' of many')::INTEGER AS ordered
+     FROM (SELECT text, row_number() OVER () - 1 AS file_row_number FROM interactions)`,
+  )
+  dataset.close()
+  expect(ordered).toBe(rows)
 })

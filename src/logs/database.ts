@@ -23,6 +23,8 @@ export async function openDatabase(folder: string, onDisk: boolean): Promise<Dat
     temp_directory: join(folder, 'spill'),
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+    // Staged tables are read once or twice: packing them would cost more time than it saves.
+    ...(onDisk ? { force_compression: 'uncompressed' } : {}),
   })
   const open: DuckDBConnection[] = []
   const connect = async () => {
