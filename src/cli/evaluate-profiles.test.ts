@@ -219,11 +219,7 @@ describe('bump evaluate profiles refuses', () => {
       /no checkpoint step-7: it has step-/,
     ],
     ['a checkpoint of no run', () => ['--model', NANO, '--logs', LOG, '--checkpoint', 'step-1'], /belongs to a run/],
-    [
-      'half a server',
-      () => ['--run', run, '--server', 'http://localhost:1'],
-      /--server needs --server-model/,
-    ],
+    ['half a server', () => ['--run', run, '--server', 'http://localhost:1'], /--server needs --server-model/],
     [
       'an address that is none, before any profile is written',
       () => ['--run', run, '--server', 'localhost', '--server-model', 'large'],
