@@ -1,4 +1,5 @@
-// Lines that say how far work on many bytes is: percentage, speed and time left, at most one a second.
+// Lines that say how far work on many bytes is: percentage, speed and time left, at most one a second, and one at the
+// end.
 
 /** Gets a line about the work; `passing`: the next one says more, so that a terminal may draw over it. */
 export type OnLine = (line: string, passing?: boolean) => void
@@ -9,7 +10,7 @@ const clock = (seconds: number) => `${Math.floor(seconds / 60)}:${String(Math.fl
 
 export class ByteProgress {
   private readonly started = Date.now()
-  private reported = 0
+  private reported = this.started
   private first: number | undefined
 
   /** `what`: the work, such as 'preparing weights', on `total` bytes. */
