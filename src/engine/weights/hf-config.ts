@@ -2,6 +2,7 @@
 // implemented are refused by name, so that a model never runs subtly wrong.
 import { readFileSync } from 'node:fs'
 import { BumpError } from '../../util/errors.ts'
+import { parseJson } from '../../util/parse-json.ts'
 import type { ModelConfig, RopeScaling } from '../model/config.ts'
 import { FAMILIES, type FamilyName, rowOf, SUPPORTED_FAMILIES } from '../model/families.ts'
 
@@ -181,7 +182,7 @@ export function readJson(path: string): unknown {
     )
   }
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (cause) {
     throw new BumpError('model-unusable', `${path}: is not JSON: ${(cause as Error).message}`, { cause })
   }
