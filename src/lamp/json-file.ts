@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib'
 import { JsonArrayScanner } from '../logs/json-array.ts'
 import { isObject } from '../logs/json-record.ts'
 import { BumpError } from '../util/errors.ts'
+import { parseJson } from '../util/parse-json.ts'
 import { unpackedLimit } from '../util/unpacked.ts'
 
 /** Bytes that are decoded at once. */
@@ -23,7 +24,7 @@ export function readJson(file: string): unknown {
   const bytes = readBytes(file)
   const text = bytes.toString('utf8')
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (error) {
     throw notJson(file, error)
   }
@@ -46,7 +47,7 @@ export function* readJsonArray(file: string): Generator<JsonElement> {
     for (const { text, line } of scanner.push(decoder.write(bytes.subarray(from, from + BLOCK)))) {
       let value: unknown
       try {
-        value = JSON.parse(text)
+        value = parseJson(text)
       } catch (error) {
         throw notJson(`${file}:${line}`, error)
       }

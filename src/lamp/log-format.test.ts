@@ -57,6 +57,17 @@ describe('LaMP files as logs', () => {
     expect((await read({ paths: [path, posts] })).report.mapping).toMatchObject({ user: 'user', text: 'content' })
   })
 
+  it('whose user has an endless id are counted, since every item would repeat it', async () => {
+    const profile = [{ id: '1', text: 'a' }]
+    const questions = [
+      { id: '1', user_id: 'u', profile },
+      { id: '2', profile, user_id: 'x'.repeat(2000) },
+    ]
+    const { users, report } = await read({ paths: [folder.write('ids.json', JSON.stringify(questions))] })
+    expect(users.map(({ id }) => id)).toEqual(['u'])
+    expect(report.issues).toMatchObject([{ kind: 'bad-line', count: 1 }])
+  })
+
   it('are told from other arrays, and by the name of the format', async () => {
     const plain = folder.write('array.json', '[{"user":"u","text":"a","profile":"none"}]')
     expect((await read({ paths: [plain] })).report.files).toMatchObject([{ format: 'json' }])

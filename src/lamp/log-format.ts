@@ -11,6 +11,9 @@ import { jsonElements, jsonMembers } from '../logs/json-text.ts'
 /** Items have no text in some tasks: there the title or the description is what the user wrote or chose. */
 export const LAMP_TEXT_COLUMNS = ['text', 'title', 'description', 'abstract'] as const
 
+/** Every item of a question repeats its user's id: a long one would make a large log of a small file. */
+const MAX_ID = 1000
+
 const lampLogs: TextFormat = {
   type: 'text',
   name: 'lamp',
@@ -40,6 +43,10 @@ async function* itemRecords(
     // Taken apart as text: ids longer than a number holds keep their digits.
     const written = jsonMembers(record.json)
     const userText = question.user_id == null ? written.get('id') : written.get('user_id')
+    if ((userText?.length ?? 0) > MAX_ID) {
+      issues.add('bad-line', at, `the question's user has an id of more than ${MAX_ID} characters`)
+      continue
+    }
     const itemTexts = jsonElements(written.get('profile') ?? '[]')
     const copies = new Map<string, number>()
     for (const [i, item] of question.profile.entries()) {

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { openLogs } from './dataset.ts'
+import { testFolder } from './testing/files.ts'
 import { reader } from './testing/read.ts'
 import { writeParquet } from './testing/written.ts'
 

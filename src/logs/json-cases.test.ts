@@ -123,3 +123,9 @@ it("the user's messages of ChatGPT's export are records", async () => {
   expect(log.users[0].interactions[0]).toMatchObject({ time: 1700000000250, metadata: { title: 'one' } })
   expect([log.count('empty-text'), log.count('missing-time'), log.count('bad-line')]).toEqual([1, 1, 1])
 })
+
+it('a long title of a conversation is not repeated for each of its messages', async () => {
+  const message = { message: { author: { role: 'user' }, content: { parts: ['hi'] } } }
+  const log = await read('conversations.json', JSON.stringify([{ mapping: { a: message }, title: 'x'.repeat(5000) }]))
+  expect(log.users[0].interactions[0].metadata).not.toHaveProperty('title')
+})

@@ -1,8 +1,6 @@
 // JSON text -> a record: what JSON Lines, JSON arrays and LaMP files are read with.
+import { isShallow, MAX_DEPTH } from '../util/parse-json.ts'
 import { excerpt, type IssueLog } from './issues.ts'
-
-/** Deeper nesting than this is taken for an attack or a mistake. */
-const MAX_DEPTH = 64
 
 /**
  * Parses one JSON object. What is none is counted in `issues` with its file and line `at`, and undefined. Characters
@@ -29,7 +27,7 @@ export function toJsonRecord(
     issues.add('bad-line', at, `not a JSON object: ${excerpt(text)}`)
     return undefined
   }
-  if (!shallow(value)) {
+  if (!isShallow(value)) {
     issues.add('bad-line', at, `nested deeper than ${MAX_DEPTH} levels`)
     return undefined
   }
@@ -109,18 +107,3 @@ const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[
 /** Text without lone surrogates and NULs, which are replaced; other values as they are. */
 export const cleanCharacters = (value: unknown) =>
   typeof value === 'string' ? value.replace(LONE_SURROGATE, '\uFFFD').replaceAll('\0', '\uFFFD') : value
-
-/** Whether nesting stays within MAX_DEPTH; without recursion, since the input may be built to exhaust the stack. */
-function shallow(value: Record<string, unknown>): boolean {
-  let level: unknown[] = [value]
-  for (let depth = 0; depth <= MAX_DEPTH; depth++) {
-    const next: unknown[] = []
-    for (const node of level) {
-      for (const inner of Object.values(node as object))
-        if (typeof inner === 'object' && inner !== null) next.push(inner)
-    }
-    if (next.length === 0) return true
-    level = next
-  }
-  return false
-}

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EvaluationResult, evaluationResultSchema } from '../evaluate/result.ts'
 import { BumpError } from '../util/errors.ts'
+import { parseJson } from '../util/parse-json.ts'
 
 /** Reads a result.json, or the one in a folder. Throws BumpError where there is none, or it is something else. */
 export function readEvaluation(path: string): EvaluationResult {
@@ -20,7 +21,7 @@ export function readEvaluation(path: string): EvaluationResult {
   }
   let value: unknown
   try {
-    value = JSON.parse(content)
+    value = parseJson(content)
   } catch (cause) {
     throw new BumpError('run-unusable', `${file} is not JSON. Name a result.json of bump evaluate or bump ablate.`, {
       cause,

@@ -1,6 +1,7 @@
 // JSONL files of a run, streamed: they may be larger than memory, cut short by a kill, or damaged.
 import { createReadStream, existsSync } from 'node:fs'
 import { basename } from 'node:path'
+import { parseJson } from '../util/parse-json.ts'
 
 /**
  * Calls `take` with every line that is a JSON object; `take` returns false for a record that is not what it expects.
@@ -48,7 +49,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 
 function parseObject(line: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(line)
+    const value: unknown = parseJson(line)
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined

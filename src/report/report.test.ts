@@ -204,6 +204,10 @@ describe('a run that is not whole', () => {
     const run = writeRun(join(root, 'tea'))
     writeFileSync(join(run, 'config.json'), '{')
     await expect(report([run])).rejects.toThrow(/config.json is damaged/)
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+    const rest = '"package":{"name":"bump","version":"1"},"model":{},"data":{}'
+    writeFileSync(join(run, 'config.json'), `{"config":{"seed":${deep}},${rest}}`)
+    await expect(report([run])).rejects.toThrow(/config.json is damaged/)
   })
 })
 

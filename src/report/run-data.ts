@@ -14,7 +14,7 @@ import {
   summarySchema,
 } from '../run/format.ts'
 import { readRunHeader } from '../run/read.ts'
-
+import { parseJson } from '../util/parse-json.ts'
 import { readJsonLines } from './read-lines.ts'
 import { evenly, type Point } from './series.ts'
 
@@ -103,7 +103,7 @@ function readSummary(path: string): { value?: Record<string, unknown>; note?: st
       note: 'There is no summary.json: the run is under way or was interrupted, so it is shown as far as it goes.',
     }
   try {
-    return { value: z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, 'utf8'))) }
+    return { value: z.record(z.string(), z.unknown()).parse(parseJson(readFileSync(path, 'utf8'))) }
   } catch {
     return { note: 'summary.json is damaged: the final measurement is not shown.' }
   }

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { BumpError } from '../util/errors.ts'
+import { parseJson } from '../util/parse-json.ts'
 import {
   type LoopState,
   loopStateSchema,
@@ -119,7 +120,7 @@ export function readProfileLines(run: string): ProfileLine[] {
   const path = join(run, 'profiles.jsonl')
   const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
   try {
-    if (lines.length > 0) return lines.map((line) => profileLineSchema.parse(JSON.parse(line)))
+    if (lines.length > 0) return lines.map((line) => profileLineSchema.parse(parseJson(line)))
   } catch {}
   throw new BumpError(
     'run-unusable',
@@ -134,7 +135,7 @@ export function commandOf({ kind }: Pick<RunHeader, 'kind'>): string {
 
 function parsed<S extends z.ZodType>(schema: S, path: string): z.infer<S> | undefined {
   try {
-    return schema.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data
+    return schema.safeParse(parseJson(readFileSync(path, 'utf8'))).data
   } catch {
     return undefined
   }

@@ -23,7 +23,7 @@ export function fixedLayer(values: Values, place: string): Layer {
 /** Layer of a YAML document. Throws BumpError (`invalid-options`) where it is no mapping. */
 export function yamlLayer(text: string, file: string): Layer {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parsedYaml(text, lines, file)
   if (document.errors.length > 0) {
     const [problem] = document.errors
     const { line } = lines.linePos(problem.pos[0])
@@ -42,6 +42,16 @@ export function yamlLayer(text: string, file: string): Layer {
   return {
     values: values as Values,
     where: (path) => `${file}:${lines.linePos(keyOffset(root, path)).line}`,
+  }
+}
+
+/** The parser calls itself for every level, and where these are too many it does not always say so itself. */
+function parsedYaml(text: string, lineCounter: LineCounter, file: string): ReturnType<typeof parseDocument> {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false })
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw configError(`${file}: not valid YAML: it is nested too deep`)
   }
 }
 

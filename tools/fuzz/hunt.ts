@@ -49,7 +49,7 @@ export class Reader {
 
   /** What becomes of a case; a text where the process hangs or ends. With `keep`, the files stay in that folder. */
   async read(target: string, input: FuzzCase, keep?: string): Promise<Outcome | string> {
-    this.child ??= await startReader()
+    this.child ??= await startReader(this.folder)
     const { child } = this
     const folder = keep ?? join(this.folder, String(this.cases++))
     const request: Request = { target, input, folder, keep: keep !== undefined }
@@ -83,10 +83,12 @@ export class Reader {
   }
 }
 
-async function startReader(): Promise<ChildProcess> {
+/** `folder` takes its temporary files, since a process that is killed leaves them. */
+async function startReader(folder: string): Promise<ChildProcess> {
   const child = fork(fileURLToPath(new URL('./reader.ts', import.meta.url)), {
     execArgv: ['--import', 'tsx', `--max-old-space-size=${HEAP}`],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...process.env, TMPDIR: folder, TEMP: folder },
   })
   await once(child, 'message')
   return child

@@ -9,7 +9,6 @@ import { TARGETS } from './targets/targets.ts'
 
 const own = mkdtempSync(join(tmpdir(), 'bump-fuzz-'))
 process.env.BUMP_CACHE = join(own, 'cache')
-process.on('exit', () => rmSync(own, { recursive: true, force: true }))
 process.on('disconnect', () => process.exit())
 
 const samples = new Map<string, Promise<Sample[]>>()

@@ -74,6 +74,11 @@ describe('a configuration', () => {
     expect(typed.reward).toMatchObject({ type: 'custom', positives: 1 })
   })
 
+  it('of thousands of levels is refused', () => {
+    for (const level of ['{"name":"', '{a: ', '[', '- '])
+      expect(() => resolve({ config: yaml(level.repeat(4000)) })).toThrow(BumpError)
+  })
+
   it('goes on under --resume with what the run was started with', () => {
     const config = resolve({ ...basic, name: 'old', set: ['optim.steps=3'] })
     mkdirSync(join(folder, 'runs', 'old'), { recursive: true })

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BumpError } from '../../util/errors.ts'
+import { parseJson } from '../../util/parse-json.ts'
 import { asRecord, checkRows, checkTokenizerJson } from './tokenizer-json.ts'
 import type { Component, TokenizerJson, TokenizerSource } from './types.ts'
 
@@ -18,7 +19,7 @@ export function tokenizerFromFolder(folder: string): TokenizerSource {
       `${file}: does not exist. A model folder needs tokenizer.json; older models without one are given it by ` +
         'AutoTokenizer.from_pretrained(folder).save_pretrained(folder) in Python.',
     )
-  const json = checkTokenizerJson(parseJson(readText(file), file), file)
+  const json = checkTokenizerJson(jsonOf(readText(file), file), file)
   const settings = readSettings(join(folder, 'tokenizer_config.json'))
   const map = readSettings(join(folder, 'special_tokens_map.json'))
   const generation = readSettings(join(folder, 'generation_config.json'))
@@ -59,9 +60,9 @@ function readText(file: string): string {
   }
 }
 
-function parseJson(text: string, file: string): unknown {
+function jsonOf(text: string, file: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (error) {
     throw new BumpError(
       'model-unusable',
@@ -74,7 +75,7 @@ function parseJson(text: string, file: string): unknown {
 /** An optional file of settings; empty where it does not exist. */
 function readSettings(file: string): Record<string, unknown> {
   if (!existsSync(file)) return {}
-  const settings = asRecord(parseJson(readText(file), file))
+  const settings = asRecord(jsonOf(readText(file), file))
   if (!settings)
     throw new BumpError('model-unusable', `${file}: is not a JSON object. Download or convert the model again.`)
   return settings

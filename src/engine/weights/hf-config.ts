@@ -2,6 +2,7 @@
 // implemented are refused by name, so that a model never runs subtly wrong.
 import { readFileSync } from 'node:fs'
 import { BumpError } from '../../util/errors.ts'
+import { parseJson } from '../../util/parse-json.ts'
 import type { LayerType, ModelConfig } from '../model/config.ts'
 import { familyOfConfig, rowOf, SUPPORTED_FAMILIES } from '../model/families.ts'
 import { Fields, isObject, type Json } from './fields.ts'
@@ -224,7 +225,7 @@ export function readJson(path: string): unknown {
     )
   }
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (cause) {
     throw new BumpError('model-unusable', `${path}: is not JSON: ${(cause as Error).message}`, { cause })
   }

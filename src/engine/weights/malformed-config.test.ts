@@ -25,6 +25,15 @@ function written(name: string, bytes: Uint8Array | string): string {
   return path
 }
 
+test('JSON of thousands of levels is refused', () => {
+  mkdirSync(join(folder, 'deep'), { recursive: true })
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+  writeFileSync(join(folder, 'deep', 'config.json'), `{"model_type":"llama","architectures":${deep}}`)
+  expect(problemOf(() => configOf(join(folder, 'deep')))).toMatch(
+    /config\.json: is not JSON: it is nested deeper than 64/,
+  )
+})
+
 describe('config.json', () => {
   const valid = {
     architectures: ['LlamaForCausalLM'],

@@ -4,6 +4,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } 
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { BumpError } from '../../util/errors.ts'
+import { parseJson } from '../../util/parse-json.ts'
 import { discard, writeAll, writeProblem } from '../../util/writing.ts'
 import type { BinaryFile } from './binary-file.ts'
 import { bfloatToFloats, floatToBfloat, floatToHalf, halfToFloats } from './half.ts'
@@ -65,7 +66,7 @@ function readHeader(file: BinaryFile): { header: Record<string, unknown>; dataSt
   const text = new TextDecoder().decode(file.read(8, Number(length)))
   let header: unknown
   try {
-    header = JSON.parse(text)
+    header = parseJson(text)
   } catch {
     throw damaged(file.path, 'the header is not JSON')
   }
@@ -160,7 +161,7 @@ export function safetensorsFiles(folder: string): string[] {
     )
   let index: z.infer<typeof indexSchema>
   try {
-    index = indexSchema.parse(JSON.parse(readFileSync(indexPath, 'utf8')))
+    index = indexSchema.parse(parseJson(readFileSync(indexPath, 'utf8')))
   } catch (cause) {
     throw new BumpError(
       'model-unusable',

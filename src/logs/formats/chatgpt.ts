@@ -29,8 +29,8 @@ export const chatgpt: TextFormat = {
           export: fileName,
           time: message.create_time ?? undefined,
           text: wordsOf(message.content),
-          title: conversation.title,
-          conversation_id: conversation.conversation_id ?? conversation.id,
+          title: short(conversation.title),
+          conversation_id: short(conversation.conversation_id ?? conversation.id),
           message_id: message.id,
         }
         // A new export holds the old one's messages again.
@@ -40,6 +40,10 @@ export const chatgpt: TextFormat = {
     }
   },
 }
+
+/** What every message of a conversation repeats must not make a large log of a small file. */
+const short = (value: unknown) => (typeof value === 'string' && value.length <= MAX_REPEATED ? value : undefined)
+const MAX_REPEATED = 1000
 
 /** Written by the user: not what was set up once and is sent along with every conversation. */
 function isFromUser({ author, content, metadata }: Record<string, unknown>): boolean {

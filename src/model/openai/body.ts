@@ -1,6 +1,7 @@
 // The body of a server's answer: read up to a bound, and a stream of events put together to the one completion that it
 // is in pieces. Used by server.ts.
 import { z } from 'zod'
+import { parseJson } from '../../util/parse-json.ts'
 
 /** Far more than any answer with its thinking; a server that sends more is no API, or means harm. */
 const MOST_BYTES = 16 * 2 ** 20
@@ -91,7 +92,7 @@ function eventsOf(text: string): string[] {
 /** The value of a JSON text; undefined where it is none, or null. */
 export function parsedJson(text: string): unknown {
   try {
-    return JSON.parse(text) ?? undefined
+    return parseJson(text) ?? undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 // Mapping expressions over a small log: they compute, and reach nothing else.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLogs } from '../../../src/logs/open.ts'
@@ -26,7 +26,6 @@ export const expressions: Target = {
   ],
   samples: async () => {
     writeFileSync(SECRET_FILE, SECRET)
-    process.on('exit', () => rmSync(SECRET_FILE, { force: true }))
     const texts = [
       ["lower(user) || '-' || n", 'time / 1000', "text || coalesce(' ' || (a->>'b'), '')"],
       ["regexp_extract(user, '(\\d+)', 1)", "strptime('2024-01-02', '%Y-%m-%d')", "concat_ws(': ', user, text)"],
