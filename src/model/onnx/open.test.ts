@@ -67,10 +67,10 @@ it('rejects what is under way when it is closed', async () => {
 })
 
 it('refuses an unsupported model before it reads the vocabulary', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'bump-mistral-'))
-  writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'mistral' }))
+  const folder = mkdtempSync(join(tmpdir(), 'bump-mamba-'))
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'mamba' }))
   writeFileSync(join(folder, 'tokenizer.json'), '{')
-  await expect(openModel(folder)).rejects.toThrow(/the architecture "mistral" is not supported/)
+  await expect(openModel(folder)).rejects.toThrow(/the architecture "mamba" is not supported/)
 })
 
 it("names the hub's model in its adapters, not the place in the cache", async () => {
