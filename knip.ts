@@ -9,10 +9,11 @@ const config: KnipConfig = {
     'src/model/onnx/worker.ts!',
     'bin/*.mjs!',
     'scripts/*.mjs!',
-    'tools/{bench,docs,nano,package}/main.ts!',
+    'tools/{bench,docs,fuzz,nano,package}/main.ts!',
     'tools/bench/compare-precision.ts!',
     // Started as processes of their own.
     'tools/bench/peers/{run,llama-cpp,ours}.mjs!',
+    'tools/fuzz/reader.ts!',
     'tools/package/consumer.ts!',
     'examples/*.ts!',
   ],

@@ -1,5 +1,7 @@
 // `bump ablate` end to end with the nano model: stopped after some runs it goes on, and prints one table.
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -9,11 +11,16 @@ import { capturedOutput } from './testing/captured.ts'
 
 const captured = capturedOutput()
 let folder: string
-beforeAll(() => {
+const log = join('assets', 'example', 'log.jsonl')
+const server = createServer((_, answer) => answer.end(readFileSync(log)))
+beforeAll(async () => {
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   folder = mkdtempSync(join(tmpdir(), 'bump-ablate-'))
   vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
 })
 afterAll(() => {
+  server.closeAllConnections()
+  server.close()
   vi.unstubAllEnvs()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -29,7 +36,8 @@ const SETTINGS = [
   ...['prompt.historyTokens=64', 'split.validation=3', 'split.test=5', 'reward.negatives=2', 'reward.lengthBudget=4'],
 ]
 const ablate = (...flags: string[]) => {
-  const where = ['--logs', join('assets', 'example', 'log.jsonl'), '--model', join('assets', 'nano'), '--threads', '1']
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/log.jsonl?key=secret`
+  const where = ['--logs', address, '--model', join('assets', 'nano'), '--threads', '1']
   const set = SETTINGS.flatMap((setting) => ['--set', setting])
   return main(['ablate', ...where, '--runs', folder, '--name', 'abl', '--steps', '2', ...set, ...flags])
 }
@@ -45,6 +53,9 @@ describe('bump ablate', { timeout: 90_000 }, () => {
     expect(statSync(join(folder, 'abl-both-s1', 'summary.json')).mtimeMs).toBe(kept)
     const result = evaluationResultSchema.parse(json('abl', 'result.json'))
     expect(result.kind).toBe('ablation')
+    expect(JSON.stringify(result)).toContain('/log.jsonl"')
+    for (const place of ['abl/result.json', 'abl-both-s1/config.json'])
+      expect(readFileSync(join(folder, place), 'utf8')).not.toContain('secret')
     expect(result.settings.runs).toEqual(['abl-both-s1', 'abl-forward-s1', 'abl-both-s2', 'abl-forward-s2'])
     const [table] = result.tables
     expect(table.rows.map(({ condition, n }) => [condition, n])).toEqual([

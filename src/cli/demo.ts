@@ -16,6 +16,7 @@ import { resolveLayers } from '../train/config-layers.ts'
 import { optionsOf, train } from '../train/train.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { lockFolder } from '../util/lock.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { flagLayer } from './shared/flag-layers.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { interruptible } from './shared/process.ts'
@@ -28,7 +29,7 @@ function asset(...parts: string[]): string {
   return fileURLToPath(new URL(`../../assets/${parts.join('/')}`, import.meta.url))
 }
 
-interface DemoFlags {
+interface DemoFlags extends EngineFlags {
   seed: number
   steps: number
   name: string
@@ -36,7 +37,7 @@ interface DemoFlags {
 
 /** `bump demo`. */
 export function demoCommand(): Command {
-  return new Command('demo')
+  const command = new Command('demo')
     .description(
       'train the bundled nano model on the bundled example log, and show what it learned (2 minutes on 2 cores)',
     )
@@ -45,6 +46,7 @@ export function demoCommand(): Command {
     .option('--name <name>', "name of the run's folder under runs/", 'demo')
     .addHelpText('after', HELP)
     .action(demo)
+  return addEngineFlags(command)
 }
 
 const HELP = `
@@ -94,6 +96,7 @@ async function demo(flags: DemoFlags): Promise<void> {
       (signal) =>
         train({
           ...optionsOf(config, 'runs'),
+          engine: engineOptions(flags),
           logs,
           signal,
           onEvent: (event) => {

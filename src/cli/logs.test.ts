@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import Database from 'libsql'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { trainConfigSchema } from '../train/config.ts'
 import { judgeCommand } from './judge.ts'
@@ -82,8 +83,47 @@ it('shows how CSV was read, what was decided, and reads it as the flags say', as
   const flags = ['--delimiter', ':', '--quote', '%', '--escape', '~', '--header-line', '2']
   await logsCommand().parseAsync(['inspect', path, ...flags], { from: 'user' })
   expect(captured.stdout).toContain('it%s: so')
+  writeFileSync(path, 'a;so\n')
+  await logsCommand().parseAsync(['inspect', path, '--format', 'csv', '--columns', 'user,text'], { from: 'user' })
+  expect(captured.stdout).toContain('no header)\n\ncolumns        user, text')
   const wrong = logsCommand().parseAsync(['inspect', path, '--header-line', 'x'], { from: 'user' })
   await expect(wrong).rejects.toThrow('`headerLine` is the number of a line')
+})
+
+it('reads the rows of a query', async () => {
+  const path = join(folder, 'app.db')
+  const database = new Database(path)
+  database.exec("CREATE TABLE posts AS SELECT 'ann' AS who, 'hello' AS body")
+  database.close()
+  const query = 'select who as user, body as text from posts'
+  await logsCommand().parseAsync(['inspect', path, '--query', query], { from: 'user' })
+  expect(captured.stdout).toContain(`${path}  query, 1 row\n`)
+  expect(captured.stdout).toContain('    hello')
+  const without = logsCommand().parseAsync(['inspect', path], { from: 'user' })
+  await expect(without).rejects.toThrow(/say by `query` which of its rows to read\. Its tables: posts \(who, body\)/)
+})
+
+it('shows the catalogues that --with names', async () => {
+  const [path, items] = [join(folder, 'log.csv'), join(folder, 'films.csv')]
+  writeFileSync(path, 'user,movie\na,7\nb,8\n')
+  writeFileSync(items, 'id;title\n7;Alien\nx\n')
+  const text = '(select title from items where items.id = rows.movie)'
+  await logsCommand().parseAsync(['inspect', path, '--with', `items=${items}`, '--text', text], { from: 'user' })
+  for (const line of [
+    'table          items: 1 row (id BIGINT, title VARCHAR)',
+    `  ${items}  csv, 2 rows (semicolons between fields, " around fields, header on line 1)`,
+    `    ${items}:3: 1 fields where there should be 2: x`,
+    "items has no row for 1 of the logs' rows: none whose id is their movie, such as 8",
+    '    Alien',
+  ])
+    expect(captured.stdout).toContain(line)
+  const command = logsCommand()
+  const inspect = command.commands[0].exitOverride().configureOutput({ writeErr: () => undefined })
+  for (const [given, message] of [
+    [['items'], 'Expected <name>=<value>'],
+    [['a=x', '--with', 'a=y'], 'a is given twice'],
+  ] as const)
+    await expect(inspect.parseAsync([path, '--with', ...given], { from: 'user' })).rejects.toThrow(message)
 })
 
 it('skips the very users that training and the judge check skip', () => {

@@ -20,7 +20,9 @@ Examples:
   bump logs inspect "exports/2024-*.csv.gz" --user "lower(email)" --min-interactions 10
   bump logs inspect https://example.org/posts.jsonl.gz --text "coalesce(text, title)"
   bump logs inspect train_questions.json --text title        LaMP: the items of each user's profile
-  bump logs inspect ratings.csv --text "(SELECT any_value(m.title) FROM 'movies.csv' m WHERE m.id = rows.movie_id)"
+  bump logs inspect ratings.csv --with items=movies.csv --text "(select title from items where items.id = rows.movie_id)"
+  bump logs inspect app.db --query "select author as user, posted as time, body as text from posts"
+  bump logs inspect postgres://db.example.org/app --query "select * from posts" --user author --text body
   bump logs inspect reviews.jsonl --json > inspection.json`
 
 interface InspectOptions extends LogFlags {
@@ -37,7 +39,7 @@ export function logsCommand(): Command {
     .description('Show what is in logs, how they are read, and what would be skipped and why')
     .argument(
       '<logs...>',
-      `files, globs or addresses, plain, gzip or zstd (${logFormats()
+      `files, globs, addresses or databases, plain, gzip or zstd (${logFormats()
         .map(({ title }) => title)
         .join(', ')})`,
     )
@@ -61,6 +63,7 @@ function describeInspection(inspection: LogInspection): string {
   const lines = [
     ...fileLines(report.files),
     '',
+    ...report.tables.flatMap(tableLines),
     `columns        ${excerpt(report.columns.join(', '), 200)}`,
     `read as        user: ${mapping.user}   time: ${mapping.time ?? 'none (file order)'}   text: ${mapping.text}`,
     `users          ${number(report.users)}`,
@@ -97,6 +100,15 @@ function describeInspection(inspection: LogInspection): string {
     ]),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** A catalogue: its columns with their types, and how its files were read. */
+function tableLines({ name, columns, rows, files }: LogReport['tables'][number]): string[] {
+  const list = columns.map((column) => `${column.name} ${column.type}`).join(', ')
+  return [
+    `table          ${name}: ${count(rows, 'row')} (${excerpt(list, 200)})`,
+    ...fileLines(files).map((line) => `  ${line}`),
+  ]
 }
 
 /** The first files, a line each, and how many more there are. */

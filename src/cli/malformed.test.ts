@@ -69,7 +69,12 @@ describe('run folders', () => {
     write(join('run', step, 'loop.json'), JSON.stringify(loop))
     write(join('run', step, 'state.json'), JSON.stringify({ base: digest, step: 3 }))
     const lora = { rank: 2, alpha: 4, targets: ['q' as const], rsLora: false }
-    saveAdapter(path('run', step), { config: lora, tensors: tensors(...ADAPTER), baseModel: { name: 'x' } })
+    saveAdapter(path('run', step), {
+      config: lora,
+      tensors: tensors(...ADAPTER),
+      baseModel: { name: 'x' },
+      family: 'llama',
+    })
     const moments = ['first', 'second'].flatMap((moment) => ADAPTER.map((name) => `${moment}.${name}`))
     const written = [...tensors(...moments)].map(
       ([name, { dims, data }]) => [name, { dims, data: () => data }] as const,

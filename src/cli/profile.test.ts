@@ -52,6 +52,9 @@ describe('bump profile --run', () => {
     const columns = { user: 'who', time: 'at', text: 'title' }
     expect(logsOfRun(run)).toEqual({ paths: ['old.csv'], format: 'csv', ...columns })
     expect(logsOfRun(run, { own: { paths: ['new.jsonl'] } })).toEqual({ paths: ['new.jsonl'], ...columns })
+    const joined = runWith('joined', { with: { a: 'a.csv', b: 'b.csv' } })
+    const tables = { trust: true, own: { paths: ['new.jsonl'], with: { b: 'new.csv' } } }
+    expect(logsOfRun(joined, tables)).toEqual({ paths: ['new.jsonl'], with: { a: 'a.csv', b: 'new.csv' } })
     const own = { paths: ['new.jsonl'], format: 'jsonl', user: undefined, time: undefined, text: 'body' }
     expect(logsOfRun(run, { own })).toEqual({ paths: ['new.jsonl'], format: 'jsonl', ...columns, text: 'body' })
   })
@@ -64,6 +67,14 @@ describe('bump profile --run', () => {
     expect(String(error.mock.calls.at(-1)?.[0])).toMatch(/names SQL expressions[\s\S]*\n {2}text: title \|\| 'x'\n/)
     expect(() => logsOfRun(run, { own: { paths: ['new.csv'] } })).toThrow('names SQL expressions')
     expect(() => logsOfRun(run, { own: { user: 'a', text: 'b' } })).not.toThrow()
+    const asked = runWith('asked', { query: 'select 1' })
+    expect(() => logsOfRun(asked)).toThrow(/\n {2}query: select 1 \(of old\.csv\)\n/)
+    expect(() => logsOfRun(asked, { own: { query: 'select 2' } })).toThrow(/\n {2}query: select 2 \(of old\.csv\)\n/)
+    expect(logsOfRun(asked, { own: { paths: ['mine.csv'] } })).toEqual({ paths: ['mine.csv'] })
+    expect(logsOfRun(asked, { trust: true, own: { query: 'select 2' } }).query).toBe('select 2')
+    expect(() => logsOfRun(runWith('tables', { with: { items: '/etc/passwd' } }))).toThrow(
+      /\n {2}with.items: \/etc\/passwd\n/,
+    )
     expect(logsOfRun(run, { trust: true }).text).toBe("title || 'x'")
     vi.restoreAllMocks()
     vi.unstubAllEnvs()

@@ -33,6 +33,7 @@ import { openQuantized } from './runtime/prepare-quantized.ts'
 import { labelLogits, score } from './runtime/score.ts'
 import { type BaseWeights, Sessions } from './runtime/sessions.ts'
 import { Trainer } from './runtime/train.ts'
+import { checkTargets } from './weights/adapter-modules.ts'
 import { configOf } from './weights/open-source.ts'
 import { openWeights } from './weights/open-weights.ts'
 import { type BaseModel, loadAdapter, saveAdapter, servedRank } from './weights/peft.ts'
@@ -138,6 +139,7 @@ export class Engine {
     const served = trainable?.type === 'lora' ? servedRank(trainable.rank) : undefined
     if (served !== undefined) onProgress?.(served)
     const config = configOf(model)
+    if (trainable?.type === 'lora') checkTargets(config.family, trainable.targets ?? PROJECTIONS)
     const quantized = quantize === 'none' ? undefined : await openQuantized(model, options)
     // What only samples and scores needs the exact weights no more.
     const exact = quantized && !trainable ? undefined : await openWeights(model, { onProgress })
@@ -233,6 +235,7 @@ export class Engine {
       config: { rank, alpha, targets: [...targets], rsLora },
       tensors: weights.trained,
       baseModel: this.baseModel,
+      family: this.config.family,
     })
   }
 

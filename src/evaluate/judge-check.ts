@@ -141,6 +141,7 @@ export async function checkJudges(
   const checked: CheckedJudge[] = []
   const failed: JudgeCheck['failed'] = []
   for (const each of judges) {
+    if (options.signal?.aborted) throw new CancelledError()
     const own = 'score' in each
     const config = own ? undefined : { ...configOf(each), maxProfileTokens: historyTokens }
     try {

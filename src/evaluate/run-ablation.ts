@@ -5,7 +5,7 @@ import { openLogs } from '../logs/open.ts'
 import { readProfileLines, readSummary } from '../run/read.ts'
 import type { TrainConfig } from '../train/config.ts'
 import { type Baseline, readBaseline } from '../train/final-test.ts'
-import { optionsOf, type TrainEvent, type TrainOptions, trainAfter } from '../train/train.ts'
+import { optionsOf, recordedConfig, type TrainEvent, type TrainOptions, trainAfter } from '../train/train.ts'
 import { CancelledError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
 import { ablationTable, type Variant, type VariantRun, variantConfig } from './ablation.ts'
@@ -84,7 +84,7 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
   return {
     tables: [ablationTable(runs, base.split.seed)],
     settings: {
-      config: base,
+      config: recordedConfig(base),
       variants,
       seeds,
       runs: plan.map(({ config }) => config.name),

@@ -7,7 +7,7 @@ import type { Interaction, LogSource } from '../logs/types.ts'
 import { PROJECTIONS, QUANTIZE, type Trainable } from '../model/contract.ts'
 import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
-import { refuseUntrusted } from '../run/trust.ts'
+import { refuseUntrusted, withoutNamed } from '../run/trust.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
 import { profileSchema, promptSchema } from './config.ts'
@@ -97,14 +97,17 @@ const runConfigSchema = z.object({
   seed: z.number(),
   logs: z.object({
     paths: z.array(z.string()),
+    query: z.string().optional(),
     format: z.string().optional(),
     delimiter: z.string().optional(),
     quote: z.string().optional(),
     escape: z.string().optional(),
     headerLine: z.number().optional(),
+    columns: z.array(z.string()).optional(),
     user: z.string().optional(),
     time: z.string().optional(),
     text: z.string().optional(),
+    with: z.record(z.string(), z.string()).optional(),
   }),
 })
 
@@ -208,15 +211,19 @@ export function logsOfRun(
   run: string,
   { own = {}, trust }: { own?: Partial<LogSource>; trust?: boolean } = {},
 ): LogSource {
-  const { user, time, text, ...files } = generatorOfRun(run).config.logs
-  const { user: ownUser, time: ownTime, text: ownText, ...ownFiles } = own
-  const mapping = { user, time, text }
-  const named = defined({ user: ownUser, time: ownTime, text: ownText })
-  const taken = Object.fromEntries(Object.entries(mapping).filter(([part]) => !(part in named)))
-  refuseUntrusted(taken, join(run, 'config.json'), trust)
-  // Other files may be written otherwise.
+  const { user, time, text, with: tables, ...files } = generatorOfRun(run).config.logs
+  const { user: ownUser, time: ownTime, text: ownText, with: ownTables, ...ownFiles } = own
+  const mapping = { user, time, text, with: tables }
+  const named = { user: ownUser, time: ownTime, text: ownText, with: ownTables }
+  const theirs = ownFiles.paths ? mapping : { ...mapping, ...files }
+  refuseUntrusted(withoutNamed(theirs, own), join(run, 'config.json'), trust)
+  // Other files may be written otherwise than the run's.
   const { paths, ...written } = ownFiles
-  return { ...defined(mapping), ...named, ...(paths ? { paths, ...defined(written) } : files) }
+  return {
+    ...defined({ ...mapping, ...defined(named), with: (tables || ownTables) && { ...tables, ...ownTables } }),
+    ...(paths ? { paths } : files),
+    ...defined(written),
+  }
 }
 
 /**

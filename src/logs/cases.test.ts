@@ -1,7 +1,8 @@
 // Faults that people met with logs: every input is read right, or named with its place and the cure.
 import { describe, expect, it } from 'vitest'
-import { testFolder, writeParquet } from './testing/files.ts'
+import { testFolder } from './testing/files.ts'
 import { type Read, reader } from './testing/read.ts'
+import { writeParquet } from './testing/written.ts'
 
 const folder = testFolder()
 const { read, readFrom } = reader(folder)
@@ -34,32 +35,76 @@ describe('ids of many digits', () => {
   })
 })
 
-describe('NaN and Infinity in JSON', () => {
-  it.each(['NaN', '-NaN', '-nan', 'Infinity', '-Infinity', 'inf', '-inf'])('%s is no value, counted', async (word) => {
-    const lines = `{"user":"u","text":"is ${word}, \\"NaN\\"","rating":${word},"more":[${word}]}\n{"user":"u","text":"b"}\n`
-    const { users, count, report } = await read('nan.jsonl', lines)
-    expect(users[0].interactions.map(({ text }) => text)).toEqual([`is ${word}, "NaN"`, 'b'])
-    expect(users[0].interactions[0].metadata).toEqual({ rating: null, more: [null] })
-    expect(count('not-finite')).toBe(1)
-    expect(report.issues[0].examples[0]).toContain('nan.jsonl:1')
-    const array = await read('nan.json', `[${lines.trim().replace('\n', ',')}]`)
-    expect(array.texts).toHaveLength(2)
+it('whole numbers of any length keep their digits in the metadata', async () => {
+  const ids =
+    '{"user":"u","text":"x","item":9007199254740993,"deep":{"ids":[-12345678901234567890]},"n":1234567890123456.5'
+  const [user] = (await read('m.jsonl', `${ids},"said":"9007199254740993","time":null}\n`)).users
+  expect(user.interactions[0].metadata).toEqual({
+    item: '9007199254740993',
+    deep: { ids: ['-12345678901234567890'] },
+    n: 1234567890123456.5,
+    said: '9007199254740993',
   })
 })
 
+describe('values that are objects', () => {
+  it('are no users, and said where some are texts', async () => {
+    const twitter = '{"user":{"id":1,"followers":5},"text":"a"}\n{"user":{"id":1,"followers":6},"text":"b"}\n'
+    await expect(read('t.jsonl', twitter)).rejects.toThrow(/user "user" holds objects.*"user->>'id'"/)
+    expect((await read('t.jsonl', twitter, { user: "user->>'id'" })).users).toMatchObject([{ id: '1' }])
+    const columns = '{"user":{"0":"a","1":"b"},"text":{"0":"hi","1":"yo"}}'
+    await expect(read('pandas.json', columns)).rejects.toThrow('orient="records"')
+    const chat = await read('c.jsonl', '{"user":"a","text":"hi"}\n{"user":"a","text":["see ",{"text":"x"}]}\n')
+    expect(chat.report.notes).toEqual([expect.stringContaining('text text: some values are objects or lists')])
+  })
+})
+
+describe('NaN and Infinity in JSON', () => {
+  it.each(['NaN', '-NaN', '-nan', 'Infinity', '-Infinity', 'inf', '-inf', '-nan(ind)', '1.#QNAN', '-1.#INF00'])(
+    '%s is no value, counted',
+    async (word) => {
+      const lines = `{"user":"u","text":"is ${word}, \\"NaN\\"","rating":${word},"more":[${word}]}\n{"user":"u","text":"b"}\n`
+      const { users, count, report } = await read('nan.jsonl', lines)
+      expect(users[0].interactions.map(({ text }) => text)).toEqual([`is ${word}, "NaN"`, 'b'])
+      expect(users[0].interactions[0].metadata).toEqual({ rating: null, more: [null] })
+      expect(count('not-finite')).toBe(1)
+      expect(report.issues[0].examples[0]).toContain('nan.jsonl:1')
+      const array = await read('nan.json', `[${lines.trim().replace('\n', ',')}]`)
+      expect(array.texts).toHaveLength(2)
+    },
+  )
+})
+
 describe('users who are none', () => {
-  const words = ['nan', 'NaN', '\\N', 'NULL', 'null', 'None', 'N/A', '<NA>', 'undefined', '[deleted]']
+  const words = [
+    'nan',
+    'NaN',
+    '\\N',
+    'NULL',
+    'null',
+    'None',
+    'N/A',
+    '<NA>',
+    'undefined',
+    '[deleted]',
+    '-',
+    '#REF!',
+    '<na>',
+  ]
   it('are missing in every format, and counted with the word', async () => {
     const csv = await read(
       'null.csv',
       `user,text,time\n${words.map((word) => `${word},x,2024\n`).join('')}ana,ok,\\N\n`,
     )
     expect(csv.texts).toEqual([['ana', 'ok']])
-    expect([csv.count('missing-user'), csv.count('missing-time'), csv.count('bad-time')]).toEqual([10, 1, 0])
+    expect([csv.count('missing-user'), csv.count('missing-time'), csv.count('bad-time')]).toEqual([13, 1, 0])
     expect(csv.report.issues[0].examples[2]).toMatch(/null\.csv:4: user is \\N$/)
     const rows = [...words, 'ana'].map((user) => `${JSON.stringify({ user, text: 'x' })}\n`).join('')
     expect((await read('null.jsonl', rows)).texts).toEqual([['ana', 'x']])
-    expect((await read('names.csv', 'user,text\nNan Li,x\nnone1,y\n')).users).toHaveLength(2)
+    const sql = `SELECT 'inf'::DOUBLE AS "user", 'a' AS text UNION ALL SELECT 6, 'b' UNION ALL SELECT '-inf'::DOUBLE, 'c'`
+    const numbers = await readFrom({ paths: [await writeParquet(folder.path('inf.parquet'), sql)] })
+    expect([numbers.texts, numbers.count('missing-user')]).toEqual([[['6', 'b']], 2])
+    expect((await read('names.csv', 'user,text\nNan Li,x\nnone1,y\ninf,z\n')).users).toHaveLength(3)
   })
 })
 
@@ -82,6 +127,15 @@ describe('ids that are numbers', () => {
     const excel = await read('e.csv', 'user,text\n1.43E+17,a\n12345678901234567890,b\n')
     expect(excel.users.map(({ id }) => id)).toEqual(['12345678901234567890', '143000000000000000'])
     expect(excel.count('rounded-user')).toBe(1)
+    const long = await read(
+      'e.jsonl',
+      '{"user":12345678901234567890.0,"text":"a"}\n{"user":12345678901234567890,"text":"b"}\n',
+    )
+    expect([long.users.length, long.count('rounded-user')]).toEqual([2, 1])
+    const both = ['9007199254740993::BIGINT', '1::DOUBLE'].map((id, i) =>
+      writeParquet(folder.path(`${i}.parquet`), `SELECT ${id} AS "user", 'a' AS text`),
+    )
+    expect((await readFrom({ paths: await Promise.all(both) })).count('rounded-user')).toBe(1)
     const exact = await read('e.jsonl', '{"user":12345678901234567890,"text":"a"}\n{"user":1,"text":"b"}\n')
     expect(exact.report.issues).toEqual([])
   })
@@ -116,6 +170,32 @@ describe('the times of a column', () => {
     expect(strayed.count('bad-time')).toBe(1)
     const mixed = await read('mixed.jsonl', rows([1600000000000, 1650000000, 1700000000000]))
     expect(timesOf(mixed)).toEqual([1600000000000, 1650000000000, 1700000000000])
+  })
+
+  it('of which most lie beyond 2100 by their size are of a finer unit', async () => {
+    const rows = (numbers: number[]) => numbers.map((ts, i) => `{"user":"a","text":"t${i}","ts":${ts}}\n`).join('')
+    for (const numbers of [
+      [86400000, 31536000000],
+      [20000000000, 63072000000, 94608000000],
+    ])
+      expect(timesOf(await read('old.jsonl', rows(numbers)))).toEqual(numbers)
+    const sentinel = await read('sentinel.jsonl', rows([1600000000, 1700000000, 9999999999]))
+    expect(timesOf(sentinel)).toEqual([1600000000000, 1700000000000, 9999999999000])
+  })
+
+  it('may be digits with a clock', async () => {
+    const log = await read('digits.csv', dates('19991231235959', '20240229102030'))
+    expect(timesOf(log)).toEqual([Date.UTC(1999, 11, 31, 23, 59, 59), Date.UTC(2024, 1, 29, 10, 20, 30)])
+  })
+
+  it('are said where they are none of our days, and so are dates that are not read', async () => {
+    const note = async (...written: string[]) => (await read('d.csv', dates(...written))).report.notes[0]
+    expect(await note('45292', '45300.5')).toContain('from 1970-01-01T12:34:52.000Z to')
+    expect(await note('1700000000', '1600000000')).toBeUndefined()
+    expect(await note('03/02/24', '13/02/24')).toMatch(/years of two digits .*2 such as 03\/02\/24.*%d\/%m\/%y/)
+    expect(await note('2024-03-02', '2024-13-02')).toMatch(/day before the month.*2024-13-02.*%Y-%d-%m/)
+    const days = await read('d.csv', dates('2024-03-02', '2024-13-02'), { time: "strptime(date, '%Y-%d-%m')" })
+    expect(timesOf(days)).toEqual([Date.UTC(2024, 1, 3), Date.UTC(2024, 1, 13)])
   })
 
   it('have one order of day and month, which a single date proves', async () => {

@@ -2,8 +2,9 @@
 // whose names are patterns.
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { testFolder, writeParquet } from './testing/files.ts'
+import { testFolder } from './testing/files.ts'
 import { reader } from './testing/read.ts'
+import { writeParquet } from './testing/written.ts'
 
 const folder = testFolder()
 const { read, readFrom } = reader(folder)
@@ -63,6 +64,41 @@ describe('names', () => {
     expect((await read('reserved.jsonl', json, { user: '_file' })).texts).toEqual([['x', 'y']])
   })
 
+  it('of the rows of Parquet files may be those of a column, too', async () => {
+    const paths = await Promise.all(
+      ['a', 'b'].map((user) =>
+        parquet(
+          `rows-${user}.parquet`,
+          `SELECT '${user}' AS "user", 70 AS file_row_number, 'x' AS text UNION ALL FROM (VALUES (NULL, 7, 'y'))`,
+        ),
+      ),
+    )
+    const log = await readFrom({ paths, text: 'file_row_number' })
+    expect(log.texts).toEqual([
+      ['a', '70'],
+      ['b', '70'],
+    ])
+    expect(log.report.issues[0].examples.map((example) => example.slice(-31))).toEqual([
+      expect.stringMatching(/rows-a\.parquet:2: user/),
+      expect.stringMatching(/rows-b\.parquet:2: user/),
+    ])
+  })
+
+  it('that are parts of an object give what stands there', async () => {
+    const rows =
+      '{"u":{"id":"a \\"b\\""},"m":{"text":"x"}}\n{"u":{"id":7},"m":{"text":"y"}}\n{"u":{"id":7.0},"m":{"text":null}}\n'
+    const log = await read('parts.jsonl', `${rows}{"u":{"id":7.0},"m":{"text":"z","at":"2024-01-01"}}\n`, {
+      ...{ user: 'u.id', text: 'm.text', time: "m->'at'" },
+    })
+    expect(log.texts).toEqual([
+      ['7', 'y'],
+      ['7', 'z'],
+      ['a "b"', 'x'],
+    ])
+    expect([log.count('empty-text'), log.users[0].interactions[1].time]).toEqual([1, Date.UTC(2024, 0)])
+    await expect(read('k.jsonl', '{"fro":"a","text":"x"}\n', { user: 'from' })).rejects.toThrow('the nearest is "fro"')
+  })
+
   it('that differ in case are both reached, and stand in for each other', async () => {
     const rows = '{"user":"u","text":"low","Text":"up"}\n{"user":"u","Text":"only"}\n'
     const texts = async (text: string) => (await read('case.jsonl', rows, { text })).texts.map(([, words]) => words)
@@ -76,10 +112,12 @@ describe('names', () => {
   })
 })
 
-it.each(['az://c/f.parquet', 'abfss://c@a.dfs.core.windows.net/f.csv'])(
+it.each(['az://c/f.parquet', 'abfss://c@a.dfs.core.windows.net/f.csv?sig=secret'])(
   '%s is refused with the reason',
   async (path) => {
-    await expect(readFrom({ paths: [path] })).rejects.toThrow(/Azure's storage is not read.*SAS token/)
+    const refused = readFrom({ paths: [path] })
+    await expect(refused).rejects.toThrow(/Azure's storage is not read.*SAS token/)
+    await expect(refused).rejects.not.toThrow('secret')
   },
 )
 

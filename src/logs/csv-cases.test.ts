@@ -31,7 +31,7 @@ describe('quotes', () => {
       ['a', 'one'],
       ['b', 'two more'],
     ])
-    expect(all.report.notes[0]).toMatch(/1 records have text after a closing quote \(the first on line 3\)/)
+    expect(all.report.notes[0]).toMatch(/1 rows have text after a closing quote \(the first on line 3\)/)
   })
 
   it('in CSV are letters only where several show it and none is needed', async () => {
@@ -62,12 +62,30 @@ describe('quotes', () => {
     expect(late.texts.at(-1)).toEqual(['b', 'a\ttab'])
     const mixed = await read('mixed.csv', 'user,"te\nxt"\r\na,"x\ny"\nb,"ends\n"\r\nc,"z"', { text: '"te\nxt"' })
     expect(mixed.texts.map(([, text]) => text)).toEqual(['x\ny', 'ends', 'z'])
+    const windows = await read('windows.csv', 'user,text\na,"x\r\ny"\r\nb,"\r\n\rz"\r\n')
+    expect(windows.texts.map(([, text]) => text)).toEqual(['x\r\ny', 'z'])
     const column = await read('one.csv', 'text\n"a\nb"\nc\n', { user: "'me'" })
     expect(column.texts.map(([, text]) => text)).toEqual(['a\nb', 'c'])
-    expect((await read('mac.csv', 'user,text\ra,x\rb,"y\rz"\r')).texts).toEqual([
-      ['a', 'x'],
-      ['b', 'y\nz'],
-    ])
+    for (const end of ['', '\n', '\n\n']) {
+      expect((await read('mac.csv', `user,text\ra,x\rb,"y\rz"\r${end}`)).texts).toEqual([
+        ['a', 'x'],
+        ['b', 'y\nz'],
+      ])
+    }
+  })
+
+  it('may be apostrophes, and stand behind spaces', async () => {
+    const apostrophes = await read('a.csv', "user,text\n'a','x, it''s'\n'b','y'\n")
+    expect(apostrophes.texts.map(([, text]) => text)).toEqual(["x, it's", 'y'])
+    expect(apostrophes.report.notes[0]).toContain("fields stand in '")
+    expect((await read('t.csv', "user,text\na,'tis\nb,it's, so\n")).texts).toEqual([['a', "'tis"]])
+    const spaces = await read('s.csv', 'user, text\na, "x, ""y"""\nb, "z" \nc, "d" e\n')
+    expect(spaces.texts.map(([, text]) => text)).toEqual(['x, "y"', 'z', '"d" e'])
+  })
+
+  it('of a record without values are counted: tabs alone are a record', async () => {
+    const log = await read('empty.tsv', 'user\ttext\na\tx\n\t\n  \n')
+    expect([log.texts, log.report.records, log.count('missing-user')]).toEqual([[['a', 'x']], 2, 1])
   })
 
   it('are as the caller says', async () => {
@@ -85,6 +103,7 @@ describe('quotes', () => {
 describe('delimiters', () => {
   it.each([
     ['after records', 'user,text\na,hi,\nb,yo,\n', 1],
+    ['and blanks after records', 'user,text\na,hi, \nb,yo,  \n', 1],
     ['after the header', 'user,text,\na,hi\nb,yo\n', 0],
     ['after both', 'user,text,,\na,hi,,\nb,yo,,\n', 0],
   ])('%s add no field', async (_, text, notes) => {
@@ -100,7 +119,7 @@ describe('delimiters', () => {
   it('that are one more than the header has names for are named', async () => {
     const log = await read('r.csv', 'user,text\n1,a,hi\n2,b,yo\n3,c\n')
     expect(log.count('bad-line')).toBe(2)
-    expect(log.report.notes[0]).toMatch(/line 1 names 2 columns and 2 of 3 records have 3 fields: name the missing/)
+    expect(log.report.notes[0]).toMatch(/line 1 names 2 columns and 2 of 3 rows have 3 fields: name the missing/)
     await expect(read('r.csv', 'user,text\n1,a,hi\n2,b,yo\n')).rejects.toThrow('name the missing column there')
   })
 })
@@ -113,12 +132,13 @@ describe('headers', () => {
   it.each([
     ['two lines of a vendor', 'Vendor;Trial\nStart;06/02/2024\nuser;text;ts\na;hi;2024-01-01\nb;yo;2024-01-02\n'],
     ['comments', '# of a vendor\n# with, a, comma\nuser,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n'],
+    ['many lines', `${'# a note\n'.repeat(80)}user,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n`],
     ['a word', 'UTF-8\nuser;text;ts\na;hi;2024-01-01\nb;yo;2024-01-02\n'],
     ['lines filled up by a spreadsheet', 'Report 2024,,\n,,\nuser,text,ts\na,hi,2024-01-01\nb,yo,2024-01-02\n'],
   ])('may stand below %s', async (_, text) => {
     const log = await read('p.csv', text)
     expect(log.texts).toEqual(texts)
-    expect(log.report.notes[0]).toMatch(/line \d is taken for the header; what stands above it is left out/)
+    expect(log.report.notes[0]).toMatch(/line \d+ is taken for the header; what stands above it is left out/)
     expect(log.report.issues).toEqual([])
   })
 
@@ -129,6 +149,9 @@ describe('headers', () => {
 
   it('may have numbers in them', async () => {
     expect((await read('n.csv', 'user,text,2024\na,hi,5\nb,yo,6\n')).texts).toEqual(texts)
+    expect(
+      (await read('nul.csv', 'user,text,n\0\nann,a text that is long enough to be no binary data,5\n')).users,
+    ).toHaveLength(1)
     const own = await read('n.csv', 'who,words,2023,2024\na,hi,5,5\nb,yo,6,6\n', { user: 'who', text: 'words' })
     expect(own.texts).toEqual(texts)
   })
@@ -145,6 +168,44 @@ describe('headers', () => {
     await expect(read('pandas.csv', ',0,1\n0,a,hi\n')).rejects.toThrow("pandas' header; columns: column0, 0, 1")
   })
 
+  it('may be given by the caller', async () => {
+    const columns = ['user', 'text', 'stars']
+    const mapped = { columns, text: 'text || stars' }
+    const three = [
+      ['a', 'hi7'],
+      ['b', 'yo8'],
+    ]
+    expect((await read('h.csv', 'a,hi,7\nb,yo,8\n', mapped)).texts).toEqual(three)
+    expect((await read('h.tsv', 'a\thi\t7\t\nb\tyo\t8\t\n', mapped)).texts).toEqual(three)
+    expect((await read('h.csv', 'User,Text,Stars\na,hi,7\nb,yo,8\n', mapped)).texts).toEqual(three)
+    const log = await read('h.csv', 'of 2024\nwho,what,n\na,hi,7\nb,yo,8\n', { ...mapped, headerLine: 2 })
+    expect(log.texts).toEqual(three)
+    expect(log.report.files[0].reading).toMatch(/header on line 2$/)
+    const uneven = await read('h.csv', 'a,hi,7\nb,yo,8\nc,ho\n', mapped)
+    expect([uneven.texts, uneven.count('bad-line')]).toEqual([three, 1])
+  })
+
+  it.each<[string, string, string[], RegExp]>([
+    [
+      'fewer',
+      'a,hi,7\nb,yo,8\n',
+      ['user', 'text'],
+      /columns: 2 names \(user, text\) for rows of 3 fields, such as line 1 of .*h\.csv: a, hi, 7/,
+    ],
+    ['more', 'a,hi\nb,yo\n', ['user', 'text', 'time'], /columns: 3 names .* for rows of 2 fields/],
+    ['an empty one', 'a,hi\n', ['user', ' '], /none of them empty/],
+    ['none', 'a,hi\n', [], /a name for each field/],
+    ['one twice', 'a,hi\n', ['text', 'Text'], /the name "text" twice/],
+  ])('given by the caller are refused where they are %s', async (_, content, columns, message) => {
+    await expect(read('h.csv', content, { columns })).rejects.toThrow(message)
+  })
+
+  it('given by the caller are refused for rows that name their columns', async () => {
+    await expect(read('h.jsonl', '{"user":"a","text":"b"}', { columns: ['user', 'text'] })).rejects.toThrow(
+      /columns: only rows of CSV and TSV need names, and .*h\.jsonl is JSON Lines/,
+    )
+  })
+
   it('that are none eat no record in silence', async () => {
     const columns = { user: 'column0', text: 'column1' }
     expect((await read('h.csv', 'a,hi\nb,yo\n', columns)).texts).toEqual(texts)
@@ -153,6 +214,9 @@ describe('headers', () => {
     await expect(read('h.csv', 'a,hi\nb,yo\n')).rejects.toThrow('line 1 is taken for the header; columns: a, hi')
     const category = await read('c.csv', 'a,comment,1\nb,comment,2\n', { user: 'column0', text: 'column1' })
     expect(category.users).toHaveLength(2)
+    expect((await read('v.csv', 'ana,review\nbob,text\n', columns)).users).toHaveLength(2)
+    expect((await read('i.csv', ',text\na,hi\nb,yo\n', { user: 'column0' })).texts).toEqual(texts)
+    await expect(read('t.csv', 'user~text\na~hi\n')).rejects.toThrow('say by delimiter')
     expect((await read('h.csv', 'user,text\nb,yo\n', { ...columns, headerLine: 0 })).users).toHaveLength(2)
   })
 })

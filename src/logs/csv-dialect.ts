@@ -11,7 +11,13 @@ const DELIMITERS = [',', ';', '\t', '|']
 const NAMES: Record<string, string> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars', ' ': 'spaces' }
 
 /** Throws BumpError (`invalid-options`) for what no file can be written in. */
-export function checkSeparatedOptions({ delimiter, quote, escape: escaping, headerLine }: SeparatedOptions): void {
+export function checkSeparatedOptions({
+  delimiter,
+  quote,
+  escape: escaping,
+  headerLine,
+  columns,
+}: SeparatedOptions): void {
   const refuse = (what: string) => {
     throw new BumpError('invalid-options', what)
   }
@@ -20,6 +26,10 @@ export function checkSeparatedOptions({ delimiter, quote, escape: escaping, head
   if ((escaping ?? '').length > 1) refuse(`\`escape\` is one character, or empty for none, not "${escaping}"`)
   if (headerLine !== undefined && !(Number.isInteger(headerLine) && headerLine >= 0))
     refuse('`headerLine` is the number of a line from 1, or 0 where there is no header')
+  const names = columns?.map((name) => name.trim().toLowerCase()) ?? []
+  if (columns?.length === 0 || names.includes('')) refuse('`columns` has a name for each field, none of them empty')
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) refuse(`\`columns\` has the name "${twice}" twice`)
 }
 
 /** A dialect of which parts may be open until a line shows them; until then those parts make no difference. */
@@ -27,26 +37,27 @@ export class DialectDecision {
   readonly dialect: Dialect
   /** What was decided against the usual, with the reason. */
   readonly notes: string[] = []
+  /** What stands around fields, if anything does. */
+  private readonly quote: string
   private quoteKnown: boolean
   private escapeKnown: boolean
 
   /** `lines`: the first ones of the file; `given`: what the caller says. */
-  constructor(
-    lines: readonly Line[],
-    private readonly given: SeparatedOptions,
-    delimiter: string | undefined,
-  ) {
+  constructor(lines: readonly Line[], given: SeparatedOptions, delimiter: string | undefined) {
     this.quoteKnown = given.quote !== undefined
     this.escapeKnown = given.escape !== undefined
-    const quote = given.quote ?? '"'
-    this.dialect = { delimiter: delimiter ?? ',', quote, escape: given.escape ?? '' }
-    if (delimiter === undefined) this.dialect.delimiter = delimiterOf(lines, quote)
+    this.dialect = { delimiter: delimiter ?? ',', quote: given.quote ?? '"', escape: given.escape ?? '' }
+    if (delimiter === undefined) this.dialect.delimiter = delimiterOf(lines, this.dialect.quote)
+    if (given.quote === undefined && areApostrophes(lines, this.dialect)) {
+      this.dialect.quote = "'"
+      this.notes.push('fields stand in \' and not in "; if these are letters, give quote: ""')
+    }
+    this.quote = this.dialect.quote
   }
 
   /** Decides what these lines, the next ones of the file, are the first to show. `final`: the file ends with them. */
   see(lines: readonly Line[], isStart: boolean, final: boolean): void {
-    const { dialect } = this
-    const quote = this.given.quote ?? '"'
+    const { dialect, quote } = this
     const has = (text: string) => lines.some((line) => line.text.includes(text))
     if ((this.quoteKnown && this.escapeKnown) || quote === '' || !has(quote)) return
     const escapes = this.escapeKnown || !has(`\\${quote}`) ? [dialect.escape] : ['', '\\']
@@ -103,6 +114,13 @@ function areLetters(quoted: Evidence, letters: Evidence, delimiter: string): boo
   if (quoted.quotedHeader || errorsOf(letters) >= errorsOf(quoted)) return false
   if (delimiter !== '\t') return quoted.wrong >= 2 && quoted.proofs === 0 && quoted.regular <= quoted.wrong
   return quoted.wrong > quoted.proofs && quoted.wrong * 4 >= quoted.regular
+}
+
+/** Apostrophes stand around fields where that alone makes the records even, and no double quote does. */
+function areApostrophes(lines: readonly Line[], dialect: Dialect): boolean {
+  if (lines.some(({ text }) => text.includes('"')) || !lines.some(({ text }) => text.includes("'"))) return false
+  const [usual, apostrophes] = ['"', "'"].map((quote) => evidenceOf(lines, { ...dialect, quote }, true, true))
+  return apostrophes.proofs > 0 && errorsOf(apostrophes) === 0 && usual.uneven > 0
 }
 
 function evidenceOf(lines: readonly Line[], dialect: Dialect, isStart: boolean, final: boolean): Evidence {

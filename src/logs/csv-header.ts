@@ -1,7 +1,10 @@
 // Which record of a CSV file names its columns: the first one, one below a preamble, or none. What is not plain is noted.
+import { BumpError } from '../util/errors.ts'
 import { usualCount } from './csv-dialect.ts'
 import type { CsvRecord } from './csv-records.ts'
+import type { ReadingContext } from './formats/format.ts'
 import { excerpt } from './issues.ts'
+import { cleanCharacters } from './json-record.ts'
 import { parseTime } from './time.ts'
 
 export interface Header {
@@ -17,18 +20,18 @@ export interface Header {
 }
 
 /** A preamble has no more records than this. */
-const MAX_PREAMBLE = 30
+const MAX_PREAMBLE = 100
 
 /**
- * Decides from the first records. `given`: the header's line, 0 for none, or undefined; `known`: names, in lower case,
- * that columns usually have; `mapped`: names that the caller uses.
+ * Decides from the first records. Throws BumpError (`invalid-options`) where the caller names more or fewer columns than
+ * there are.
  */
 export function headerOf(
   records: readonly CsvRecord[],
-  given: number | undefined,
-  known: ReadonlySet<string>,
-  mapped: ReadonlySet<string>,
+  fileName: string,
+  { options: { headerLine: given, columns }, known, mapped }: Omit<ReadingContext, 'note' | 'describe'>,
 ): Header {
+  if (columns !== undefined) return withColumns(records, columns, given, fileName)
   if (given === 0) return withoutHeader(records[0], [])
   if (given !== undefined) {
     const header = records.find(({ line }) => line >= given)
@@ -51,20 +54,18 @@ export function headerOf(
     return withHeader(header, [...notes, `line ${line} (${shown}) is taken for pandas' header; columns: ${names}`])
   }
   const numbered = fields.map((_, i) => `column${i}`)
-  if (found === 0 && numbered.some((name) => mapped.has(name))) return withoutHeader(header, notes)
+  const isNamed = trimmed.some((field) => mapped.has(nameOf(field)))
+  if (!isNamed && numbered.some((name, i) => mapped.has(name) && trimmed[i] !== '')) return withoutHeader(header, notes)
   const value = trimmed.find((field) => isNumber(field)) ?? trimmed.find(isDate)
-  const isData =
-    value !== undefined &&
-    (found === 0 ||
-      (found === 1 && !trimmed.some((field) => mapped.has(nameOf(field))) && recurs(header, records, known)))
+  const isData = value !== undefined && (found === 0 || (found === 1 && !isNamed && recurs(header, records, known)))
   if (isData) {
-    const note = `line ${line} (${shown}) is no header, since ${value} is a value; columns: ${numbered.join(', ')}; if it is one, give headerLine: ${line}`
+    const note = `line ${line} (${shown}) is no header, since ${value} is a value; columns: ${numbered.join(', ')}; if it is one, give headerLine: ${line}; else columns may name them`
     return withoutHeader(header, [...notes, note])
   }
   if (found === 0 && at === 0) {
     notes.push(
-      `line ${line} is taken for the header; columns: ${excerpt(names)}; if these are values, give headerLine: 0 and name ` +
-        'the columns column0, column1 and so on',
+      `line ${line} is taken for the header; columns: ${excerpt(names)}; if these are values, give the names by columns` +
+        `${fields.length > 1 ? '' : '; if they are several, say by delimiter what stands between them'}`,
     )
   }
   return withHeader(header, notes)
@@ -108,6 +109,33 @@ function recurs(header: CsvRecord, records: readonly CsvRecord[], known: Readonl
   return records.some((record) => record !== header && record.fields[column] === header.fields[column])
 }
 
+/** The header that the caller's names make. */
+function withColumns(
+  records: readonly CsvRecord[],
+  columns: readonly string[],
+  given: number | undefined,
+  fileName: string,
+): Header {
+  const names = columnNames(columns)
+  const [first] = records
+  const same = first.fields.length >= names.length && names.every((name, i) => nameOf(name) === nameOf(first.fields[i]))
+  const line = given || (same ? first.line : 0)
+  const header = line === 0 ? undefined : records.find((record) => record.line >= line)
+  const rows = header === undefined ? records : records.slice(records.indexOf(header) + 1)
+  // Delimiters at the end of a row, with nothing after them, are no fields.
+  const [most, least] = [usualCount(rows.map(({ fields }) => fields.length)), usualCount(rows.map(filled))]
+  if (rows.length > 0 && (names.length > most || names.length < least)) {
+    const example = rows.find(({ fields }) => fields.length === most)!
+    throw new BumpError(
+      'invalid-options',
+      `columns: ${names.length} names (${excerpt(names.join(', '))}) for rows of ${most} fields, such as line ` +
+        `${example.line} of ${fileName}: ${excerpt(example.fields.join(', '))}. Name each of them`,
+    )
+  }
+  const firstLine = header === undefined ? first.line : header.lastLine + 1
+  return { names, firstLine, line: header?.line ?? 0, named: names.length, notes: [] }
+}
+
 function withHeader(record: CsvRecord, notes: string[]): Header {
   const { fields, line, lastLine } = record
   return { names: columnNames(fields), firstLine: lastLine + 1, line, named: filled(record), notes }
@@ -120,7 +148,7 @@ function withoutHeader({ fields, line }: CsvRecord, notes: string[]): Header {
 function columnNames(fields: readonly string[]): string[] {
   const taken = new Set<string>()
   return fields.map((field, i) => {
-    const wanted = field.trim() === '' ? `column${i}` : field.trim()
+    const wanted = field.trim() === '' ? `column${i}` : String(cleanCharacters(field.trim()))
     let name = wanted
     for (let n = 1; taken.has(name.toLowerCase()); n++) name = `${wanted}_${n}`
     taken.add(name.toLowerCase())

@@ -47,10 +47,10 @@ export async function* readCsv(
     for (let i = 0; i < queue.length || (final && pending.length > 0); ) {
       if (i < queue.length) {
         const line = queue[i++]
-        if (pending.length === 0 && line.text.trim() === '') continue
+        if (pending.length === 0 && isBlank(line, dialect)) continue
         pending.push(line)
         length += line.text.length
-        if (parser.feed(line.text)) {
+        if (parser.feed(line.text, line.end)) {
           const { fields, irregular } = parser
           yield { fields, line: pending[0].number, lastLine: line.number, irregular }
           reset()
@@ -67,6 +67,9 @@ export async function* readCsv(
   for await (const batch of batches) yield* take(batch, false)
   yield* take([], true)
 }
+
+/** Whether a line holds no record: a tab is white space, and may be all that a record of empty fields has. */
+const isBlank = ({ text }: Line, { delimiter }: Dialect) => text.trim() === '' && !text.includes(delimiter)
 
 /** Takes one record apart, line by line. What it learns about the quotes is for deciding the dialect. */
 export class RecordParser {
@@ -90,17 +93,18 @@ export class RecordParser {
     this.endField()
   }
 
-  /** Adds one line; true when the record is complete. */
-  feed(line: string): boolean {
+  /** Adds one line, after which `lineEnd` stands; true when the record is complete. */
+  feed(line: string, lineEnd = '\n'): boolean {
     const { delimiter, quote } = this.dialect
     for (let at = 0; ; ) {
+      const opening = this.quoted || this.opened ? -1 : this.openingQuote(line, at)
       if (this.quoted) {
-        at = this.inQuotes(line, at)
+        at = this.inQuotes(line, at, lineEnd)
         if (at < 0) return false
-      } else if (quote !== '' && line[at] === quote && this.field === '' && !this.opened) {
+      } else if (opening >= 0) {
         this.quoted = true
         this.opened = true
-        at++
+        at = opening + 1
         continue
       }
       const end = this.endOfField(line, at)
@@ -108,7 +112,7 @@ export class RecordParser {
       if (this.opened && rest.trim() !== '') this.irregular++
       else if (this.opened) {
         this.regular++
-        if (this.field.includes(delimiter) || this.field.includes('\n') || this.field.includes(quote)) this.proofs++
+        if (this.field.includes(delimiter) || /[\r\n]/.test(this.field) || this.field.includes(quote)) this.proofs++
       }
       this.fields.push(this.field + rest)
       this.endField()
@@ -123,8 +127,21 @@ export class RecordParser {
     this.opened = false
   }
 
+  /** Where the quote stands that opens the field; after spaces only one that stands around all of the rest. */
+  private openingQuote(line: string, start: number): number {
+    const { delimiter, quote } = this.dialect
+    if (quote === '' || line[start] === quote) return quote === '' ? -1 : start
+    let at = start
+    while (line[at] === ' ') at++
+    if (at === start || line[at] !== quote) return -1
+    let end = line.indexOf(quote, at + 1)
+    while (end >= 0 && line[end + 1] === quote) end = line.indexOf(quote, end + 2)
+    const after = line.slice(end + 1).trimStart()
+    return end >= 0 && (after === '' || after.startsWith(delimiter.trimStart())) ? at : -1
+  }
+
   /** Reads on to the closing quote; the place after it, or -1 where the line ends before. */
-  private inQuotes(line: string, start: number): number {
+  private inQuotes(line: string, start: number, lineEnd: string): number {
     const { quote, escape: escaping } = this.dialect
     for (let at = start; ; ) {
       const end = line.indexOf(quote, at)
@@ -135,7 +152,7 @@ export class RecordParser {
         this.field += line.slice(at, escaped) + (letter ? next : escaping)
         at = escaped + (letter ? 2 : 1)
       } else if (end < 0) {
-        this.field += `${line.slice(at)}\n`
+        this.field += line.slice(at) + lineEnd
         return -1
       } else if (line[end + 1] === quote) {
         this.field += line.slice(at, end + 1)

@@ -2,6 +2,7 @@
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
 
 export interface Database {
@@ -61,6 +62,12 @@ export async function query(connection: DuckDBConnection, sql: string): Promise<
   return (await connection.runAndReadAll(sql)).getRowObjectsJson()
 }
 
+/** Rows of a query as arrays, a chunk at a time. */
+export async function* streamRows(connection: DuckDBConnection, sql: string): AsyncGenerator<unknown[][]> {
+  const result = await connection.stream(sql)
+  for await (const chunk of result.yieldRows()) yield chunk
+}
+
 /** A pattern of file names that this file alone fits. */
 export const exactPattern = (path: string) => path.replace(/[*?[]/g, '[$&]')
 
@@ -81,7 +88,7 @@ export async function loadBuckets(connection: DuckDBConnection, address: string)
   } catch (error) {
     throw new BumpError(
       'logs-unusable',
-      `${address} needs DuckDB's extension httpfs, which could not be fetched (${duckMessage(error).slice(0, 200)}). ` +
+      `${bareAddresses(address)} needs DuckDB's extension httpfs, which could not be fetched (${duckMessage(error).slice(0, 200)}). ` +
         'Connect this machine to the internet once, or copy the file here and give its path',
       { cause: error },
     )

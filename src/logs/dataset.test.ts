@@ -7,7 +7,8 @@ import { sha256 } from '../util/files.ts'
 import { shuffled } from '../util/random.ts'
 import { openLogs } from './dataset.ts'
 import { loadUsers } from './load.ts'
-import { gzipped, jsonLines, testFolder, writeParquet } from './testing/files.ts'
+import { gzipped, jsonLines, testFolder } from './testing/files.ts'
+import { writeParquet } from './testing/written.ts'
 import type { LogReport, LogSource, UserLog } from './types.ts'
 
 const folder = testFolder()

@@ -1,21 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { decompressed } from './decompress.ts'
-import { jsonLines, testFolder } from './testing/files.ts'
+import { gzipped, jsonLines, testFolder } from './testing/files.ts'
 import { reader } from './testing/read.ts'
+import { zstdFrame } from './testing/written.ts'
 
 const { read } = reader(testFolder())
-
-/** A zstd frame of uncompressed blocks (RFC 8878), which any reader must take. */
-function zstdFrame(content: Buffer, windowLog = 17): Buffer {
-  const blocks: Buffer[] = []
-  for (let at = 0; at < content.length; at += 100_000) {
-    const block = content.subarray(at, at + 100_000)
-    const header = Buffer.alloc(3)
-    header.writeUIntLE((block.length << 3) | (at + block.length >= content.length ? 1 : 0), 0, 3)
-    blocks.push(header, block)
-  }
-  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3]), ...blocks])
-}
 
 const rows = Array.from({ length: 5000 }, (_, i) => ({ user: `u${i % 7}`, text: `a text of some length, number ${i}` }))
 
@@ -48,6 +37,16 @@ describe('zstd', () => {
       await expect(read('long.jsonl.zst', long)).rejects.toThrow(/zstd -d --long=31 .*long\.jsonl\.zst/)
     }
   })
+})
+
+it.each([
+  ['another part', gzipped('{"user":"b","text":"y"}\n'), 2, 0],
+  ['zeros', Buffer.alloc(512), 1, 0],
+  ['many zeros', Buffer.alloc(20_000), 1, 0],
+  ['other bytes', Buffer.concat([Buffer.alloc(9000), Buffer.from('lost')]), 1, 1],
+])('gzip with %s at its end comes to an end', async (_, tail, interactions, problems) => {
+  const log = await read('a.jsonl.gz', Buffer.concat([gzipped('{"user":"a","text":"x"}\n'), tail]))
+  expect([log.report.interactions, log.count('truncated-file')]).toEqual([interactions, problems])
 })
 
 it('what is not compressed passes through', async () => {

@@ -27,7 +27,8 @@ export async function* decompressed(
 ): AsyncGenerator<Buffer> {
   const compression = compressionOf(start)
   if (compression === undefined) yield* open()
-  else if (compression === 'gzip') yield* through(open(), zlib.createGunzip())
+  else if (compression === 'gzip')
+    yield* through(open(), zlib.createGunzip(), 'bytes after the end of what is compressed')
   else if (windowOf(start) <= FZSTD_WINDOW) yield* withFzstd(open())
   else yield* withLongWindow(open, start, name)
 }
@@ -36,7 +37,7 @@ export async function* decompressed(
 async function* withLongWindow(open: () => AsyncIterable<Buffer>, start: Buffer, name: string): AsyncGenerator<Buffer> {
   // Node's types here are those of an older version.
   const { createZstdDecompress, constants } = zlib as unknown as {
-    createZstdDecompress?: (options: { params: Record<number, number> }) => Transform & { bytesWritten: number }
+    createZstdDecompress?: (options: { params: Record<number, number> }) => Inflating
     constants: Record<string, number>
   }
   const cure = `zstd -d --long=31 ${name}`
@@ -48,15 +49,7 @@ async function* withLongWindow(open: () => AsyncIterable<Buffer>, start: Buffer,
     )
   }
   const stream = createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW } })
-  let size = 0
-  async function* counted() {
-    for await (const chunk of open()) {
-      size += chunk.length
-      yield chunk
-    }
-  }
-  yield* through(counted(), stream)
-  if (stream.bytesWritten < size) throw new DamagedCompression(`several frames of zstd; unpack it first: ${cure}`)
+  yield* through(open(), stream, `several frames of zstd; unpack it first: ${cure}`)
 }
 
 /** Logarithms of the longest windows that are read: the format's own, and what may be held in JavaScript. */
@@ -95,15 +88,26 @@ async function* withFzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   if (failure !== undefined || !ended) throw new DamagedCompression(failure ?? 'unexpected end of file')
 }
 
-/** Decompresses so that everything before the damage is delivered before the error. */
-async function* through(source: AsyncIterable<Buffer>, stream: Transform): AsyncGenerator<Buffer> {
+/** A stream of zlib; `bytesWritten`: those of its input that it took. */
+type Inflating = Transform & { bytesWritten: number }
+
+/**
+ * Decompresses so that everything before the damage is delivered before the error. `tail`: what bytes are that the
+ * stream does not take any more, other than the zeros that tapes and blocks are filled up with.
+ */
+async function* through(source: AsyncIterable<Buffer>, stream: Inflating, tail: string): AsyncGenerator<Buffer> {
   const ready: Buffer[] = []
+  let [given, ended] = [0, false]
   let failure: Error | undefined
   stream.on('data', (chunk: Buffer) => ready.push(chunk))
   // After an error no callback of a write comes any more: whoever waits is told here.
   let wake = () => {}
   stream.on('error', (error) => {
     failure = error
+    wake()
+  })
+  stream.on('end', () => {
+    ended = true
     wake()
   })
   const until = (start: (done: () => void) => void) =>
@@ -114,15 +118,16 @@ async function* through(source: AsyncIterable<Buffer>, stream: Transform): Async
   try {
     for await (const chunk of source) {
       for (let at = 0; at < chunk.length; at += STEP) {
-        await until((done) => stream.write(chunk.subarray(at, at + STEP), () => done()))
+        const step = chunk.subarray(at, at + STEP)
+        if (!ended) await until((done) => stream.write(step, () => done()))
         yield* ready.splice(0)
         if (failure !== undefined) throw new DamagedCompression(failure.message)
+        if (step.subarray(Math.max(0, stream.bytesWritten - given)).some((byte) => byte !== 0))
+          throw new DamagedCompression(tail)
+        given += step.length
       }
     }
-    await until((done) => {
-      stream.once('end', done)
-      stream.end()
-    })
+    if (!ended) await until(() => stream.end())
     yield* ready.splice(0)
     if (failure !== undefined) throw new DamagedCompression(failure.message)
   } finally {

@@ -4,7 +4,8 @@ import { relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { lockDatabase, openDatabase } from './database.ts'
 import { openLogs } from './dataset.ts'
-import { jsonLines, testFolder, writeParquet } from './testing/files.ts'
+import { jsonLines, testFolder } from './testing/files.ts'
+import { writeParquet } from './testing/written.ts'
 
 const folder = testFolder()
 const records = [

@@ -1,21 +1,23 @@
-// What a mapping expression may be: one SQL expression over the records. It is parsed here before any of it runs; the
+// What a mapping expression may be: one SQL expression over the rows. It is parsed here before any of it runs; the
 // database, locked by then (database.ts), is the second wall.
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { query, sqlString } from './database.ts'
+import { query } from './database.ts'
+import { type Join, joinsOf, parsedSql, writtenSql } from './joins.ts'
 
 /** Functions in a FROM that read nothing but their arguments. */
 const TABLE_FUNCTIONS = new Set(['unnest', 'range', 'generate_series', 'json_each', 'json_tree'])
 
 /**
- * Throws an Error that says what is wrong unless `written` is one expression which reads only the tables of this
- * database: no second statement or value, no file, no address. Nothing is executed.
+ * The expression as SQL, with the joins that it makes. Throws an Error that says what is wrong unless `written` is one
+ * expression which reads only the tables of this database: no second statement or value, no file, no address. Nothing
+ * is executed.
  */
-export async function checkExpression(written: string, connection: DuckDBConnection): Promise<void> {
-  const [{ parsed }] = await query(
-    connection,
-    `SELECT json_serialize_sql(${sqlString(`SELECT (${written}\n)`)})::VARCHAR AS parsed`,
-  )
-  const { error, error_type, error_message, statements } = JSON.parse(String(parsed)) as Parsed
+export async function checkExpression(
+  written: string,
+  connection: DuckDBConnection,
+): Promise<{ sql: string; joins: Join[] }> {
+  const parsed = await parsedSql(`SELECT (${written}\n)`, connection)
+  const { error, error_type, error_message, statements } = parsed as unknown as Parsed
   if (error) throw new Error(error_type === 'parser' ? error_message : 'it is more than one expression')
   const node = statements?.length === 1 ? statements[0].node : undefined
   const [value, ...others] = node?.select_list ?? []
@@ -25,6 +27,8 @@ export async function checkExpression(written: string, connection: DuckDBConnect
     'SELECT table_name AS name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT internal',
   )
   checkReads(value, new Set(tables.map(({ name }) => String(name).toLowerCase())))
+  const { joins, changed } = await joinsOf(node!, connection)
+  return { sql: `(${changed ? await writtenSql(parsed, connection) : `${written}\n`})`, joins }
 }
 
 interface Parsed {
@@ -64,7 +68,7 @@ function checkReads(part: unknown, tables: ReadonlySet<string>): void {
   if (node.type === 'TABLE_FUNCTION') {
     const name = String((node.function as { function_name?: string } | undefined)?.function_name)
     if (!TABLE_FUNCTIONS.has(name.toLowerCase()))
-      throw new Error(`${name}() is not allowed: an expression reads nothing but the records`)
+      throw new Error(`${name}() is not allowed: an expression reads nothing but the rows and the tables of \`with\``)
   }
   for (const value of Object.values(node)) checkReads(value, known)
 }
@@ -72,5 +76,7 @@ function checkReads(part: unknown, tables: ReadonlySet<string>): void {
 function checkTable(node: Record<string, unknown>, tables: ReadonlySet<string>): void {
   const name = [node.catalog_name, node.schema_name, node.table_name].filter((word) => word !== '').join('.')
   if (tables.has(name.toLowerCase())) return
-  throw new Error(`${name} is no table here: an expression reads nothing but the records (rows)`)
+  throw new Error(
+    `${name} is no table here: an expression reads nothing but the rows (rows) and the tables of \`with\``,
+  )
 }

@@ -1,6 +1,7 @@
 // A look at logs before anything is trained on them: what is there, what would be skipped, and why.
 import { requireOptions } from '../util/required.ts'
 import { openLogs } from './dataset.ts'
+import { parseExact } from './json-record.ts'
 import { SkipCounter, type SkipReport } from './load.ts'
 import { normaliseText } from './normalise.ts'
 import { splitUser, type UserSplitOptions } from './split.ts'
@@ -71,7 +72,7 @@ export async function inspectLogs(
         user: String(row.user_id),
         time: row.time === null ? undefined : Number(row.time),
         text: String(row.text),
-        metadata: JSON.parse(String(row.metadata)) as Record<string, unknown>,
+        metadata: parseExact(String(row.metadata)) as Record<string, unknown>,
       })),
     }
   } finally {

@@ -5,14 +5,14 @@ import type { IssueKind, LogIssue } from './types.ts'
 const ISSUE_EFFECTS: Record<IssueKind, string> = {
   'unreadable-file': 'file left out',
   'truncated-file': 'read up to the damage, the rest is lost',
-  'bad-line': 'record left out',
-  encoding: 'record kept, the bytes or characters repaired',
-  'not-finite': 'record kept, the value read as none',
-  'missing-user': 'record left out',
-  'rounded-user': 'record kept; numbers above 2^53 were rounded before they came here, so several users may share one',
-  'empty-text': 'record left out',
-  'bad-time': 'record kept, placed after the one before it in the file',
-  'missing-time': 'record kept, placed after the one before it in the file',
+  'bad-line': 'row left out',
+  encoding: 'row kept, the bytes or characters repaired',
+  'not-finite': 'row kept, the value read as none',
+  'missing-user': 'row left out',
+  'rounded-user': 'row kept; numbers above 2^53 were rounded before they came here, so several users may share one',
+  'empty-text': 'row left out',
+  'bad-time': 'row kept, placed after the one before it in the file',
+  'missing-time': 'row kept, placed after the one before it in the file',
 }
 
 const EXAMPLES = 5

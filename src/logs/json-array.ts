@@ -51,7 +51,7 @@ export class JsonArrayScanner {
       if (state !== 'inside') {
         // A script ends its statement with a semicolon.
         if (state === 'after' && c === SEMICOLON) continue
-        state = state === 'before' && c === OPEN_ARRAY ? 'inside' : 'outside'
+        state = c === OPEN_ARRAY ? 'inside' : 'outside'
       } else if (depth === 0 && (c === COMMA || c === CLOSE_ARRAY)) {
         if (from >= 0) {
           elements++

@@ -15,6 +15,10 @@ describe('an object around a list', () => {
       'indented',
       `{\n "messages": [\n  {\n   "from": ${big},\n   "text": "hi"\n  },\n  {"from": "b", "text": "yo"}\n ]\n}`,
     ],
+    [
+      'with columns of usual names of its own',
+      `{"user":"me","date":"2024","messages":[{"from":${big},"text":"hi"},{"from":"b","text":"yo"}]}`,
+    ],
     ['beside another', `{"messages":[{"from":${big},"text":"hi"},{"from":"b","text":"yo"}],"users":[{"id":1}]}`],
   ])('%s is said, and the list read', async (_, text) => {
     const log = await read('list.json', text, list)
@@ -46,6 +50,22 @@ describe('an object around a list', () => {
     expect(log.texts).toHaveLength(2)
     expect(log.report.issues[0].examples[0]).toMatch(/bad\.json:3 \(element 2\): not a JSON object: 7/)
   })
+})
+
+it.each([
+  ['arrays one after the other', `[{"user":${big},"text":"x"}]\n[{"user":"b","text":"y"}]\n`],
+  ['lines with commas', `{"user":${big},"text":"x"},\n{"user":"b","text":"y"} ,\r\n`],
+  ['files with marks put together', `\uFEFF{"user":${big},"text":"x"}\n\uFEFF{"user":"b","text":"y"}\n`],
+  ['records with separators (RFC 7464)', `\x1E{"user":${big},"text":"x"}\n\x1E{"user":"b","text":"y"}\n`],
+])('%s are read', async (_, text) => {
+  const log = await read('parts.jsonl', text)
+  expect([log.texts, log.report.issues]).toEqual([
+    [
+      [big, 'x'],
+      ['b', 'y'],
+    ],
+    [],
+  ])
 })
 
 it('indented objects one after the other are records', async () => {

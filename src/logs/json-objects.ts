@@ -61,18 +61,19 @@ export async function* readObjects(
 
 /**
  * The elements of the one list that a lone object holds, or undefined where the object is a record itself: where it has
- * at least as many columns of usual or mentioned names as the list's elements. Throws BumpError where several lists
+ * a column that the caller mentions, or at least as many of usual names as the list's elements, none of them mentioned. Throws BumpError where several lists
  * could be meant.
  */
 export function listWithin({ text, line }: Element, name: string, context: ReadingContext): Element[] | undefined {
   const hits = (keys: string[]) =>
     keys.filter((key) => context.known.has(key.toLowerCase()) || context.mapped.has(key.toLowerCase())).length
+  const mentions = (keys: string[]) => keys.some((key) => context.mapped.has(key.toLowerCase()))
   const own = jsonParts(text).filter(({ from }) => !'[{'.includes(text[from]))
   const least = hits(own.map(({ key }) => key ?? ''))
-  if (jsonParts(text).some(({ key }) => context.mapped.has((key ?? '').toLowerCase()))) return undefined
+  if (mentions(jsonParts(text).map(({ key }) => key ?? ''))) return undefined
   const lists = listsOf(text, 0, [])
     .map((list) => ({ ...list, hits: hits(list.keys) }))
-    .filter((list) => list.hits > least || (list.hits === least && own.length === 0))
+    .filter((list) => mentions(list.keys) || list.hits > least || (list.hits === least && own.length === 0))
   if (lists.length === 0) return undefined
   const most = Math.max(...lists.map((list) => list.hits))
   const best = lists.filter((list) => list.hits === most)
@@ -85,7 +86,7 @@ export function listWithin({ text, line }: Element, name: string, context: Readi
         `a file, such as jq -c '.${paths[0]}[]' ${name} > ${list.path.at(-1)}.jsonl`,
     )
   }
-  context.note(`one JSON object; the list in ${list.path.join('.')} is read, each element as a record`)
+  context.note(`one JSON object; the list in ${list.path.join('.')} is read, each element as a row`)
   context.describe(`the list in ${list.path.join('.')}`)
   const offsets = jsonParts(text.slice(list.from, list.to))
   let [at, reached] = [0, line]

@@ -53,15 +53,28 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A JSON string (kept whole), or a number that JSON has not, as Python, pandas, DuckDB and C write it. */
-const STRING_OR_NOT_FINITE = /"(?:[^"\\]|\\.)*"|[+-]?\b(?:nan|inf(?:inity)?)\b/gi
-const NOT_FINITE = /\b(?:nan|inf(?:inity)?)\b/i
+/** A number that JSON has not, as Python, pandas, DuckDB and C (on Windows, too) write it. */
+const WORD = String.raw`\b(?:nan(?:\(\w*\))?|inf(?:inity)?|1\.#(?:ind|inf|[qs]nan)\d*)(?!\w)`
+const NOT_FINITE = new RegExp(WORD, 'i')
+/** Such a number, or a JSON string, which is kept whole. */
+const STRING_OR_NOT_FINITE = new RegExp(String.raw`"(?:[^"\\]|\\.)*"|[+-]?${WORD}`, 'gi')
 
 /** JSON text with null for every NaN and Infinity outside strings. */
 export function withoutNotFinite(text: string): string {
   return NOT_FINITE.test(text)
     ? text.replace(STRING_OR_NOT_FINITE, (token) => (token.startsWith('"') ? token : 'null'))
     : text
+}
+
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g
+
+/** A JSON text's value, in which whole numbers beyond 2^53 are text: ids keep their digits. */
+export function parseExact(json: string): unknown {
+  const isLong = (token: string) => /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token))
+  const exact = /\d{16}/.test(json)
+    ? json.replace(STRING_OR_NUMBER, (token) => (isLong(token) ? `"${token}"` : token))
+    : json
+  return JSON.parse(exact)
 }
 
 const JSON_ESCAPE = /\\(?:u([0-9a-f]{4})|[^u])/gi

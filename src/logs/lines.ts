@@ -3,6 +3,8 @@ import type { IssueLog } from './issues.ts'
 
 export interface Line {
   text: string
+  /** What ended it, as a field that goes on over several lines holds it; \n in a file of old Macs, too. */
+  end: '\n' | '\r\n'
   /** From 1. */
   number: number
 }
@@ -10,8 +12,8 @@ export interface Line {
 /** Characters of the longest line that is read; a longer one is counted and passed over without being held. */
 const MAX_LINE = 32 * 1024 * 1024
 
-/** Old Macs ended lines so. A file is taken for one of theirs where its first block has such ends and no others. */
-const ONLY_RETURNS = /^[^\n]*\r[^\n]+$/
+/** Old Macs ended lines so. A file is theirs where its first block has such ends and no others, but for its very end. */
+const ONLY_RETURNS = /^[^\n]*\r[^\n]+\n*$/
 
 /** Streams lines in batches (one per block), without their line ends: \n, \r\n or, for a whole file, \r. */
 export async function* readLines(
@@ -26,7 +28,8 @@ export async function* readLines(
   const close = (batch: Line[], text: string) => {
     if (tooLong || text.length > maxLine) {
       issues.add('bad-line', `${name}:${number}`, `longer than ${maxLine} characters`)
-    } else batch.push({ text: text.endsWith('\r') ? text.slice(0, -1) : text, number })
+    } else if (text.endsWith('\r')) batch.push({ text: text.slice(0, -1), end: '\r\n', number })
+    else batch.push({ text, end: '\n', number })
     tooLong = false
     number++
   }

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { BumpError, type ErrorCode } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
 import { openLogs } from './dataset.ts'
-import { gzipped, jsonLines, testFolder, writeParquet } from './testing/files.ts'
+import { gzipped, jsonLines, testFolder } from './testing/files.ts'
+import { writeParquet } from './testing/written.ts'
 import type { IssueKind, LogSource } from './types.ts'
 
 const folder = testFolder()
@@ -210,7 +211,7 @@ describe('counted', () => {
     const dataset = await openLogs({ paths: [folder.write('sum.jsonl', lines.join('\n'))] })
     dataset.close()
     const left = dataset.report.issues
-      .filter(({ effect }) => effect === 'record left out')
+      .filter(({ effect }) => effect === 'row left out')
       .reduce((sum, { count }) => sum + count, 0)
     expect(dataset.report.records).toBe(8)
     expect(dataset.report.interactions + left).toBe(8)
@@ -235,6 +236,7 @@ describe('counted', () => {
 const REFUSED: [string, string, Content, Omit<LogSource, 'paths'>, ErrorCode, ...string[]][] = [
   ['an empty file', 'a.jsonl', '', {}, 'logs-unusable', 'a.jsonl'],
   ['an empty gzip file', 'a.jsonl.gz', gzipped(''), {}, 'logs-unusable', 'a.jsonl.gz'],
+  ['UTF-32', 'a.csv', Buffer.from('\uFEFF\0u\0,\0t\0\n\0', 'utf16le'), {}, 'logs-unusable', 'a.csv is binary data'],
   ['blanks only', 'a.jsonl', ' \n\n', {}, 'logs-unusable', 'a.jsonl'],
   ['only bad lines', 'a.jsonl', 'one\ntwo\n', {}, 'logs-unusable', 'bad-line: 2', 'a.jsonl:1'],
   ['an object that breaks off', 'a.json', '{\n "user": 1,\n', {}, 'logs-unusable', 'truncated-file: 1', 'a.json:3'],
@@ -261,6 +263,14 @@ const REFUSED: [string, string, Content, Omit<LogSource, 'paths'>, ErrorCode, ..
     'invalid-options',
     '"texx"',
     'nearest is "text"',
+  ],
+  [
+    'a column that is no name in SQL, almost',
+    'k.csv',
+    'Kunde Nr.,text\na,b\n',
+    { user: 'Kunde Nr' },
+    'invalid-options',
+    'user "Kunde Nr" is no column of these logs; the nearest is "Kunde Nr."',
   ],
   ['a wrong time column', 'a.jsonl', good, { time: 'tme' }, 'invalid-options', 'time "tme"', 'nearest is "time"'],
   ['an unfinished expression', 'a.jsonl', good, { text: "text || 'a" }, 'invalid-options', "text || 'a"],

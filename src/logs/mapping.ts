@@ -1,11 +1,12 @@
 // Which column or SQL expression is the user, the time and the text: given by the caller or guessed from usual names.
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { closest } from 'fastest-levenshtein'
+import { closest, distance } from 'fastest-levenshtein'
 import { BumpError } from '../util/errors.ts'
 import { duckMessage, query } from './database.ts'
 import { checkExpression } from './expression.ts'
 import type { SourceFile, Staged, StagedColumn, UsualColumns } from './formats/format.ts'
-import type { LogSource } from './types.ts'
+import type { Join } from './joins.ts'
+import type { LogReport, LogSource } from './types.ts'
 
 /** A part of an interaction as SQL over the view `rows`. */
 export interface Expression {
@@ -16,6 +17,8 @@ export interface Expression {
   column: string | undefined
   /** DuckDB's type of the value. */
   type: string
+  /** How it joins catalogues. */
+  joins: Join[]
 }
 
 export interface Mapping {
@@ -25,6 +28,12 @@ export interface Mapping {
 }
 
 type Part = keyof UsualColumns
+
+/** What an expression may name: columns of the logs, and those of the catalogues. */
+interface Columns {
+  columns: readonly StagedColumn[]
+  tables: LogReport['tables']
+}
 
 /** Names of columns that are usual in logs of any format. */
 const USUAL_COLUMNS: UsualColumns = {
@@ -61,11 +70,12 @@ export function columnNames(source: LogSource): { known: ReadonlySet<string>; ma
   }
 }
 
-/** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. */
+/** Resolves all three parts; a missing or wrong one is a `BumpError` that lists the columns found. `tables`: those of `with`. */
 export async function resolveMapping(
   source: LogSource,
   files: readonly SourceFile[],
   { columns }: Staged,
+  tables: LogReport['tables'],
   connection: DuckDBConnection,
 ): Promise<Mapping> {
   const usual = usualColumns(files)
@@ -73,9 +83,10 @@ export async function resolveMapping(
     const written = source[part]?.trim()
     if (written === '')
       throw new BumpError('invalid-options', `\`${part}\` is empty: give it a column name or an SQL expression`)
-    if (written !== undefined) return check(part, written, findColumn(columns, written), columns, connection)
+    if (written !== undefined)
+      return check(part, written, findColumn(columns, written), { columns, tables }, connection)
     const column = usual[part].map((name) => findColumn(columns, name)).find((found) => found !== undefined)
-    return column && check(part, column.name, column, columns, connection)
+    return column && check(part, column.name, column, { columns, tables }, connection)
   }
   const [user, time, text] = [await resolve('user'), await resolve('time'), await resolve('text')]
   for (const [part, found] of [
@@ -89,10 +100,32 @@ export async function resolveMapping(
         `or an SQL expression. ${columnsFound(columns)}`,
     )
   }
+  if (columnOf(user!, columns)?.nested === 'all') {
+    throw new BumpError(
+      'invalid-options',
+      `user "${user!.written}" holds objects or lists, which change with everything in them: give \`user\` the part that ` +
+        `names the user, such as "${user!.written}->>'id'" (JSON of columns, as pandas writes it where nothing is said, is ` +
+        `no log: write it with orient="records"). ${columnsFound(columns)}`,
+    )
+  }
   return { user: user!, time, text: text! }
 }
 
-function findColumn(columns: StagedColumn[], name: string): StagedColumn | undefined {
+const columnOf = ({ column }: Expression, columns: StagedColumn[]) => columns.find(({ name }) => name === column)
+
+/** What is to be said of user and text where some of their values are objects or lists. */
+export function nestedNotes({ user, text }: Mapping, { columns }: Staged): string[] {
+  return Object.entries({ user, text }).flatMap(([part, expression]) =>
+    columnOf(expression, columns)?.nested === undefined
+      ? []
+      : [
+          `${part} ${expression.written}: some values are objects or lists, taken as JSON; name the part that is meant, ` +
+            `such as "${expression.written}->>'${part === 'user' ? 'id' : 'text'}'"`,
+        ],
+  )
+}
+
+function findColumn(columns: readonly StagedColumn[], name: string): StagedColumn | undefined {
   return (
     columns.find((column) => column.name === name) ??
     columns.find((column) => column.name.toLowerCase() === name.toLowerCase())
@@ -103,27 +136,24 @@ async function check(
   part: Part,
   written: string,
   column: StagedColumn | undefined,
-  columns: StagedColumn[],
+  columns: Columns,
   connection: DuckDBConnection,
 ): Promise<Expression> {
-  const plain = column?.raw ?? `(${written}\n)`
+  const { sql: plain, joins } = column
+    ? { sql: column.raw, joins: [] }
+    : await checkExpression(written, connection).catch((error: unknown) => {
+        throw expressionError(part, written, columns, error)
+      })
   // TRY turns an error in one row into a missing value, which is counted; it does not work around subqueries.
   const candidates = [`TRY(${plain})`, plain]
   let failure: unknown
-  if (column === undefined) {
-    try {
-      await checkExpression(written, connection)
-    } catch (error) {
-      throw expressionError(part, written, columns, error)
-    }
-  }
   for (const sql of candidates) {
     try {
       const described = await query(connection, `DESCRIBE SELECT _line, ${sql} AS value FROM rows`)
       const type = String(described[1].column_type)
       // `a, b` in brackets is a row of two values, and COLUMNS(*) is one of all columns.
       if (described.length !== 2 || type.startsWith('STRUCT(')) throw new Error('it gives more than one value')
-      return { written, sql, column: column?.name, type }
+      return { written, sql, column: column?.name, type, joins }
     } catch (error) {
       failure ??= error
       if (!/TRY can not be used/.test(duckMessage(error))) break
@@ -132,9 +162,20 @@ async function check(
   throw expressionError(part, written, columns, failure)
 }
 
-function expressionError(part: Part, written: string, columns: StagedColumn[], failure: unknown): BumpError {
+/** How far a name may be from a column's that it is taken for, where it is no SQL either. */
+const resembles = (name: string) => Math.max(2, name.length / 4)
+
+function expressionError(part: Part, written: string, { columns, tables }: Columns, failure: unknown): BumpError {
   const reason = duckMessage(failure)
-  const unknown = /Referenced column "([^"]+)" not found/.exec(reason)?.[1]
+  const joined = tables.flatMap(({ name, columns: own }) =>
+    own.map((column) => [column.name, `${name}.${column.name}`]),
+  )
+  const shown = new Map(
+    [...joined, ...columns.map(({ name }) => [name, name])].map(([name, as]) => [name.toLowerCase(), as]),
+  )
+  const nearest = (name: string) => closest(name.toLowerCase(), [...shown.keys()])
+  let unknown = /Referenced column "([^"]+)" not found/.exec(reason)?.[1]
+  if (distance(written.toLowerCase(), nearest(written)) <= resembles(written)) unknown ??= written
   if (unknown === undefined) {
     const what = reason.replace(/^(Parser|Binder|Catalog) Error: /, '').replace(/ Candidate bindings:.*$/, '')
     return new BumpError(
@@ -143,23 +184,16 @@ function expressionError(part: Part, written: string, columns: StagedColumn[], f
       { cause: failure },
     )
   }
-  const near =
-    columns.length === 0
-      ? undefined
-      : closest(
-          unknown.toLowerCase(),
-          columns.map((column) => column.name.toLowerCase()),
-        )
-  const name = columns.find((column) => column.name.toLowerCase() === near)?.name
   const named = unknown === written ? `${part} "${written}"` : `${part} "${written}": "${unknown}"`
+  const places = ['these logs', ...tables.map(({ name }) => name)].join(' or ')
   return new BumpError(
     'invalid-options',
-    `${named} is no column of these logs; the nearest is "${name}". ${columnsFound(columns)}`,
+    `${named} is no column of ${places}; the nearest is "${shown.get(nearest(unknown))}". ${columnsFound(columns)}`,
     { cause: failure },
   )
 }
 
-function columnsFound(columns: StagedColumn[]): string {
+function columnsFound(columns: readonly StagedColumn[]): string {
   const names = columns.slice(0, 40).map((column) => column.name)
   const more = columns.length > names.length ? ` and ${columns.length - names.length} more` : ''
   return names.length === 0 ? 'No columns were found.' : `Columns found: ${names.join(', ')}${more}`

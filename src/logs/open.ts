@@ -1,4 +1,5 @@
 // Opening logs from a program: the front door to dataset.ts.
+import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
 import { type LogDataset, openLogs as openDataset } from './dataset.ts'
@@ -34,7 +35,10 @@ export async function openLogs(
   open.add(close)
   const stillOpen = (): void => {
     if (!open.has(close))
-      throw new BumpError('logs-unusable', `the logs ${source.paths.join(', ')} were closed: open them again`)
+      throw new BumpError(
+        'logs-unusable',
+        `the logs ${source.paths.map(bareAddresses).join(', ')} were closed: open them again`,
+      )
   }
   return {
     ...dataset,

@@ -29,7 +29,7 @@ describe('readLines', () => {
       fc.asyncProperty(fc.array(fc.string().filter((s) => !/[\r\n]/.test(s))), sizes, async (lines, cuts) => {
         const text = lines.map((line) => `${line}\r\n`).join('')
         const read = (await collect(readLines(blocks(text, cuts), 'f', new IssueLog()))).flat()
-        expect(read).toEqual(lines.map((text, i) => ({ text, number: i + 1 })))
+        expect(read).toEqual(lines.map((text, i) => ({ text, end: '\r\n', number: i + 1 })))
       }),
     )
   })
@@ -39,8 +39,8 @@ describe('readLines', () => {
     const text = `a\n${'x'.repeat(100)}\nb\n${'y'.repeat(100)}`
     const read = (await collect(readLines(blocks(text, [7]), 'f', issues, 50))).flat()
     expect(read).toEqual([
-      { text: 'a', number: 1 },
-      { text: 'b', number: 3 },
+      { text: 'a', end: '\n', number: 1 },
+      { text: 'b', end: '\n', number: 3 },
     ])
     expect(issues.list()[0]).toMatchObject({ kind: 'bad-line', count: 2 })
     expect(issues.list()[0].examples).toEqual(['f:2: longer than 50 characters', 'f:4: longer than 50 characters'])
@@ -84,10 +84,10 @@ describe('readCsv', () => {
   })
 
   it('tells the delimiter', () => {
-    expect(delimiterOf([{ text: 'a;b;"c,d"', number: 1 }])).toBe(';')
-    expect(delimiterOf([{ text: 'a\tb', number: 1 }])).toBe('\t')
-    expect(delimiterOf([{ text: 'a|b,c|d', number: 1 }])).toBe('|')
-    expect(delimiterOf([{ text: 'text', number: 1 }])).toBe(',')
+    expect(delimiterOf([{ text: 'a;b;"c,d"', end: '\n', number: 1 }])).toBe(';')
+    expect(delimiterOf([{ text: 'a\tb', end: '\n', number: 1 }])).toBe('\t')
+    expect(delimiterOf([{ text: 'a|b,c|d', end: '\n', number: 1 }])).toBe('|')
+    expect(delimiterOf([{ text: 'text', end: '\n', number: 1 }])).toBe(',')
   })
 })
 

@@ -10,7 +10,11 @@ import { duckMessage, loadBuckets, query, sqlString } from './database.ts'
 import { DamagedCompression } from './decompress.ts'
 import type { LogFormat, SourceFile } from './formats/format.ts'
 import { logFormatNamed, logFormatNames, logFormats } from './formats/formats.ts'
+import { queryRows } from './formats/query.ts'
 import { type IssueLog, issueLines } from './issues.ts'
+import { isPostgres, postgresRows } from './query/postgres.ts'
+import { writeRows } from './query/rows.ts'
+import { isSqlite, sqliteRows } from './query/sqlite.ts'
 import { boundedBody, fetchPublic } from './remote.ts'
 import { encodingOf, type LogFile, sniffBytes } from './text-blocks.ts'
 import type { LogSource } from './types.ts'
@@ -20,7 +24,7 @@ const GLOB = /[*?[\]]/
 
 /** Resolves all paths of a source; an unreadable one among several is an issue, when none is left it is an error. */
 export async function resolveFiles(
-  source: LogSource,
+  source: Pick<LogSource, 'paths' | 'format' | 'query'>,
   connection: DuckDBConnection,
   folder: string,
   issues: IssueLog,
@@ -30,12 +34,13 @@ export async function resolveFiles(
   const files: SourceFile[] = []
   const seen = new Set<string>()
   for (const path of source.paths) {
-    for (const file of await expand(path, connection, folder)) {
+    for (const found of await expand(path, source.query, connection, folder)) {
+      const file = await withRows(found, source.query, folder)
       const real = realpathSync(file.path)
       if (seen.has(real)) continue
       seen.add(real)
       try {
-        const told = format ?? (await formatOf(file))
+        const told = file.format ?? format ?? (await formatOf(file))
         if (told === undefined) issues.add('unreadable-file', file.name, 'the file is empty')
         else files.push({ ...file, format: told })
       } catch (error) {
@@ -57,7 +62,31 @@ export async function resolveFiles(
   return files
 }
 
-async function expand(path: string, connection: DuckDBConnection, folder: string): Promise<LogFile[]> {
+/** A file on the way: its format is known where it holds the rows of a query. */
+type FoundFile = LogFile & { format?: LogFormat }
+
+/** Of a database the rows of the query, any other file as it is. */
+async function withRows(file: FoundFile, query: string | undefined, folder: string): Promise<FoundFile> {
+  if (file.format !== undefined || !isSqlite(file.path)) return file
+  return { path: await writeRows(sqliteRows(file.path, file.name, query), folder), name: file.name, format: queryRows }
+}
+
+async function expand(
+  path: string,
+  select: string | undefined,
+  connection: DuckDBConnection,
+  folder: string,
+): Promise<FoundFile[]> {
+  if (isPostgres(path)) {
+    const name = bareAddresses(path)
+    if (select === undefined)
+      throw new BumpError(
+        'invalid-options',
+        `${name} is a Postgres database: say by \`query\` which of its rows to read`,
+      )
+    return [{ path: await writeRows(postgresRows(path, select), folder), name, format: queryRows }]
+  }
+  if (/^sqlite:/i.test(path)) return sqliteFiles(path)
   if (/^https?:\/\//i.test(path)) return [await download(path, folder)]
   if (BUCKET.test(path)) return fromBucket(path, connection, folder)
   if (existsSync(path)) {
@@ -73,14 +102,14 @@ async function expand(path: string, connection: DuckDBConnection, folder: string
   if (/^(az|azure|abfss?|wasbs?):\/\//i.test(path)) {
     throw new BumpError(
       'logs-unusable',
-      `${path}: Azure's storage is not read, since that needs an extension of DuckDB and credentials that bump does not ` +
+      `${bareAddresses(path)}: Azure's storage is not read, since that needs an extension of DuckDB and credentials that bump does not ` +
         'handle: give the https:// address of the file with its SAS token, or copy it here (azcopy copy) and give its path',
     )
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
     throw new BumpError(
       'logs-unusable',
-      `${path}: this kind of address is unknown; http(s)://, s3://, gs://, r2:// and hf:// can be read`,
+      `${bareAddresses(path)}: this kind of address is unknown; http(s)://, s3://, gs://, r2://, hf:// and postgres:// can be read`,
     )
   }
   if (!GLOB.test(path)) throw new BumpError('logs-unusable', `${path}: no such file`)
@@ -89,6 +118,14 @@ async function expand(path: string, connection: DuckDBConnection, folder: string
   )
   if (matches.length === 0) throw new BumpError('logs-unusable', `${path}: no file matches`)
   return matches.map((match) => ({ path: match, name: match }))
+}
+
+/** `sqlite:` before a path says no more than the file does. */
+function sqliteFiles(address: string): FoundFile[] {
+  const path = address.replace(/^sqlite:(\/\/(?=\/))?/i, '')
+  if (!existsSync(path)) throw new BumpError('logs-unusable', `${path}: no such file`)
+  if (!statSync(path).isFile() || !isSqlite(path)) throw new BumpError('logs-unusable', `${path} is no SQLite database`)
+  return [{ path, name: path }]
 }
 
 /** Fetched whole with Node's own client: it streams, needs no extension, and the canonical form is made once anyway. */
@@ -120,20 +157,22 @@ async function fromBucket(address: string, connection: DuckDBConnection, folder:
     const found = (await query(connection, `SELECT file FROM glob(${sqlString(address)}) ORDER BY file`)).map((row) =>
       String(row.file),
     )
-    if (found.length === 0) throw new BumpError('logs-unusable', `${address}: no file matches`)
+    if (found.length === 0) throw new BumpError('logs-unusable', `${bareAddresses(address)}: no file matches`)
     const files: LogFile[] = []
-    for (const [i, name] of found.entries()) {
-      const path = join(folder, `bucket-${i}-${basename(name)}`)
+    for (const name of found) {
+      const path = join(mkdtempSync(join(folder, 'remote-')), basename(name))
       const content = /\.parquet$/i.test(name)
         ? `COPY (FROM read_parquet(${sqlString(name)})) TO ${sqlString(path)} (FORMAT parquet)`
         : `COPY (SELECT content FROM read_blob(${sqlString(name)})) TO ${sqlString(path)} (FORMAT blob)`
       await connection.run(content)
-      files.push({ path, name })
+      files.push({ path, name: bareAddresses(name) })
     }
     return files
   } catch (error) {
     if (error instanceof BumpError) throw error
-    throw new BumpError('logs-unusable', `${address} could not be read: ${duckMessage(error)}`, { cause: error })
+    throw new BumpError('logs-unusable', bareAddresses(`${address} could not be read: ${duckMessage(error)}`), {
+      cause: error,
+    })
   }
 }
 

@@ -48,7 +48,8 @@ export function chronological(interactions: readonly Interaction[]): Interaction
 /**
  * Cuts one user's interactions: the held-out set is taken from the end. A late interaction whose text also stands
  * in what comes before it would leak and is dropped, as is a repeat inside the held-out set; the cut then moves back
- * until P are left, but never beyond the middle of the user's interactions. Repeats are looked for in the whole
+ * until P are left, but never beyond the middle of the user's interactions, nor beyond the last P where these are more.
+ * Repeats are looked for in the whole
  * history, whatever `maxHistory` keeps of it, so that the held-out set does not depend on it.
  */
 export function splitUser(id: string, interactions: readonly Interaction[], options: UserSplitOptions): SplitResult {

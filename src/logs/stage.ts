@@ -89,7 +89,7 @@ async function stageText(
     `SELECT (SELECT count(*) FROM records)::INTEGER AS all, (SELECT count(*) FROM records ${once})::INTEGER AS kept`,
   )
   return {
-    columns: [...own.map(({ name, raw, isDecimal }) => ({ name, raw, isDecimal })), ...partitions],
+    columns: [...own.map(({ sql: _, ...column }) => column), ...partitions],
     files: counts,
     records: counts.reduce((sum, file) => sum + file.records, 0),
     merged: Number(all) - Number(kept),
@@ -101,7 +101,7 @@ function textFormat(format: LogFormat): TextFormat {
   throw new TypeError(`files of ${format.title} are not staged as text`)
 }
 
-type Kind = 'integer' | 'number' | 'boolean' | 'text' | 'nested'
+type Kind = 'integer' | 'long' | 'number' | 'boolean' | 'text' | 'nested'
 
 /** Learns the columns of JSON records and their SQL types while the records pass by. */
 class ColumnTypes {
@@ -140,8 +140,10 @@ class ColumnTypes {
         const first = (parts: string[]) => (parts.length === 1 ? parts[0] : `coalesce(${parts.join(', ')})`)
         const raw = first(spellings.map(recordField))
         const type = first(spellings.map((spelling) => `json_type(_record, ${pointer(spelling)})`))
-        const isDecimal = kinds.has('integer') || kinds.has('number') ? `(${type} = 'DOUBLE')` : undefined
-        return { name, raw, isDecimal, sql: i > 0 || isReserved(name) ? undefined : convert(raw, kinds) }
+        const numeric = kinds.has('integer') || kinds.has('long') || kinds.has('number')
+        const isDecimal = numeric ? `(${type} = 'DOUBLE')` : undefined
+        const nested = kinds.has('nested') ? (kinds.size === 1 ? 'all' : 'some') : undefined
+        return { name, raw, isDecimal, nested, sql: i > 0 || isReserved(name) ? undefined : convert(raw, kinds) }
       }),
     )
   }
@@ -150,7 +152,7 @@ class ColumnTypes {
 function kindOf(value: unknown, untyped: boolean): Kind | undefined {
   if (value === null || value === undefined) return undefined
   if (typeof value === 'number')
-    return Number.isInteger(value) ? (Number.isSafeInteger(value) ? 'integer' : 'text') : 'number'
+    return Number.isInteger(value) ? (Number.isSafeInteger(value) ? 'integer' : 'long') : 'number'
   if (typeof value === 'boolean') return 'boolean'
   if (typeof value === 'object') return 'nested'
   if (!untyped) return 'text'
@@ -160,7 +162,7 @@ function kindOf(value: unknown, untyped: boolean): Kind | undefined {
 }
 
 function convert(raw: string, kinds: Set<Kind>): string {
-  if (kinds.size === 0 || kinds.has('text')) return raw
+  if (kinds.size === 0 || kinds.has('text') || kinds.has('long')) return raw
   if (kinds.has('nested')) return kinds.size === 1 ? `TRY_CAST(${raw} AS JSON)` : raw
   if (kinds.has('boolean')) return kinds.size === 1 ? `TRY_CAST(${raw} AS BOOLEAN)` : raw
   return `TRY_CAST(${raw} AS ${kinds.has('number') ? 'DOUBLE' : 'BIGINT'})`

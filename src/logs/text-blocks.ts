@@ -72,7 +72,8 @@ const isControl = (byte: number) => byte < 0x20 && !(byte >= 0x08 && byte <= 0x0
  * The encoding that the first bytes show: by mark, or by where the zero bytes stand. Text has few control characters.
  */
 export function encodingOf(start: Buffer): 'utf-8' | 'utf-16le' | 'utf-16be' | 'binary' {
-  if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le'
+  // With two zeros after it, the mark of UTF-16 is that of UTF-32.
+  if (start[0] === 0xff && start[1] === 0xfe) return start[2] === 0 && start[3] === 0 ? 'binary' : 'utf-16le'
   if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be'
   const sample = start.subarray(0, 1024)
   let even = 0

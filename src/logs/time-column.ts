@@ -3,11 +3,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { query } from './database.ts'
 import { excerpt } from './issues.ts'
-import { EPOCH_UNITS, type EpochUnit, numericTimeOf, type TimeReading } from './time.ts'
+import { EPOCH_UNITS, type EpochUnit, MAX_TIME, numericTimeOf, type TimeReading } from './time.ts'
 
 const UNITS = Object.keys(EPOCH_UNITS) as EpochUnit[]
 /** Milliseconds: times in between are likely, so a unit that gives most of them is likely. 1900 and 2100. */
 const LIKELY = { from: Date.UTC(1900, 0), to: Date.UTC(2100, 0) }
+/** Numbers that all lie before it are days, months or something else rather than a time. */
+const EARLY = Date.UTC(1971, 0)
 /** A unit whose size fewer numbers have than this share is that of stray values, not of the column. */
 const STRAY = 0.01
 
@@ -59,11 +61,24 @@ async function numbers(
   if (numeric !== 'epoch') return { numeric }
   const share = STRAY * count(row.all_numbers)
   const found = UNITS.filter((unit) => count(row[`own_${unit}`]) > 0)
-  if (found.length < 2) return { numeric }
+  const likely = (unit: EpochUnit) => count(row[`likely_${unit}`])
   const candidates = found.filter((unit) => count(row[`own_${unit}`]) >= share)
-  const unit = candidates.reduce((best, next) =>
-    count(row[`likely_${next}`]) > count(row[`likely_${best}`]) ? next : best,
-  )
+  // All of a column may be of its unit's first years: by size, most of it then lies beyond 2100.
+  const finer = UNITS[UNITS.indexOf(candidates[0]) + 1]
+  if (candidates.length === 1 && finer !== undefined && likely(candidates[0]) * 2 <= count(row.all_numbers))
+    candidates.push(finer)
+  if (found.length < 2 && candidates.length < 2) {
+    const [from, to] = [row.low, row.high].map((n) => Number(n) * EPOCH_UNITS[found[0]].length)
+    if (to < EARLY || from > LIKELY.to) {
+      const [first, last] = [from, to].map((at) => (Math.abs(at) <= MAX_TIME ? new Date(at).toISOString() : `${at} ms`))
+      notes.push(
+        `time ${excerpt(name)}: as ${found[0]} since 1970, numbers are times from ${first} to ${last}; their order counts, ` +
+          'but if they are meant otherwise, give `time` as an expression',
+      )
+    }
+    return { numeric }
+  }
+  const unit = candidates.reduce((best, next) => (likely(next) > likely(best) ? next : best))
   const { length } = EPOCH_UNITS[unit]
   const span = { from: Number(row[`low_${unit}`]) * length, to: Number(row[`high_${unit}`]) * length }
   const others = found.filter((other) => other !== unit).map((other) => `${count(row[`own_${other}`])} by ${other}`)
@@ -86,16 +101,28 @@ async function dayFirst(
   name: string,
   notes: string[],
 ): Promise<Pick<TimeReading, 'dayFirst'>> {
-  const proofs = { day: date(DAY_ONLY, MONTH), month: date(MONTH, DAY_ONLY), open: date(MONTH, MONTH) }
+  const proofs = {
+    ...{ day: date(DAY_ONLY, MONTH), month: date(MONTH, DAY_ONLY), open: date(MONTH, MONTH) },
+    short: String.raw`^\s*\d{1,2}[./-]\d{1,2}[./-]\d{2}\b`,
+    swapped: String.raw`^\s*\d{4}[./-]${DAY_ONLY}[./-]${MONTH}\b`,
+  }
   const selected = Object.entries(proofs).map(([key, pattern]) => {
     const filter = `FILTER (regexp_matches(w, '${pattern}')${key === 'open' ? ` AND NOT ${SAME}` : ''})`
     return `count(*) ${filter} AS ${key}, first(w) ${filter} AS ${key}_example`
   })
   const [row] = await query(connection, `SELECT ${selected.join(', ')} FROM (SELECT ${time} AS w FROM rows)`)
   const [days, months, open] = [count(row.day), count(row.month), count(row.open)]
-  if (days + months + open === 0) return {}
   const example = (key: string) => excerpt(String(row[`${key}_example`]).trim(), 20)
   const part = `time ${excerpt(name)}`
+  for (const [key, what, format] of [
+    ['short', 'years of two digits are not read', '%d/%m/%y'],
+    ['swapped', 'some dates have the day before the month, others may be read wrongly', '%Y-%d-%m'],
+  ])
+    if (count(row[key]) > 0)
+      notes.push(
+        `${part}: ${what} (${count(row[key])} such as ${example(key)}): give \`time\` as "strptime(${name}, '${format}')"`,
+      )
+  if (days + months + open === 0) return {}
   const order = (first: boolean) => (first ? 'day/month/year' : 'month/day/year')
   const cure = (first: boolean) => `give \`time\` as "strptime(${name}, '${first ? '%d/%m/%Y' : '%m/%d/%Y'}')"`
   if (days + months === 0) {

@@ -44,6 +44,9 @@ describe('parseTime', () => {
     ['2024-01-01 00:20 America/New_York', utc(2024, 0, 1, 5, 20)],
     ['Wed Oct 10 2018 20:19:24 GMT+0200 (Central European Summer Time)', utc(2018, 9, 10, 18, 19, 24)],
     ['Wed Oct 10 20:19:24 PDT 2018', utc(2018, 9, 11, 3, 19, 24)],
+    ['2024-02-29 10:20:30 +0000 UTC', utc(2024, 1, 29, 10, 20, 30)],
+    ['2024-02-29 10:20:30.5 -0800 PST', utc(2024, 1, 29, 18, 20, 30, 500)],
+    ['3/4/2023 1:05 p.m.', utc(2023, 2, 4, 13, 5)],
     ['20240229T102030Z', utc(2024, 1, 29, 10, 20, 30)],
   ])('reads %s', (text, time) => {
     expect(parseTime(text)).toBe(time)
@@ -82,6 +85,9 @@ describe('parseTime', () => {
     expect(numericTimeOf(1998, 2024)).toBe('year')
     expect(numericTimeOf(1, 2024)).toBe('epoch')
     expect(numericTimeOf(19991231, 20240101)).toBe('yyyymmdd')
+    expect(numericTimeOf(19991231235959, 20240229102030)).toBe('yyyymmddhhmmss')
+    expect(parseTime('20240229102030', { numeric: 'yyyymmddhhmmss' })).toBe(utc(2024, 1, 29, 10, 20, 30))
+    expect(numericTimeOf(20240229102030, 20249999999999)).toBe('epoch')
     expect(numericTimeOf(980730861, 1700000000)).toBe('epoch')
   })
 

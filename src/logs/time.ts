@@ -1,29 +1,28 @@
 // Times as logs write them -> milliseconds since 1970, without guessing from the machine's locale or time zone.
 
-/** How bare numbers of a time column are meant: calendar years, dates like 20240131, or time since 1970. */
-export type NumericTime = 'year' | 'yyyymmdd' | 'epoch'
+/**
+ * How bare numbers of a time column are meant: calendar years, dates like 20240131, those with a clock like
+ * 20240131235959, or time since 1970.
+ */
+export type NumericTime = 'year' | 'yyyymmdd' | 'yyyymmddhhmmss' | 'epoch'
 
 /** Decides from the smallest and largest bare number of the column; a whole column is meant one way. */
 export function numericTimeOf(min: number, max: number): NumericTime {
   if (Number.isInteger(min) && Number.isInteger(max)) {
     if (min >= 1000 && max <= 2999) return 'year'
-    if (
-      min >= 1800_01_01 &&
-      max <= 2999_12_31 &&
-      dateFromDigits(min) !== undefined &&
-      dateFromDigits(max) !== undefined
-    )
-      return 'yyyymmdd'
+    const areDates = dateFromDigits(min) !== undefined && dateFromDigits(max) !== undefined
+    if (areDates && min >= 1800_01_01 && max <= 2999_12_31) return 'yyyymmdd'
+    if (areDates && min >= 1800_01_01_00_00_00 && max <= 2999_12_31_23_59_59) return 'yyyymmddhhmmss'
   }
   return 'epoch'
 }
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
-const CLOCK = String.raw`(?:[T\s,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*((?:am|pm)\b)?)?`
+const CLOCK = String.raw`(?:[T\s,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap]\.?m\b\.?)?)?`
 const OFFSET = String.raw`(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?`
 const REGION = String.raw`[a-z]+(?:/[a-z_+-]+\d*){1,2}`
-/** An offset, a name or a region; after an offset a name in brackets repeats it. */
-const ZONE = String.raw`\s*(${OFFSET}|${REGION}|[a-z]{1,5})?(?:\s*(?:\([^)]*\)|\[[^\]]*\]))?`
+/** An offset, a name or a region; after an offset a name, mostly in brackets, repeats it. */
+const ZONE = String.raw`\s*(?:(${OFFSET}|${REGION}|[a-z]{1,5})(?:\s*(?:\([^)]*\)|\[[^\]]*\]|(?<=\d)\s[A-Z]{3,5}))?)?`
 const WEEKDAY = String.raw`(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?`
 
 const ISO = new RegExp(String.raw`^([+-]?\d{4,6})[-/.](\d{1,2})(?:[-/.](\d{1,2})${CLOCK}${ZONE})?$`, 'i')
@@ -71,7 +70,7 @@ export const EPOCH_UNITS = {
 export type EpochUnit = keyof typeof EPOCH_UNITS
 
 /** The last and first moment of a `Date`. */
-const MAX_TIME = 8.64e15
+export const MAX_TIME = 8.64e15
 
 /**
  * Milliseconds since 1970 of a written time, or undefined where it is none. Accepts ISO 8601 (also `2024-01`, a space
@@ -107,7 +106,7 @@ export function parseTime(written: string, reading: TimeReading = {}): number | 
 
 function fromNumber(value: number, { numeric, unit, span }: TimeReading): number | undefined {
   if (numeric === 'year') return build(String(value), '1', '1', [], undefined)
-  if (numeric === 'yyyymmdd') return dateFromDigits(value)
+  if (numeric === 'yyyymmdd' || numeric === 'yyyymmddhhmmss') return dateFromDigits(value)
   const own = unitOfSize(value)
   const bySize = own && inUnit(value, own)
   if (unit === undefined || unit === own || bySize === undefined) return bySize
@@ -130,7 +129,8 @@ function inUnit(value: number, unit: EpochUnit): number {
 
 function dateFromDigits(value: number): number | undefined {
   const digits = String(value)
-  return build(digits.slice(0, 4), digits.slice(4, 6), digits.slice(6), [], undefined)
+  const clock = [digits.slice(8, 10), digits.slice(10, 12), digits.slice(12)]
+  return build(digits.slice(0, 4), digits.slice(4, 6), digits.slice(6, 8), digits.length > 8 ? clock : [], undefined)
 }
 
 function monthOf(name: string): string {
@@ -154,7 +154,7 @@ function build(
   let hour = Number(hourText ?? 0)
   if (half !== undefined) {
     if (hour < 1 || hour > 12) return undefined
-    hour = (hour % 12) + (half.toLowerCase() === 'pm' ? 12 : 0)
+    hour = (hour % 12) + (/^p/i.test(half) ? 12 : 0)
   }
   const minute = Number(minuteText ?? 0)
   // A leap second counts as the last second of its minute.

@@ -5,7 +5,7 @@ export interface Interaction {
   text: string
   /** Milliseconds since 1970, or undefined where the log has no time (then file order counts). */
   time: number | undefined
-  /** Other columns of the source, as they came. */
+  /** Other columns of the source, as they came; whole numbers beyond 2^53 are text. */
   metadata: Record<string, unknown>
 }
 
@@ -35,18 +35,33 @@ export interface SeparatedOptions {
   escape?: string
   /** Line of the header; 0 where there is none, so that columns are column0, column1 and so on. */
   headerLine?: number
+  /**
+   * Names of the columns, one for each field, where no line has them. A first line of these very names is the header
+   * all the same; with `headerLine` they stand in place of what that line says.
+   */
+  columns?: string[]
 }
 
 /** Where interactions come from and which of their columns mean what. */
 export interface LogSource extends SeparatedOptions {
-  /** Files, globs, http(s) addresses or bucket addresses (s3://...); plain, gzip or zstd. */
+  /**
+   * Files, globs, http(s) addresses or bucket addresses (s3://...); plain, gzip or zstd. With `query` also databases:
+   * files of SQLite and postgres:// addresses.
+   */
   paths: string[]
+  /** SELECT whose rows are the log, where the paths are databases. */
+  query?: string
   /** Name of a format (formats/formats.ts); told from name and content where left out. */
   format?: string
   /** Column name or SQL expression over the columns; where left out, a column of a usual name. */
   user?: string
   time?: string
   text?: string
+  /**
+   * Catalogues that the expressions may join, by the names of their tables: a file, glob or address of any format, such
+   * as `{ items: 'movies.csv' }` for `(select title from items where items.id = rows.movie_id)`.
+   */
+  with?: Record<string, string>
 }
 
 /** What can be wrong with a record or a file; issues.ts says what follows from each. */
@@ -79,6 +94,14 @@ export interface LogReport {
     format: string
     records: number /** How it was read, where that was decided. */
     reading?: string
+  }[]
+  /** The catalogues of `with`. */
+  tables: {
+    name: string
+    /** With the types of the database. */
+    columns: { name: string; type: string }[]
+    rows: number
+    files: LogReport['files']
   }[]
   /** All columns found, in order of appearance. */
   columns: string[]

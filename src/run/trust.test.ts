@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { expressionsOf, refuseUntrusted, rememberExpressions } from './trust.ts'
+import { expressionsOf, type MappingParts, refuseUntrusted, rememberExpressions, withoutNamed } from './trust.ts'
 
 let cache: string
 beforeAll(() => {
@@ -29,6 +29,28 @@ it('tells expressions from names of columns', () => {
     't[1]',
   ]
   for (const text of expressions) expect(expressionsOf({ user: 'user', text })).toEqual([['text', text]])
+})
+
+it('tells what a mapping has of another where the caller names a part', () => {
+  const theirs = {
+    paths: ['postgres://host/db'],
+    query: 'select 1',
+    text: 'upper(a)',
+    with: { a: 'a.csv', b: 'b.csv' },
+  }
+  const [text, query] = [
+    ['text', 'upper(a)'],
+    ['query', 'select 1 (of postgres://host/db)'],
+  ]
+  const left = (own: MappingParts) => expressionsOf(withoutNamed(theirs, own))
+  expect(left({})).toEqual([text, query, ['with.a', 'a.csv'], ['with.b', 'b.csv']])
+  expect(left({ text: 'a', with: { a: 'mine.csv' } })).toEqual([query, ['with.b', 'b.csv']])
+  const tables = { text: 'a', with: { a: '', b: '' } }
+  expect(left({ ...tables, query: 'mine' })).toEqual([['query', 'mine (of postgres://host/db)']])
+  expect(left({ ...tables, paths: ['postgres://me:pw@mine/db'] })).toEqual([
+    ['query', 'select 1 (of postgres://mine/db)'],
+  ])
+  expect(left({ ...tables, query: 'mine', paths: ['mine.db'] })).toEqual([])
 })
 
 it('refuses expressions that were never used here, shows them, and takes them once they were', () => {

@@ -60,12 +60,16 @@ const trainableSchema = z.discriminatedUnion('type', [
 ])
 
 const logsSchema = z.strictObject({
-  paths: z.array(z.string().min(1)).min(1).describe('Files, globs or addresses.'),
+  paths: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('Files, globs or addresses; with `query`, databases: SQLite files, postgres:// addresses.'),
   testPaths: z
     .array(z.string().min(1))
     .min(1)
     .optional()
     .describe('Logs of the users of the final test; then no user of `paths` is tested. None may stand in both.'),
+  query: z.string().min(1).optional().describe('Of databases: the SELECT whose rows are the log.'),
   format: z
     .string()
     .refine((name) => logFormatNames().includes(name), {
@@ -104,6 +108,15 @@ const logsSchema = z.strictObject({
     .min(0)
     .optional()
     .describe('CSV, TSV: line of the header, 0 for none (column0, column1, ...); default: told from the file.'),
+  columns: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('CSV, TSV without a header: a name for each field; with `headerLine`, in place of what that line says.'),
+  with: z
+    .record(z.string(), z.string().min(1))
+    .optional()
+    .describe('Files, globs or addresses that the expressions may join, by the names of their tables.'),
 })
 
 const splitSchema = z

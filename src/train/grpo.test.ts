@@ -275,12 +275,14 @@ describe('starting', () => {
     const logs = {
       paths: ['https://me:word@host/log.jsonl?X-Amz-Signature=abc'],
       testPaths: ['s3://b/t.jsonl?key=def'],
+      with: { items: 'https://host/items.csv?key=def', local: 'local.csv' },
     }
     const config = toyConfig({ logs, optim: { steps: 1 } })
     await run({ folder, config })
     expect(JSON.parse(read(folder, 'config.json')).config.logs).toEqual({
       paths: ['https://host/log.jsonl'],
       testPaths: ['s3://b/t.jsonl'],
+      with: { items: 'https://host/items.csv', local: 'local.csv' },
     })
     await expect(run({ folder, config, resume: true })).resolves.toMatchObject({ folder })
   })

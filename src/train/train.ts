@@ -324,12 +324,18 @@ async function rewardOf(
   return defaultReward(judge, reward, poolSeed(config))
 }
 
-function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord }: RunParts): RunHeader {
-  const { paths, testPaths } = config.logs
-  const logs = { ...config.logs, paths: paths.map(bareAddresses) }
+/** The configuration as it may be written down: addresses of logs without what lets somebody in. */
+export function recordedConfig(config: TrainConfig): TrainConfig {
+  const { paths, testPaths, with: tables, ...rest } = config.logs
+  const logs: TrainConfig['logs'] = { ...rest, paths: paths.map(bareAddresses) }
   if (testPaths) logs.testPaths = testPaths.map(bareAddresses)
+  if (tables) logs.with = Object.fromEntries(Object.entries(tables).map(([name, path]) => [name, bareAddresses(path)]))
+  return { ...config, logs }
+}
+
+function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord }: RunParts): RunHeader {
   return {
-    config: { ...config, logs },
+    config: recordedConfig(config),
     package: packageInfo(),
     model: describeModel(model),
     judge: judgeRecord,

@@ -6,6 +6,7 @@ it.each([
   ['https://user:secret@host:8443/a/b.csv#token', 'https://host:8443/a/b.csv'],
   ['HTTP://h/v1?key=1', 'HTTP://h/v1'],
   ['postgres://me:pw@db:5432/logs?password=x', 'postgres://db:5432/logs'],
+  ["postgresql://me:p#w'/d?@x@db/logs", 'postgresql://db/logs'],
   ['s3://bucket/2024-??.jsonl', 's3://bucket/2024-??.jsonl'],
   ['s3://bucket/a.parquet?s3_secret_access_key=x', 's3://bucket/a.parquet'],
   [

@@ -7,6 +7,15 @@ export function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }
 
+/** A flag `name=value` that may be repeated. Names that are given twice are refused. */
+export function collectNamed(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=')
+  const name = text.slice(0, at)
+  if (at < 1 || at === text.length - 1) throw new InvalidArgumentError('Expected <name>=<value>.')
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`${name} is given twice.`)
+  return { ...before, [name]: text.slice(at + 1) }
+}
+
 /** A whole number above 0. */
 export function positiveInteger(text: string): number {
   const value = Number(text)

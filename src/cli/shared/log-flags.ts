@@ -4,9 +4,11 @@ import { logFormatNames } from '../../logs/formats/formats.ts'
 import { issueLines } from '../../logs/issues.ts'
 import type { loadUsers } from '../../logs/load.ts'
 import type { LogReport, LogSource } from '../../logs/types.ts'
+import { collectNamed } from './flag-values.ts'
 
 export interface LogFlags {
   logs?: string[]
+  query?: string
   format?: string
   user?: string
   time?: string
@@ -15,6 +17,8 @@ export interface LogFlags {
   quote?: string
   escape?: string
   headerLine?: string
+  columns?: string[]
+  with?: Record<string, string>
 }
 
 /** Of commands that read the logs of a run. */
@@ -24,19 +28,46 @@ export interface TrustFlags {
 
 /** What the flags say about the logs but for where they are. */
 export function sourceOptions(flags: LogFlags): Omit<LogSource, 'paths'> {
-  const { format, user, time, text, delimiter, quote, escape: escaping, headerLine } = flags
+  const {
+    query,
+    format,
+    user,
+    time,
+    text,
+    delimiter,
+    quote,
+    escape: escaping,
+    headerLine,
+    columns,
+    with: tables,
+  } = flags
   const line = headerLine === undefined ? undefined : Number(headerLine)
-  return { format, user, time, text, delimiter, quote, escape: escaping, headerLine: line }
+  return {
+    query,
+    format,
+    user,
+    time,
+    text,
+    delimiter,
+    quote,
+    escape: escaping,
+    headerLine: line,
+    columns,
+    with: tables,
+  }
 }
 
 /** Adds --logs, and the flags that say how logs are read. */
 export function addLogFlags(command: Command): Command {
-  return addReadingFlags(command.option('--logs <paths...>', 'interaction logs: files, globs or addresses'))
+  return addReadingFlags(
+    command.option('--logs <paths...>', 'interaction logs: files, globs, addresses or databases (--query)'),
+  )
 }
 
 /** Adds --format, --user, --time, --text, and how CSV and TSV are written. */
 export function addReadingFlags(command: Command): Command {
   return command
+    .option('--query <select>', 'of databases (SQLite files, postgres:// addresses): the rows that are the log')
     .addOption(
       new Option('--format <format>', 'format of the logs (default: told from name and content)').choices(
         logFormatNames(),
@@ -46,17 +77,27 @@ export function addReadingFlags(command: Command): Command {
     .option('--time <column>', 'column or SQL expression of the time')
     .option('--text <column>', 'column or SQL expression of the text')
     .option(
+      '--with <table=file>',
+      'a file, glob or address that the expressions may join as a table (repeatable)',
+      collectNamed,
+    )
+    .option(
       '--delimiter <characters>',
       'of CSV: between fields (\\t is a tab; default: told from the file, as those below)',
     )
     .option('--quote <character>', "of CSV and TSV: around fields; '' where quotes are letters")
     .option('--escape <character>', "of CSV and TSV: before a quote that is a letter; '' where such quotes are doubled")
     .option('--header-line <n>', 'of CSV and TSV: line of the header; 0: none, the columns are column0, column1, ...')
+    .option(
+      '--columns <names>',
+      'of CSV and TSV without a header: a name for each field, with commas between',
+      (text) => text.split(','),
+    )
 }
 
 /** Adds --trust. */
 export function addTrustFlag(command: Command): Command {
-  return command.option('--trust', "run a run's SQL expressions although they were never used on this machine")
+  return command.option('--trust', "run a run's SQL although it was never used on this machine")
 }
 
 /** Notes that are shown: logs of many files may have one for each. */

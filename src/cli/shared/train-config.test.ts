@@ -97,6 +97,16 @@ describe('a configuration', () => {
     expect(() => resolve(resumed)).toThrow(/theirs.config\.json names SQL expressions.*\n {2}text: upper\(body\)\n/)
     expect(resolve({ ...resumed, trust: true })).toEqual(config)
     expect(resolve({ ...resumed, text: 'body' }).logs.text).toBe('body')
+    expect(() => resolve({ ...resumed, text: 'body', query: 'select 1' })).toThrow(/\n {2}query: select 1 \(of /)
+    expect(resolve({ ...resumed, text: 'body', with: { items: 'i.csv' } }).logs.with).toEqual({ items: 'i.csv' })
+  })
+
+  it('makes no name of what lets into a database', () => {
+    const logs = ['postgres://me:p#w@host/app']
+    expect(resolve({ logs, query: 'select 1', model: 'm' })).toMatchObject({
+      name: 'app-m',
+      logs: { query: 'select 1' },
+    })
   })
 
   it('shows the expressions of a file that no flag replaces', () => {
@@ -109,6 +119,9 @@ describe('a configuration', () => {
     ])
     expect(shown({ time: 'ts' })).toHaveLength(1)
     expect(shown({ config: undefined, ...basic, text: 'upper(body)' })).toEqual([])
+    const joined = yaml('logs: { paths: [x.csv], with: { a: a.csv, b: b.csv } }\nmodel: m')
+    expect(shown({ config: joined, with: { b: 'mine.csv' } })).toEqual([`${joined}: with.a is a.csv`])
+    expect(resolve({ config: joined, with: { b: 'mine.csv' } }).logs.with).toEqual({ a: 'a.csv', b: 'mine.csv' })
   })
 })
 

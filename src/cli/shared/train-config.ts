@@ -7,10 +7,11 @@ import { resolveLabelOptions } from '../../lamp/label-reward-options.ts'
 import { readLamp } from '../../lamp/read.ts'
 import { LAMP_TASKS } from '../../lamp/types.ts'
 import { readRunHeader } from '../../run/read.ts'
-import { expressionsOf, type MappingParts, refuseUntrusted } from '../../run/trust.ts'
+import { expressionsOf, type MappingParts, refuseUntrusted, withoutNamed } from '../../run/trust.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import { fixedLayer, type Layer, mergeLayers, yamlLayer } from '../../train/config-layers.ts'
 import { presetLayers, resolveTrainConfig } from '../../train/resolve-config.ts'
+import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { assignmentLayer, flagLayer } from './flag-layers.ts'
 import type { LogFlags, TrustFlags } from './log-flags.ts'
@@ -38,6 +39,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['name', 'name', 'text'],
   ['logs', 'logs.paths', 'text'],
   ['testLogs', 'logs.testPaths', 'text'],
+  ['query', 'logs.query', 'text'],
   ['format', 'logs.format', 'text'],
   ['user', 'logs.user', 'text'],
   ['time', 'logs.time', 'text'],
@@ -46,6 +48,8 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['quote', 'logs.quote', 'text'],
   ['escape', 'logs.escape', 'text'],
   ['headerLine', 'logs.headerLine', 'number'],
+  ['columns', 'logs.columns', 'text'],
+  ['with', 'logs.with', 'text'],
   ['model', 'model', 'text'],
   ['judgeModel', 'judge.model', 'text'],
   ['task', 'reward.options.task', 'number'],
@@ -96,22 +100,18 @@ export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainC
   return { ...config, reward: { ...config.reward, options: resolveLabelOptions(config.reward.options) } }
 }
 
-/** What a run's record says of the columns where the caller says nothing. */
+/** What a run's record says of how logs are mapped where the caller says nothing. */
 function mappingUnder(named: Record<string, unknown>, recorded: Record<string, unknown>): MappingParts {
-  const own = (named.logs ?? {}) as Record<string, unknown>
-  const theirs = (recorded.logs ?? {}) as Record<string, unknown>
-  const part = (name: keyof MappingParts) =>
-    own[name] === undefined && typeof theirs[name] === 'string' ? theirs[name] : undefined
-  return { user: part('user'), time: part('time'), text: part('text') }
+  return withoutNamed((recorded.logs ?? {}) as MappingParts, (named.logs ?? {}) as MappingParts)
 }
 
-/** The SQL expressions that come from the YAML file and not from flags, to be shown before they run. */
+/** The SQL expressions, and the files for them to join, that come from the YAML file and not from flags, to be shown before they run. */
 export function yamlExpressions(flags: Omit<TrainFlags, 'name' | 'seed'>, { logs }: TrainConfig): string[] {
   if (flags.config === undefined) return []
-  const { user, time, text } = logs
-  const parts = { ...(flags.user ? {} : { user }), ...(flags.time ? {} : { time }), ...(flags.text ? {} : { text }) }
-  return expressionsOf(parts).map(
-    ([part, expression]) => `${flags.config}: ${part} is the SQL expression ${expression}`,
+  const own = { ...flags, paths: flags.logs, testPaths: flags.testLogs }
+  return expressionsOf(withoutNamed(logs, own)).map(
+    ([part, expression]) =>
+      `${flags.config}: ${part} is ${part.includes('.') ? '' : 'the SQL expression '}${expression}`,
   )
 }
 
@@ -170,7 +170,8 @@ function defaultName({ logs, model, reward }: Record<string, unknown>): string |
       .toLowerCase()
   const labels = labelsSchema.safeParse(reward).data
   return (
-    `${labels ? `lamp-${labels.task}-labels` : stem(first)}-${stem(model)}`.replace(/^-+|-+$/g, '').slice(0, 100) ||
-    undefined
+    `${labels ? `lamp-${labels.task}-labels` : stem(bareAddresses(first))}-${stem(model)}`
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 100) || undefined
   )
 }

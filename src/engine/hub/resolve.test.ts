@@ -77,6 +77,22 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
+test('an abort ends a download, and what has come stays', async () => {
+  const controller = new AbortController()
+  intercept = ({ url }, response) => {
+    if (!url?.endsWith('model.safetensors')) return false
+    response.writeHead(200, { 'content-length': weights.length })
+    response.write(weights.subarray(0, 1000), () => setTimeout(() => controller.abort(), 20))
+    return true
+  }
+  const { signal } = controller
+  await expect(resolveModel('acme/tiny', { endpoint, signal })).rejects.toMatchObject({ code: 'cancelled' })
+  intercept = () => false
+  const path = await resolveModel('acme/tiny', { endpoint })
+  expect(readFileSync(join(path, 'model.safetensors')).equals(weights)).toBe(true)
+  expect(requests.at(-1)?.range ?? '').toMatch(/^(bytes=1000-)?$/)
+})
+
 test('an unsupported model is refused before its weights are downloaded', async () => {
   const seen: string[] = []
   const checkConfig = (path: string) => {

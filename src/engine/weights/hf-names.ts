@@ -5,7 +5,7 @@ import type { ModelConfig } from '../model/config.ts'
 import { rowOf } from '../model/families.ts'
 
 /** Where a projection usually lies in a transformers layer. */
-export const HF_PROJECTIONS: Record<Projection, string> = {
+const HF_PROJECTIONS: Record<Projection, string> = {
   q: 'self_attn.q_proj',
   k: 'self_attn.k_proj',
   v: 'self_attn.v_proj',

@@ -46,10 +46,6 @@ function refuseOtherHead(folder: string, head: SafeTensor, embed: SafeTensor): v
   )
 }
 
-function addOne(values: Float32Array): void {
-  for (let i = 0; i < values.length; i++) values[i] += 1
-}
-
 /** Opens a Hugging Face folder. Throws a BumpError for damaged, missing and unfitting files. */
 export function openHuggingFaceSource(folder: string): WeightSource {
   const config = readHuggingFaceConfig(folder)
@@ -79,7 +75,7 @@ export function openHuggingFaceSource(folder: string): WeightSource {
         const lessOne = rowOf(config.family).normsLessOne && isNorm(canonical)
         const fill = (from: number, out: Float32Array) => {
           fillElements(tensor, offset + from, out)
-          if (lessOne) addOne(out)
+          if (lessOne) for (let i = 0; i < out.length; i++) out[i] += 1
         }
         return [canonical, { dims, fill }]
       }),

@@ -211,7 +211,7 @@ describe('adapter', () => {
   const save = (tensors = matrices(2), changes: object = {}) => {
     const where = join(folder, 'adapter')
     const config = { rank: 2, alpha: 4, targets: ['q' as const], rsLora: false }
-    saveAdapter(where, { config, tensors, baseModel: { name: 'x' } })
+    saveAdapter(where, { config, tensors, baseModel: { name: 'x' }, family: 'llama' })
     const path = join(where, 'adapter_config.json')
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...changes }))
     return where

@@ -8,9 +8,9 @@ import { BumpError } from '../../util/errors.ts'
 import { writeFileAtomic } from '../../util/files.ts'
 import { writeProblem } from '../../util/writing.ts'
 import { type ModelConfig, projectionShape } from '../model/config.ts'
+import { type AdapterPair, adapterModules, joinPairs, moduleName, splitPairs } from './adapter-modules.ts'
 import { BinaryFile } from './binary-file.ts'
 import { readJson } from './hf-config.ts'
-import { HF_PROJECTIONS, transpose } from './hf-names.ts'
 import { readElements, readSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.ts'
 
 /** An adapter's shape: y = x·W + (alpha/rank)·(x·A)·B, or alpha/√rank with rsLoRA. */
@@ -32,13 +32,23 @@ export interface BaseModel {
 export type AdapterTensors = Map<string, { dims: number[]; data: Float32Array }>
 
 const MAX_RANK = 8192
-const moduleName = (projection: Projection) => HF_PROJECTIONS[projection].split('.')[1]
-const tensorName = (layer: number, projection: Projection, matrix: string) =>
-  `base_model.model.model.layers.${layer}.${HF_PROJECTIONS[projection]}.lora_${matrix}.weight`
+const tensorName = (layer: number, path: string, matrix: string) =>
+  `base_model.model.model.layers.${layer}.${path}.lora_${matrix}.weight`
+
+/** Rank and alpha of the modules that join projections: as many times those of one as it has parts, by its scale. */
+function patterns(family: ModelConfig['family'], { rank, alpha, targets, rsLora }: LoraConfig) {
+  const joined = adapterModules(family).filter(({ parts }) => parts.length > 1 && targets.includes(parts[0]))
+  const by = (value: (parts: number) => number) =>
+    Object.fromEntries(joined.map((module) => [moduleName(module), value(module.parts.length)]))
+  return {
+    rank_pattern: by((parts) => parts * rank),
+    alpha_pattern: by((parts) => alpha * (rsLora ? Math.sqrt(parts) : parts)),
+  }
+}
 
 /**
- * Writes adapter_model.safetensors and, last, adapter_config.json, which names the base model. Throws a BumpError where
- * the folder cannot be written.
+ * Writes adapter_model.safetensors and, last, adapter_config.json, which names the base model. `family` is the model's.
+ * Throws a BumpError where the folder cannot be written.
  */
 export function saveAdapter(
   folder: string,
@@ -46,17 +56,21 @@ export function saveAdapter(
     config: LoraConfig
     tensors: ReadonlyMap<string, { dims: number[]; data: Float32Array }>
     baseModel: BaseModel
+    family: ModelConfig['family']
   },
 ): void {
-  const { config, tensors, baseModel } = adapter
+  const { config, tensors, baseModel, family } = adapter
+  const modules = adapterModules(family).filter(({ parts }) => config.targets.includes(parts[0]))
   const renamed = new Map<string, TensorToWrite>()
-  for (const [name, { dims, data }] of tensors) {
-    const [layer, projection, matrix] = name.split('.')
-    renamed.set(tensorName(Number(layer.slice(1)), projection as Projection, matrix), {
-      dims: [...dims].reverse(),
-      data: () => transpose(data, dims[0], dims[1]),
-    })
-  }
+  for (let layer = 0; tensors.has(`l${layer}.${config.targets[0]}.A`); layer++)
+    for (const { path, parts } of modules) {
+      const tensor = (part: Projection, matrix: string) => tensors.get(`l${layer}.${part}.${matrix}`)!
+      const joined = joinPairs(parts.map((part) => ({ A: tensor(part, 'A'), B: tensor(part, 'B') })))
+      for (const matrix of ['A', 'B'] as const) {
+        const { dims, data } = joined[matrix]
+        renamed.set(tensorName(layer, path, matrix), { dims, data: () => data })
+      }
+    }
   writeSafetensors(join(folder, 'adapter_model.safetensors'), renamed)
   const json = {
     peft_type: 'LORA',
@@ -66,7 +80,8 @@ export function saveAdapter(
     r: config.rank,
     lora_alpha: config.alpha,
     lora_dropout: 0,
-    target_modules: config.targets.map(moduleName),
+    target_modules: modules.map(moduleName),
+    ...patterns(family, config),
     use_rslora: config.rsLora,
     bias: 'none',
     fan_in_fan_out: false,
@@ -173,7 +188,10 @@ const PLAIN =
  * Reads adapter_config.json. Lenient towards fields that do not change the arithmetic, strict towards those that do and
  * towards fields of newer versions of PEFT, which may. No `targets` where an expression says which modules were meant.
  */
-function parseAdapterConfig(path: string): Omit<LoraConfig, 'targets'> & { targets: Set<Projection> | undefined } {
+function parseAdapterConfig(
+  path: string,
+  family: ModelConfig['family'],
+): Omit<LoraConfig, 'targets'> & { targets: Set<Projection> | undefined } {
   const json = readJson(path)
   const parsed = configSchema.safeParse(json)
   if (!parsed.success) {
@@ -185,43 +203,58 @@ function parseAdapterConfig(path: string): Omit<LoraConfig, 'targets'> & { targe
   }
   const fields = json as Record<string, unknown>
   checkInitialisation(path, fields.init_lora_weights)
+  const { r, lora_alpha, target_modules, use_rslora } = parsed.data
+  const scaling = { rank: r, alpha: lora_alpha, rsLora: use_rslora ?? false }
+  const own = hasOwnPatterns(fields, patterns(family, { ...scaling, targets: [...PROJECTIONS] }))
   for (const [field, value] of Object.entries(fields)) {
     if (Object.hasOwn(configSchema.shape, field) || WITHOUT_EFFECT.has(field) || isEmpty(value)) continue
+    if (own && field.endsWith('_pattern')) continue
     const feature = Object.hasOwn(FEATURES, field) ? `${FEATURES[field]}, which is not supported` : 'not known here'
     throw new BumpError('model-unusable', `${path}: "${field}" is set: it is ${feature}. ${PLAIN}`)
   }
-  const { r, lora_alpha, target_modules, use_rslora } = parsed.data
   const targets =
     target_modules === 'all-linear'
       ? new Set(PROJECTIONS)
       : typeof target_modules === 'string'
         ? undefined
-        : targetsNamed(path, target_modules)
-  return { rank: r, alpha: lora_alpha, targets, rsLora: use_rslora ?? false }
+        : targetsNamed(path, family, target_modules)
+  return { ...scaling, targets }
 }
 
-function targetsNamed(path: string, names: string[]): Set<Projection> {
-  const known = new Map(PROJECTIONS.map((projection) => [moduleName(projection), projection]))
+/** Whether ranks and alphas by module are those that saveAdapter writes for joined modules. */
+function hasOwnPatterns(fields: Record<string, unknown>, own: ReturnType<typeof patterns>): boolean {
+  const entriesOf = (field: keyof typeof own) => Object.entries(fields[field] ?? {})
+  const [ranks, alphas] = [entriesOf('rank_pattern'), entriesOf('alpha_pattern')]
+  return (
+    ranks.length === alphas.length &&
+    ranks.every(([module, rank]) => rank === own.rank_pattern[module]) &&
+    alphas.every(([module, alpha]) => alpha === own.alpha_pattern[module])
+  )
+}
+
+function targetsNamed(path: string, family: ModelConfig['family'], names: string[]): Set<Projection> {
+  const known = new Map(adapterModules(family).map((module) => [moduleName(module), module.parts]))
   return new Set(
-    names.map((name) => {
-      const projection = known.get(name.split('.').at(-1) as string)
-      if (projection === undefined)
+    names.flatMap((name) => {
+      const parts = known.get(name.split('.').at(-1) as string)
+      if (parts === undefined)
         throw new BumpError(
           'model-unusable',
           `${path}: "target_modules" names ${JSON.stringify(name)}, which is not one of ${[...known.keys()].join(', ')}`,
         )
-      return projection
+      return parts
     }),
   )
 }
 
 /** A regular expression for targets says which modules were meant; which it found, the tensors say. */
-function targetsFound(path: string, names: string[]): Set<Projection> {
-  const targets = PROJECTIONS.filter((p) => names.some((name) => name.includes(`.${HF_PROJECTIONS[p]}.lora_`)))
-  if (targets.length > 0) return new Set(targets)
+function targetsFound(path: string, family: ModelConfig['family'], names: string[]): Set<Projection> {
+  const modules = adapterModules(family)
+  const found = modules.filter((module) => names.some((name) => name.includes(`.${module.path}.lora_`)))
+  if (found.length > 0) return new Set(found.flatMap(({ parts }) => parts))
   throw new BumpError(
     'model-unusable',
-    `${path}: has no adapter tensor of ${PROJECTIONS.map(moduleName).join(', ')}. It belongs to another model.`,
+    `${path}: has no adapter tensor of ${modules.map(moduleName).join(', ')}. It belongs to another model.`,
   )
 }
 
@@ -230,22 +263,21 @@ function targetsFound(path: string, names: string[]): Set<Projection> {
  * unexpected or wrongly shaped tensors (an adapter of another model).
  */
 export function loadAdapter(folder: string, model: ModelConfig): { config: LoraConfig; tensors: AdapterTensors } {
-  const { targets: named, ...scaling } = parseAdapterConfig(join(folder, 'adapter_config.json'))
+  const { targets: named, ...scaling } = parseAdapterConfig(join(folder, 'adapter_config.json'), model.family)
   const path = join(folder, 'adapter_model.safetensors')
   const file = new BinaryFile(path)
   try {
     const found = readSafetensors(file)
-    const targets = named ?? targetsFound(path, [...found.keys()])
+    const targets = named ?? targetsFound(path, model.family, [...found.keys()])
     const config = { ...scaling, targets: PROJECTIONS.filter((projection) => targets.has(projection)) }
     const tensors: AdapterTensors = new Map()
+    const modules = adapterModules(model.family).filter(({ parts }) => targets.has(parts[0]))
     for (let layer = 0; layer < model.layers; layer++)
-      for (const projection of config.targets) {
-        const [inputs, outputs] = projectionShape(model, projection)
-        for (const [matrix, dims] of [
-          ['A', [inputs, config.rank]],
-          ['B', [config.rank, outputs]],
-        ] as const) {
-          const name = tensorName(layer, projection, matrix)
+      for (const { path: place, parts } of modules) {
+        const outputs = parts.map((part) => projectionShape(model, part)[1])
+        const [inputs] = projectionShape(model, parts[0])
+        const read = (matrix: 'A' | 'B') => {
+          const name = tensorName(layer, place, matrix)
           const tensor = found.get(name)
           if (tensor === undefined)
             throw new BumpError(
@@ -254,16 +286,32 @@ export function loadAdapter(folder: string, model: ModelConfig): { config: LoraC
                 `The adapter must cover all ${model.layers} layers of the model.`,
             )
           found.delete(name)
-          const [columns, rows] = dims
-          if (tensor.dims.length !== 2 || tensor.dims[0] !== rows || tensor.dims[1] !== columns)
+          const whole = outputs.reduce((sum, width) => sum + width, 0)
+          // A module of several parts has the rank of one, or of all.
+          const fits = [config.rank, parts.length * config.rank].some((rank) => {
+            const [rows, columns] = matrix === 'A' ? [rank, inputs] : [whole, rank]
+            return tensor.dims.length === 2 && tensor.dims[0] === rows && tensor.dims[1] === columns
+          })
+          const wanted = matrix === 'A' ? [config.rank, inputs] : [whole, config.rank]
+          if (!fits)
             throw new BumpError(
               'model-unusable',
               `${path}: tensor ${name} has the shape [${tensor.dims.join(', ')}], rank ${config.rank} of this model asks ` +
-                `for [${rows}, ${columns}]. The adapter belongs to another model or rank.`,
+                `for [${wanted.join(', ')}]. The adapter belongs to another model or rank.`,
             )
-          const data = transpose(readElements(tensor, 0, rows * columns), rows, columns)
-          tensors.set(`l${layer}.${projection}.${matrix}`, { dims: [...dims], data })
+          return { dims: [...tensor.dims], data: readElements(tensor, 0, tensor.dims[0] * tensor.dims[1]) }
         }
+        const joined: AdapterPair = { A: read('A'), B: read('B') }
+        const pairs = joined.A.dims[0] === joined.B.dims[1] && splitPairs(joined, outputs, config.rank)
+        if (!pairs)
+          throw new BumpError(
+            'model-unusable',
+            `${path}: the adapter of ${place} in layer ${layer} is not one of each of its parts (${parts.join(', ')}). ` +
+              PLAIN,
+          )
+        parts.forEach((part, p) => {
+          tensors.set(`l${layer}.${part}.A`, pairs[p].A).set(`l${layer}.${part}.B`, pairs[p].B)
+        })
       }
     if (found.size > 0)
       throw new BumpError(

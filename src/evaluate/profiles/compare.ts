@@ -8,7 +8,7 @@ import type { LoadedUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
 import type { LanguageModel } from '../../model/contract.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
-import { refuseUntrusted } from '../../run/trust.ts'
+import { refuseUntrusted, withoutNamed } from '../../run/trust.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import { measuredUsers, poolUsers } from '../../train/measure.ts'
 import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
@@ -130,10 +130,10 @@ async function planOf(options: CompareProfilesOptions): Promise<Plan> {
     runs[0]?.config ??
     trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: nameOf(model ?? judgeModel) })
   const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
-  const { user, time, text } = config.logs
-  const taken = Object.entries({ user, time, text }).filter(([part]) => !(own && part in own))
-  if (runs[0]) refuseUntrusted(Object.fromEntries(taken), join(runs[0].folder, 'config.json'), options.trust)
-  const source = own && { user, time, text, ...own }
+  const { user, time, text, with: tables } = config.logs
+  const taken = withoutNamed(own ? { user, time, text, with: tables } : config.logs, own ?? {})
+  if (runs[0]) refuseUntrusted(taken, join(runs[0].folder, 'config.json'), options.trust)
+  const source = own && { user, time, text, ...own, with: { ...tables, ...own.with } }
   const found = await evaluationUsers(runs, source, config.split, {
     signal,
     onReport: (report) => onEvent?.({ type: 'logs', report }),

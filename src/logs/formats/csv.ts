@@ -40,7 +40,7 @@ export async function* separatedRecords(
   decision.see(lines, true, start.value.final)
   const sample = await sampleOf(lines, decision)
   if (sample.length === 0) return
-  const header = headerOf(sample, given.headerLine, context.known, context.mapped)
+  const header = headerOf(sample, fileName, context)
   if (separator !== undefined)
     header.notes.unshift(`the first line says that ${JSON.stringify(separator)} stands between fields`)
   for (const note of header.notes) context.note(note)
@@ -95,7 +95,7 @@ class FieldCount {
     if (fields.length === names.length) return undefined
     if (fields.length < names.length && fields.length >= named) return undefined
     if (fields.length > names.length) {
-      if (fields.slice(names.length).every((field) => field === '')) {
+      if (fields.slice(names.length).every((field) => field.trim() === '')) {
         this.trailing++
         return undefined
       }
@@ -112,16 +112,16 @@ class FieldCount {
   notes(): string[] {
     const { names, line } = this.header
     const notes: string[] = []
-    if (this.trailing > 0) notes.push(`${this.trailing} records end with a delimiter and nothing after it, left out`)
+    if (this.trailing > 0) notes.push(`${this.trailing} rows end with a delimiter and nothing after it, left out`)
     if (this.unquoted > 0) {
       notes.push(
-        `${this.unquoted} records have text after a closing quote (the first on line ${this.firstUnquoted}); these ` +
+        `${this.unquoted} rows have text after a closing quote (the first on line ${this.firstUnquoted}); these ` +
           'quotes are left out: if they are letters, give quote: ""',
       )
     }
     if (line > 0 && this.longer * 2 > this.records) {
       notes.push(
-        `line ${line} names ${names.length} columns and ${this.longer} of ${this.records} records have ${names.length + 1} ` +
+        `line ${line} names ${names.length} columns and ${this.longer} of ${this.records} rows have ${names.length + 1} ` +
           'fields: name the missing column there, or give headerLine: 0 if that line is no header',
       )
     }

@@ -102,4 +102,6 @@ export interface StagedColumn {
   raw: string
   /** SQL that is true where the value is a number that has a fraction or an exponent; absent where none is. */
   isDecimal?: string
+  /** Whether its values are objects or lists; absent where none is. */
+  nested?: 'all' | 'some'
 }

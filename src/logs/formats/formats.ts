@@ -6,6 +6,7 @@ import type { LogFormat } from './format.ts'
 import { json } from './json.ts'
 import { jsonl } from './jsonl.ts'
 import { parquet } from './parquet.ts'
+import { queryRows } from './query.ts'
 import { tsv } from './tsv.ts'
 
 /** In the order in which they are asked whether a file is theirs. */
@@ -37,7 +38,10 @@ export function logFormatNames(): string[] {
 
 /** The format of this name. Throws a BumpError that lists the names where there is none. */
 export function logFormatNamed(name: string): LogFormat {
-  const format = logFormats().find((known) => known.name === name)
+  const format = [...logFormats(), queryRows].find((known) => known.name === name)
   if (format !== undefined) return format
   throw new BumpError('invalid-options', `unknown log format "${name}": one of ${logFormatNames().join(', ')}`)
 }
+
+/** Whether a format writes all values as text, so that a number may have been written in several ways. */
+export const isUntyped = (format: LogFormat): boolean => format.type === 'text' && (format.untyped ?? false)

@@ -5,6 +5,9 @@ import { type Line, readLines } from '../lines.ts'
 import type { RawRecord, TextFormat } from './format.ts'
 import { ASSIGNMENT, isIndented } from './json.ts'
 
+/** Around an object: the mark of a file that was put behind another one, RFC 7464's separator, a comma of an array. */
+const AROUND = /^[\uFEFF\p{Cc}]+|,\s*$/gu
+
 export const jsonl: TextFormat = {
   type: 'text',
   name: 'jsonl',
@@ -14,7 +17,7 @@ export const jsonl: TextFormat = {
     (/\.(jsonl|ndjson|json)$/.test(fileName) && !/^[[{]/.test(start) && !ASSIGNMENT.test(start)),
   async *records(blocks, fileName, issues, context) {
     const record = ({ text, number }: Line): RawRecord[] => {
-      const read = toJsonRecord(text, `${fileName}:${number}`, issues)
+      const read = toJsonRecord(text.replace(AROUND, ''), `${fileName}:${number}`, issues)
       return read === undefined ? [] : [{ ...read, line: number, element: 0 }]
     }
     // A single line may be an object around the list of records.

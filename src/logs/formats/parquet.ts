@@ -39,18 +39,22 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
     throw new BumpError('logs-unusable', `no Parquet file could be read: ${first}`)
   }
   const list = good.map((file) => sqlString(exactPattern(file.path))).join(', ')
-  const scan = `read_parquet([${list}], union_by_name = true, hive_partitioning = false, filename = '_bump_path', file_row_number = true)`
-  const described = await query(connection, `DESCRIBE SELECT * EXCLUDE (_bump_path, file_row_number) FROM ${scan}`)
+  const scan = `read_parquet([${list}], union_by_name = true, hive_partitioning = false, filename = '_bump_path'`
+  const described = await query(connection, `DESCRIBE SELECT * EXCLUDE (_bump_path) FROM ${scan})`)
   const names = described.map((row) => String(row.column_name))
+  // A file may have a column of the name that DuckDB has for its rows: then they are counted here.
+  const isTaken = names.some((name) => name.toLowerCase() === 'file_row_number')
+  const before = counts.map((_, i) => counts.slice(0, i).reduce((sum, { records }) => sum + records, 0))
   const index = good.map((file, i) => `WHEN ${sqlString(file.path)} THEN ${i}`).join(' ')
   const record =
     names.length === 0 ? `'{}'` : `to_json(struct_pack(${names.map((n) => `${sqlName(n)} := ${sqlName(n)}`)}))`
   const plain = names.filter((name) => !isReserved(name))
   const file = `(CASE _bump_path ${index} END)`
+  const line = isTaken ? `row_number() OVER () - [${before.join(', ')}][${file} + 1]` : 'file_row_number + 1'
   const partitions = partitionColumns(good, names, file)
   await connection.run(
-    `CREATE VIEW rows AS SELECT ${file} AS _file, file_row_number + 1 AS _line, 0 AS _element,
-       ${record}::VARCHAR AS _record${plain.map((name) => `, ${sqlName(name)}`).join('')}${selected(partitions)} FROM ${scan}`,
+    `CREATE VIEW rows AS SELECT ${file} AS _file, ${line} AS _line, 0 AS _element,
+       ${record}::VARCHAR AS _record${plain.map((name) => `, ${sqlName(name)}`).join('')}${selected(partitions)} FROM ${scan}${isTaken ? '' : ', file_row_number = true'})`,
   )
   return {
     columns: [

@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll } from 'vitest'
 
 export interface TestFolder {
@@ -39,13 +38,3 @@ export function testFolder(): TestFolder {
 export const jsonLines = (rows: object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
 
 export const gzipped = (text: string) => gzipSync(Buffer.from(text))
-
-/** Writes what an SQL query gives as a Parquet file. */
-export async function writeParquet(path: string, sql: string): Promise<string> {
-  const instance = await DuckDBInstance.create(':memory:')
-  const connection = await instance.connect()
-  await connection.run(`COPY (${sql}) TO '${path}' (FORMAT parquet)`)
-  connection.closeSync()
-  instance.closeSync()
-  return path
-}

@@ -1,0 +1,155 @@
+// What a program meets at the front door besides results: options that JavaScript left out, work that it aborts, models
+// that it closed.
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import {
+  type BumpError,
+  CancelledError,
+  type CompareProfilesOptions,
+  compareProfiles,
+  inspectLogs,
+  type JudgeCheckOptions,
+  judgeCheck,
+  type LanguageModel,
+  openGenerator,
+  openLogs,
+  openModel,
+  openOpenAi,
+  runAblation,
+  type TrainOptions,
+  train,
+  writeReport,
+} from './index.ts'
+import { trainConfigSchema } from './train/config.ts'
+
+const asset = (path: string) => fileURLToPath(new URL(`../assets/${path}`, import.meta.url))
+const NANO = asset('nano')
+const LOG = asset('example/log.jsonl')
+
+let folder: string
+let model: LanguageModel
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-door-'))
+  vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
+  model = await openModel(NANO, { threads: 1 })
+})
+afterAll(async () => {
+  await model.close()
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('what is left out is named', () => {
+  const none = undefined as never
+  it.each<[string, () => unknown, RegExp]>([
+    ['train()', () => train(none), /^train\(\) lacks model, logs, out/],
+    [
+      'train() without logs',
+      () => train({ model: NANO, out: 'x' } as TrainOptions),
+      /lacks logs: it needs model, logs/,
+    ],
+    ['judgeCheck()', () => judgeCheck({ logs: LOG } as JudgeCheckOptions), /^judgeCheck\(\) lacks model/],
+    ['compareProfiles()', () => compareProfiles({ model: NANO } as CompareProfilesOptions), /lacks out/],
+    ['runAblation()', () => runAblation(none), /lacks config, variants, seeds, runs/],
+    ['openLogs()', () => openLogs(none), /^openLogs\(\) lacks paths/],
+    ['inspectLogs()', () => inspectLogs(none), /^inspectLogs\(\) lacks logs/],
+    ['openModel()', () => openModel(none), /^openModel\(\) lacks model/],
+    ['openGenerator()', () => openGenerator(none), /^openGenerator\(\) lacks from/],
+    ['openOpenAi()', async () => openOpenAi(none), /lacks baseUrl, model/],
+    ['writeReport()', () => writeReport(none), /lacks runs/],
+    ['a device', () => openModel(NANO, { device: 'gpu' as never }), /there is no "gpu". It is cpu, webgpu, cuda, auto/],
+  ])('%s', async (_, call, message) => {
+    await expect((async () => call())()).rejects.toMatchObject({
+      code: 'invalid-options',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  it('a history that is no list of texts', async () => {
+    const generator = await openGenerator({ model: NANO }, { threads: 1 })
+    for (const history of ['a text', undefined, [{ body: 'a text' }], [undefined]])
+      await expect(generator.write(history as never)).rejects.toMatchObject({
+        code: 'invalid-options',
+        message: expect.stringContaining('a history is a list of interactions'),
+      })
+    await generator.close()
+  })
+})
+
+describe('an abort ends', () => {
+  const cancelled = { name: 'CancelledError', code: 'cancelled' }
+  /** The types of the events of a call that is aborted at the first one of type `at`. */
+  async function aborted(at: string, call: (options: Aborted) => Promise<unknown>): Promise<string[]> {
+    const controller = new AbortController()
+    const seen: string[] = []
+    const onEvent = ({ type }: { type: string }): void => {
+      seen.push(type)
+      if (type === at) controller.abort()
+    }
+    await expect(call({ signal: controller.signal, onEvent })).rejects.toMatchObject(cancelled)
+    return seen
+  }
+  interface Aborted {
+    signal: AbortSignal
+    onEvent: (event: { type: string }) => void
+  }
+  const config = trainConfigSchema.parse({ name: 'door', logs: { paths: [LOG] }, model: NANO })
+
+  it('reading logs, and leaves none of their texts behind', async () => {
+    const controller = new AbortController()
+    const opening = openLogs(LOG, { signal: controller.signal })
+    controller.abort()
+    await expect(opening).rejects.toBeInstanceOf(CancelledError)
+    expect(readdirSync(join(folder, 'cache', 'logs'))).toEqual([])
+  })
+
+  it('train() before its models are open', async () => {
+    const run = (more: Aborted) => train({ model: NANO, logs: LOG, out: join(folder, 'train'), ...more })
+    expect(await aborted('users', run)).toEqual(['logs', 'users'])
+  })
+
+  it('judgeCheck() before anything is judged', async () => {
+    expect(await aborted('users', (more) => judgeCheck({ model, logs: LOG, ...more }))).toEqual(['logs', 'users'])
+  })
+
+  it('compareProfiles() before a model is open', async () => {
+    const run = (more: Aborted) => compareProfiles({ model: NANO, logs: LOG, out: join(folder, 'compare'), ...more })
+    expect((await aborted('logs', run)).filter((type) => type === 'progress')).toEqual([])
+  })
+
+  it('runAblation() before a model is open', async () => {
+    const options = { config, variants: ['both', 'forward'] as const, seeds: [1], runs: folder }
+    expect(await aborted('logs', (more) => runAblation({ ...options, ...more }))).not.toContain('start')
+  })
+
+  it('opening a model', async () => {
+    const controller = new AbortController()
+    const opening = openModel(NANO, { signal: controller.signal })
+    controller.abort()
+    await expect(opening).rejects.toBeInstanceOf(CancelledError)
+  })
+})
+
+it('a model that was closed says so', async () => {
+  const other = await openModel(NANO, { threads: 1 })
+  await other.close()
+  const error = (await other.labelLogits([[1, 2]], [3]).catch((error: unknown) => error)) as BumpError
+  expect(error).toMatchObject({ code: 'model-unusable', message: expect.stringContaining('the model is closed') })
+})
+
+it('profiles are compared by a model that is open, which stays open', async () => {
+  const { tables } = await compareProfiles({
+    model,
+    judgeModel: model,
+    logs: LOG,
+    users: 6,
+    poolSizes: [2],
+    kinds: ['generic', 'zero-shot'],
+    out: join(folder, 'opened'),
+  })
+  expect(tables[0].rows.map(({ condition }) => condition)).toEqual(['generic', 'zero-shot'])
+  expect(await model.labelLogits([[1, 2]], [3], { weights: 'base' })).toHaveLength(1)
+})

@@ -1,0 +1,36 @@
+// The digest of canonical interactions: SHA-256 of a line of JSON, as JSON.stringify writes it, of user, time and text of
+// each. The database writes the lines, since making each of them here would take most of the time of reading a log.
+import { createHash } from 'node:crypto'
+import { createReadStream, rmSync } from 'node:fs'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { sqlString } from './database.ts'
+
+const READ_BYTES = 1024 * 1024
+
+/** The digest of the view `interactions`. `scratch`: path of a file that is made and removed. */
+export async function contentDigest(connection: DuckDBConnection, scratch: string): Promise<string> {
+  const line = `'[' || ${jsonString('user_id')} || ',' || coalesce(CAST(CAST(time AS BIGINT) AS VARCHAR), 'null') || ',' ||
+    ${jsonString('text')} || ']'`
+  // JSON has no control characters, so that nothing is ever quoted.
+  const format = `(FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '\x02', ESCAPE '\x02')`
+  await connection.run(`COPY (SELECT ${line} FROM interactions) TO ${sqlString(scratch)} ${format}`)
+  try {
+    const hash = createHash('sha256')
+    for await (const bytes of createReadStream(scratch, { highWaterMark: READ_BYTES })) hash.update(bytes as Buffer)
+    return hash.digest('hex')
+  } finally {
+    rmSync(scratch, { force: true })
+  }
+}
+
+/** SQL of a text as JSON.stringify writes it. The database writes escapes of control characters in other letters. */
+function jsonString(sql: string): string {
+  const written = `CAST(to_json(${sql}) AS VARCHAR)`
+  const characters = ['\\', '"', ...Array.from({ length: 32 }, (_, code) => String.fromCharCode(code))]
+  const escaped = characters.reduce(
+    (text, character) =>
+      `replace(${text}, chr(${character.charCodeAt(0)}), ${sqlString(JSON.stringify(character).slice(1, -1))})`,
+    sql,
+  )
+  return `CASE WHEN contains(${written}, '\\u00') THEN '"' || ${escaped} || '"' ELSE ${written} END`
+}
