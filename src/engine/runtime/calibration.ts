@@ -5,7 +5,7 @@ import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
 import { buildObservedGraph } from '../model/layer-graphs.ts'
 import { smoothingFactors } from '../weights/smoothing.ts'
 import type { WeightSource } from '../weights/source.ts'
-import { emptyPrefixes } from './core.ts'
+import { emptyPrefixes } from './empty-prefixes.ts'
 import { InferenceSession, type Tensor } from './onnx-runtime.ts'
 import { type Feeds, f32, floats, longs } from './tensors.ts'
 

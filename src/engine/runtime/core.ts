@@ -4,12 +4,11 @@ import type { TokenIds, WeightSet } from '../../model/contract.ts'
 import { CancelledError } from '../../util/errors.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { ExtendHead } from '../model/extend-graph.ts'
+import { emptyPrefixes, MASKED } from './empty-prefixes.ts'
 import type { Rows } from './memory.ts'
 import type { ModelWeights } from './model-weights.ts'
 import type { GraphKind, Sessions } from './sessions.ts'
 import { type Feeds, f32, floats, longs } from './tensors.ts'
-
-export const MASKED = -1e9
 
 /** Asks between runs whether the caller has cancelled. */
 export type Cancelled = () => boolean
@@ -139,15 +138,4 @@ export async function extendPrefix(
       feeds[`p${x}${l}`] = floats(data, [U, c.kvHeads, P, c.headDim])
     }
   return { feeds, lengths: rests.map((rest) => shared + rest.length), P }
-}
-
-/** U prefixes of no tokens, for graphs that continue prefixes in layout 'extend'. */
-export function emptyPrefixes(c: ModelConfig, U: number): Feeds {
-  const feeds: Feeds = { prefix_mask: floats(new Float32Array(U).fill(MASKED), [U, 1, 1, 1]) }
-  const zeros = floats(new Float32Array(U * c.kvHeads * c.headDim), [U, c.kvHeads, 1, c.headDim])
-  for (let l = 0; l < c.layers; l++) {
-    feeds[`pk${l}`] = zeros
-    feeds[`pv${l}`] = zeros
-  }
-  return feeds
 }

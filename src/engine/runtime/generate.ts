@@ -4,7 +4,8 @@
 import type { Completion, SampleOptions, SampleRequest, TokenIds, WeightSet } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { uniform } from '../../util/random.ts'
-import { type Cancelled, type Core, computePrefixes, MASKED, type Prefixes, run, throwIfCancelled } from './core.ts'
+import { type Cancelled, type Core, computePrefixes, type Prefixes, run, throwIfCancelled } from './core.ts'
+import { MASKED } from './empty-prefixes.ts'
 import { drawToken, type Restrictions } from './restricted-sampling.ts'
 import { type Feeds, f32, floats, longs } from './tensors.ts'
 

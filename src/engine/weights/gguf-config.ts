@@ -13,8 +13,12 @@ import { yarnMagnitude } from './hf-rope.ts'
 /** Tensors of factors that the configuration is read from. */
 export const ROPE_TENSORS = ['rope_freqs.weight', 'rope_factors_short.weight', 'rope_factors_long.weight'] as const
 
-/** Fills `out` with a tensor's values from element `from` on, the first of a block. */
-export function fillElements(tensor: ShardTensor, from: number, out: Float32Array): void {
+export function elementsOf(tensor: ShardTensor): number {
+  return tensor.dims.reduce((product, dim) => product * dim, 1)
+}
+
+/** Fills `out` with the elements of a tensor from `from` on, as f32; `from` starts a block of its type. */
+export function fillRows(tensor: ShardTensor, from: number, out: Float32Array): void {
   const start = tensor.offset + ggmlBytes(tensor.type, from)
   dequantise(tensor.type, tensor.file.read(start, ggmlBytes(tensor.type, out.length)), out)
 }
@@ -73,10 +77,10 @@ class Metadata {
   factors(tensorName: (typeof ROPE_TENSORS)[number], size: number): number[] | undefined {
     const tensor = this.gguf.tensors.get(tensorName)
     if (!tensor) return undefined
-    const found = tensor.dims.reduce((product, dim) => product * dim, 1)
+    const found = elementsOf(tensor)
     if (found !== size) this.fail(`"${tensorName}" has ${found} factors, ${size} are needed`)
-    const values = new Float32Array(size)
-    fillElements(tensor, 0, values)
+    const values = new Float32Array(found)
+    fillRows(tensor, 0, values)
     return Array.from(values, (value) => Number(value.toPrecision(7)))
   }
 }

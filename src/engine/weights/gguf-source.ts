@@ -5,7 +5,7 @@ import type { Projection } from '../../model/contract.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { rowOf } from '../model/families.ts'
 import type { GgufValue } from './gguf.ts'
-import { checkFamily, configOfGguf, fillElements, ROPE_TENSORS } from './gguf-config.ts'
+import { checkFamily, configOfGguf, fillRows, ROPE_TENSORS } from './gguf-config.ts'
 import { type GgufModel, openGguf, type ShardTensor } from './gguf-shards.ts'
 import { pairTensors, type SourceTensor, type WeightSource } from './source.ts'
 
@@ -45,7 +45,7 @@ function fillUnpermuted(tensor: ShardTensor, headDim: number, from: number, out:
     const row = (from + at) / columns
     const inHead = row % headDim
     const stored = row - inHead + 2 * (inHead % (headDim / 2)) + Math.floor(inHead / (headDim / 2))
-    fillElements(tensor, stored * columns, out.subarray(at, at + columns))
+    fillRows(tensor, stored * columns, out.subarray(at, at + columns))
   }
 }
 
@@ -83,7 +83,7 @@ export function openGgufSource(path: string): WeightSource {
         dims,
         fill: permuted
           ? (from, out) => fillUnpermuted(tensor, config.headDim, offset + from, out)
-          : (from, out) => fillElements(tensor, offset + from, out),
+          : (from, out) => fillRows(tensor, offset + from, out),
       })
     }
     return { config, tensors, close: () => gguf.close() }
