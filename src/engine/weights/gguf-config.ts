@@ -13,7 +13,7 @@ import { yarnMagnitude } from './hf-rope.ts'
 /** Tensors of factors that the configuration is read from. */
 export const ROPE_TENSORS = ['rope_freqs.weight', 'rope_factors_short.weight', 'rope_factors_long.weight'] as const
 
-export function elementsOf(tensor: ShardTensor): number {
+function elementsOf(tensor: ShardTensor): number {
   return tensor.dims.reduce((product, dim) => product * dim, 1)
 }
 
