@@ -121,6 +121,12 @@ describe('run folders', () => {
       /step-3\/loop\.json is damaged/,
     ],
     [
+      'a loop.json with half a byte',
+      join(step, 'loop.json'),
+      () => json(join(step, 'loop.json'), { bytes: { 'metrics.jsonl': 0.5 } }),
+      /step-3\/loop\.json is damaged/,
+    ],
+    [
       'a best step without checkpoint',
       join(step, 'loop.json'),
       () => json(join(step, 'loop.json'), { best: { step: 2, score: 1 } }),

@@ -50,18 +50,18 @@ export type RunUsers = z.infer<typeof runUsersSchema>
 
 export const loopStateSchema = z.object({
   /** Complete training steps. */
-  step: z.number(),
+  step: z.int().min(0),
   /** Step of the last validation; -1 before the first. */
-  validatedAt: z.number(),
-  best: z.object({ step: z.number(), score: z.number() }).nullable(),
+  validatedAt: z.int().min(-1),
+  best: z.object({ step: z.int().min(0), score: z.number() }).nullable(),
   /** Validations since the best one. */
-  worse: z.number(),
+  worse: z.int().min(0),
   /** Tokens of prompts and completions so far. */
   tokens: z.number(),
   /** Wall-clock seconds by phase, over all processes of the run. */
   seconds: z.record(z.string(), z.number()),
   /** Bytes of each log at this state. */
-  bytes: z.record(z.string(), z.number()),
+  bytes: z.record(z.string(), z.int().min(0)),
 })
 
 /** Where the loop stands. Random numbers need no state: they derive from (seed, step, user, rollout). */
