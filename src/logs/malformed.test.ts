@@ -341,10 +341,7 @@ const REFUSED: [string, string, Content, Omit<LogSource, 'paths'>, ErrorCode, ..
 
 async function refusal(source: LogSource): Promise<BumpError> {
   const error: unknown = await openLogs(source).then(
-    (dataset) => {
-      dataset.close()
-      return undefined
-    },
+    (dataset) => void dataset.close(),
     (thrown: unknown) => thrown,
   )
   expect(error).toBeInstanceOf(BumpError)

@@ -15,10 +15,12 @@ export function parseJson(text: string): unknown {
 
 /** Whether nesting stays within MAX_DEPTH; without recursion, since the input may be built to exhaust the stack. */
 export function isShallow(value: unknown): boolean {
-  let level = [value].filter(isNested)
+  let level = isNested(value) ? [value] : []
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) return false
-    level = level.flatMap((node) => Object.values(node).filter(isNested))
+    const next: object[] = []
+    for (const node of level) for (const child of Object.values(node)) if (isNested(child)) next.push(child)
+    level = next
   }
   return true
 }
