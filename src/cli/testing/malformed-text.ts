@@ -71,7 +71,7 @@ export const LOGS: LogCase[] = [
     utf16('lost in translation\n'),
     [],
     1,
-    /no record could be read[\s\S]*a\.jsonl:1/,
+    /no row could be read[\s\S]*a\.jsonl:1/,
   ],
   [
     'UTF-16 cut in a character',
@@ -80,10 +80,10 @@ export const LOGS: LogCase[] = [
     utf16('\ud800{"user":\udc00', 1),
     [],
     1,
-    /no record could be read[\s\S]*a\.jsonl:1/,
+    /no row could be read[\s\S]*a\.jsonl:1/,
   ],
-  ['HTML called JSON', 'inspect', 'a.json', html, [], 1, /no record could be read[\s\S]*a\.json:1.*DOCTYPE/],
-  ['HTML called JSON Lines', 'train', 'a.jsonl', html, [], 1, /no record could be read[\s\S]*a\.jsonl:1/],
+  ['HTML called JSON', 'inspect', 'a.json', html, [], 1, /no row could be read[\s\S]*a\.json:1.*DOCTYPE/],
+  ['HTML called JSON Lines', 'train', 'a.jsonl', html, [], 1, /no row could be read[\s\S]*a\.jsonl:1/],
   ['HTML called Parquet', 'inspect', 'a.parquet', html, [], 1, /a\.parquet: damaged or not Parquet/],
   ['prose', 'inspect', 'a.txt', 'Dear reader\n', [], 2, /a\.txt: .*`format` \(jsonl/],
   [
@@ -93,11 +93,11 @@ export const LOGS: LogCase[] = [
     '{\n "user": 1,\n',
     [],
     1,
-    /no record could be read[\s\S]*a\.json:3/,
+    /no row could be read[\s\S]*a\.json:3/,
   ],
-  ['a number', 'inspect', 'a.json', '5', [], 1, /no record could be read[\s\S]*a\.json:1/],
-  ['an empty array', 'judge', 'a.json', '[]', [], 1, /no record could be read/],
-  ['arrays in arrays', 'inspect', 'a.json', '['.repeat(100_000), [], 1, /no record could be read[\s\S]*a\.json/],
+  ['a number', 'inspect', 'a.json', '5', [], 1, /no row could be read[\s\S]*a\.json:1/],
+  ['an empty array', 'judge', 'a.json', '[]', [], 1, /no row could be read/],
+  ['arrays in arrays', 'inspect', 'a.json', '['.repeat(100_000), [], 1, /no row could be read[\s\S]*a\.json/],
   ['a Parquet head alone', 'inspect', 'a.parquet', 'PAR1', [], 1, /a\.parquet: damaged or not Parquet/],
   [
     'Parquet without its footer',
@@ -118,7 +118,7 @@ export const LOGS: LogCase[] = [
     /a\.parquet: damaged or not Parquet/,
   ],
   ['a Parquet footer of junk', 'judge', 'a.parquet', parquetTail(32), [], 1, /a\.parquet: damaged or not Parquet/],
-  ['CSV with a header only', 'inspect', 'a.csv', 'user,text\n', [], 1, /no record could be read/],
+  ['CSV with a header only', 'inspect', 'a.csv', 'user,text\n', [], 1, /no row could be read/],
   ['CSV without usable columns', 'train', 'a.csv', 'a,b\n1,2\n', [], 2, /`user`.*Columns found: a, b/],
   [
     'CSV whose rows are all too short',
@@ -127,7 +127,7 @@ export const LOGS: LogCase[] = [
     'user,text,x\nu\nv\n',
     [],
     1,
-    /no record could be read[\s\S]*a\.csv:2/,
+    /no row could be read[\s\S]*a\.csv:2/,
   ],
   [
     'column names that steer the terminal',
@@ -206,7 +206,7 @@ export const LOGS: LogCase[] = [
     'user,text\nu,a\n',
     ['--format', 'jsonl'],
     1,
-    /no record could be read[\s\S]*a\.csv:1/,
+    /no row could be read[\s\S]*a\.csv:1/,
   ],
   [
     'CSV read as JSON',
@@ -215,7 +215,7 @@ export const LOGS: LogCase[] = [
     'user,text\nu,a\n',
     ['--format', 'json'],
     1,
-    /no record could be read[\s\S]*outside the JSON array/,
+    /no row could be read[\s\S]*outside the JSON array/,
   ],
   [
     'JSON Lines read as Parquet',
@@ -233,7 +233,7 @@ export const LOGS: LogCase[] = [
     goodLog,
     ['--format', 'lamp'],
     1,
-    /no record could be read[\s\S]*a\.jsonl/,
+    /no row could be read[\s\S]*a\.jsonl/,
   ],
   [
     'an unknown format',
@@ -251,7 +251,7 @@ export const LOGS: LogCase[] = [
     '[{"id":"1"},{"id":"2"}]',
     ['--format', 'lamp'],
     1,
-    /no record could be read[\s\S]*question 1/,
+    /no row could be read[\s\S]*question 1/,
   ],
   [
     'LaMP whose profiles are empty',
@@ -260,7 +260,7 @@ export const LOGS: LogCase[] = [
     '[{"id":"1","profile":[]}]',
     ['--format', 'lamp'],
     1,
-    /no record could be read/,
+    /no row could be read/,
   ],
   [
     'LaMP whose items are numbers',
@@ -269,7 +269,7 @@ export const LOGS: LogCase[] = [
     '[{"id":"1","profile":[1,2]}]',
     ['--format', 'lamp'],
     1,
-    /no record could be read[\s\S]*item 1/,
+    /no row could be read[\s\S]*item 1/,
   ],
 ]
 
