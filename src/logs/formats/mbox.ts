@@ -4,6 +4,7 @@ import PostalMime from 'postal-mime'
 import type { IssueLog } from '../issues.ts'
 import { cleanCharacters } from '../json-record.ts'
 import { readLines } from '../lines.ts'
+import { parseTime } from '../time.ts'
 import type { RawRecord, TextFormat } from './format.ts'
 
 /** The line before a message: who sent it, and when. */
@@ -65,12 +66,13 @@ async function* messagesOf(
 }
 
 async function readMessage(text: string) {
-  const mail = await PostalMime.parse(Buffer.from(text, 'latin1'))
+  // A message that is forwarded as a part is somebody else's words.
+  const mail = await PostalMime.parse(Buffer.from(text, 'latin1'), { rfc822Attachments: true })
   const body = mail.text ?? withoutTags(mail.html ?? '')
   const own = body.split(/\r?\n/).filter((line) => !line.startsWith('>'))
   const value = {
     user: mail.from?.address?.toLowerCase(),
-    time: mail.date,
+    time: sentAt(mail.headers.find(({ key }) => key === 'date')?.value),
     text: [mail.subject ?? '', own.join('\n').trim()].filter((part) => part !== '').join('\n'),
     name: mail.from?.name || undefined,
     to: mail.to?.map(({ address }) => address).join(', '),
@@ -78,6 +80,21 @@ async function readMessage(text: string) {
     message_id: mail.messageId,
   }
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, cleanCharacters(part)])) as typeof value
+}
+
+/**
+ * A header's date as ISO 8601, read by the rules of all logs: those of JavaScript would take a date without a zone for one
+ * of this machine's. Years of two digits are as in RFC 2822, 4.3. What is no date stays, to be counted.
+ */
+function sentAt(date: string | undefined): string | undefined {
+  const written = date?.replace(
+    /^((?:\w+,?\s+)?\d{1,2}\s+[a-z]{3,9}\s+)(\d{2})(?=\s)/i,
+    (_, day: string, year: string) => {
+      return `${day}${Number(year) < 50 ? 20 : 19}${year}`
+    },
+  )
+  const time = written === undefined ? undefined : parseTime(written)
+  return time === undefined ? date : new Date(time).toISOString()
 }
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ', apos: "'" }
