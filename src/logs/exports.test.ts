@@ -86,6 +86,23 @@ describe('mail', () => {
     expect(log.texts).toEqual([['ann@example.org', 'Fwd\nI agree']])
   })
 
+  it.each([
+    ['one<BR>two<br/>three', 'one\ntwo\nthree'],
+    ['<div>a</div><p>b</p>c<hr>d', 'a\nb\nc\nd'],
+    ['<ul><li>x<li>y</ul>z', 'x\ny\nz'],
+    ['<table><tr><td>a</td><td>b</td></tr><tr><th>c</th></tr></table>', 'a b\nc'],
+    [
+      'It&#x27;s caf&eacute; &ndash; &Uuml;ber &#233; &amp;lt; &none;',
+      "It's caf\u00e9 \u2013 \u00dcber \u00e9 &lt; &none;",
+    ],
+    ['<head><title>Untitled</title></head><!-- a > <!-- b -->words', 'words'],
+    ['mine<blockquote>old<br>lines<blockquote>older</blockquote></blockquote>', 'mine'],
+  ])('that is a page has its words apart, and its characters: %s', async (page, text) => {
+    const head = ['From: ann@example.org', 'Content-Type: text/html; charset=utf-8', '']
+    const { users } = await read('one.eml', bytes([...head, page, '']))
+    expect(users[0].interactions[0].text.replace(/[^\S\n]*\n[^\S\n]*/g, '\n').replace(/ +/g, ' ')).toBe(text)
+  })
+
   it('without a sender, a time or words is counted', async () => {
     const bare = ['From x Wed Jan  3 10:00:00 2024', 'Subject: no sender', '', 'words', '']
     const empty = ['From x Wed Jan  3 10:00:00 2024', 'From: ann@example.org', '', '> quoted', '']

@@ -97,23 +97,45 @@ function sentAt(date: string | undefined): string | undefined {
   return time === undefined ? date : new Date(time).toISOString()
 }
 
-const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ', apos: "'" }
+/** Named characters that mail programs write, besides letters with a mark. */
+const ENTITIES: Record<string, string> = {
+  ...{ amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ', apos: "'", lsquo: '‘', rsquo: '’', ldquo: '“', rdquo: '”' },
+  ...{ ndash: '–', mdash: '—', hellip: '…', bull: '•', middot: '·', laquo: '«', raquo: '»', euro: '€', pound: '£' },
+  ...{ szlig: 'ß', aelig: 'æ', AElig: 'Æ', oelig: 'œ', OElig: 'Œ', oslash: 'ø', Oslash: 'Ø', iexcl: '¡', iquest: '¿' },
+}
+/** Marks on a letter, as in `&eacute;`, by the characters that put them on the one before. */
+const MARKS: Record<string, string> = {
+  ...{ grave: '\u0300', acute: '\u0301', circ: '\u0302', tilde: '\u0303', uml: '\u0308', ring: '\u030a' },
+  ...{ cedil: '\u0327', caron: '\u030c' },
+}
 /** What stands in these is no word of the sender's. */
-const PASSED_OVER = /^(style|script|blockquote)$/i
-const BREAKS = /^(br|p|div|tr|li|h\d)$/i
+const PASSED_OVER = /^(style|script|title|blockquote)$/i
+const BREAKS = /^(br|hr|p|div|table|tr|[ou]l|li|h\d)$/i
+const CELLS = /^t[dh]$/i
 
 /** The words of a message that was sent as a page only. */
 function withoutTags(html: string): string {
   let text = ''
   let inside = 0
-  for (const part of html.split(/(<[^<>]*>)/)) {
+  // A comment ends at its first mark, whatever stands in it.
+  const [first, ...commented] = html.split('<!--')
+  const shown = commented.map((part) => (part.includes('-->') ? part.slice(part.indexOf('-->') + 3) : ''))
+  for (const part of [first, ...shown].join('').split(/(<[^<>]*>)/)) {
     const isTag = part.startsWith('<') && part.endsWith('>')
     const [, closes = '', name = ''] = (isTag && /^<(\/?)(\w+)/.exec(part)) || []
     if (PASSED_OVER.test(name)) inside = Math.max(0, inside + (closes ? -1 : 1))
-    else if (BREAKS.test(name) && (closes || name === 'br')) text += '\n'
-    else if (!isTag && inside === 0) text += part
+    else if (inside > 0) continue
+    // Not all that begins on a line of its own is closed.
+    else if (BREAKS.test(name)) text += text.endsWith('\n') && !/^br$/i.test(name) ? '' : '\n'
+    else if (CELLS.test(name)) text += ' '
+    else if (!isTag) text += part
   }
   return text
-    .replace(/&#(\d{1,6});/g, (_, code: string) => String.fromCodePoint(Number(code)))
+    .replace(/&#(?:x([\da-f]{1,5})|(\d{1,6}));/gi, (_, hex: string, code: string) =>
+      String.fromCodePoint(hex === undefined ? Number(code) : Number.parseInt(hex, 16)),
+    )
+    .replace(/&([a-z])(grave|acute|circ|tilde|uml|ring|cedil|caron);/gi, (_, letter: string, mark: string) =>
+      `${letter}${MARKS[mark.toLowerCase()]}`.normalize('NFC'),
+    )
     .replace(/&(\w{1,6});/g, (entity, name: string) => ENTITIES[name] ?? entity)
 }
