@@ -62,6 +62,20 @@ describe('what is left out is named', () => {
     ['openGenerator()', () => openGenerator(none), /^openGenerator\(\) lacks from/],
     ['openOpenAi()', async () => openOpenAi(none), /lacks baseUrl, model/],
     ['writeReport()', () => writeReport(none), /lacks runs/],
+    ['openLogs() of a source', () => openLogs({ paths: [LOG] } as never), /^openLogs\(\): paths is a text or a list/],
+    ['a misspelt column', () => openLogs(LOG, { usr: 'user' } as never), /^openLogs\(\): unknown usr; there are paths/],
+    ['columns in a text', () => openLogs(LOG, { columns: 'user,text' as never }), /columns is not a list of texts/],
+    ['tables in a list', () => openLogs(LOG, { with: [LOG] as never }), /with is not an object of files/],
+    ['a misspelt query', () => inspectLogs({ paths: [LOG], sql: 'x' } as never), /^inspectLogs\(\): unknown sql/],
+    ['a source without paths', () => inspectLogs({ user: 'user' } as never), /^inspectLogs\(\) lacks paths/],
+    ['a misspelt option', () => openModel(NANO, { trainble: 'lora' } as never), /^openModel\(\): unknown trainble/],
+    [
+      'what is trainable',
+      () => openModel(NANO, { trainable: 'qlora' as never }),
+      /there is no "qlora". It is lora, full/,
+    ],
+    ['an option of another', () => openGenerator({ model: NANO }, { quantize: 'int8' } as never), /unknown quantize/],
+    ['integers', () => openModel(NANO, { quantize: 'int4' as never }), /there is no "int4". It is none, int8/],
     ['a device', () => openModel(NANO, { device: 'gpu' as never }), /there is no "gpu". It is cpu, webgpu, cuda, auto/],
   ])('%s', async (_, call, message) => {
     await expect((async () => call())()).rejects.toMatchObject({

@@ -9,7 +9,7 @@ import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/
 import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
 import { refuseUntrusted, withoutNamed } from '../run/trust.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
-import { requireOptions } from '../util/required.ts'
+import { refuseUnknown, requireOptions } from '../util/required.ts'
 import { profileSchema, promptSchema } from './config.ts'
 import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
@@ -31,6 +31,11 @@ export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 
   /** Ends the opening with a CancelledError. */
   signal?: AbortSignal
 }
+
+const OPTIONS: readonly (keyof OpenGeneratorOptions)[] = [
+  ...(['model', 'prompt', 'maxTokens', 'temperature', 'seed', 'trust'] as const),
+  ...(['device', 'threads', 'signal', 'onProgress'] as const),
+]
 
 /** An interaction as a caller gives it: its text, or an object with it. */
 export type HistoryInput = readonly (string | Pick<Interaction, 'text'>)[]
@@ -133,6 +138,7 @@ export async function openGenerator(
   options: OpenGeneratorOptions = {},
 ): Promise<Generator> {
   requireOptions('openGenerator()', { from }, ['from'])
+  refuseUnknown('openGenerator()', options, OPTIONS)
   checkOptions(options)
   if (options.signal?.aborted) throw new CancelledError()
   if (typeof from === 'object') return await openUntrained(from.model, undefined, options)

@@ -1,9 +1,10 @@
 // Exports that people have of their own data, read without a conversion.
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { gzipped, jsonLines, testFolder } from './testing/files.ts'
 import { reader } from './testing/read.ts'
 
 const { read } = reader(testFolder())
+afterEach(() => vi.unstubAllEnvs())
 
 describe('mail', () => {
   const first = [
@@ -63,6 +64,43 @@ describe('mail', () => {
     expect((await read('one.eml', bytes(second.slice(1)))).texts).toEqual([
       ['ann@example.org', 'Page\ntea & caf\u00e9'],
     ])
+  })
+
+  it.each([
+    ['Wed, 3 Jan 2024 10:00:00', Date.UTC(2024, 0, 3, 10)],
+    ['Wed, 3 Jan 2024 10:00:00 BST', Date.UTC(2024, 0, 3, 9)],
+    ['3 Jan 24 10:00 -0500 (EST)', Date.UTC(2024, 0, 3, 15)],
+    ['Sun, 3 Jan 99 10:00:00 PST', Date.UTC(1999, 0, 3, 18)],
+    ['Wed Jan  3 10:00:00 2024', Date.UTC(2024, 0, 3, 10)],
+  ])('is of the same moment on every machine: %s', async (date, time) => {
+    vi.stubEnv('TZ', 'Asia/Tokyo')
+    const { users } = await read('one.eml', bytes(['From: ann@example.org', `Date: ${date}`, '', 'words', '']))
+    expect(users[0].interactions[0].time).toBe(time)
+  })
+
+  it('holds the words of its sender only, where a message is forwarded as a part', async () => {
+    const part = (type: string, lines: string[]) => ['--b', `Content-Type: ${type}`, '', ...lines, '']
+    const forwarded = part('message/rfc822', ['From: bob@example.org', 'Subject: Bob', '', 'words of Bob'])
+    const head = ['From: ann@example.org', 'Subject: Fwd', 'Content-Type: multipart/mixed; boundary=b', '']
+    const log = await read('one.eml', bytes([...head, ...part('text/plain', ['I agree']), ...forwarded, '--b--', '']))
+    expect(log.texts).toEqual([['ann@example.org', 'Fwd\nI agree']])
+  })
+
+  it.each([
+    ['one<BR>two<br/>three', 'one\ntwo\nthree'],
+    ['<div>a</div><p>b</p>c<hr>d', 'a\nb\nc\nd'],
+    ['<ul><li>x<li>y</ul>z', 'x\ny\nz'],
+    ['<table><tr><td>a</td><td>b</td></tr><tr><th>c</th></tr></table>', 'a b\nc'],
+    [
+      'It&#x27;s caf&eacute; &ndash; &Uuml;ber &#233; &amp;lt; &none;',
+      "It's caf\u00e9 \u2013 \u00dcber \u00e9 &lt; &none;",
+    ],
+    ['<head><title>Untitled</title></head><!-- a > <!-- b -->words', 'words'],
+    ['mine<blockquote>old<br>lines<blockquote>older</blockquote></blockquote>', 'mine'],
+  ])('that is a page has its words apart, and its characters: %s', async (page, text) => {
+    const head = ['From: ann@example.org', 'Content-Type: text/html; charset=utf-8', '']
+    const { users } = await read('one.eml', bytes([...head, page, '']))
+    expect(users[0].interactions[0].text.replace(/[^\S\n]*\n[^\S\n]*/g, '\n').replace(/ +/g, ' ')).toBe(text)
   })
 
   it('without a sender, a time or words is counted', async () => {

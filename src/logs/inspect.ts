@@ -1,5 +1,6 @@
 // A look at logs before anything is trained on them: what is there, what would be skipped, and why.
 import { requireOptions } from '../util/required.ts'
+import { checkSource } from './check-source.ts'
 import { openLogs } from './dataset.ts'
 import { parseExact } from './json-record.ts'
 import { SKIP_EXAMPLES, SkipCounter, type SkipReport } from './load.ts'
@@ -42,7 +43,10 @@ export async function inspectLogs(
   options: UserSplitOptions = { heldOut: 1, minInteractions: 4 },
 ): Promise<LogInspection> {
   requireOptions('inspectLogs()', { logs }, ['logs'])
-  const dataset = await openLogs(typeof logs === 'string' ? { paths: [logs] } : logs)
+  const source = typeof logs === 'string' ? { paths: [logs] } : logs
+  checkSource('inspectLogs()', source)
+  requireOptions('inspectLogs()', source, ['paths'])
+  const dataset = await openLogs(source)
   try {
     const [lengths] = await dataset.query(`SELECT ${spreadSql('length(text)')} FROM interactions`)
     const [perUser] = await dataset.query(

@@ -2,6 +2,7 @@
 import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
+import { checkSource } from './check-source.ts'
 import { type LogDataset, openLogs as openDataset } from './dataset.ts'
 import type { LogSource } from './types.ts'
 
@@ -28,8 +29,14 @@ export async function openLogs(
   options: Omit<LogSource, 'paths'> & { signal?: AbortSignal } = {},
 ): Promise<Logs> {
   requireOptions('openLogs()', { paths }, ['paths'])
+  if (typeof paths !== 'string' && !Array.isArray(paths))
+    throw new BumpError(
+      'invalid-options',
+      'openLogs(): paths is a text or a list of texts; user, text and the like follow it',
+    )
   const { signal, ...reading } = options
-  const source = { paths: typeof paths === 'string' ? [paths] : [...paths], ...reading }
+  const source: LogSource = { paths: typeof paths === 'string' ? [paths] : [...paths], ...reading }
+  checkSource('openLogs()', source)
   const dataset = await openDataset(source, signal)
   const { close } = dataset
   open.add(close)

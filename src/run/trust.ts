@@ -65,7 +65,7 @@ export function refuseUntrusted(mapping: MappingParts, place: string, trust = fa
     [
       `${place} names SQL expressions, queries or files for them to join that were never used on this machine:`,
       ...foreign.map(([part, expression]) => `  ${part}: ${expression}`),
-      'Read them, then set trust, or name logs, user, time, text and with yourself.',
+      'Read them, then set trust, or name logs, query, user, time, text and with yourself.',
     ].join('\n'),
   )
 }

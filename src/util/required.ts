@@ -8,3 +8,11 @@ export function requireOptions<T extends object>(call: string, options: T, names
   if (missing.length === 0) return
   throw new BumpError('invalid-options', `${call} lacks ${missing.join(', ')}: it needs ${names.join(', ')}`)
 }
+
+/** Throws BumpError (`invalid-options`) where a call has an option of another name: misspelt, it would be passed over. */
+export function refuseUnknown(call: string, options: object, names: readonly string[]): void {
+  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  const unknown = given.filter((name) => !names.includes(name))
+  if (unknown.length === 0) return
+  throw new BumpError('invalid-options', `${call}: unknown ${unknown.join(', ')}; there are ${names.join(', ')}`)
+}

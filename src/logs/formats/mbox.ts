@@ -4,6 +4,7 @@ import PostalMime from 'postal-mime'
 import type { IssueLog } from '../issues.ts'
 import { cleanCharacters } from '../json-record.ts'
 import { readLines } from '../lines.ts'
+import { parseTime } from '../time.ts'
 import type { RawRecord, TextFormat } from './format.ts'
 
 /** The line before a message: who sent it, and when. */
@@ -65,12 +66,13 @@ async function* messagesOf(
 }
 
 async function readMessage(text: string) {
-  const mail = await PostalMime.parse(Buffer.from(text, 'latin1'))
+  // A message that is forwarded as a part is somebody else's words.
+  const mail = await PostalMime.parse(Buffer.from(text, 'latin1'), { rfc822Attachments: true })
   const body = mail.text ?? withoutTags(mail.html ?? '')
   const own = body.split(/\r?\n/).filter((line) => !line.startsWith('>'))
   const value = {
     user: mail.from?.address?.toLowerCase(),
-    time: mail.date,
+    time: sentAt(mail.headers.find(({ key }) => key === 'date')?.value),
     text: [mail.subject ?? '', own.join('\n').trim()].filter((part) => part !== '').join('\n'),
     name: mail.from?.name || undefined,
     to: mail.to?.map(({ address }) => address).join(', '),
@@ -80,23 +82,60 @@ async function readMessage(text: string) {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, cleanCharacters(part)])) as typeof value
 }
 
-const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ', apos: "'" }
+/**
+ * A header's date as ISO 8601, read by the rules of all logs: those of JavaScript would take a date without a zone for one
+ * of this machine's. Years of two digits are as in RFC 2822, 4.3. What is no date stays, to be counted.
+ */
+function sentAt(date: string | undefined): string | undefined {
+  const written = date?.replace(
+    /^((?:\w+,?\s+)?\d{1,2}\s+[a-z]{3,9}\s+)(\d{2})(?=\s)/i,
+    (_, day: string, year: string) => {
+      return `${day}${Number(year) < 50 ? 20 : 19}${year}`
+    },
+  )
+  const time = written === undefined ? undefined : parseTime(written)
+  return time === undefined ? date : new Date(time).toISOString()
+}
+
+/** Named characters that mail programs write, besides letters with a mark. */
+const ENTITIES: Record<string, string> = {
+  ...{ amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ', apos: "'", lsquo: '‘', rsquo: '’', ldquo: '“', rdquo: '”' },
+  ...{ ndash: '–', mdash: '—', hellip: '…', bull: '•', middot: '·', laquo: '«', raquo: '»', euro: '€', pound: '£' },
+  ...{ szlig: 'ß', aelig: 'æ', AElig: 'Æ', oelig: 'œ', OElig: 'Œ', oslash: 'ø', Oslash: 'Ø', iexcl: '¡', iquest: '¿' },
+}
+/** Marks on a letter, as in `&eacute;`, by the characters that put them on the one before. */
+const MARKS: Record<string, string> = {
+  ...{ grave: '\u0300', acute: '\u0301', circ: '\u0302', tilde: '\u0303', uml: '\u0308', ring: '\u030a' },
+  ...{ cedil: '\u0327', caron: '\u030c' },
+}
 /** What stands in these is no word of the sender's. */
-const PASSED_OVER = /^(style|script|blockquote)$/i
-const BREAKS = /^(br|p|div|tr|li|h\d)$/i
+const PASSED_OVER = /^(style|script|title|blockquote)$/i
+const BREAKS = /^(br|hr|p|div|table|tr|[ou]l|li|h\d)$/i
+const CELLS = /^t[dh]$/i
 
 /** The words of a message that was sent as a page only. */
 function withoutTags(html: string): string {
   let text = ''
   let inside = 0
-  for (const part of html.split(/(<[^<>]*>)/)) {
+  // A comment ends at its first mark, whatever stands in it.
+  const [first, ...commented] = html.split('<!--')
+  const shown = commented.map((part) => (part.includes('-->') ? part.slice(part.indexOf('-->') + 3) : ''))
+  for (const part of [first, ...shown].join('').split(/(<[^<>]*>)/)) {
     const isTag = part.startsWith('<') && part.endsWith('>')
     const [, closes = '', name = ''] = (isTag && /^<(\/?)(\w+)/.exec(part)) || []
     if (PASSED_OVER.test(name)) inside = Math.max(0, inside + (closes ? -1 : 1))
-    else if (BREAKS.test(name) && (closes || name === 'br')) text += '\n'
-    else if (!isTag && inside === 0) text += part
+    else if (inside > 0) continue
+    // Not all that begins on a line of its own is closed.
+    else if (BREAKS.test(name)) text += text.endsWith('\n') && !/^br$/i.test(name) ? '' : '\n'
+    else if (CELLS.test(name)) text += ' '
+    else if (!isTag) text += part
   }
   return text
-    .replace(/&#(\d{1,6});/g, (_, code: string) => String.fromCodePoint(Number(code)))
+    .replace(/&#(?:x([\da-f]{1,5})|(\d{1,6}));/gi, (_, hex: string, code: string) =>
+      String.fromCodePoint(hex === undefined ? Number(code) : Number.parseInt(hex, 16)),
+    )
+    .replace(/&([a-z])(grave|acute|circ|tilde|uml|ring|cedil|caron);/gi, (_, letter: string, mark: string) =>
+      `${letter}${MARKS[mark.toLowerCase()]}`.normalize('NFC'),
+    )
     .replace(/&(\w{1,6});/g, (entity, name: string) => ENTITIES[name] ?? entity)
 }

@@ -26,6 +26,29 @@ const posts = (name: string) =>
   )
 
 describe('a SQLite database', () => {
+  it('keeps texts with zero bytes whole', async () => {
+    const sql = `INSERT INTO t VALUES ('a' || char(0) || '1', 'h\u00e9'), ('a' || char(0) || '2', 'b')`
+    const path = database('zero.db', 'CREATE TABLE t (u TEXT, w TEXT)', sql)
+    const log = await readFrom({ paths: [path], query: 'SELECT * FROM t', user: 'u', text: 'w' })
+    expect(log.texts.map(([, text]) => text).sort()).toEqual(['b', 'h\u00e9'])
+    expect(log.users).toHaveLength(2)
+  })
+
+  it('takes texts that are not UTF-8 as those of Windows-1252', async () => {
+    const path = database(
+      'old.db',
+      'CREATE TABLE t (user, text, raw)',
+      `INSERT INTO t VALUES ('ann', CAST(x'636166e9' AS TEXT), x'ff00'), ('bob', 'caf\u00e9', x'c3a9'), (7, 8, NULL)`,
+    )
+    const log = await readFrom({ paths: [path], query: 'SELECT * FROM t' })
+    expect(log.texts).toEqual([
+      ['7', '8'],
+      ['ann', 'caf\u00e9'],
+      ['bob', 'caf\u00e9'],
+    ])
+    expect(log.users.map(({ interactions }) => interactions[0].metadata.raw)).toEqual([null, 'ff00', '\u00e9'])
+  })
+
   it.each(['', 'sqlite:', 'sqlite://'])('is read by a query (%s)', async (prefix) => {
     const path = posts(`posts${prefix.length}.db`)
     const log = await readFrom({

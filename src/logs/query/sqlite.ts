@@ -1,4 +1,6 @@
 // Rows of a query in a SQLite database, which is opened for reading only.
+
+import { isUtf8 } from 'node:buffer'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -43,11 +45,18 @@ export async function* sqliteRows(path: string, name: string, query: string | un
       )
     // What follows a first statement would be passed over; without the alias at its end that one fails.
     const only = `SELECT bump_rows.* FROM (${bareQuery(query)}\n) AS bump_rows`
-    const statement = database.prepare(only).raw(true).safeIntegers(true)
-    const line = lineWriter(statement.columns().map((column) => column.name))
+    const names = database
+      .prepare(only)
+      .columns()
+      .map((column) => column.name)
+    const line = lineWriter(names)
+    const statement = database
+      .prepare(textAsBytes(only, names, database))
+      .raw(true)
+      .safeIntegers(true)
     let batch: string[] = []
     for (const row of statement.iterate() as Iterable<unknown[]>) {
-      batch.push(line(row.map(valueJson)))
+      batch.push(line(names.map((_, i) => valueJson(row[i], Number(row[names.length + i]) === 1))))
       if (batch.length < BATCH) continue
       yield batch
       batch = []
@@ -93,7 +102,27 @@ function tablesOf(database: Database.Database): string {
   }
 }
 
-function valueJson(value: unknown): string {
+/**
+ * The query with its texts as bytes, then for each column whether it is such a text: the driver would end the process at
+ * a text that is not UTF-8, as programs of other encodings leave them, and cut one at a zero byte. In a database of
+ * UTF-16 texts are converted, and so are UTF-8; a zero byte still cuts them.
+ */
+function textAsBytes(query: string, names: readonly string[], database: Database.Database): string {
+  const [encoding] = database.prepare('PRAGMA encoding').raw(true).get() as [string]
+  const columns = names.map((name) => `texts."${name.replaceAll('"', '""')}"`)
+  const isText = columns.map((column) => (encoding === 'UTF-8' ? `typeof(${column}) = 'text'` : '0'))
+  const values = columns.map((column, i) => `CASE WHEN ${isText[i]} THEN CAST(${column} AS BLOB) ELSE ${column} END`)
+  return `SELECT ${[...values, ...isText].join(', ')} FROM (${query}) AS texts`
+}
+
+/** Bytes of a text that are not UTF-8 are letters of Windows-1252. */
+function textOf(bytes: Uint8Array): string {
+  return isUtf8(bytes) ? Buffer.from(bytes).toString() : new TextDecoder('windows-1252').decode(bytes)
+}
+
+function valueJson(value: unknown, isText: boolean): string {
+  if (isText)
+    return JSON.stringify(textOf(value instanceof ArrayBuffer ? new Uint8Array(value) : (value as Uint8Array)))
   if (typeof value === 'bigint' || typeof value === 'number') return String(value)
   if (value instanceof Uint8Array) return bytesJson(value)
   if (value instanceof ArrayBuffer) return bytesJson(new Uint8Array(value))

@@ -6,9 +6,10 @@ import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-source.ts'
+import { BumpError } from '../../util/errors.ts'
 import { seedFrom } from '../../util/random.ts'
-import { requireOptions } from '../../util/required.ts'
-import type { CallOptions, LanguageModel, Quantize, SampleOptions } from '../contract.ts'
+import { refuseUnknown, requireOptions } from '../../util/required.ts'
+import { type CallOptions, type LanguageModel, QUANTIZE, type Quantize, type SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
 import { CALIBRATION_TEXT } from './calibration-text.ts'
 import { EngineClient } from './client.ts'
@@ -36,6 +37,11 @@ export interface OpenModelOptions {
   /** Lines about downloads and preparation; a `passing` one may be drawn over by the next. */
   onProgress?: (line: string, passing?: boolean) => void
 }
+
+const OPTIONS: readonly (keyof OpenModelOptions)[] = [
+  ...(['trainable', 'seed', 'quantize', 'device'] as const),
+  ...(['threads', 'memory', 'signal', 'onProgress'] as const),
+]
 
 /**
  * What training the model will take, as a line, and whether that is layer by layer. A model that is not on this machine
@@ -69,7 +75,13 @@ export interface OnnxModel extends LanguageModel {
  */
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
   requireOptions('openModel()', { model: where }, ['model'])
+  refuseUnknown('openModel()', options, OPTIONS)
   const { onProgress, seed = 1, quantize = 'none', device, threads, memory, signal } = options
+  if (!QUANTIZE.includes(quantize))
+    throw new BumpError(
+      'invalid-options',
+      `quantize: there is no ${JSON.stringify(quantize)}. It is ${QUANTIZE.join(', ')}.`,
+    )
   const trainable = options.trainable && resolveTrainable(options.trainable)
   const engineOptions: EngineOptions = {
     trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
