@@ -103,6 +103,23 @@ describe('mail', () => {
     expect(users[0].interactions[0].text.replace(/[^\S\n]*\n[^\S\n]*/g, '\n').replace(/ +/g, ' ')).toBe(text)
   })
 
+  it.each([
+    ['a signature', 'mine\n-- \nAnn, Example Ltd', 'mine'],
+    [
+      'a quoted message and who wrote it',
+      'mine\n\nOn Tuesday, Bob wrote:\n\n> his\n\nmore: yes',
+      'mine\n\n\n\nmore: yes',
+    ],
+    ['a message below', 'mine\n\n-----Original Message-----\nFrom: Bob\nhis', 'mine'],
+    ['no quote', 'a list:\n- one\n-- two', 'a list:\n- one\n-- two'],
+  ])('gives the words of the sender alone: %s', async (_, body, words) => {
+    const { texts } = await read(
+      'own.mbox',
+      bytes(['From x Wed Jan  3 10:00:00 2024', 'From: a@b.org', '', ...body.split('\n')]),
+    )
+    expect(texts).toEqual([['a@b.org', words]])
+  })
+
   it('without a sender, a time or words is counted', async () => {
     const bare = ['From x Wed Jan  3 10:00:00 2024', 'Subject: no sender', '', 'words', '']
     const empty = ['From x Wed Jan  3 10:00:00 2024', 'From: ann@example.org', '', '> quoted', '']

@@ -21,7 +21,7 @@ export const mbox: TextFormat = {
   bytes: true,
   recognises: (start) => /^From .*\d:\d\d.*\r?\n>?[\w-]+:/.test(start),
   async *records(blocks, fileName, issues, context) {
-    context.describe('the user is the sender, the text is subject and body without quoted lines')
+    context.describe('the user is the sender, the text is subject and body without quoted lines and signature')
     for await (const { text, line } of messagesOf(blocks, fileName, issues)) {
       const value = await readMessage(text).catch((error: Error) => {
         issues.add('bad-line', `${fileName}:${line}`, `no mail: ${error.message}`)
@@ -69,17 +69,35 @@ async function readMessage(text: string) {
   // A message that is forwarded as a part is somebody else's words.
   const mail = await PostalMime.parse(Buffer.from(text, 'latin1'), { rfc822Attachments: true })
   const body = mail.text ?? withoutTags(mail.html ?? '')
-  const own = body.split(/\r?\n/).filter((line) => !line.startsWith('>'))
   const value = {
     user: mail.from?.address?.toLowerCase(),
     time: sentAt(mail.headers.find(({ key }) => key === 'date')?.value),
-    text: [mail.subject ?? '', own.join('\n').trim()].filter((part) => part !== '').join('\n'),
+    text: [mail.subject ?? '', ownWords(body)].filter((part) => part !== '').join('\n'),
     name: mail.from?.name || undefined,
     to: mail.to?.map(({ address }) => address).join(', '),
     subject: mail.subject,
     message_id: mail.messageId,
   }
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, cleanCharacters(part)])) as typeof value
+}
+
+/** A signature begins (RFC 3676, 4.3), or a message that the program put below the sender's words. */
+const ENDS = /^--\s?$|^\s*-{2,}\s*(?:original|forwarded) message\s*-{2,}\s*$/i
+
+/** What the sender wrote: without quoted lines, the line that says whose they are, and what stands below. */
+function ownWords(body: string): string {
+  const lines = body.split(/\r?\n/)
+  const end = lines.findIndex((line) => ENDS.test(line))
+  let beforeQuote = false
+  const own: string[] = []
+  for (const line of lines.slice(0, end < 0 ? undefined : end).reverse()) {
+    if (line.startsWith('>')) beforeQuote = true
+    else if (line.trim() !== '') {
+      if (!beforeQuote || !line.trimEnd().endsWith(':')) own.push(line)
+      beforeQuote = false
+    } else own.push(line)
+  }
+  return own.reverse().join('\n').trim()
 }
 
 /**
