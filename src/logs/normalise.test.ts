@@ -28,3 +28,10 @@ it('gives near-identical texts one key, and equal texts always one', () => {
   expect(duplicateKey('👍')).not.toBe(duplicateKey('👎'))
   expect(duplicateKey('part 1')).not.toBe(duplicateKey('part 2'))
 })
+
+it('takes what a pattern for both ends takes, and a long run of marks in no time', () => {
+  const both = /^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$/gu
+  for (const text of ['«a»!', '🙂 b 🙂', '𝒙+', '.c', 'd…', '!?e f.,', 'g'])
+    expect(normaliseText(text)).toBe(text.normalize('NFKC').replace(both, ''))
+  expect(normaliseText(`a${'['.repeat(300_000)}b`)).toHaveLength(300_002)
+})

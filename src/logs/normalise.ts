@@ -1,6 +1,19 @@
 // Texts made comparable: by the leak guard of the split and by the judge's false-negative rule (docs/method.md §2, §5).
 
-const EDGE_PUNCTUATION = /^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$/gu
+const LEADING_PUNCTUATION = /^[\p{P}\p{S}\s]+/u
+const PUNCTUATION = /^[\p{P}\p{S}\s]$/u
+
+/** Text without punctuation at its ends. A pattern for the last ones would take the square of a long run's length. */
+function withoutEdges(text: string): string {
+  let end = text.length
+  while (end > 0) {
+    const pair = end > 1 && (text.codePointAt(end - 2) as number) > 0xffff
+    const start = end - (pair ? 2 : 1)
+    if (!PUNCTUATION.test(text.slice(start, end))) break
+    end = start
+  }
+  return text.slice(0, end).replace(LEADING_PUNCTUATION, '')
+}
 
 /**
  * The form in which two texts are compared: Unicode NFKC, lower case, runs of whitespace as one space, punctuation
@@ -9,7 +22,7 @@ const EDGE_PUNCTUATION = /^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$/gu
 export function normaliseText(text: string): string {
   // Lower-casing can decompose a letter and stripping can expose another edge: two rounds reach the fixed point.
   const folded = text.normalize('NFKC').toLowerCase().normalize('NFKC').replace(/\s+/gu, ' ').trim()
-  const stripped = folded.replace(EDGE_PUNCTUATION, '')
+  const stripped = withoutEdges(folded)
   return stripped === '' ? folded : stripped
 }
 
