@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import { weightShapes } from '../model/config.ts'
 import { openCore, useTemporaryCache } from '../testing/core.ts'
 import { TINY_LORA } from '../testing/tiny.ts'
 import { openWeights } from '../weights/open-weights.ts'
+import { poison } from '../weights/testing/poison.ts'
 import type { Core } from './core.ts'
 import { generate } from './generate.ts'
 import { openQuantized } from './prepare-quantized.ts'
@@ -141,12 +142,3 @@ describe('openQuantized', () => {
     },
   )
 })
-
-/** Changes one byte of a file and nothing else that a listing shows: neither size nor time of modification. */
-function poison(path: string): void {
-  const { atime, mtime } = statSync(path)
-  const descriptor = openSync(path, 'r+')
-  writeSync(descriptor, Buffer.from([63]), 0, 1, 3)
-  closeSync(descriptor)
-  utimesSync(path, atime, mtime)
-}

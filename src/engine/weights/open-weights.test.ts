@@ -1,17 +1,14 @@
 // The way of weights: written as a Hugging Face folder or a GGUF file, opened as the flat file, the same numbers.
 import {
   chmodSync,
-  closeSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +20,7 @@ import { configOf } from './open-source.ts'
 import { openWeights } from './open-weights.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { writeHuggingFaceFolder } from './save-weights.ts'
+import { poison } from './testing/poison.ts'
 import { tinyConfig, tinyGguf, tinyWeights } from './testing/tiny-model.ts'
 import { floatContent, ggufBytes } from './testing/write-gguf.ts'
 import type { WeightStore } from './types.ts'
@@ -237,15 +235,6 @@ test('the conversion is reused, and redone when source or cache changed', async 
   expect((await openWeights(where)).digest).not.toBe(first.digest)
   expect(readdirSync(join(folder, 'cache', 'weights')).filter((name) => name.endsWith('.converting'))).toEqual([])
 })
-
-/** Changes one byte of a file and nothing else that a listing shows: neither size nor time of modification. */
-function poison(path: string): void {
-  const { atime, mtime } = statSync(path)
-  const descriptor = openSync(path, 'r+')
-  writeSync(descriptor, Buffer.from([63]), 0, 1, 3)
-  closeSync(descriptor)
-  utimesSync(path, atime, mtime)
-}
 
 test('a prepared file of another content is not believed, whatever its name, size and time', async () => {
   const config = tinyConfig('llama')
