@@ -28,32 +28,18 @@ export interface TrustFlags {
 
 /** What the flags say about the logs but for where they are. */
 export function sourceOptions(flags: LogFlags): Omit<LogSource, 'paths'> {
-  const {
-    query,
-    format,
-    user,
-    time,
-    text,
-    delimiter,
-    quote,
-    escape: escaping,
-    headerLine,
-    columns,
-    with: tables,
-  } = flags
-  const line = headerLine === undefined ? undefined : Number(headerLine)
   return {
-    query,
-    format,
-    user,
-    time,
-    text,
-    delimiter,
-    quote,
-    escape: escaping,
-    headerLine: line,
-    columns,
-    with: tables,
+    query: flags.query,
+    format: flags.format,
+    user: flags.user,
+    time: flags.time,
+    text: flags.text,
+    delimiter: flags.delimiter,
+    quote: flags.quote,
+    escape: flags.escape,
+    headerLine: flags.headerLine === undefined ? undefined : Number(flags.headerLine),
+    columns: flags.columns,
+    with: flags.with,
   }
 }
 
