@@ -246,6 +246,7 @@ describe('adapter', () => {
     ['biases', { bias: 'all' }, '"bias"'],
     ['DoRA', { use_dora: true }, '"use_dora" is set: it is DoRA'],
     ['aLoRA', { alora_invocation_tokens: [1, 2] }, '"alora_invocation_tokens" is set: it is aLoRA'],
+    ['trained tokens', { trainable_token_indices: [3] }, '"trainable_token_indices" is set: it is trained tokens'],
     ['QALoRA', { use_qalora: true }, '"use_qalora" is set: it is QALoRA'],
     ['a field of a newer PEFT', { use_nextlora: true }, '"use_nextlora" is set: it is not known here'],
     ['a field named like a method', { constructor: 'x' }, '"constructor" is set: it is not known here'],
