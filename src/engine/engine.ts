@@ -8,6 +8,7 @@ import {
   type Completion,
   type ForwardBackwardResult,
   type ModelInfo,
+  type Precision,
   PROJECTIONS,
   type Projection,
   type SampleRequest,
@@ -59,6 +60,11 @@ export interface EngineOptions {
    * asks for it, stay exact. Not for full fine-tuning, whose weights change.
    */
   quantize?: 'none' | 'int8'
+  /**
+   * What training computes the frozen base in; default 'f32'. 'int8' trains an adapter by the weights in 8 bits, which
+   * sampling and scoring then read too, whatever `quantize` says: there are no others in memory.
+   */
+  precision?: Precision
   /** Tokens of a text that shows how large activations become, for `quantize`; default: the first of the vocabulary. */
   calibration?: TokenIds
   /** What saved adapters name as their base; default: the path that is opened. */
@@ -107,7 +113,7 @@ export class Engine {
       config,
       sessions,
       weights: new ModelWeights(config, sessions, withDefaults(options.trainable)),
-      quantized: false,
+      quantized: base.exact === undefined,
       rows,
     }
     this.inference = { ...this.core, quantized: base.quantized !== undefined }
@@ -122,7 +128,8 @@ export class Engine {
    * or the device does not work here.
    */
   static async open(model: string, options: EngineOptions = {}): Promise<Engine> {
-    const { quantize = 'none', trainable, onProgress } = options
+    const { precision = 'f32', trainable, onProgress } = options
+    const quantize = precision === 'int8' ? precision : options.quantize
     if (quantize !== 'none' && trainable?.type === 'full')
       throw new BumpError(
         'invalid-options',
@@ -140,9 +147,10 @@ export class Engine {
     if (served !== undefined) onProgress?.(served)
     const config = configOf(model)
     if (trainable?.type === 'lora') checkTargets(config.family, trainable.targets ?? PROJECTIONS)
-    const quantized = quantize === 'none' ? undefined : await openQuantized(model, options)
+    const backward = trainable !== undefined && precision === 'int8'
+    const quantized = quantize === 'none' ? undefined : await openQuantized(model, { ...options, backward })
     // What only samples and scores needs the exact weights no more.
-    const exact = quantized && !trainable ? undefined : await openWeights(model, { onProgress })
+    const exact = quantized && (!trainable || backward) ? undefined : await openWeights(model, { onProgress })
     return new Engine(model, config, { exact, quantized }, options, planMemory(model, config, options), device)
   }
 

@@ -29,7 +29,7 @@ import type { Phase } from './phase-progress.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
-export type TrainSettings = Partial<Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize'>>
+export type TrainSettings = Partial<Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize' | 'precision'>>
 
 export interface TrainOptions extends TrainSettings {
   /**
@@ -47,6 +47,8 @@ export interface TrainOptions extends TrainSettings {
   trainable?: TrainConfigInput['trainable']
   /** Integers that rollouts and judge read the base in, where `model` is a name. */
   quantize?: TrainConfigInput['quantize']
+  /** What training computes the base's products in, where `model` is a name. */
+  precision?: TrainConfigInput['precision']
   /** What models that are named here run on: device, threads and memory. */
   engine?: Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
   /** The judge's model, where it is open already. */
@@ -174,9 +176,9 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
 }
 
 /** Throws BumpError where an option would do nothing, since another one decides what it is about. */
-function refuseIdle({ model, trainable, quantize, judgeModel, customJudge }: TrainOptions): void {
+function refuseIdle({ model, trainable, quantize, precision, judgeModel, customJudge }: TrainOptions): void {
   const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
-  for (const [name, value] of Object.entries({ trainable, quantize }))
+  for (const [name, value] of Object.entries({ trainable, quantize, precision }))
     if (typeof model !== 'string' && value !== undefined)
       throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
   if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
@@ -191,7 +193,7 @@ function configOf(options: TrainOptions): TrainConfig {
   const values = {
     ...settings,
     ...(judgeModel ? { judge: { model: judgeModel.info.name, ...settings.judge } } : {}),
-    ...(opened ? { trainable: opened.trainable, quantize: opened.quantize, seed: settings.seed ?? opened.seed } : {}),
+    ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
     ...(customReward
       ? { reward: { ...reward, type: 'custom', name: customReward.name, options: customReward.options ?? {} } }
       : reward && { reward }),
@@ -307,6 +309,7 @@ class Models {
     const model = await openModel(name, {
       ...shared,
       quantize: this.config.quantize,
+      precision: this.config.precision,
       signal,
       onProgress: this.onProgress,
       ...options,

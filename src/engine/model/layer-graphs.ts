@@ -4,7 +4,7 @@
 
 import { Graph, type Value } from '../graph/graph.ts'
 import { type ModelConfig, oneLayer } from './config.ts'
-import { decoderLayer, embedded, finalNorm, type LoraShape, type WeightBinding, Weights } from './layer.ts'
+import { decoderLayer, embedded, finalNorm, type WeightBinding, Weights } from './layer.ts'
 import { type LossKind, lossHead } from './loss-head.ts'
 import { packedAttention, prefixedAttention } from './packed-attention.ts'
 import { rotaryInputs } from './rope.ts'
@@ -26,20 +26,20 @@ export function buildEmbedGraph(c: ModelConfig, binding: WeightBinding, options:
 }
 
 /**
- * A layer such as `layer`, whose weights and adapter are fed under the names of layer 0, with the inputs of
+ * A layer such as `layer`, whose weights and adapter `binding` feeds under the names of layer 0, with the inputs of
  * packed-attention.ts and rope.ts. forward: x [N,H] → y [N,H]; backward: x and dy [N,H] → dx [N,H] and
  * `d.l0.<projection>.<A|B>`; the layer's activations are computed anew.
  */
 export function buildLayerGraph(
   c: ModelConfig,
   layer: number,
-  lora: LoraShape,
+  binding: WeightBinding,
   pass: LayerPass,
   options: GraphOptions,
 ): Uint8Array {
   const one = oneLayer(c, layer)
   const g = new Graph(options.precision, options.onGpu)
-  const w = new Weights(g, one, { base: 'fed', lora, ...(pass === 'backward' ? { train: 'lora' } : {}) })
+  const w = new Weights(g, one, { ...binding, ...(pass === 'backward' ? { train: 'lora' } : {}) })
   const x = g.input('x', ['N', c.hidden], g.precision, pass === 'backward')
   const rope = rotaryInputs(g, one, options.maxPositions)
   const y = decoderLayer(g, w, x, 0, rope, packedAttention(g, one))
@@ -65,7 +65,7 @@ export function buildHeadGraph(
   const w = new Weights(g, c, binding)
   const x = g.input('x', ['N', c.hidden], g.precision, true)
   const h = finalNorm(g, w, x)
-  const { loss, logprobs, entropy, dh } = lossHead(g, h, w.head, kind)
+  const { loss, logprobs, entropy, dh } = lossHead(g, h, w, kind)
   g.output(loss, 'loss', [])
   g.output(logprobs, 'logprobs', ['M', 1])
   g.output(entropy, 'entropy', ['M', 1])

@@ -129,9 +129,20 @@ export class ModelWeights {
     return { binding, feeds: this.zeroFeeds }
   }
 
-  trainBinding(): WeightBinding {
+  trainBinding(quantized: boolean): WeightBinding {
     if (!this.trainable) throw new Error('the model was opened for inference')
-    return { ...this.binding('policy', false), train: this.trainable.type }
+    return { ...this.binding('policy', quantized), train: this.trainable.type }
+  }
+
+  /**
+   * Gradients of the adapter, from those of the adapter for the quantised weights: their chain rule is the same change
+   * again, A times the factors of its inputs, B divided by those of its outputs.
+   */
+  trainedGradients(gradients: ReadonlyMap<string, Float32Array>, quantized: boolean): Map<string, Float32Array> {
+    const smoothing = quantized ? this.sessions.base.quantized?.smoothing : undefined
+    const all = new Map([...this.trained].map(([name, { dims }]) => [name, { dims, data: gradients.get(name)! }]))
+    const out = smoothing ? smoothAdapter(this.config, smoothing, all) : all
+    return new Map([...out].map(([name, { data }]) => [name, data]))
   }
 
   feeds(weightSet: WeightSet, quantized: boolean): Feeds {
@@ -142,7 +153,4 @@ export class ModelWeights {
     return this.quantizedFeeds
   }
 
-  readBaseInto(name: string, into: Float32Array): void {
-    this.sessions.base.exact!.readInto(name, into)
-  }
 }

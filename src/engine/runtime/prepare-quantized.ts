@@ -8,10 +8,11 @@ import { ByteProgress, type OnLine } from '../../util/byte-progress.ts'
 import { sha256 } from '../../util/files.ts'
 import { writeAll } from '../../util/writing.ts'
 import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
-import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from '../model/quantized.ts'
+import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix, transposed } from '../model/quantized.ts'
 import { BinaryFile } from '../weights/binary-file.ts'
 import { isOwn, recordDigest, recordedDigest } from '../weights/cached-file.ts'
 import { converted, type Piece, piecesOf } from '../weights/convert.ts'
+import { transpose } from '../weights/hf-names.ts'
 import { configOf } from '../weights/open-source.ts'
 import { flatLayout, preparedOnce } from '../weights/open-weights.ts'
 import { isTable, QUANTISATION, quantizedLayout, quantizeMatrix, quantizeRowsInto } from '../weights/quantize.ts'
@@ -45,22 +46,23 @@ export interface QuantizedWeights {
  * The weights of a Hugging Face folder or a .gguf file in 8 bits: made the first time, reused from then on. Throws as
  * openWeights does.
  * @param calibration tokens of a text that shows how large activations become; default: the first of the vocabulary
+ * @param backward with the transposed copies that training reads
  */
 export async function openQuantized(
   path: string,
-  options: { calibration?: TokenIds; onProgress?: OnLine } = {},
+  options: { calibration?: TokenIds; backward?: boolean; onProgress?: OnLine } = {},
 ): Promise<QuantizedWeights> {
-  const { onProgress } = options
+  const { backward = false, onProgress } = options
   const config = configOf(path)
-  const { matrices, tensors, smoothing, bytes } = quantizedLayout(config)
+  const { matrices, tensors, smoothing, bytes } = quantizedLayout(config, backward)
   const { calibration = Array.from({ length: Math.min(config.vocab, 512) }, (_, i) => i) } = options
   const what = `${QUANTISATION}, by ${sha256(JSON.stringify(calibration))}`
   const recordOf = (file: string) => ({ path: `${file}.json`, content: what })
   const prepared = await preparedOnce(path, config, {
-    name: 'weights.q8',
+    name: backward ? 'weights.q8-train' : 'weights.q8',
     content: what,
     bytes,
-    write: (source, to) => write(path, source, calibration, to, onProgress),
+    write: (source, to) => write(path, source, calibration, { to, backward }, onProgress),
     // Nothing else tells whether these bytes are those of the model, so a record that others can write does not count.
     digestOf(file) {
       const record = recordOf(file)
@@ -87,7 +89,7 @@ async function write(
   model: string,
   source: WeightSource,
   tokens: TokenIds,
-  path: string,
+  { to, backward }: { to: string; backward: boolean },
   onProgress?: OnLine,
 ): Promise<string> {
   const { config } = source
@@ -96,7 +98,7 @@ async function write(
   const hash = createHash('sha256').update(JSON.stringify(config))
   const progress = new ByteProgress('preparing weights in 8 bits', flat.bytes, onProgress)
   const calibration = new Calibration(source, tokens)
-  const file = new QuantizedFile(path, config)
+  const file = new QuantizedFile(to, config, backward)
   let factors: Float32Array = new Float32Array(config.hidden).fill(1)
   let layer = new Map<string, Float32Array>()
   let l = 0
@@ -144,8 +146,9 @@ class QuantizedFile {
   constructor(
     path: string,
     private readonly config: ModelConfig,
+    backward: boolean,
   ) {
-    this.layout = quantizedLayout(config)
+    this.layout = quantizedLayout(config, backward)
     this.layerSize = [...weightShapes(config).keys()].filter((name) => name.startsWith('l0.')).length
     this.descriptor = openSync(path, 'wx')
     ftruncateSync(this.descriptor, this.layout.bytes)
@@ -153,12 +156,14 @@ class QuantizedFile {
 
   /** Rows of the embedding or the head, in order; the head's are multiplied by `factors` [hidden]. */
   putRows({ name, from, elements }: Piece, rows: Float32Array, factors: Float32Array): void {
-    const { inputs, outputs, values, scales } = this.layout.matrices.get(name)!
+    const matrix = this.layout.matrices.get(name)!
+    const { inputs, outputs } = matrix
     if (from === 0) this.table = { values: new Int8Array(inputs * outputs), scales: new Float32Array(outputs) }
     quantizeRowsInto(rows, from / inputs, name === headName(this.config) ? factors : factors.map(() => 1), this.table!)
     if (from + elements < inputs * outputs) return
-    this.put(values, this.table!.values)
-    this.put(scales, this.table!.scales)
+    this.putMatrix(matrix, this.table!)
+    const back = this.layout.matrices.get(transposed(name))
+    if (back) this.put(back.values, transpose(this.table!.values, inputs, outputs))
     this.table = undefined
   }
 
@@ -175,9 +180,13 @@ class QuantizedFile {
       const matrix = this.layout.matrices.get(name)
       if (matrix) {
         const inputs = inputFactors(this.config, smoothing, name)
-        const made = quantizeMatrix(tensor, matrix.outputs, inputs, outputFactors(smoothing, name))
-        this.put(matrix.values, made.values)
-        this.put(matrix.scales, made.scales)
+        const outputs = outputFactors(smoothing, name)
+        this.putMatrix(matrix, quantizeMatrix(tensor, matrix.outputs, inputs, outputs))
+        const back = this.layout.matrices.get(transposed(name))
+        if (back) {
+          const turned = transpose(tensor, matrix.inputs, matrix.outputs)
+          this.putMatrix(back, quantizeMatrix(turned, back.outputs, outputs && inverse(outputs), inverse(inputs)))
+        }
       } else {
         const [, part, bias] = name.split('.')
         const factors = bias
@@ -192,10 +201,17 @@ class QuantizedFile {
     closeSync(this.descriptor)
   }
 
+  private putMatrix(to: QuantizedMatrix, made: { values: Int8Array; scales: Float32Array }): void {
+    this.put(to.values, made.values)
+    this.put(to.scales, made.scales)
+  }
+
   private put({ offset }: ByteRange, { buffer, byteOffset, byteLength }: Float32Array | Int8Array): void {
     writeAll(this.descriptor, new Uint8Array(buffer, byteOffset, byteLength), offset)
   }
 }
+
+const inverse = (factors: Float32Array) => factors.map((factor) => 1 / factor)
 
 const divided = (values: Float32Array, factors: Float32Array | undefined): Float32Array =>
   factors ? values.map((value, i) => value / factors[i]) : values

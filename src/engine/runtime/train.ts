@@ -68,7 +68,7 @@ export class Trainer {
         completions[group][completion].logprobs[token] = logprobs[i]
         completions[group][completion].entropy[token] = entropy[i]
       })
-      for (const [name, gradient] of gradients) {
+      for (const [name, gradient] of core.weights.trainedGradients(gradients, core.quantized)) {
         const sum = this.accumulated.get(name)
         if (!sum) this.accumulated.set(name, gradient.slice())
         else for (let i = 0; i < sum.length; i++) sum[i] += gradient[i]
@@ -79,9 +79,9 @@ export class Trainer {
 
   private async microBatch(inputs: Feeds, kind: LossKind): Promise<MicroBatchResult> {
     if (this.layerWise) return this.layerWise.run(inputs, kind)
-    const { sessions, weights } = this.core
-    const session = await sessions.get({ graph: 'train', loss: kind }, weights.trainBinding())
-    const result = await session.run({ ...weights.feeds('policy', false), ...inputs })
+    const { sessions, weights, quantized } = this.core
+    const session = await sessions.get({ graph: 'train', loss: kind }, weights.trainBinding(quantized))
+    const result = await session.run({ ...weights.feeds('policy', quantized), ...inputs })
     return {
       loss: f32(result.loss)[0],
       logprobs: f32(result.logprobs),

@@ -1,7 +1,7 @@
 // Weights in 8 bits: the layout of their file, and how a matrix becomes signed bytes with one scale an output.
 // runtime/prepare-quantized.ts writes the file, the graphs of integer products read it.
 import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
-import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from '../model/quantized.ts'
+import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix, transposed } from '../model/quantized.ts'
 import { isProjection } from './hf-names.ts'
 import { smoothingShapes } from './smoothing.ts'
 
@@ -18,7 +18,7 @@ export const QUANTISATION = '8 bits, smoothed, 1'
 
 /** Where everything lies in the file of a model in 8 bits. */
 export interface QuantizedLayout {
-  /** By canonical name: all projections, the embedding table and the head. */
+  /** By canonical name: all projections, the embedding table and the head, and their copies for training. */
   matrices: Map<string, QuantizedMatrix>
   /** By canonical name: norms and biases, f32. */
   tensors: Map<string, ByteRange>
@@ -27,7 +27,8 @@ export interface QuantizedLayout {
   bytes: number
 }
 
-export function quantizedLayout(config: ModelConfig): QuantizedLayout {
+/** @param backward with the transposed copies that training reads, at the end */
+export function quantizedLayout(config: ModelConfig, backward = false): QuantizedLayout {
   const matrices = new Map<string, QuantizedMatrix>()
   const tensors = new Map<string, ByteRange>()
   const smoothing = new Map<string, ByteRange>()
@@ -46,6 +47,19 @@ export function quantizedLayout(config: ModelConfig): QuantizedLayout {
   }
   if (config.tiedHead) tensors.set(EMBED_DIVISOR, next(4 * config.hidden))
   for (const [name, [channels]] of smoothingShapes(config)) smoothing.set(name, next(4 * channels))
+  if (backward)
+    for (const [name, { inputs, outputs, scales }] of [...matrices]) {
+      const values = () => next(inputs * outputs)
+      if (isProjection(name))
+        matrices.set(transposed(name), {
+          inputs: outputs,
+          outputs: inputs,
+          values: values(),
+          scales: next(4 * inputs),
+        })
+      else if (name === headName(config))
+        matrices.set(transposed(name), { inputs: outputs, outputs: inputs, values: values(), scales, scaleOf: 'inputs' })
+    }
   return { matrices, tensors, smoothing, bytes }
 }
 

@@ -9,7 +9,15 @@ import { configOf } from '../../engine/weights/open-source.ts'
 import { BumpError } from '../../util/errors.ts'
 import { seedFrom } from '../../util/random.ts'
 import { refuseUnknown, requireOptions } from '../../util/required.ts'
-import { type CallOptions, type LanguageModel, QUANTIZE, type Quantize, type SampleOptions } from '../contract.ts'
+import {
+  type CallOptions,
+  type LanguageModel,
+  PRECISIONS,
+  type Precision,
+  QUANTIZE,
+  type Quantize,
+  type SampleOptions,
+} from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
 import { CALIBRATION_TEXT } from './calibration-text.ts'
 import { EngineClient } from './client.ts'
@@ -21,11 +29,10 @@ export interface OpenModelOptions {
   trainable?: TrainableInput
   /** What an adapter's first weights derive from: the seed of the run. Default 1, as a run's. */
   seed?: number
-  /**
-   * Integers that sampling and scoring read the matrices in; default none. Training stays exact. Not with full
-   * fine-tuning.
-   */
+  /** Integers that sampling and scoring read the matrices in; default none. Not with full fine-tuning. */
   quantize?: Quantize
+  /** What training computes the base's products in; default f32. int8 makes `quantize` int8 too. */
+  precision?: Precision
   /** Default: cpu. */
   device?: DeviceRequest
   /** Default: all cores. */
@@ -39,7 +46,7 @@ export interface OpenModelOptions {
 }
 
 const OPTIONS: readonly (keyof OpenModelOptions)[] = [
-  ...(['trainable', 'seed', 'quantize', 'device'] as const),
+  ...(['trainable', 'seed', 'quantize', 'precision', 'device'] as const),
   ...(['threads', 'memory', 'signal', 'onProgress'] as const),
 ]
 
@@ -62,6 +69,14 @@ export function refuseUnusable(where: string): void {
   if (existsSync(where)) configOf(where)
 }
 
+function refuseOther(option: string, value: unknown, known: readonly string[]): void {
+  if (value !== undefined && !known.includes(value as string))
+    throw new BumpError(
+      'invalid-options',
+      `${option}: there is no ${JSON.stringify(value)}. It is ${known.join(', ')}.`,
+    )
+}
+
 /** A language model on the embedded engine. */
 export interface OnnxModel extends LanguageModel {
   /** SHA-256 over the policy as it is now: base and adapter. */
@@ -76,16 +91,15 @@ export interface OnnxModel extends LanguageModel {
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
   requireOptions('openModel()', { model: where }, ['model'])
   refuseUnknown('openModel()', options, OPTIONS)
-  const { onProgress, seed = 1, quantize = 'none', device, threads, memory, signal } = options
-  if (!QUANTIZE.includes(quantize))
-    throw new BumpError(
-      'invalid-options',
-      `quantize: there is no ${JSON.stringify(quantize)}. It is ${QUANTIZE.join(', ')}.`,
-    )
+  const { onProgress, seed = 1, precision = 'f32', device, threads, memory, signal } = options
+  refuseOther('quantize', options.quantize, QUANTIZE)
+  refuseOther('precision', precision, PRECISIONS)
+  const quantize = precision === 'int8' ? 'int8' : (options.quantize ?? 'none')
   const trainable = options.trainable && resolveTrainable(options.trainable)
   const engineOptions: EngineOptions = {
     trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
     quantize,
+    precision,
     device,
     threads,
     memory,
@@ -99,7 +113,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
-    info: { name: where, ...client.info, opened: { trainable, quantize, seed } },
+    info: { name: where, ...client.info, opened: { trainable, quantize, precision, seed } },
     tokenizer,
     sample: (requests, o: SampleOptions) =>
       client.call(
