@@ -165,7 +165,10 @@ describe('integer products', () => {
     const g = new Graph('f32')
     const quantized = o.quantizeRows(g, g.input('x', ['N', K]), levels)
     const w = g.initializer('w', [K, M], bytesOf(weights), 'i8')
-    g.output(o.integerProduct(g, quantized, { values: w, scales: g.initializer('s', [M], bytesOf(scales)) }), 'y', ['N', M])
+    g.output(o.integerProduct(g, quantized, { values: w, scales: g.initializer('s', [M], bytesOf(scales)) }), 'y', [
+      'N',
+      M,
+    ])
     const session = await InferenceSession.create(g.encode(), { intraOpNumThreads: 2, logSeverityLevel: 3 })
     const { y } = await session.run({ x: new Tensor('float32', rows, [rows.length / K, K]) })
     return y.data as Float32Array

@@ -2,6 +2,7 @@
 // decoding differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
+import { mixChannels } from '../graph/hadamard.ts'
 import {
   add,
   addBias,
@@ -122,16 +123,17 @@ export class Weights {
   timesHead(p: Value): Value {
     const { quantized } = this.binding
     if (!quantized) return this.g.op('MatMul', [p, this.head])
-    return twoByteProduct(this.g, p, this.matrix(transposed(headName(this.config))), quantized.levels)
+    const mixed = twoByteProduct(this.g, p, this.matrix(transposed(headName(this.config))), quantized.levels)
+    return mixChannels(this.g, mixed, this.config.hidden)
   }
 
   /** x [N,in] · each of the projections called `names`: one product where the binding joins them. */
   timesEach(x: Value, names: readonly string[]): Value[] {
     this.binding.observe?.(x, names)
     if (this.binding.quantized) {
-      const rows = this.quantizeRows(x)
+      const rows = this.quantizeRows(x, this.shapes.get(names[0])![0])
       return names.map((name) =>
-        integerMatmul(this.g, x, rows, this.matrix(name), () => this.matrix(transposed(name))),
+        integerMatmul(this.g, x, rows, this.matrix(name), (dy) => this.integers(dy, transposed(name))),
       )
     }
     if (!this.binding.joined || names.length === 1) return names.map((name) => matmul(this.g, x, this.get(name)))
@@ -147,16 +149,15 @@ export class Weights {
 
   /** h [N,H] → logits [N,V], for graphs without gradients. */
   logits(h: Value): Value {
-    if (this.quantized) return integerProduct(this.g, this.quantizeRows(h), this.matrix(headName(this.config)))
+    if (this.quantized) return this.integers(h, headName(this.config))
     return product(this.g, h, this.head, { transposeB: true })
   }
 
   /** h [N,H], labels [L] → their logits [N,L], for graphs without gradients. */
   labelLogits(h: Value, labels: Value): Value {
     const { g } = this
-    if (!this.quantized)
-      return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
-    return integerProduct(g, this.quantizeRows(h), this.columns(headName(this.config), labels))
+    if (!this.quantized) return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
+    return integerProduct(g, this.quantizeRows(h, this.config.hidden), this.columns(headName(this.config), labels))
   }
 
   /** Names of all tensors with gradients, with their shapes. */
@@ -165,8 +166,15 @@ export class Weights {
     return this.binding.train === 'lora' ? this.adapters : new Map()
   }
 
-  private quantizeRows(x: Value): QuantizedRows {
-    return quantizeRows(this.g, x, this.binding.quantized!.levels)
+  /** x [N,inputs] · a matrix in 8 bits, by integers. */
+  private integers(x: Value, name: string): Value {
+    const matrix = this.matrix(name)
+    return integerProduct(this.g, this.quantizeRows(x, this.binding.quantized!.matrices.get(name)!.inputs), matrix)
+  }
+
+  /** x [N,inputs], as the matrices in 8 bits read it. */
+  private quantizeRows(x: Value, inputs: number): QuantizedRows {
+    return quantizeRows(this.g, mixChannels(this.g, x, inputs), this.binding.quantized!.levels)
   }
 
   private matrix(name: string): IntegerMatrix {
@@ -193,7 +201,7 @@ export class Weights {
     if (!this.quantized) return gatherRows(g, this.get(table), ids)
     const { values, scales } = this.columns(table, ids)
     const rows = g.op('Transpose', [g.op('Cast', [values], { to: 1 })], { perm: [1, 0] })
-    return g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])])
+    return mixChannels(g, g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])]), this.config.hidden)
   }
 
   /** The given outputs of a matrix in 8 bits. */

@@ -1,8 +1,9 @@
 // Weights in 8 bits: the layout of their file, and how a matrix becomes signed bytes with one scale an output.
 // runtime/prepare-quantized.ts writes the file, the graphs of integer products read it.
+import { mixRows } from '../graph/hadamard.ts'
 import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
 import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix, transposed } from '../model/quantized.ts'
-import { isProjection } from './hf-names.ts'
+import { isProjection, transpose } from './hf-names.ts'
 import { smoothingShapes } from './smoothing.ts'
 
 /** The runtime maps ranges of the file; floats must lie at multiples of their size. */
@@ -14,7 +15,7 @@ const LARGEST = 127
  * Says what the quantised bytes are, in the model's digest and beside the file: another text whenever the quantiser,
  * its calibration or the file's layout gives other bytes than before.
  */
-export const QUANTISATION = '8 bits, smoothed, 1'
+export const QUANTISATION = '8 bits, smoothed, mixed, 2'
 
 /** Where everything lies in the file of a model in 8 bits. */
 export interface QuantizedLayout {
@@ -58,7 +59,13 @@ export function quantizedLayout(config: ModelConfig, backward = false): Quantize
           scales: next(4 * inputs),
         })
       else if (name === headName(config))
-        matrices.set(transposed(name), { inputs: outputs, outputs: inputs, values: values(), scales, scaleOf: 'inputs' })
+        matrices.set(transposed(name), {
+          inputs: outputs,
+          outputs: inputs,
+          values: values(),
+          scales,
+          scaleOf: 'inputs',
+        })
     }
   return { matrices, tensors, smoothing, bytes }
 }
@@ -73,8 +80,9 @@ const TURN = 1.5 * 2 ** 52
 const nearest = (x: number) => x + TURN - TURN
 
 /**
- * Quantises a projection [inputs, outputs]: every output has the scale that makes its largest magnitude ±127.
- * `inputFactors` [inputs] multiply the weights before, `outputFactors` [outputs] divide the result.
+ * Quantises a matrix [inputs, outputs] with its inputs mixed (graph/hadamard.ts): every output has the scale that makes
+ * its largest magnitude ±127. `inputFactors` [inputs] multiply the weights before, `outputFactors` [outputs] divide the
+ * result.
  */
 export function quantizeMatrix(
   weights: Float32Array,
@@ -82,21 +90,21 @@ export function quantizeMatrix(
   inputFactors?: Float32Array,
   outputFactors?: Float32Array,
 ): { values: Int8Array; scales: Float32Array } {
-  const inputs = weights.length / outputs
-  const values = new Int8Array(weights.length)
+  const mixed = weights.slice()
+  if (inputFactors)
+    inputFactors.forEach((factor, i) => {
+      for (let k = i * outputs; k < (i + 1) * outputs; k++) mixed[k] *= factor
+    })
+  mixRows(mixed, outputs)
   const largest = new Float64Array(outputs)
-  for (let i = 0, k = 0; i < inputs; i++) {
-    const factor = inputFactors ? inputFactors[i] : 1
+  for (let k = 0; k < mixed.length; )
     for (let o = 0; o < outputs; o++, k++) {
-      const magnitude = Math.abs(weights[k]) * factor
+      const magnitude = Math.abs(mixed[k])
       if (magnitude > largest[o]) largest[o] = magnitude
     }
-  }
+  const values = new Int8Array(weights.length)
   const inverse = largest.map((value) => (value > 0 ? LARGEST / value : 0))
-  for (let i = 0, k = 0; i < inputs; i++) {
-    const factor = inputFactors ? inputFactors[i] : 1
-    for (let o = 0; o < outputs; o++, k++) values[k] = nearest(weights[k] * factor * inverse[o])
-  }
+  for (let k = 0; k < mixed.length; ) for (let o = 0; o < outputs; o++, k++) values[k] = nearest(mixed[k] * inverse[o])
   const scales = Float32Array.from(largest, (value, o) => value / LARGEST / (outputFactors ? outputFactors[o] : 1))
   return { values, scales }
 }
@@ -115,21 +123,13 @@ export function quantizeRowsInto(
   const vocab = scales.length
   // Some rows at once, so that neighbouring bytes of a column are written together.
   const TILE = 64
-  const inverse = new Float64Array(TILE)
   const count = rows.length / hidden
   for (let from = 0; from < count; from += TILE) {
-    const tile = Math.min(TILE, count - from)
-    for (let r = 0; r < tile; r++) {
-      let largest = 0
-      for (let h = 0, k = (from + r) * hidden; h < hidden; h++, k++)
-        largest = Math.max(largest, Math.abs(rows[k] * factors[h]))
-      scales[first + from + r] = largest / LARGEST
-      inverse[r] = largest > 0 ? LARGEST / largest : 0
-    }
-    for (let h = 0; h < hidden; h++) {
-      const column = h * vocab + first + from
-      for (let r = 0; r < tile; r++)
-        values[column + r] = nearest(rows[(from + r) * hidden + h] * factors[h] * inverse[r])
-    }
+    const tile = rows.subarray(from * hidden, (from + TILE) * hidden)
+    const width = tile.length / hidden
+    const made = quantizeMatrix(transpose(tile, width, hidden), width, factors)
+    scales.set(made.scales, first + from)
+    for (let h = 0; h < hidden; h++)
+      values.set(made.values.subarray(h * width, (h + 1) * width), h * vocab + first + from)
   }
 }
