@@ -22,7 +22,7 @@ import {
   twoByteProduct,
 } from '../graph/operators.ts'
 import { headName, type ModelConfig, projectionShape, weightShapes } from './config.ts'
-import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix, transposed } from './quantized.ts'
+import { type ByteRange, type QuantizedMatrix, transposed } from './quantized.ts'
 import type { LayerRotary } from './rope.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
@@ -55,8 +55,6 @@ export interface WeightBinding {
    * the levels of activations (graph/operators.ts).
    */
   quantized?: { matrices: ReadonlyMap<string, QuantizedMatrix>; levels: number }
-  /** Gets what each of the layers' products reads: its input, and the projections that share it. */
-  observe?: (input: Value, names: readonly string[]) => void
   /** Projections of the same input run as one product, of a private copy of their weights: for decoding. */
   joined?: boolean
   lora?: LoraShape
@@ -110,8 +108,7 @@ export class Weights {
 
   /** ids [N] → their rows of the embedding table [N,H]. */
   embed(ids: Value): Value {
-    const rows = this.rows('embed', ids)
-    return this.quantized && this.config.tiedHead ? this.g.op('Div', [rows, this.get(EMBED_DIVISOR)]) : rows
+    return this.rows('embed', ids)
   }
 
   /** ids [N] → their rows of the head [N,H]. */
@@ -129,7 +126,6 @@ export class Weights {
 
   /** x [N,in] · each of the projections called `names`: one product where the binding joins them. */
   timesEach(x: Value, names: readonly string[]): Value[] {
-    this.binding.observe?.(x, names)
     if (this.binding.quantized) {
       const rows = this.quantizeRows(x, this.shapes.get(names[0])![0])
       return names.map((name) =>
@@ -216,7 +212,7 @@ export class Weights {
   private make(name: string): Value {
     const adapter = this.adapters.get(name)
     if (adapter) return this.g.input(name, adapter, this.g.precision, this.binding.train === 'lora')
-    const shape = name === EMBED_DIVISOR ? [this.config.hidden] : this.shapes.get(name)
+    const shape = this.shapes.get(name)
     if (!shape) throw new Error(`no weight is called ${name}`)
     const { base } = this.binding
     if (base === 'fed') return this.g.input(name, shape, this.g.precision, this.binding.train === 'full')
