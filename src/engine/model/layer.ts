@@ -130,9 +130,7 @@ export class Weights {
     this.binding.observe?.(x, names)
     if (this.binding.quantized) {
       const rows = this.quantizeRows(x)
-      return names.map((name) =>
-        integerMatmul(this.g, x, rows, this.matrix(name), () => this.matrix(transposed(name))),
-      )
+      return names.map((name) => integerMatmul(this.g, x, rows, this.matrix(name), () => this.matrix(transposed(name))))
     }
     if (!this.binding.joined || names.length === 1) return names.map((name) => matmul(this.g, x, this.get(name)))
     const outputs = names.map((name) => this.shapes.get(name)![1])
@@ -154,8 +152,7 @@ export class Weights {
   /** h [N,H], labels [L] → their logits [N,L], for graphs without gradients. */
   labelLogits(h: Value, labels: Value): Value {
     const { g } = this
-    if (!this.quantized)
-      return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
+    if (!this.quantized) return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
     return integerProduct(g, this.quantizeRows(h), this.columns(headName(this.config), labels))
   }
 

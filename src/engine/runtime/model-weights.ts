@@ -152,5 +152,4 @@ export class ModelWeights {
     this.quantizedFeeds ??= feedsOf(smoothAdapter(this.config, smoothing, this.trained))
     return this.quantizedFeeds
   }
-
 }

@@ -58,7 +58,13 @@ export function quantizedLayout(config: ModelConfig, backward = false): Quantize
           scales: next(4 * inputs),
         })
       else if (name === headName(config))
-        matrices.set(transposed(name), { inputs: outputs, outputs: inputs, values: values(), scales, scaleOf: 'inputs' })
+        matrices.set(transposed(name), {
+          inputs: outputs,
+          outputs: inputs,
+          values: values(),
+          scales,
+          scaleOf: 'inputs',
+        })
     }
   return { matrices, tensors, smoothing, bytes }
 }
