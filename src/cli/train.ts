@@ -61,7 +61,8 @@ type RunFlags = TrainFlags & TrainingFlags & { dryRun?: boolean }
 async function runTrain(flags: RunFlags): Promise<void> {
   const config = configOfFlags(flags)
   if (flags.dryRun) {
-    const needed = memoryLine(config.model, { trainable: config.trainable, memory: flags.memory })
+    const { trainable, quantize, precision } = config
+    const needed = memoryLine(config.model, { trainable, quantize, precision, memory: flags.memory })
     return print(`# ${needed}\n${stringify(config)}`)
   }
   const view = new TrainView()

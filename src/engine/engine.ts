@@ -57,7 +57,7 @@ export interface EngineOptions {
   memory?: number
   /**
    * Integers that sampling and scoring read the matrices in; default 'none'. Training, and scoring where the caller
-   * asks for it, stay exact. Not for full fine-tuning, whose weights change.
+   * asks for it, have what `precision` says. Not for full fine-tuning, whose weights change.
    */
   quantize?: 'none' | 'int8'
   /**
@@ -127,7 +127,7 @@ export class Engine {
    */
   static async open(model: string, options: EngineOptions = {}): Promise<Engine> {
     const { precision = 'f32', trainable, onProgress } = options
-    const quantize = precision === 'int8' ? precision : options.quantize
+    const quantize = precision === 'int8' ? precision : (options.quantize ?? 'none')
     if (quantize !== 'none' && trainable?.type === 'full')
       throw new BumpError(
         'invalid-options',
@@ -149,7 +149,8 @@ export class Engine {
     const quantized = quantize === 'none' ? undefined : await openQuantized(model, { ...options, backward })
     // What only samples and scores needs the exact weights no more.
     const exact = quantized && (!trainable || backward) ? undefined : await openWeights(model, { onProgress })
-    return new Engine(model, config, { exact, quantized }, options, planMemory(model, config, options), device)
+    const plan = planMemory(model, config, { ...options, quantize })
+    return new Engine(model, config, { exact, quantized }, options, plan, device)
   }
 
   get info(): Omit<ModelInfo, 'name'> {
@@ -171,6 +172,11 @@ export class Engine {
     return (this.base.quantized ?? this.base.exact)!.digest
   }
 
+  /** Of the exact weights, whatever is read of them here. */
+  private get baseDigest(): string {
+    return this.base.exact?.digest ?? this.base.quantized!.baseDigest
+  }
+
   get config(): ModelConfig {
     return this.core.config
   }
@@ -186,7 +192,7 @@ export class Engine {
     return generate(this.inference, requests, options, weightSet, cancelled, onTokens)
   }
 
-  /** `exact`: not by quantised weights. `temperature`: of the distribution whose log probabilities are given. */
+  /** `exact`: by the weights that training computes in. `temperature`: of the distribution whose log probabilities are given. */
   score(
     requests: readonly ScoreRequest[],
     weightSet: WeightSet,
@@ -195,7 +201,7 @@ export class Engine {
     onProgress?: (share: number) => void,
   ): Promise<Float32Array[][]> {
     this.checkScored(requests)
-    if (exact && !this.base.exact)
+    if (exact && !this.base.exact && !this.trainer)
       throw new BumpError(
         'invalid-options',
         `${this.model} was opened for inference with quantize: int8, so it has no exact weights; open it with quantize: none`,
@@ -274,17 +280,14 @@ export class Engine {
     const trainer = this.needTrainer()
     this.savePolicy(folder)
     writeOptimiser(folder, trainer.state)
-    writeFileAtomic(
-      join(folder, 'state.json'),
-      JSON.stringify({ base: this.base.exact!.digest, step: trainer.state.step }),
-    )
+    writeFileAtomic(join(folder, 'state.json'), JSON.stringify({ base: this.baseDigest, step: trainer.state.step }))
   }
 
   /** All of a saved state or nothing: where it throws, policy and optimiser are what they were. */
   loadState(folder: string): void {
     const trainer = this.needTrainer()
     const policy = this.readPolicy(folder)
-    const state = readOptimiser(folder, this.base.exact!.digest, policy.tensors)
+    const state = readOptimiser(folder, this.baseDigest, policy.tensors)
     this.apply(policy)
     trainer.state = state
   }

@@ -29,7 +29,9 @@ import type { Phase } from './phase-progress.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
-export type TrainSettings = Partial<Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize' | 'precision'>>
+export type TrainSettings = Partial<
+  Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize' | 'precision'>
+>
 
 export interface TrainOptions extends TrainSettings {
   /**

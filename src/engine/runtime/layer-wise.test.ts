@@ -16,6 +16,8 @@ const LOSSES: TokenLoss[] = [
   { type: 'ppo', clipLow: 0.2, clipHigh: 0.2, klCoef: 0.1, sequenceRatio: true },
 ]
 
+const IN_8_BITS: readonly string[] = ['tiny-llama', 'tiny-qwen2', 'tiny-gemma3', 'tiny-olmo2']
+
 const ADAPTER: Trainable = {
   type: 'lora',
   rank: 4,
@@ -46,7 +48,7 @@ describe.each(TINY_MODELS)('layer-wise training of %s', (name) => {
 
   it.each<[TokenLoss, 'backward' | undefined]>([
     ...losses.map((loss): [TokenLoss, undefined] => [loss, undefined]),
-    [LOSSES[0], 'backward'],
+    ...(IN_8_BITS.includes(name) ? [[LOSSES[0], 'backward'] as [TokenLoss, 'backward']] : []),
   ])('gives what the whole graph gives: $0.type, 8 bits: $1', async (loss, quantize) => {
     const core = await openCore(golden(name), ADAPTER, quantize)
     for (const [key, { data }] of core.weights.trained) if (key.endsWith('.B')) normals(data, 0.05, seedFrom(key))

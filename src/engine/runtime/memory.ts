@@ -1,7 +1,7 @@
 // How much memory a run with a model will take, from its shape alone, and the fastest mode of running that fits.
 // The factors are counted from the graphs; memory.test.ts holds them to what was measured.
 import { totalmem } from 'node:os'
-import { PROJECTIONS, type Quantize } from '../../model/contract.ts'
+import { type Precision, PROJECTIONS, type Quantize } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { type ModelConfig, projectionShape, weightShapes } from '../model/config.ts'
 import { HEAD_CHUNKS } from '../model/loss-head.ts'
@@ -49,6 +49,8 @@ const MODES: readonly RunMode[] = [
 interface MemoryOptions extends RunMode {
   /** Rank of the adapter, on all projections; undefined for full fine-tuning. */
   rank: number | undefined
+  quantize?: Quantize
+  precision?: Precision
 }
 
 /**
@@ -76,8 +78,8 @@ function floatsPerRow({ hidden, ffn, heads }: ModelConfig): number {
   return 12 * hidden + 4 * ffn + 2 * heads * ATTENDED
 }
 
-/** Three tensors of a chunk's logits live at a time. */
-const logitFloats = (c: ModelConfig, rows: number) => ((3 * rows) / HEAD_CHUNKS) * c.vocab
+/** Three tensors of a chunk's logits live at a time; five where probabilities become two bytes. */
+const logitFloats = (c: ModelConfig, rows: number, tensors = 3) => ((tensors * rows) / HEAD_CHUNKS) * c.vocab
 
 /** Floats of scoring; keys and values of prefixes leave the runtime as copies. */
 function scoringFloats(c: ModelConfig, rows: Rows): number {
@@ -85,8 +87,14 @@ function scoringFloats(c: ModelConfig, rows: Rows): number {
   return prefixes + rows.suffix * floatsPerRow(c) + logitFloats(c, rows.suffix)
 }
 
+/** Copies in 8 bits: two for decoding and two for scoring, two of the four with the head. */
+const copiedBytes = (c: ModelConfig, linear: number) => 4 * linear + 2 * c.vocab * c.hidden
+
 /** Peak memory of training with sampling and scoring on the same model. */
-export function estimateMemory(c: ModelConfig, { rows, rank, layerWise, prepack }: MemoryOptions): MemoryEstimate {
+export function estimateMemory(
+  c: ModelConfig,
+  { rows, rank, layerWise, prepack, quantize = 'none', precision = 'f32' }: MemoryOptions,
+): MemoryEstimate {
   const weights = [...weightShapes(c).values()].reduce((sum, dims) => sum + size(dims), 0)
   const projections = PROJECTIONS.map((projection) => projectionShape(c, projection))
   const linear = c.layers * projections.reduce((sum, shape) => sum + size(shape), 0)
@@ -94,17 +102,21 @@ export function estimateMemory(c: ModelConfig, { rows, rank, layerWise, prepack 
     rank === undefined
       ? weights
       : c.layers * rank * projections.reduce((sum, [inputs, outputs]) => sum + inputs + outputs, 0)
-  const head = (count: number) => logitFloats(c, count)
+  const table = c.vocab * c.hidden
+  const integers = precision === 'int8'
+  const head = (count: number) => logitFloats(c, count, integers ? 5 : 3)
   const layer = rows.train * floatsPerRow(c)
   const training = layerWise
     ? rows.train * c.hidden * c.layers + 2 * layer + head(rows.train) + linear / c.layers
     : c.layers * layer + head(rows.train)
   const scoring = scoringFloats(c, rows)
+  // Full fine-tuning feeds the base from memory instead.
+  const exactCopies = rank === undefined || prepack ? FLOAT * weights : 0
   const parts = {
     process: PROCESS,
-    weights: FLOAT * weights,
-    // Full fine-tuning feeds the base from memory instead.
-    decoding: rank === undefined || prepack ? FLOAT * weights : 0,
+    // In 8 bits, all but the embedding in two orientations.
+    weights: integers ? 2 * linear + (c.tiedHead ? 2 : 3) * table : FLOAT * weights,
+    decoding: quantize === 'none' ? exactCopies : prepack ? copiedBytes(c, linear) : integers ? 0 : weights,
     // The tensors themselves, gradients of a micro-batch and their sum, two moments.
     'training state': 5 * FLOAT * trained,
     activations: FLOAT * Math.max(training, scoring),
@@ -137,9 +149,8 @@ export function estimateQuantized(c: ModelConfig, { rows, prepack }: RunMode): M
   const linear = weights - (c.tiedHead ? 1 : 2) * table
   const parts = {
     process: PROCESS,
-    // Sessions that have their copies have no need of the file: two for decoding, two for scoring, two of the four with
-    // the head. The embedding is read from the file.
-    weights: prepack ? 4 * linear + 3 * table : weights,
+    // Sessions that have their copies have no need of the file, but for the embedding.
+    weights: prepack ? copiedBytes(c, linear) + table : weights,
     activations: FLOAT * scoringFloats(c, rows),
   }
   return { total: Object.values(parts).reduce((a, b) => a + b, 0), parts }
@@ -149,6 +160,7 @@ export function estimateQuantized(c: ModelConfig, { rows, prepack }: RunMode): M
 export interface MemoryRequest {
   trainable?: { type: 'lora'; rank: number } | { type: 'full' }
   quantize?: Quantize
+  precision?: Precision
   /** Bytes. */
   memory?: number
 }
@@ -172,14 +184,14 @@ export interface MemoryPlan extends RunMode {
 export function planMemory(
   model: string,
   config: ModelConfig,
-  { trainable, quantize = 'none', memory }: MemoryRequest,
+  { trainable, quantize = 'none', precision, memory }: MemoryRequest,
 ): MemoryPlan {
   if (!trainable && quantize === 'none') return { ...MODES[0], estimate: undefined }
   const rank = trainable?.type === 'lora' ? trainable.rank : undefined
   const plans = trainable
     ? MODES.filter(({ layerWise }) => rank !== undefined || !layerWise).map((mode) => ({
         ...mode,
-        estimate: estimateMemory(config, { ...mode, rank }),
+        estimate: estimateMemory(config, { ...mode, rank, quantize, precision }),
       }))
     : QUANTIZED_MODES.map((mode) => ({ ...mode, estimate: estimateQuantized(config, mode) }))
   const limit = memory ?? 0.9 * availableMemory()

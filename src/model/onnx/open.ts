@@ -53,7 +53,7 @@ const OPTIONS: readonly (keyof OpenModelOptions)[] = [
  * What training the model will take, as a line, and whether that is layer by layer. A model that is not on this machine
  * yet has no estimate. Throws BumpError where it is damaged or cannot fit the memory.
  */
-export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'memory'>): string {
+export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'quantize' | 'precision' | 'memory'>): string {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
   const { layerWise, rows, estimate } = planMemory(where, configOf(where), options)
   if (!estimate) return 'memory: opened for inference'
