@@ -2,7 +2,6 @@
 // decoding differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
-import { mixChannels } from '../graph/hadamard.ts'
 import {
   add,
   addBias,
@@ -22,6 +21,7 @@ import {
   twoByteProduct,
 } from '../graph/operators.ts'
 import { headName, type ModelConfig, projectionShape, weightShapes } from './config.ts'
+import { mixChannels } from './hadamard.ts'
 import { type ByteRange, type QuantizedMatrix, transposed } from './quantized.ts'
 import type { LayerRotary } from './rope.ts'
 
@@ -173,6 +173,7 @@ export class Weights {
     return quantizeRows(this.g, mixChannels(this.g, x, inputs), this.binding.quantized!.levels)
   }
 
+  /** A matrix in 8 bits, its inputs mixed. */
   private matrix(name: string): IntegerMatrix {
     const matrix = this.binding.quantized!.matrices.get(name)
     if (!matrix) throw new Error(`no quantised weight is called ${name}`)

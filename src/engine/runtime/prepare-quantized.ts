@@ -1,5 +1,5 @@
-// Makes a model in 8 bits, once, beside the flat f32 file or in its place: piece by piece, so that no more
-// than a matrix of it is in memory as f32.
+// Makes a model in 8 bits, once, beside the flat f32 file or in its place: matrix by matrix, so that no more than one is in
+// memory as f32.
 import { createHash } from 'node:crypto'
 import { closeSync, ftruncateSync, openSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -119,6 +119,7 @@ class QuantizedFile {
     ftruncateSync(this.descriptor, this.layout.bytes)
   }
 
+  /** A tensor, or the next rows of a table. */
   put(piece: Piece, values: Float32Array): void {
     const { name } = piece
     const matrix = this.layout.matrices.get(name)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { normals, seedFrom } from '../../util/random.ts'
-import { mixRows } from '../graph/hadamard.ts'
+import { mixRows } from '../model/hadamard.ts'
 import { transpose } from './hf-names.ts'
 import { quantizeMatrix, quantizeRowsInto } from './quantize.ts'
 

@@ -1,7 +1,8 @@
 // Weights in 8 bits: the layout of their file, and how a matrix becomes signed bytes with one scale an output.
 // runtime/prepare-quantized.ts writes the file, the graphs of integer products read it.
-import { mixRows } from '../graph/hadamard.ts'
+
 import { headName, type ModelConfig, weightShapes } from '../model/config.ts'
+import { mixRows } from '../model/hadamard.ts'
 import { type ByteRange, type QuantizedMatrix, transposed } from '../model/quantized.ts'
 import { isProjection, transpose } from './hf-names.ts'
 
@@ -74,7 +75,7 @@ const TURN = 1.5 * 2 ** 52
 const nearest = (x: number) => x + TURN - TURN
 
 /**
- * Quantises a matrix [inputs, outputs] with its inputs mixed (graph/hadamard.ts): every output has the scale that makes
+ * Quantises a matrix [inputs, outputs] with its inputs mixed (model/hadamard.ts): every output has the scale that makes
  * its largest magnitude ±127.
  */
 export function quantizeMatrix(weights: Float32Array, outputs: number): { values: Int8Array; scales: Float32Array } {

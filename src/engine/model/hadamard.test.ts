@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { normals, seedFrom } from '../../util/random.ts'
+import { Graph } from '../graph/graph.ts'
 import { InferenceSession, Tensor } from '../runtime/onnx-runtime.ts'
-import { Graph } from './graph.ts'
 import { mixChannels, mixRows } from './hadamard.ts'
 
 async function mixedInGraph(x: Float32Array, channels: number): Promise<Float32Array> {

@@ -1,7 +1,7 @@
 // Channels are mixed before they are rounded to 8 bits: x·W = (x·H)·(HᵀW) for an orthogonal H, and where a few channels
 // of x are far larger than the others, none of x·H is (QuaRot, Ashkboos et al. 2024, section 3). H is the Walsh-Hadamard
 // matrix in blocks of channels. It is symmetric: mixing twice gives what was there before.
-import type { Graph, Value } from './graph.ts'
+import type { Graph, Value } from '../graph/graph.ts'
 
 const LARGEST_BLOCK = 64
 /** Columns that are handled at once: a block of them stays in the cache. */
