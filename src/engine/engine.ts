@@ -65,8 +65,6 @@ export interface EngineOptions {
    * sampling and scoring then read too, whatever `quantize` says: there are no others in memory.
    */
   precision?: Precision
-  /** Tokens of a text that shows how large activations become, for `quantize`; default: the first of the vocabulary. */
-  calibration?: TokenIds
   /** What saved adapters name as their base; default: the path that is opened. */
   baseModel?: BaseModel
   onProgress?: OnLine

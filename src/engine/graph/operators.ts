@@ -82,20 +82,17 @@ export function integerProduct(
 }
 
 /**
- * x [N,inputs], in 8 bits `rows`, times an 8-bit matrix. Gradient: dx = dy · matrixᵀ by integers too, dy in 8 bits row by
- * row; rounding counts as the identity.
- * @param back gives the copy [outputs,inputs] of the matrix, in 8 bits with scales of its own
+ * x [N,inputs], in 8 bits `rows`, times an 8-bit matrix. Rounding counts as the identity in the gradient, dy · matrixᵀ,
+ * which `back` gives.
  */
 export function integerMatmul(
   g: Graph,
   x: Value,
   rows: QuantizedRows,
   matrix: IntegerMatrix,
-  back: () => IntegerMatrix,
+  back: (dy: Value) => Value,
 ): Value {
-  return g.record(integerProduct(g, rows, matrix), [x], (dy) => [
-    integerProduct(g, quantizeRows(g, dy!, rows.levels), back()),
-  ])
+  return g.record(integerProduct(g, rows, matrix), [x], (dy) => [back(dy!)])
 }
 
 /**

@@ -2,11 +2,11 @@
 // its type with its weights fed, and the two ends. Only one layer's activations exist at a time (see
 // runtime/layer-wise.ts).
 
-import { Graph, type Value } from '../graph/graph.ts'
+import { Graph } from '../graph/graph.ts'
 import { type ModelConfig, oneLayer } from './config.ts'
 import { decoderLayer, embedded, finalNorm, type WeightBinding, Weights } from './layer.ts'
 import { type LossKind, lossHead } from './loss-head.ts'
-import { packedAttention, prefixedAttention } from './packed-attention.ts'
+import { packedAttention } from './packed-attention.ts'
 import { rotaryInputs } from './rope.ts'
 
 export type LayerPass = 'forward' | 'backward'
@@ -70,30 +70,5 @@ export function buildHeadGraph(
   g.output(logprobs, 'logprobs', ['M', 1])
   g.output(entropy, 'entropy', ['M', 1])
   g.output(g.backward([[h, dh]]).get(x.name)!, 'dx', ['N', c.hidden])
-  return g.encode()
-}
-
-/**
- * A layer such as `layer`, whose weights are fed under the names of layer 0, over U texts of T tokens: `x` [U·T,H] → `y` [U·T,H], and
- * per input of the projections the largest magnitude that it had, `largest.<first projection that reads it>` [inputs].
- * Other inputs: `sizes` [4] = (U, 1, 1, T), and an empty prefix as extend-graph.ts has it.
- */
-export function buildObservedGraph(c: ModelConfig, layer: number, options: GraphOptions): Uint8Array {
-  const one = oneLayer(c, layer)
-  const g = new Graph('f32')
-  const observe = (input: Value, [name]: readonly string[]) =>
-    g.output(g.op('ReduceMax', [g.op('Abs', [input])], { axes: [0], keepdims: 0 }), `largest.${name.slice(3)}`, ['I'])
-  const w = new Weights(g, one, { base: 'fed', observe })
-  const x = g.input('x', ['N', c.hidden])
-  const rope = rotaryInputs(g, one, options.maxPositions)
-  const [U, P, G, T] = g.opN('Split', [g.input('sizes', [4], 'i64')], 4, { axis: 0 })
-  const attend = prefixedAttention(g, one, { U, P, G, T }, g.input('prefix_mask', ['U', 1, 1, 'P']))
-  const prefix = (name: string) => g.input(name, ['U', c.kvHeads, 'P', c.headDim])
-  const [pk, pv] = [prefix('pk0'), prefix('pv0')]
-  g.output(
-    decoderLayer(g, w, x, 0, rope, (q, k, v, l) => attend(q, k, v, l, pk, pv).out),
-    'y',
-    ['N', c.hidden],
-  )
   return g.encode()
 }

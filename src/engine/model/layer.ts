@@ -2,6 +2,7 @@
 // decoding differ in what attends to what (the `Attend` they pass in) and in what they return, not here.
 import { PROJECTIONS, type Projection } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
+import { mixChannels } from '../graph/hadamard.ts'
 import {
   add,
   addBias,
@@ -21,7 +22,7 @@ import {
   twoByteProduct,
 } from '../graph/operators.ts'
 import { headName, type ModelConfig, projectionShape, weightShapes } from './config.ts'
-import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix, transposed } from './quantized.ts'
+import { type ByteRange, type QuantizedMatrix, transposed } from './quantized.ts'
 import type { LayerRotary } from './rope.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
@@ -54,8 +55,6 @@ export interface WeightBinding {
    * the levels of activations (graph/operators.ts).
    */
   quantized?: { matrices: ReadonlyMap<string, QuantizedMatrix>; levels: number }
-  /** Gets what each of the layers' products reads: its input, and the projections that share it. */
-  observe?: (input: Value, names: readonly string[]) => void
   /** Projections of the same input run as one product, of a private copy of their weights: for decoding. */
   joined?: boolean
   lora?: LoraShape
@@ -109,8 +108,7 @@ export class Weights {
 
   /** ids [N] → their rows of the embedding table [N,H]. */
   embed(ids: Value): Value {
-    const rows = this.rows('embed', ids)
-    return this.quantized && this.config.tiedHead ? this.g.op('Div', [rows, this.get(EMBED_DIVISOR)]) : rows
+    return this.rows('embed', ids)
   }
 
   /** ids [N] → their rows of the head [N,H]. */
@@ -122,15 +120,17 @@ export class Weights {
   timesHead(p: Value): Value {
     const { quantized } = this.binding
     if (!quantized) return this.g.op('MatMul', [p, this.head])
-    return twoByteProduct(this.g, p, this.matrix(transposed(headName(this.config))), quantized.levels)
+    const mixed = twoByteProduct(this.g, p, this.matrix(transposed(headName(this.config))), quantized.levels)
+    return mixChannels(this.g, mixed, this.config.hidden)
   }
 
   /** x [N,in] · each of the projections called `names`: one product where the binding joins them. */
   timesEach(x: Value, names: readonly string[]): Value[] {
-    this.binding.observe?.(x, names)
     if (this.binding.quantized) {
-      const rows = this.quantizeRows(x)
-      return names.map((name) => integerMatmul(this.g, x, rows, this.matrix(name), () => this.matrix(transposed(name))))
+      const rows = this.quantizeRows(x, this.shapes.get(names[0])![0])
+      return names.map((name) =>
+        integerMatmul(this.g, x, rows, this.matrix(name), (dy) => this.integers(dy, transposed(name))),
+      )
     }
     if (!this.binding.joined || names.length === 1) return names.map((name) => matmul(this.g, x, this.get(name)))
     const outputs = names.map((name) => this.shapes.get(name)![1])
@@ -145,7 +145,7 @@ export class Weights {
 
   /** h [N,H] → logits [N,V], for graphs without gradients. */
   logits(h: Value): Value {
-    if (this.quantized) return integerProduct(this.g, this.quantizeRows(h), this.matrix(headName(this.config)))
+    if (this.quantized) return this.integers(h, headName(this.config))
     return product(this.g, h, this.head, { transposeB: true })
   }
 
@@ -153,7 +153,7 @@ export class Weights {
   labelLogits(h: Value, labels: Value): Value {
     const { g } = this
     if (!this.quantized) return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
-    return integerProduct(g, this.quantizeRows(h), this.columns(headName(this.config), labels))
+    return integerProduct(g, this.quantizeRows(h, this.config.hidden), this.columns(headName(this.config), labels))
   }
 
   /** Names of all tensors with gradients, with their shapes. */
@@ -162,8 +162,15 @@ export class Weights {
     return this.binding.train === 'lora' ? this.adapters : new Map()
   }
 
-  private quantizeRows(x: Value): QuantizedRows {
-    return quantizeRows(this.g, x, this.binding.quantized!.levels)
+  /** x [N,inputs] · a matrix in 8 bits, by integers. */
+  private integers(x: Value, name: string): Value {
+    const matrix = this.matrix(name)
+    return integerProduct(this.g, this.quantizeRows(x, this.binding.quantized!.matrices.get(name)!.inputs), matrix)
+  }
+
+  /** x [N,inputs], as the matrices in 8 bits read it. */
+  private quantizeRows(x: Value, inputs: number): QuantizedRows {
+    return quantizeRows(this.g, mixChannels(this.g, x, inputs), this.binding.quantized!.levels)
   }
 
   private matrix(name: string): IntegerMatrix {
@@ -190,7 +197,7 @@ export class Weights {
     if (!this.quantized) return gatherRows(g, this.get(table), ids)
     const { values, scales } = this.columns(table, ids)
     const rows = g.op('Transpose', [g.op('Cast', [values], { to: 1 })], { perm: [1, 0] })
-    return g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])])
+    return mixChannels(g, g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])]), this.config.hidden)
   }
 
   /** The given outputs of a matrix in 8 bits. */
@@ -205,7 +212,7 @@ export class Weights {
   private make(name: string): Value {
     const adapter = this.adapters.get(name)
     if (adapter) return this.g.input(name, adapter, this.g.precision, this.binding.train === 'lora')
-    const shape = name === EMBED_DIVISOR ? [this.config.hidden] : this.shapes.get(name)
+    const shape = this.shapes.get(name)
     if (!shape) throw new Error(`no weight is called ${name}`)
     const { base } = this.binding
     if (base === 'fed') return this.g.input(name, shape, this.g.precision, this.binding.train === 'full')

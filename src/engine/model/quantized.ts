@@ -22,9 +22,3 @@ export interface QuantizedMatrix {
  * input of the projection; a head's has the bytes and the scales of the head.
  */
 export const transposed = (name: string) => `${name}.T`
-
-/**
- * [hidden] f32: what rows of the embedding table are divided by where the table is the head too, whose inputs are
- * smoothed.
- */
-export const EMBED_DIVISOR = 'embed.divisor'

@@ -25,7 +25,6 @@ describe.each(MODELS)('%s in 8 bits', (name) => {
       'backward',
     )
     for (const [key, { data }] of core.weights.trained) if (key.endsWith('.B')) normals(data, 0.05, seedFrom(key))
-    core.weights.changed()
   })
   afterAll(() => core.sessions.release())
 

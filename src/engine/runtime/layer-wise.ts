@@ -35,7 +35,7 @@ class LayerFeeds {
   /** What `session` takes of layer `l`, base weights and adapter, beside `others`. */
   of(session: InferenceSession, l: number, others: Feeds): Feeds {
     const { sessions, weights, quantized } = this.core
-    const adapter = weights.feeds('policy', quantized)
+    const adapter = weights.feeds('policy')
     return Object.fromEntries(
       session.inputNames.map((name) => {
         if (!name.startsWith('l0.')) return [name, others[name]]

@@ -1,7 +1,7 @@
 // How much memory a run with a model will take, from its shape alone, and the fastest mode of running that fits.
 // The factors are counted from the graphs; memory.test.ts holds them to what was measured.
 import { totalmem } from 'node:os'
-import { type Precision, PROJECTIONS, type Quantize } from '../../model/contract.ts'
+import { PROJECTIONS, type Precision, type Quantize } from '../../model/contract.ts'
 import { BumpError } from '../../util/errors.ts'
 import { type ModelConfig, projectionShape, weightShapes } from '../model/config.ts'
 import { HEAD_CHUNKS } from '../model/loss-head.ts'

@@ -68,7 +68,7 @@ export class Trainer {
         completions[group][completion].logprobs[token] = logprobs[i]
         completions[group][completion].entropy[token] = entropy[i]
       })
-      for (const [name, gradient] of core.weights.trainedGradients(gradients, core.quantized)) {
+      for (const [name, gradient] of gradients) {
         const sum = this.accumulated.get(name)
         if (!sum) this.accumulated.set(name, gradient.slice())
         else for (let i = 0; i < sum.length; i++) sum[i] += gradient[i]
@@ -81,7 +81,7 @@ export class Trainer {
     if (this.layerWise) return this.layerWise.run(inputs, kind)
     const { sessions, weights, quantized } = this.core
     const session = await sessions.get({ graph: 'train', loss: kind }, weights.trainBinding(quantized))
-    const result = await session.run({ ...weights.feeds('policy', quantized), ...inputs })
+    const result = await session.run({ ...weights.feeds('policy'), ...inputs })
     return {
       loss: f32(result.loss)[0],
       logprobs: f32(result.logprobs),
@@ -121,7 +121,6 @@ export class Trainer {
       const v = moment(state.second, name, dims)
       adamwUpdate(data, gradient, m, v, state.step, { ...adam, weightDecay }, scale)
     }
-    this.core.weights.changed()
     this.accumulated.clear()
     return { gradNorm }
   }

@@ -19,7 +19,6 @@ import {
   type SampleOptions,
 } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
-import { CALIBRATION_TEXT } from './calibration-text.ts'
 import { EngineClient } from './client.ts'
 
 export { DEVICES, type DeviceRequest }
@@ -109,7 +108,6 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
   const path = await resolveModel(where, { onProgress, checkConfig: configOf, signal })
   configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
-  if (quantize !== 'none') engineOptions.calibration = tokenizer.encode(CALIBRATION_TEXT)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
