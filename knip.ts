@@ -12,8 +12,9 @@ const config: KnipConfig = {
     'scripts/*.mjs!',
     'tools/{bench,docs,fuzz,nano,package}/main.ts!',
     'tools/bench/compare-precision.ts!',
+    'tools/bench/peers/run.ts!',
     // Started as processes of their own.
-    'tools/bench/peers/{run,llama-cpp,ours}.mjs!',
+    'tools/bench/peers/{llama-cpp,ours}.mjs!',
     'tools/fuzz/reader.ts!',
     'tools/package/consumer.ts!',
     'examples/*.ts!',
