@@ -34,8 +34,8 @@ def library(node_modules):
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 def log(level, text, _):
-    """Warnings and errors; a line for each tensor says nothing here."""
-    if level in (3, 4):
+    """Errors alone: of every tensor, llama.cpp says what became of it."""
+    if level == 4:
         sys.stderr.write(text.decode())
 
 
