@@ -61,7 +61,8 @@ function runCase(name: string, machine: Machine): Row[] {
 }
 
 async function runAll(names: readonly string[]): Promise<void> {
-  for (const shape of [SMOLLM2_135M, QWEN25_05B]) benchModel(shape)
+  benchModel(SMOLLM2_135M)
+  if (names.some((name) => name.startsWith('qwen'))) benchModel(QWEN25_05B)
   console.log(
     `${describeCpu()}, ${availableParallelism()} threads; device ${flags.device}; Node ${process.version}. ` +
       `SmolLM2-135M's shape where no other is named, random weights, f32 where nothing else is said, LoRA rank 16; ` +

@@ -17,6 +17,8 @@ export interface Shape {
 const shape = (name: string): Shape => ({ name, config: SHAPES[name] })
 export const SMOLLM2_135M = shape('smollm2-135m')
 export const QWEN25_05B = shape('qwen2.5-0.5b')
+export const TINY_LLAMA = shape('tiny-llama')
+export const TINY_QWEN2 = shape('tiny-qwen2')
 
 /** Folder of the random model; made when it is missing. */
 export function benchModel({ name, config }: Shape): string {
