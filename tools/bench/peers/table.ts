@@ -94,8 +94,8 @@ export function summary(results: readonly Result[], works: ReadonlyMap<string, s
 export function agreement(results: readonly Result[], one: Measurement): { text: string; within: boolean } | undefined {
   const reference = pick(results, one.case, BUMP, 'exact')
   if (!one.check || !reference?.check || one === reference) return undefined
-  const expected = reference.check
-  const errors = one.check.map((value, i) => Math.abs(value - expected[i]))
+  const [expected, found] = [reference.check, one.check]
+  const errors = expected.map((value, i) => Math.abs(found[i] - value))
   if (one.precision === 'f32') {
     const farthest = Math.max(...errors.map((error, i) => error / Math.max(1, Math.abs(expected[i]))))
     return verdict(farthest, F32_BOUND, farthest.toExponential(0), String(F32_BOUND))
