@@ -1,5 +1,5 @@
 // Training: plain rows, layer by layer, and a group that shares its prompt.
-import type { Engine } from '../../src/engine/engine.ts'
+import type { Engine, EngineOptions } from '../../src/engine/engine.ts'
 import type { Device } from '../../src/engine/runtime/device.ts'
 import {
   adam,
@@ -18,24 +18,30 @@ import {
 import { type Shape, SMOLLM2_135M, trainFlops } from './shape.ts'
 import { median, medianSeconds } from './timing.ts'
 
-/** Two sequences of 256 tokens: tok/s and a description with the peak memory of this process. */
-async function trainSpeed(engine: Engine, peak: number, before: number): Promise<{ speed: number; figure: string }> {
+/** Two sequences of 256 tokens: their row, whose goals are in tok/s and GB, and the engine. */
+async function plain({ compute }: Machine, what: string, options: EngineOptions, [speedGoal, peakGoal]: number[]) {
+  const before = peakGB()
+  const engine = await openBench(SMOLLM2_135M, { trainable, ...options })
   const groups = [0, 1].map(() => ({ prompt: tokens(1), completions: [completion(256)] }))
   const seconds = await medianSeconds(async () => {
     await engine.forwardBackward(groups, ppo, never)
   }, 5)
   const rows = 2 * 256
+  const speed = rows / seconds
   const gflops = trainFlops(SMOLLM2_135M.config, rows, rows, 2 * 256 * 256) / seconds / 1e9
-  return {
-    speed: rows / seconds,
-    figure: `${(rows / seconds).toFixed(0)} tok/s, ${gflops.toFixed(0)} GFLOP/s (${((100 * gflops) / peak).toFixed(0)} % of MatMul), peak ${peakGB().toFixed(1)} GB (${before.toFixed(1)} before the model)`,
+  const row: Row = {
+    what,
+    figure: `${speed.toFixed(0)} tok/s, ${gflops.toFixed(0)} GFLOP/s (${((100 * gflops) / compute).toFixed(0)} % of MatMul), peak ${peakGB().toFixed(1)} GB (${before.toFixed(1)} before the model)`,
+    goals: [
+      { unit: 'tok/s', value: speedGoal, measured: speed, bound: 'compute' },
+      { unit: 'GB', value: peakGoal, measured: peakGB(), bound: 'nothing', atMost: true },
+    ],
   }
+  return { row, engine }
 }
 
-export const train: Case = async ({ compute }, device) => {
-  const before = peakGB()
-  const engine = await openBench(SMOLLM2_135M, { trainable, device })
-  const { speed, figure } = await trainSpeed(engine, compute, before)
+export const train: Case = async (machine, device) => {
+  const { row, engine } = await plain(machine, 'train 2×256, logits everywhere', { device }, [450, 3])
   const steps: number[] = []
   for (let i = 0; i < 4; i++) {
     await engine.forwardBackward([{ prompt: tokens(1), completions: [completion(4)] }], ppo, never)
@@ -43,35 +49,13 @@ export const train: Case = async ({ compute }, device) => {
     engine.optimStep(adam)
     steps.push(performance.now() - started)
   }
-  return [
-    {
-      what: 'train 2×256, logits everywhere',
-      figure,
-      goals: [
-        { unit: 'tok/s', value: 450, measured: speed, bound: 'compute' },
-        { unit: 'GB', value: 3, measured: peakGB(), bound: 'nothing', atMost: true },
-      ],
-    },
-    { what: 'AdamW, 4.9 M parameters', figure: `${median(steps.slice(1)).toFixed(0)} ms` },
-  ]
+  return [row, { what: 'AdamW, 4.9 M parameters', figure: `${median(steps.slice(1)).toFixed(0)} ms` }]
 }
 
 /** The useful operations are counted, not the second forward pass. */
-export const layerWise: Case = async ({ compute }, device) => {
-  const before = peakGB()
-  const engine = await openBench(SMOLLM2_135M, { trainable, memory: 2e9, device })
-  const { speed, figure } = await trainSpeed(engine, compute, before)
-  return [
-    {
-      what: 'the same, layer by layer',
-      figure,
-      goals: [
-        { unit: 'tok/s', value: 300, measured: speed, bound: 'compute' },
-        { unit: 'GB', value: 1.5, measured: peakGB(), bound: 'nothing', atMost: true },
-      ],
-    },
-  ]
-}
+export const layerWise: Case = async (machine, device) => [
+  (await plain(machine, 'the same, layer by layer', { memory: 2e9, device }, [300, 1.5])).row,
+]
 
 /** A group of completions of one prompt; with `apart`, also with the prompt repeated for each. */
 export async function group(
