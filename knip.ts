@@ -11,8 +11,8 @@ const config: KnipConfig = {
     'bin/*.mjs!',
     'scripts/*.mjs!',
     'tools/{bench,docs,fuzz,nano,package}/main.ts!',
-    'tools/bench/compare-precision.ts!',
-    'tools/bench/peers/run.ts!',
+    'tools/bench/{compare-precision,check-device}.ts!',
+    'tools/bench/gpu.mjs!',
     // Started as processes of their own.
     'tools/bench/peers/{llama-cpp,ours}.mjs!',
     'tools/fuzz/reader.ts!',
@@ -21,8 +21,8 @@ const config: KnipConfig = {
   ],
   project: ['{src,tools,examples}/**/*.ts!', '{scripts,tools}/**/*.mjs!', '!**/*.test.ts!', '!**/testing/**!'],
   ignoreExportsUsedInFile: process.argv.includes('--production'),
-  // The first is run as a program by tools/package/main.ts; the second is a peer that its bench installs by itself.
-  ignoreDependencies: ['@arethetypeswrong/cli', 'node-llama-cpp'],
+  // Run as a program by tools/package/main.ts.
+  ignoreDependencies: ['@arethetypeswrong/cli'],
 }
 
 export default config
