@@ -14,7 +14,7 @@ const config: KnipConfig = {
     'tools/bench/{compare-precision,check-device}.ts!',
     'tools/bench/gpu.mjs!',
     // Started as processes of their own.
-    'tools/bench/peers/{llama-cpp,ours}.mjs!',
+    'tools/bench/peers/{run.ts,llama-cpp.mjs,ours.mjs}!',
     'tools/fuzz/reader.ts!',
     'tools/package/consumer.ts!',
     'examples/*.ts!',
