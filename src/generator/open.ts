@@ -4,8 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Interaction, LogSource } from '../logs/types.ts'
-import { PROJECTIONS, QUANTIZE, type Trainable } from '../model/contract.ts'
+import { PROJECTIONS, QUANTIZE, type Quantize } from '../model/contract.ts'
 import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import { toRead } from '../model/trainable.ts'
 import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
 import { refuseUntrusted, withoutNamed } from '../run/trust.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
@@ -15,7 +16,9 @@ import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
 import { type GeneratorSettings, generatorDigest, profileSeeds } from './profile-users.ts'
 
-export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 'threads' | 'onProgress'> {
+export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 'threads' | 'memory' | 'onProgress'> {
+  /** Integers that the matrices are read in, of a model that no run trained; default none. A run has its own. */
+  quantize?: Quantize
   /** The base model of an adapter folder; default: what its adapter_config.json names. */
   model?: string
   /** Words and budgets of the prompt; what is left out is as the run has it, else as a run's default. */
@@ -33,8 +36,8 @@ export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 
 }
 
 const OPTIONS: readonly (keyof OpenGeneratorOptions)[] = [
-  ...(['model', 'prompt', 'maxTokens', 'temperature', 'seed', 'trust'] as const),
-  ...(['device', 'threads', 'signal', 'onProgress'] as const),
+  ...(['model', 'quantize', 'prompt', 'maxTokens', 'temperature', 'seed', 'trust'] as const),
+  ...(['device', 'threads', 'memory', 'signal', 'onProgress'] as const),
 ]
 
 /** An interaction as a caller gives it: its text, or an object with it. */
@@ -156,9 +159,14 @@ async function openTrained(
 ): Promise<Generator> {
   const { config, modelDigest } = generatorOfRun(from)
   const step = checkpoint ?? bestCheckpoint(from)
+  if (options.quantize !== undefined)
+    throw new BumpError(
+      'invalid-options',
+      `quantize: ${from} was trained with quantize: ${config.quantize}, and is read so. Leave it out.`,
+    )
   const model = await openModel(config.model, {
     ...engineOf(options),
-    trainable: config.trainable as Trainable,
+    trainable: toRead(config.trainable),
     quantize: config.quantize,
   })
   return await closedOnError(model, options.signal, async () => {
@@ -167,7 +175,7 @@ async function openTrained(
         'run-unusable',
         `${config.model} is not the model that ${from} was trained on: its content has changed.`,
       )
-    await model.loadState(checkpointPath(from, step))
+    await model.loadPolicy(checkpointPath(from, step))
     options.onProgress?.(`generator: ${from}, ${checkpoint === undefined ? 'best ' : ''}checkpoint step-${step}`)
     const { prompt, profile, seed } = config
     return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), () =>
@@ -187,7 +195,7 @@ async function openUntrained(
   adapter: string | undefined,
   options: OpenGeneratorOptions,
 ): Promise<Generator> {
-  const model = await openModel(name, engineOf(options))
+  const model = await openModel(name, { ...engineOf(options), quantize: options.quantize })
   return await closedOnError(model, options.signal, async () => {
     if (adapter !== undefined) await model.loadPolicy(adapter)
     const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
@@ -195,8 +203,8 @@ async function openUntrained(
   })
 }
 
-function engineOf({ device, threads, signal, onProgress }: OpenGeneratorOptions): OpenModelOptions {
-  return { device, threads, signal, onProgress }
+function engineOf({ device, threads, memory, signal, onProgress }: OpenGeneratorOptions): OpenModelOptions {
+  return { device, threads, memory, signal, onProgress }
 }
 
 function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {

@@ -120,26 +120,29 @@ export function describeMemory({ total, parts }: MemoryEstimate): string {
 }
 
 /**
- * From the fastest to the smallest, for sampling and scoring in 8 bits. Without copies, prefixes and scores take a
- * fifth longer, a step of one sequence twice as long.
+ * From the fastest to the smallest, where nothing is trained. In 8 bits, prefixes and scores take a fifth longer
+ * without copies, a step of one sequence twice as long.
  */
-const QUANTIZED_MODES: readonly RunMode[] = [
+const INFERENCE_MODES: readonly RunMode[] = [
   { rows: ROWS, layerWise: false, prepack: true },
   { rows: ROWS, layerWise: false, prepack: false },
   { rows: HALF, layerWise: false, prepack: false },
   { rows: LEAST, layerWise: false, prepack: false },
 ]
 
-/** Peak memory of sampling and scoring by weights in 8 bits, where nothing is trained. */
-export function estimateQuantized(c: ModelConfig, { rows, prepack }: RunMode): MemoryEstimate {
+/** Peak memory of sampling and scoring, where nothing is trained. */
+export function estimateInference(c: ModelConfig, { rows, prepack }: RunMode, quantize: Quantize): MemoryEstimate {
   const weights = [...weightShapes(c).values()].reduce((sum, dims) => sum + size(dims), 0)
   const table = c.vocab * c.hidden
   const linear = weights - (c.tiedHead ? 1 : 2) * table
   const parts = {
     process: PROCESS,
-    // Sessions that have their copies have no need of the file: two for decoding, two for scoring, two of the four with
-    // the head. The embedding is read from the file.
-    weights: prepack ? 4 * linear + 3 * table : weights,
+    // Exact weights are copied for decoding alone.
+    ...(quantize === 'none'
+      ? { weights: FLOAT * weights, decoding: prepack ? FLOAT * weights : 0 }
+      : // Sessions that have their copies have no need of the file: two for decoding, two for scoring, two of the four with
+        // the head. The embedding is read from the file.
+        { weights: prepack ? 4 * linear + 3 * table : weights }),
     activations: FLOAT * scoringFloats(c, rows),
   }
   return { total: Object.values(parts).reduce((a, b) => a + b, 0), parts }
@@ -161,8 +164,7 @@ function availableMemory(): number {
 
 /** How a model runs in the memory there is. */
 export interface MemoryPlan extends RunMode {
-  /** None for a model opened for inference with its exact weights. */
-  estimate: MemoryEstimate | undefined
+  estimate: MemoryEstimate
 }
 
 /**
@@ -174,20 +176,21 @@ export function planMemory(
   config: ModelConfig,
   { trainable, quantize = 'none', memory }: MemoryRequest,
 ): MemoryPlan {
-  if (!trainable && quantize === 'none') return { ...MODES[0], estimate: undefined }
   const rank = trainable?.type === 'lora' ? trainable.rank : undefined
   const plans = trainable
     ? MODES.filter(({ layerWise }) => rank !== undefined || !layerWise).map((mode) => ({
         ...mode,
         estimate: estimateMemory(config, { ...mode, rank }),
       }))
-    : QUANTIZED_MODES.map((mode) => ({ ...mode, estimate: estimateQuantized(config, mode) }))
+    : INFERENCE_MODES.map((mode) => ({ ...mode, estimate: estimateInference(config, mode, quantize) }))
   const limit = memory ?? 0.9 * availableMemory()
   const fitting = plans.find(({ estimate }) => estimate.total <= limit)
   if (fitting) return fitting
   const least = plans[plans.length - 1]
   if (memory === undefined) return least
-  const cure = rank !== undefined ? 'lower the rank, ' : trainable ? 'train an adapter (trainable.type: lora), ' : ''
+  const lighter = quantize === 'none' ? 'read the weights in 8 bits (quantize: int8), ' : ''
+  const cure =
+    rank !== undefined ? 'lower the rank, ' : trainable ? 'train an adapter (trainable.type: lora), ' : lighter
   throw new BumpError(
     'out-of-memory',
     `${trainable ? 'training' : 'running'} ${model} takes about ${describeMemory(least.estimate)}${least.layerWise ? ', layer by layer' : ''}, more than the ${(memory / 1e9).toFixed(1)} GB that it may take: allow more memory, ${cure}or take a smaller model`,

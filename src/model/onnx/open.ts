@@ -30,7 +30,7 @@ export interface OpenModelOptions {
   device?: DeviceRequest
   /** Default: all cores. */
   threads?: number
-  /** Bytes that training may take; default: nine tenths of what the machine (or its container) has. */
+  /** Bytes that the model may take; default: nine tenths of what the machine (or its container) has. */
   memory?: number
   /** Ends the opening, a download too, with a CancelledError. */
   signal?: AbortSignal
@@ -44,14 +44,14 @@ const OPTIONS: readonly (keyof OpenModelOptions)[] = [
 ]
 
 /**
- * What training the model will take, as a line, and whether that is layer by layer. A model that is not on this machine
- * yet has no estimate. Throws BumpError where it is damaged or cannot fit the memory.
+ * What the model will take, as a line, and how it is run for that. A model that is not on this machine yet has no
+ * estimate. Throws BumpError where it is damaged or cannot fit the memory.
  */
-export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'memory'>): string {
+export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'quantize' | 'memory'>): string {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
   const { layerWise, rows, estimate } = planMemory(where, configOf(where), options)
-  if (!estimate) return 'memory: opened for inference'
-  return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
+  const atOnce = options.trainable ? rows.train : rows.prefix
+  return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${atOnce} tokens at once`
 }
 
 /**
@@ -82,6 +82,11 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
       'invalid-options',
       `quantize: there is no ${JSON.stringify(quantize)}. It is ${QUANTIZE.join(', ')}.`,
     )
+  if (memory !== undefined && !(Number.isFinite(memory) && memory > 0))
+    throw new BumpError(
+      'invalid-options',
+      `memory: ${JSON.stringify(memory)} is no number of bytes above 0; 2 GB are 2e9.`,
+    )
   const trainable = options.trainable && resolveTrainable(options.trainable)
   const engineOptions: EngineOptions = {
     trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
@@ -94,6 +99,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
   // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
   const path = await resolveModel(where, { onProgress, checkConfig: configOf, signal })
   configOf(path)
+  if (memory !== undefined) onProgress?.(memoryLine(path, engineOptions))
   const tokenizer = await openTokenizer(path, onProgress)
   if (quantize !== 'none') engineOptions.calibration = tokenizer.encode(CALIBRATION_TEXT)
   const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
