@@ -29,6 +29,8 @@ export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 
   temperature?: number
   /** Of the sampling, at a temperature above 0; default: as the run, else 1. */
   seed?: number
+  /** People whose profiles are written at once, at most; fewer take less memory. Default: as many as are worth it. */
+  users?: number
   /** Take SQL expressions of the run's logs although they were never used on this machine. */
   trust?: boolean
   /** Ends the opening with a CancelledError. */
@@ -36,7 +38,7 @@ export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 
 }
 
 const OPTIONS: readonly (keyof OpenGeneratorOptions)[] = [
-  ...(['model', 'quantize', 'prompt', 'maxTokens', 'temperature', 'seed', 'trust'] as const),
+  ...(['model', 'quantize', 'prompt', 'maxTokens', 'temperature', 'seed', 'users', 'trust'] as const),
   ...(['device', 'threads', 'memory', 'signal', 'onProgress'] as const),
 ]
 
@@ -164,8 +166,10 @@ async function openTrained(
       'invalid-options',
       `quantize: ${from} was trained with quantize: ${config.quantize}, and is read so. Leave it out.`,
     )
+  const { prompt, profile, seed } = config
+  const settings = settingsOf({ prompt, ...profile, seed }, options)
   const model = await openModel(config.model, {
-    ...engineOf(options),
+    ...engineOf(options, settings),
     trainable: toRead(config.trainable),
     quantize: config.quantize,
   })
@@ -177,10 +181,7 @@ async function openTrained(
       )
     await model.loadPolicy(checkpointPath(from, step))
     options.onProgress?.(`generator: ${from}, ${checkpoint === undefined ? 'best ' : ''}checkpoint step-${step}`)
-    const { prompt, profile, seed } = config
-    return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), () =>
-      logsOfRun(from, { trust: options.trust }),
-    )
+    return generatorOn(model, settings, () => logsOfRun(from, { trust: options.trust }))
   })
 }
 
@@ -195,16 +196,22 @@ async function openUntrained(
   adapter: string | undefined,
   options: OpenGeneratorOptions,
 ): Promise<Generator> {
-  const model = await openModel(name, { ...engineOf(options), quantize: options.quantize })
+  const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
+  const settings = settingsOf(defaults, options)
+  const model = await openModel(name, { ...engineOf(options, settings), quantize: options.quantize })
   return await closedOnError(model, options.signal, async () => {
     if (adapter !== undefined) await model.loadPolicy(adapter)
-    const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
-    return generatorOn(model, settingsOf(defaults, options), () => undefined)
+    return generatorOn(model, settings, () => undefined)
   })
 }
 
-function engineOf({ device, threads, memory, signal, onProgress }: OpenGeneratorOptions): OpenModelOptions {
-  return { device, threads, memory, signal, onProgress }
+/** Tokens of a prompt besides its interactions, more than the usual wording has. */
+const WORDING = 100
+
+function engineOf(options: OpenGeneratorOptions, { prompt }: GeneratorSettings): OpenModelOptions {
+  const { device, threads, memory, signal, onProgress, users = Number.POSITIVE_INFINITY } = options
+  const promptTokens = users * (prompt.historyTokens + WORDING)
+  return { device, threads, memory, promptTokens, signal, onProgress }
 }
 
 function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {
@@ -258,11 +265,12 @@ const settingsSchema = z.strictObject({
   maxTokens: profileSchema.unwrap().shape.maxTokens.optional(),
   temperature: profileSchema.unwrap().shape.temperature.optional(),
   seed: z.int().min(0).optional(),
+  users: z.int().min(1).optional(),
 })
 
 /** Throws BumpError `invalid-options` with every option that has no usable value. */
-function checkOptions({ prompt, maxTokens, temperature, seed }: OpenGeneratorOptions): void {
-  const checked = settingsSchema.safeParse({ prompt, maxTokens, temperature, seed })
+function checkOptions({ prompt, maxTokens, temperature, seed, users }: OpenGeneratorOptions): void {
+  const checked = settingsSchema.safeParse({ prompt, maxTokens, temperature, seed, users })
   if (checked.success) return
   const problems = checked.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw new BumpError('invalid-options', `openGenerator(): ${problems.join('; ')}`)

@@ -56,13 +56,14 @@ export function checkGeneratorFlags({ run, model }: GeneratorFlags): void {
 }
 
 /**
- * Opens what --run or --model names; the caller closes it. Throws BumpError where neither or both are given, or what
+ * Opens what --run or --model names; the caller closes it. `users`: of openGenerator's options. Throws BumpError where neither or both are given, or what
  * openGenerator throws.
  */
 export async function generatorOfFlags(
   flags: GeneratorFlags,
   onProgress: OnLine,
   signal: AbortSignal,
+  users?: number,
 ): Promise<Generator> {
   checkGeneratorFlags(flags)
   const { run, model, quantize, system, instruction, historyTokens, interactionTokens, maxTokens, temperature, seed } =
@@ -74,6 +75,7 @@ export async function generatorOfFlags(
     maxTokens,
     temperature,
     seed,
+    users,
     signal,
     onProgress,
   })

@@ -64,6 +64,9 @@ const FLOAT = 4
  * Node, the runtime with its graphs, the log and the tokenizer: a run of the nano model on 446 authors takes 0.46 GB.
  */
 const PROCESS = 400e6
+/** Node and the runtime alone, and a token of the tokenizer's vocabulary. */
+const SAMPLING_PROCESS = 260e6
+const TOKENIZER = 1000
 /** Positions that a row attends to, of a usual profile prompt. */
 const ATTENDED = 300
 
@@ -83,6 +86,16 @@ const logitFloats = (c: ModelConfig, rows: number) => ((3 * rows) / HEAD_CHUNKS)
 function scoringFloats(c: ModelConfig, rows: Rows): number {
   const prefixes = 2 * rows.prefix * c.layers * 2 * c.kvHeads * c.headDim
   return prefixes + rows.suffix * floatsPerRow(c) + logitFloats(c, rows.suffix)
+}
+
+/**
+ * Floats of prompts that are sampled from. Their keys and values leave the runtime as copies; where there are more
+ * prompts than run at once, those of the prompts before may be there still.
+ */
+function promptFloats(c: ModelConfig, promptTokens: number, rows: Rows): number {
+  const copies = promptTokens > rows.prefix ? 4 : 2
+  const keysAndValues = copies * c.layers * 2 * c.kvHeads * c.headDim
+  return Math.min(promptTokens, rows.prefix) * (keysAndValues + 2 * c.hidden + 3 * c.ffn + 2 * c.heads * ATTENDED)
 }
 
 /** Peak memory of training with sampling and scoring on the same model. */
@@ -130,20 +143,28 @@ const INFERENCE_MODES: readonly RunMode[] = [
   { rows: LEAST, layerWise: false, prepack: false },
 ]
 
-/** Peak memory of sampling and scoring, where nothing is trained. */
-export function estimateInference(c: ModelConfig, { rows, prepack }: RunMode, quantize: Quantize): MemoryEstimate {
+/** Peak memory of sampling and scoring, or of sampling alone, where nothing is trained. */
+export function estimateInference(
+  c: ModelConfig,
+  { rows, prepack }: RunMode,
+  { quantize = 'none', promptTokens }: Pick<MemoryRequest, 'quantize' | 'promptTokens'>,
+): MemoryEstimate {
   const weights = [...weightShapes(c).values()].reduce((sum, dims) => sum + size(dims), 0)
   const table = c.vocab * c.hidden
   const linear = weights - (c.tiedHead ? 1 : 2) * table
+  const samples = promptTokens !== undefined
+  // Of an embedding that is not the head, few rows are read.
+  const read = linear + table
+  // Sessions that have their copies have no need of the file: one that samples and one for its prompts; else two more
+  // for scoring, and two of the four with the head.
+  const copied = samples ? 2 * linear + table : 4 * linear + 3 * table
   const parts = {
-    process: PROCESS,
+    process: samples ? SAMPLING_PROCESS + TOKENIZER * c.vocab : PROCESS,
     // Exact weights are copied for decoding alone.
     ...(quantize === 'none'
-      ? { weights: FLOAT * weights, decoding: prepack ? FLOAT * weights : 0 }
-      : // Sessions that have their copies have no need of the file: two for decoding, two for scoring, two of the four with
-        // the head. The embedding is read from the file.
-        { weights: prepack ? 4 * linear + 3 * table : weights }),
-    activations: FLOAT * scoringFloats(c, rows),
+      ? { weights: FLOAT * read, decoding: prepack ? FLOAT * read : 0 }
+      : { weights: prepack ? copied : read }),
+    activations: FLOAT * (samples ? promptFloats(c, promptTokens, rows) : scoringFloats(c, rows)),
   }
   return { total: Object.values(parts).reduce((a, b) => a + b, 0), parts }
 }
@@ -154,6 +175,8 @@ export interface MemoryRequest {
   quantize?: Quantize
   /** Bytes. */
   memory?: number
+  /** Where nothing is trained or scored: tokens of the prompts that are sampled from at once. */
+  promptTokens?: number
 }
 
 /** Memory of the machine, or of the container that this process runs in. */
@@ -171,18 +194,19 @@ export interface MemoryPlan extends RunMode {
  * The fastest way to run that fits. Throws BumpError where not even the smallest fits a bound that was asked for; the
  * machine's own memory is no such bound, since mapped weights can leave it.
  */
-export function planMemory(
-  model: string,
-  config: ModelConfig,
-  { trainable, quantize = 'none', memory }: MemoryRequest,
-): MemoryPlan {
+export function planMemory(model: string, config: ModelConfig, request: MemoryRequest): MemoryPlan {
+  const { trainable, quantize = 'none', memory, promptTokens = Number.POSITIVE_INFINITY } = request
   const rank = trainable?.type === 'lora' ? trainable.rank : undefined
   const plans = trainable
     ? MODES.filter(({ layerWise }) => rank !== undefined || !layerWise).map((mode) => ({
         ...mode,
         estimate: estimateMemory(config, { ...mode, rank }),
       }))
-    : INFERENCE_MODES.map((mode) => ({ ...mode, estimate: estimateInference(config, mode, quantize) }))
+    : INFERENCE_MODES.map((mode) => ({
+        ...mode,
+        rows: { ...mode.rows, prefix: Math.min(mode.rows.prefix, promptTokens) },
+        estimate: estimateInference(config, mode, request),
+      }))
   const limit = memory ?? 0.9 * availableMemory()
   const fitting = plans.find(({ estimate }) => estimate.total <= limit)
   if (fitting) return fitting

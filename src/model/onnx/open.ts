@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
 import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
-import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
+import { describeMemory, type MemoryRequest, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-source.ts'
 import { BumpError } from '../../util/errors.ts'
@@ -30,8 +30,10 @@ export interface OpenModelOptions {
   device?: DeviceRequest
   /** Default: all cores. */
   threads?: number
-  /** Bytes that the model may take; default: nine tenths of what the machine (or its container) has. */
+  /** Bytes that the process may take; default: nine tenths of what the machine (or its container) has. */
   memory?: number
+  /** Where nothing is trained or scored: tokens of prompts that are sampled from at once, which takes less memory. */
+  promptTokens?: number
   /** Ends the opening, a download too, with a CancelledError. */
   signal?: AbortSignal
   /** Lines about downloads and preparation; a `passing` one may be drawn over by the next. */
@@ -40,14 +42,14 @@ export interface OpenModelOptions {
 
 const OPTIONS: readonly (keyof OpenModelOptions)[] = [
   ...(['trainable', 'seed', 'quantize', 'device'] as const),
-  ...(['threads', 'memory', 'signal', 'onProgress'] as const),
+  ...(['threads', 'memory', 'promptTokens', 'signal', 'onProgress'] as const),
 ]
 
 /**
  * What the model will take, as a line, and how it is run for that. A model that is not on this machine yet has no
  * estimate. Throws BumpError where it is damaged or cannot fit the memory.
  */
-export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'quantize' | 'memory'>): string {
+export function memoryLine(where: string, options: MemoryRequest): string {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
   const { layerWise, rows, estimate } = planMemory(where, configOf(where), options)
   const atOnce = options.trainable ? rows.train : rows.prefix
@@ -76,7 +78,7 @@ export interface OnnxModel extends LanguageModel {
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
   requireOptions('openModel()', { model: where }, ['model'])
   refuseUnknown('openModel()', options, OPTIONS)
-  const { onProgress, seed = 1, quantize = 'none', device, threads, memory, signal } = options
+  const { onProgress, seed = 1, quantize = 'none', device, threads, memory, promptTokens, signal } = options
   if (!QUANTIZE.includes(quantize))
     throw new BumpError(
       'invalid-options',
@@ -94,6 +96,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     device,
     threads,
     memory,
+    promptTokens,
     baseModel: hubBase(where),
   }
   // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
