@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import type { User } from '../../logs/types.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../../model/contract.ts'
 import type { TextModel } from '../../model/text-model.ts'
+import { toRead } from '../../model/trainable.ts'
 import { bestCheckpoint, checkpointPath, checkpointSteps } from '../../run/read.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import type { TrainedRun } from '../../train/trained-run.ts'
@@ -169,13 +170,16 @@ async function withBase(
 ): Promise<void> {
   const { model: name, trainable, quantize } = config
   const checked = async (model: NamedModel): Promise<void> => {
-    if (model.info.digest === header.model.digest) return await work(model)
-    throw new BumpError(
-      'run-unusable',
-      `${name} is not the model that ${folder} was trained on: its content has changed.`,
-    )
+    if (model.info.digest !== header.model.digest)
+      throw new BumpError(
+        'run-unusable',
+        `${name} is not the model that ${folder} was trained on: its content has changed.`,
+      )
+    // With an adapter on it, the base decodes by the same graph as the policies: its weights are not copied twice.
+    await model.loadPolicy(checkpointPath(folder, bestCheckpoint(folder)))
+    await work(model)
   }
-  await models.named(name, checked, { trainable, quantize })
+  await models.named(name, checked, { trainable: toRead(trainable), quantize })
 }
 
 async function checkpointProfiles(
@@ -185,7 +189,7 @@ async function checkpointProfiles(
   key: string,
   options: CollectOptions,
 ): Promise<Written> {
-  await model.loadState(checkpointPath(run.folder, step))
+  await model.loadPolicy(checkpointPath(run.folder, step))
   const label = `BUMP profile (${run.name}, step ${step})`
   const digest = await model.policyDigest()
   return await writeProfiles(model, { weights: 'policy', digest }, run.config, { key, label }, options)

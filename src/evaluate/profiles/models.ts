@@ -3,8 +3,8 @@
 import type { LanguageModel } from '../../model/contract.ts'
 import { type OnnxModel, type OpenModelOptions, openModel, refuseUnusable } from '../../model/onnx/open.ts'
 
-/** What models that are named run on. */
-export type EvaluationEngine = Pick<OpenModelOptions, 'device' | 'threads'>
+/** What models that are named run on, each by itself. */
+export type EvaluationEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
 /** A model that was opened by its name. */
 export type NamedModel = OnnxModel
 
