@@ -12,7 +12,7 @@ import { refuseUnknown, requireOptions } from '../../util/required.ts'
 import { type CallOptions, type LanguageModel, QUANTIZE, type Quantize, type SampleOptions } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
 import { CALIBRATION_TEXT } from './calibration-text.ts'
-import { EngineClient } from './client.ts'
+import { startEngine } from './client.ts'
 
 export { DEVICES, type DeviceRequest }
 
@@ -96,7 +96,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
   configOf(path)
   const tokenizer = await openTokenizer(path, onProgress)
   if (quantize !== 'none') engineOptions.calibration = tokenizer.encode(CALIBRATION_TEXT)
-  const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
+  const client = await startEngine({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
     info: { name: where, ...client.info, opened: { trainable, quantize, seed } },
