@@ -45,8 +45,8 @@ export interface CollectOptions {
   users: readonly User[]
   /** Settings of the generator where there is no run, and of the server's. */
   config: TrainConfig
-  /** Its tokenizer counts the history where no generator is named. */
-  judgeModel: LanguageModel | string
+  /** That of the judge's model: it counts the history where no generator is named. */
+  judgeTokenizer: () => Promise<Tokenizer>
   /** Folder of the caches. */
   out: string
   models: EvaluationModels
@@ -92,10 +92,7 @@ export async function collectConditions(sources: RunSources, options: CollectOpt
   const files = sources.files.map((file, f) => fromFile(file, f, users))
   const byRuns = await fromRuns(sources, steps, options)
   const byModel = await fromModel(sources, options)
-  const tokenizer =
-    byRuns.tokenizer ??
-    byModel.tokenizer ??
-    (await options.models.use(options.judgeModel, async ({ tokenizer }) => tokenizer))
+  const tokenizer = byRuns.tokenizer ?? byModel.tokenizer ?? (await options.judgeTokenizer())
   const server = sources.server && (await fromServer(sources.server, tokenizer, options))
   const byServer = server ? [server] : []
 

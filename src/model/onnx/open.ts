@@ -19,7 +19,7 @@ import {
   type SampleOptions,
 } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
-import { EngineClient } from './client.ts'
+import { startEngine } from './client.ts'
 
 export { DEVICES, type DeviceRequest }
 
@@ -117,7 +117,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
   configOf(path)
   if (memory !== undefined) onProgress?.(memoryLine(path, engineOptions))
   const tokenizer = await openTokenizer(path, onProgress)
-  const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
+  const client = await startEngine({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
     info: { name: where, ...client.info, opened: { trainable, quantize, precision, seed } },
