@@ -66,9 +66,10 @@ const FLOAT = 4
  * Node, the runtime with its graphs, the log and the tokenizer: a run of the nano model on 446 authors takes 0.46 GB.
  */
 const PROCESS = 400e6
-/** Node and the runtime alone, and a token of the tokenizer's vocabulary. */
-const SAMPLING_PROCESS = 260e6
+/** What of it Node and the runtime take, a token of the tokenizer's vocabulary, and the reader of logs. */
+const RUNTIME = 260e6
 const TOKENIZER = 1000
+const LOGS = 200e6
 /** Positions that a row attends to, of a usual profile prompt. */
 const ATTENDED = 300
 
@@ -171,7 +172,8 @@ export function estimateInference(
   // one that decodes.
   const copied = samples ? 2 * linear + table : copiedBytes(c, linear) + table
   const parts = {
-    process: samples ? SAMPLING_PROCESS + TOKENIZER * c.vocab : PROCESS,
+    // A few prompts are no log.
+    process: RUNTIME + TOKENIZER * c.vocab + (Number.isFinite(promptTokens) ? 0 : LOGS),
     // Exact weights are copied for decoding alone.
     ...(quantize === 'none'
       ? { weights: FLOAT * read, decoding: prepack ? FLOAT * read : 0 }
