@@ -6,22 +6,23 @@ const config: KnipConfig = {
   entry: [
     'src/index.ts!',
     'src/cli/main.ts!',
-    'src/model/onnx/worker.ts!',
+    'src/model/onnx/{worker,encoder-worker}.ts!',
     'src/engine/weights/convert-thread.ts!',
     'bin/*.mjs!',
     'scripts/*.mjs!',
     'tools/{bench,docs,fuzz,nano,package}/main.ts!',
-    'tools/bench/compare-precision.ts!',
+    'tools/bench/{compare-precision,check-device}.ts!',
+    'tools/bench/gpu.mjs!',
     // Started as processes of their own.
-    'tools/bench/peers/{run,llama-cpp,ours}.mjs!',
+    'tools/bench/peers/{run.ts,llama-cpp.mjs,ours.mjs}!',
     'tools/fuzz/reader.ts!',
     'tools/package/consumer.ts!',
     'examples/*.ts!',
   ],
   project: ['{src,tools,examples}/**/*.ts!', '{scripts,tools}/**/*.mjs!', '!**/*.test.ts!', '!**/testing/**!'],
   ignoreExportsUsedInFile: process.argv.includes('--production'),
-  // The first is run as a program by tools/package/main.ts; the second is a peer that its bench installs by itself.
-  ignoreDependencies: ['@arethetypeswrong/cli', 'node-llama-cpp'],
+  // Run as a program by tools/package/main.ts.
+  ignoreDependencies: ['@arethetypeswrong/cli'],
 }
 
 export default config

@@ -1,7 +1,7 @@
 // Writes a model of a known shape with random weights, to see what it costs before it is downloaded. It needs dist/
 // (npm run build).
-// node scripts/random-model.mjs qwen2.5-0.5b|smollm2-1.7b <folder> <folder with a tokenizer>
-import { cpSync, existsSync } from 'node:fs'
+// node scripts/random-model.mjs <shape of tools/bench/shapes.json> <folder> <folder with a tokenizer>
+import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -9,40 +9,7 @@ const dist = (path) => import(join(fileURLToPath(new URL('../dist', import.meta.
 const { newWeights } = await dist('engine/runtime/model-weights.js')
 const { writeHuggingFaceFolder } = await dist('engine/weights/save-weights.js')
 
-const SHAPES = {
-  'qwen2.5-0.5b': {
-    family: 'qwen2',
-    layers: 24,
-    hidden: 896,
-    heads: 14,
-    kvHeads: 2,
-    headDim: 64,
-    ffn: 4864,
-    vocab: 151936,
-    normEps: 1e-6,
-    ropeTheta: 1e6,
-    contextLength: 32768,
-    tiedHead: true,
-    attentionBias: true,
-    qkNorm: false,
-  },
-  'smollm2-1.7b': {
-    family: 'llama',
-    layers: 24,
-    hidden: 2048,
-    heads: 32,
-    kvHeads: 32,
-    headDim: 64,
-    ffn: 8192,
-    vocab: 49152,
-    normEps: 1e-5,
-    ropeTheta: 130000,
-    contextLength: 8192,
-    tiedHead: true,
-    attentionBias: false,
-    qkNorm: false,
-  },
-}
+const SHAPES = JSON.parse(readFileSync(new URL('../tools/bench/shapes.json', import.meta.url), 'utf8'))
 const TOKENIZER = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja']
 
 const [name, folder, tokenizer] = process.argv.slice(2)

@@ -6,7 +6,7 @@ import { VARIANTS, type Variant } from '../evaluate/ablation.ts'
 import type { EvaluationResult } from '../evaluate/result.ts'
 import { runAblation } from '../evaluate/run-ablation.ts'
 import { writeFileAtomic } from '../util/files.ts'
-import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
@@ -28,7 +28,7 @@ Examples:
   bump ablate --config train.yaml --variants both,forward,backward --name directions
 `
 
-interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, TrainingFlags {
+interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, EngineFlags {
   name: string
   variants: Variant[]
   seeds: number[]
@@ -53,7 +53,7 @@ export function ablateCommand(): Command {
     .option('--runs <folder>', 'where run folders stand', 'runs')
     .addHelpText('after', HELP)
     .action((flags: AblateFlags, self: CliCommand) => ablate(flags, commandLine(self)))
-  return addTrainingFlags(command)
+  return addEngineFlags(command)
 }
 
 /** Comma-separated values, each once. */
@@ -91,7 +91,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
           variants: flags.variants,
           seeds: flags.seeds,
           runs: flags.runs,
-          engine: trainingOptions(flags),
+          engine: engineOptions(flags),
           signal,
           onEvent: (event) => {
             if (event.type !== 'run') return view.onEvent(event)

@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { memoryLine } from '../model/onnx/open.ts'
 import { optionsOf, train } from '../train/train.ts'
 import { CancelledError } from '../util/errors.ts'
-import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { addLogFlags, addTrustFlag } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
@@ -53,10 +53,10 @@ export function trainCommand(): Command {
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
     .action((flags: RunFlags) => runTrain(flags))
-  return addTrainingFlags(command)
+  return addEngineFlags(command)
 }
 
-type RunFlags = TrainFlags & TrainingFlags & { dryRun?: boolean }
+type RunFlags = TrainFlags & EngineFlags & { dryRun?: boolean }
 
 async function runTrain(flags: RunFlags): Promise<void> {
   const config = configOfFlags(flags)
@@ -73,7 +73,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
       async (signal) =>
         train({
           ...optionsOf(config, flags.runs),
-          engine: trainingOptions(flags),
+          engine: engineOptions(flags),
           customReward: await customRewardOf(config, flags.reward),
           resume: flags.resume,
           signal,

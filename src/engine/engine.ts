@@ -50,11 +50,13 @@ export interface EngineOptions {
   /** Default: cpu. */
   device?: DeviceRequest
   /**
-   * Bytes that training may take; default: nine tenths of what the machine (or its container) has. Where the estimate
-   * is above, decoding keeps no private copy of the weights, fewer tokens run at once, and at last an adapter is
+   * Bytes that the process may take; default: nine tenths of what the machine (or its container) has. Where the
+   * estimate is above, no private copies of the weights are kept, fewer tokens run at once, and at last an adapter is
    * trained layer by layer: somewhat more than half the speed, and far less memory.
    */
   memory?: number
+  /** Where nothing is trained or scored: tokens of prompts that are sampled from at once, which takes less memory. */
+  promptTokens?: number
   /**
    * Integers that sampling and scoring read the matrices in; default 'none'. Training, and scoring where the caller
    * asks for it, have what `precision` says. Not for full fine-tuning, whose weights change.

@@ -1,10 +1,11 @@
 // What the machine can do, measured in the same run as everything else: MatMul throughput and memory read bandwidth.
-
+import { availableParallelism } from 'node:os'
 import { Graph, type Value } from '../../src/engine/graph/graph.ts'
 import type { ModelConfig } from '../../src/engine/model/config.ts'
 import { InferenceSession } from '../../src/engine/runtime/onnx-runtime.ts'
 import { floats } from '../../src/engine/runtime/tensors.ts'
 import { uniform } from '../../src/util/random.ts'
+import type { Machine } from './case.ts'
 import { medianSeconds } from './timing.ts'
 
 async function product(n: number, k: number, m: number, threads: number): Promise<() => Promise<void>> {
@@ -21,13 +22,13 @@ async function product(n: number, k: number, m: number, threads: number): Promis
 }
 
 /** GFLOP/s of a 2048³ MatMul in f32. */
-export async function matmulPeak(threads: number): Promise<number> {
+async function matmulPeak(threads: number): Promise<number> {
   const seconds = await medianSeconds(await product(2048, 2048, 2048, threads), 7)
   return (2 * 2048 ** 3) / seconds / 1e9
 }
 
 /** GB/s at which a 512 MB matrix is read by a vector-matrix product. */
-export async function memoryBandwidth(threads: number): Promise<number> {
+async function memoryBandwidth(threads: number): Promise<number> {
   const seconds = await medianSeconds(await product(1, 4096, 32768, threads), 7)
   return (4096 * 32768 * 4) / seconds / 1e9
 }
@@ -57,4 +58,10 @@ export async function decodingProducts(c: ModelConfig, threads: number): Promise
     await session.run(feeds)
   }, 21)
   return { seconds, bytes }
+}
+
+/** What a case is held against. */
+export async function measureMachine(): Promise<Machine> {
+  const threads = availableParallelism()
+  return { compute: await matmulPeak(threads), memory: await memoryBandwidth(threads) }
 }

@@ -1,41 +1,37 @@
-// The shape that is measured: SmolLM2-135M with random weights, written once into the cache as a Hugging Face folder,
-// so that a benchmark needs no download and goes the whole way from files.
-import { existsSync } from 'node:fs'
+// The shapes that are measured: models with random weights, written once into the cache as Hugging Face folders, so that
+// a benchmark needs no download and goes the whole way from files.
+import { existsSync, readFileSync } from 'node:fs'
 import type { ModelConfig } from '../../src/engine/model/config.ts'
 import { newWeights } from '../../src/engine/runtime/model-weights.ts'
 import { writeHuggingFaceFolder } from '../../src/engine/weights/save-weights.ts'
 import { cacheFolder } from '../../src/util/files.ts'
 
-export const SMOLLM2_135M: ModelConfig = {
-  family: 'llama',
-  layers: 30,
-  hidden: 576,
-  heads: 9,
-  kvHeads: 3,
-  headDim: 64,
-  ffn: 1536,
-  vocab: 49152,
-  normEps: 1e-5,
-  ropeTheta: 100000,
-  contextLength: 8192,
-  tiedHead: true,
-  attentionBias: false,
-  qkNorm: false,
+const SHAPES: Record<string, ModelConfig> = JSON.parse(readFileSync(new URL('shapes.json', import.meta.url), 'utf8'))
+
+/** A shape by its name in shapes.json. */
+export interface Shape {
+  name: string
+  config: ModelConfig
 }
 
+const shape = (name: string): Shape => ({ name, config: SHAPES[name] })
+export const SMOLLM2_135M = shape('smollm2-135m')
+export const QWEN25_05B = shape('qwen2.5-0.5b')
+export const TINY_LLAMA = shape('tiny-llama')
+export const TINY_QWEN2 = shape('tiny-qwen2')
+
 /** Folder of the random model; made when it is missing. */
-export function benchModel(): string {
-  const folder = cacheFolder('bench', 'smollm2-135m-random')
+export function benchModel({ name, config }: Shape): string {
+  const folder = cacheFolder('bench', `${name}-random`)
   if (!existsSync(`${folder}/model.safetensors`)) {
-    const weights = newWeights(SMOLLM2_135M, 1)
-    writeHuggingFaceFolder(folder, SMOLLM2_135M, (name) => weights.get(name)!.data, 'F16')
+    const weights = newWeights(config, 1)
+    writeHuggingFaceFolder(folder, config, (name) => weights.get(name)!.data, 'F16')
   }
   return folder
 }
 
 /** Parameters of all linear layers (no embedding), of the adapter at a rank, and of the head. */
-function sizes(rank: number) {
-  const c = SMOLLM2_135M
+function sizes(c: ModelConfig, rank: number) {
   const pairs = [
     [c.hidden, c.heads * c.headDim],
     [c.hidden, c.kvHeads * c.headDim],
@@ -57,9 +53,8 @@ function sizes(rank: number) {
  * row), forward and both gradients of the adapter (6), the head at the predicted rows (4), attention (12 a pair and
  * layer).
  */
-export function trainFlops(rows: number, predicted: number, attendedPairs: number): number {
-  const { linear, adapter, head } = sizes(16)
-  const c = SMOLLM2_135M
+export function trainFlops(c: ModelConfig, rows: number, predicted: number, attendedPairs: number): number {
+  const { linear, adapter, head } = sizes(c, 16)
   return (
     4 * rows * linear + 6 * rows * adapter + 4 * predicted * head + 12 * attendedPairs * c.heads * c.headDim * c.layers
   )

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
 import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
-import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
+import { describeMemory, type MemoryRequest, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-source.ts'
 import { BumpError } from '../../util/errors.ts'
@@ -19,7 +19,7 @@ import {
   type SampleOptions,
 } from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
-import { EngineClient } from './client.ts'
+import { startEngine } from './client.ts'
 
 export { DEVICES, type DeviceRequest }
 
@@ -36,8 +36,10 @@ export interface OpenModelOptions {
   device?: DeviceRequest
   /** Default: all cores. */
   threads?: number
-  /** Bytes that training may take; default: nine tenths of what the machine (or its container) has. */
+  /** Bytes that the process may take; default: nine tenths of what the machine (or its container) has. */
   memory?: number
+  /** Where nothing is trained or scored: tokens of prompts that are sampled from at once, which takes less memory. */
+  promptTokens?: number
   /** Ends the opening, a download too, with a CancelledError. */
   signal?: AbortSignal
   /** Lines about downloads and preparation; a `passing` one may be drawn over by the next. */
@@ -46,18 +48,18 @@ export interface OpenModelOptions {
 
 const OPTIONS: readonly (keyof OpenModelOptions)[] = [
   ...(['trainable', 'seed', 'quantize', 'precision', 'device'] as const),
-  ...(['threads', 'memory', 'signal', 'onProgress'] as const),
+  ...(['threads', 'memory', 'promptTokens', 'signal', 'onProgress'] as const),
 ]
 
 /**
- * What training the model will take, as a line, and whether that is layer by layer. A model that is not on this machine
- * yet has no estimate. Throws BumpError where it is damaged or cannot fit the memory.
+ * What the model will take, as a line, and how it is run for that. A model that is not on this machine yet has no
+ * estimate. Throws BumpError where it is damaged or cannot fit the memory.
  */
-export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'quantize' | 'precision' | 'memory'>): string {
+export function memoryLine(where: string, options: MemoryRequest): string {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
   const { layerWise, rows, estimate } = planMemory(where, configOf(where), options)
-  if (!estimate) return 'memory: opened for inference'
-  return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
+  const atOnce = options.trainable ? rows.train : rows.prefix
+  return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${atOnce} tokens at once`
 }
 
 /**
@@ -90,10 +92,15 @@ export interface OnnxModel extends LanguageModel {
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
   requireOptions('openModel()', { model: where }, ['model'])
   refuseUnknown('openModel()', options, OPTIONS)
-  const { onProgress, seed = 1, precision = 'f32', device, threads, memory, signal } = options
+  const { onProgress, seed = 1, precision = 'f32', device, threads, memory, promptTokens, signal } = options
   refuseOther('quantize', options.quantize, QUANTIZE)
   refuseOther('precision', precision, PRECISIONS)
   const quantize = precision === 'int8' ? 'int8' : (options.quantize ?? 'none')
+  if (memory !== undefined && !(Number.isFinite(memory) && memory > 0))
+    throw new BumpError(
+      'invalid-options',
+      `memory: ${JSON.stringify(memory)} is no number of bytes above 0; 2 GB are 2e9.`,
+    )
   const trainable = options.trainable && resolveTrainable(options.trainable)
   const engineOptions: EngineOptions = {
     trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
@@ -102,13 +109,15 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     device,
     threads,
     memory,
+    promptTokens,
     baseModel: hubBase(where),
   }
   // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
   const path = await resolveModel(where, { onProgress, checkConfig: configOf, signal })
   configOf(path)
+  if (memory !== undefined) onProgress?.(memoryLine(path, engineOptions))
   const tokenizer = await openTokenizer(path, onProgress)
-  const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
+  const client = await startEngine({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
     info: { name: where, ...client.info, opened: { trainable, quantize, precision, seed } },

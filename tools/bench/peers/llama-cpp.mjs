@@ -1,14 +1,15 @@
-// Prefill and decode on llama.cpp through node-llama-cpp: node llama-cpp.mjs SIZE FILE.gguf CASE THREADS
-import { getLlama, LlamaLogLevel } from 'node-llama-cpp'
+// Prefill and decode on llama.cpp through node-llama-cpp, whose module NODE_LLAMA_CPP names, on <folder>/<precision>.gguf:
+// node llama-cpp.mjs SIZE FOLDER CASE THREADS PRECISION
+import { join } from 'node:path'
 import { caseArguments, mean, median, report, SEEDS, timed, tokens } from './work.mjs'
 
-const { work, folder: modelPath, name, threads } = caseArguments()
-const { model: shape, runs } = work
+const { getLlama, LlamaLogLevel } = await import(process.env.NODE_LLAMA_CPP)
+const { work, model: shape, folder, name, threads, precision } = caseArguments()
+const { runs } = work
 const [kind, batch = '1'] = name.split('-')
 const sizes = work[kind]
 const sequences = Number(batch)
 const ids = (seed, n) => tokens(seed, n, shape.vocab)
-const done = (result) => report({ name, system: 'llama.cpp', ...result })
 
 const llama = await getLlama({
   gpu: false,
@@ -17,7 +18,7 @@ const llama = await getLlama({
   logLevel: LlamaLogLevel.error,
   maxThreads: threads,
 })
-const model = await llama.loadModel({ modelPath })
+const model = await llama.loadModel({ modelPath: join(folder, `${precision}.gguf`) })
 const contextSize = (kind === 'prefill' ? sizes.tokens : sizes.prompt + sizes.long) + 32
 const context = await model.createContext({ contextSize, sequences, batchSize: 512, threads })
 
@@ -31,16 +32,17 @@ const CASES = {
         await sequence.evaluateWithoutGeneratingNewTokens(text)
       }
     })
-    const differences = []
+    const check = []
     for (const text of texts) {
       await sequence.clearHistory()
       const options = { temperature: 1, topK: 0, topP: 1, minP: 0 }
       const last = [text.at(-1), { generateNext: { probabilities: true, options } }]
       const results = await sequence.controlledEvaluate([...text.slice(0, -1), last])
       const { probabilities } = results.at(-1).next
-      differences.push(Math.log(probabilities.get(1) / probabilities.get(2)))
+      const logits = Array.from({ length: 16 }, (_, i) => Math.log(probabilities.get(i + 1)))
+      check.push(...logits.map((value) => value - mean(logits)))
     }
-    done({ seconds: median(seconds), work: sizes.prompts * sizes.tokens, unit: 'tok', check: mean(differences) })
+    report({ seconds: median(seconds), work: sizes.prompts * sizes.tokens, unit: 'tok', check })
   },
 
   async decode() {
@@ -58,7 +60,7 @@ const CASES = {
       )
     const time = async (count) => median(await timed(runs, () => generate(count)))
     const seconds = (await time(sizes.long)) - (await time(sizes.short))
-    done({ seconds, work: sequences * (sizes.long - sizes.short), unit: 'tok' })
+    report({ seconds, work: sequences * (sizes.long - sizes.short), unit: 'tok' })
   },
 }
 

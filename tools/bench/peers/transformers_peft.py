@@ -1,14 +1,16 @@
-"""The work on transformers and PEFT, as their users do it: python transformers_peft.py SIZE FOLDER CASE THREADS
+"""The work on transformers and PEFT, as their users do it:
+python transformers_peft.py SIZE FOLDER CASE THREADS PRECISION
 
 Rows of a batch are whole texts: the prompt is repeated for every completion, as TRL's trainers do. Logits are taken at
-the scored positions only (logits_to_keep), attention is SDPA, nothing is recomputed: the fastest settings in float32.
+the scored positions only (logits_to_keep), attention is SDPA, nothing is recomputed: the fastest settings. Precisions:
+f32, bf16 (the base is loaded so), autocast (an f32 base whose products are computed in bf16).
 """
 
 import math
 
-from work import SEEDS, arguments, report, timed, tokens
+from work import SEEDS, arguments, report, spread, timed, tokens
 
-work, folder, name, threads = arguments()
+work, folder, name, threads, precision = arguments()
 
 import torch  # noqa: E402 (threads are set by the environment)
 from peft import LoraConfig, get_peft_model  # noqa: E402
@@ -18,7 +20,8 @@ torch.set_num_threads(threads)
 torch.manual_seed(1)
 kind, _, batch = name.partition("-")
 sizes = work[kind]
-vocab = work["model"]["vocab"]
+vocab = work["vocab"]
+dtype = torch.bfloat16 if precision == "bf16" else torch.float32
 
 
 def ids(seed, n):
@@ -26,12 +29,12 @@ def ids(seed, n):
 
 
 def opened():
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
 
 
 def logprobs_of(model, rows, length):
     """[row][length] log probabilities of the last `length` tokens of each row."""
-    logits = model(input_ids=rows, logits_to_keep=length + 1, use_cache=False).logits[:, :-1]
+    logits = model(input_ids=rows, logits_to_keep=length + 1, use_cache=False).logits[:, :-1].float()
     targets = rows[:, -length:].unsqueeze(-1)
     return logits.gather(-1, targets).squeeze(-1) - logits.logsumexp(-1)
 
@@ -48,8 +51,9 @@ def training_step(rows, length, advantages):
     first = []
 
     def step():
-        logprobs = logprobs_of(model, rows, length)
-        first.append(logprobs.mean().item())
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "autocast"):
+            logprobs = logprobs_of(model, rows, length)
+        first.append(spread(logprobs.flatten().tolist()))
         ratio = torch.exp(logprobs + math.log(vocab))
         loss = -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
         loss.backward()
@@ -58,7 +62,7 @@ def training_step(rows, length, advantages):
         optimiser.zero_grad()
 
     seconds = timed(work["runs"], step)
-    report(name, "transformers + PEFT", seconds, len(rows) * length, "tok", first[0])
+    report(seconds, len(rows) * length, "tok", first[0])
 
 
 def train():
@@ -73,21 +77,19 @@ def group():
     training_step(rows, sizes["tokens"], [i / count - 0.5 for i in range(count)])
 
 
-@torch.inference_mode()
 def prefill():
     model = opened()
     rows = torch.tensor([ids(SEEDS["prefill"] + i, sizes["tokens"]) for i in range(sizes["prompts"])])
     check = []
 
     def run():
-        logits = model(input_ids=rows, logits_to_keep=1, use_cache=True).logits[:, -1]
-        check.append((logits[:, 1] - logits[:, 2]).mean().item())
+        logits = model(input_ids=rows, logits_to_keep=1, use_cache=True).logits[:, -1, 1:17].float()
+        check.append((logits - logits.mean(-1, keepdim=True)).flatten().tolist())
 
     seconds = timed(work["runs"], run)
-    report(name, "transformers + PEFT", seconds, rows.numel(), "tok", check[0])
+    report(seconds, rows.numel(), "tok", check[0])
 
 
-@torch.inference_mode()
 def decode():
     model = opened()
     prompt = torch.tensor([ids(SEEDS["decode"], sizes["prompt"])])
@@ -112,10 +114,9 @@ def decode():
 
     # The prompt's time and the first token's fall out of the difference.
     seconds = time_of(sizes["long"]) - time_of(sizes["short"])
-    report(name, "transformers + PEFT", seconds, int(batch) * (sizes["long"] - sizes["short"]), "tok")
+    report(seconds, int(batch) * (sizes["long"] - sizes["short"]), "tok")
 
 
-@torch.inference_mode()
 def judge():
     model = opened()
     prefix = ids(SEEDS["judge"], sizes["prefix"])
@@ -124,10 +125,14 @@ def judge():
     check = []
 
     def run():
-        check.append(logprobs_of(model, rows, sizes["tokens"]).mean().item())
+        check.append(spread(logprobs_of(model, rows, sizes["tokens"]).flatten().tolist()))
 
     seconds = timed(work["runs"], run)
-    report(name, "transformers + PEFT", seconds, len(rows), "pairs", check[0])
+    report(seconds, len(rows), "pairs", check[0])
 
 
-{"train": train, "group": group, "prefill": prefill, "decode": decode, "judge": judge}[kind]()
+if kind in ("train", "group"):
+    {"train": train, "group": group}[kind]()
+else:
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "autocast"):
+        {"prefill": prefill, "decode": decode, "judge": judge}[kind]()

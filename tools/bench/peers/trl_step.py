@@ -1,17 +1,18 @@
-"""A whole GRPO step by TRL's GRPOTrainer with PEFT: python trl_step.py SIZE FOLDER step THREADS
+"""A whole GRPO step by TRL's GRPOTrainer with PEFT: python trl_step.py SIZE FOLDER step THREADS PRECISION
 
 The reward is the likelihood judge by transformers: the frozen base scores every candidate after every rollout, in batches
-of 64 rows. Settings are TRL's fastest for this work in float32: no reference model (beta 0), one pass a rollout batch,
-no gradient checkpointing, no evaluation. The second step is reported; its predecessor warms up.
+of 64 rows. Settings are TRL's fastest for this work: no reference model (beta 0), one pass a rollout batch, no gradient
+checkpointing, no evaluation. A step of one user warms up. Precisions are those of transformers_peft.py.
 """
 
+import gc
 import math
 import tempfile
 import time
 
 from work import SEEDS, arguments, report, tokens
 
-work, folder, name, threads = arguments()
+work, folder, name, threads, precision = arguments()
 
 import torch  # noqa: E402 (threads are set by the environment)
 from datasets import Dataset  # noqa: E402
@@ -21,7 +22,9 @@ from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 
 torch.set_num_threads(threads)
 sizes = work["step"]
-vocab = work["model"]["vocab"]
+vocab = work["vocab"]
+dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+autocast = precision == "autocast"
 BATCH = 64
 
 
@@ -30,24 +33,19 @@ def ids(seed, n):
 
 
 def opened():
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
 
 
 class Clock(TrainerCallback):
-    """Seconds of each step, and of the phases in it."""
-
-    def __init__(self):
-        self.steps = []
-        self.phases = {}
+    """Seconds of a step, and of the phases in it."""
 
     def on_step_begin(self, *_, **__):
         self.started = time.perf_counter()
         self.phases = {"rollout": 0.0, "judge": 0.0}
 
     def on_step_end(self, *_, **__):
-        seconds = time.perf_counter() - self.started
-        self.phases["train"] = seconds - sum(self.phases.values())
-        self.steps.append(seconds)
+        self.seconds = time.perf_counter() - self.started
+        self.phases["train"] = self.seconds - sum(self.phases.values())
 
     def timed(self, phase, function):
         def run(*args, **kwargs):
@@ -59,7 +57,6 @@ class Clock(TrainerCallback):
         return run
 
 
-clock = Clock()
 base = opened().eval()
 prefix = ids(SEEDS["step"] + 200, sizes["judgePrefix"])
 pool = [ids(SEEDS["step"] + 100 + c, sizes["candidateTokens"]) for c in range(sizes["candidates"])]
@@ -78,10 +75,11 @@ def judged(completion_ids):
     for at in range(0, len(rows), BATCH):
         part, seen = padded[at : at + BATCH], mask[at : at + BATCH]
         positions = (seen.cumsum(-1) - 1).clamp(min=0)
-        output = base(
-            input_ids=part, attention_mask=seen, position_ids=positions, logits_to_keep=length + 1, use_cache=False
-        )
-        logits = output.logits[:, :-1]
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            output = base(
+                input_ids=part, attention_mask=seen, position_ids=positions, logits_to_keep=length + 1, use_cache=False
+            )
+        logits = output.logits[:, :-1].float()
         chosen = logits.gather(-1, part[:, -length:].unsqueeze(-1)).squeeze(-1)
         scores.append((chosen - logits.logsumexp(-1)).mean(-1))
     scores = torch.cat(scores).view(len(completion_ids), len(pool))
@@ -89,57 +87,57 @@ def judged(completion_ids):
     return [1 / math.log2(rank + 1) for rank in ranks.tolist()]
 
 
-def reward(completion_ids, **_):
-    return clock.timed("judge", judged)(completion_ids)
+def step(users):
+    """One step on `users` prompts: its clock, after it."""
+    clock = Clock()
+    lora = work["lora"]
+    prompts = [" ".join(f"t{token}" for token in ids(SEEDS["step"] + u, sizes["prompt"])) for u in range(users)]
+    with tempfile.TemporaryDirectory() as output:
+        trainer = GRPOTrainer(
+            model=opened(),
+            reward_funcs=lambda completion_ids, **_: clock.timed("judge", judged)(completion_ids),
+            processing_class=AutoTokenizer.from_pretrained(folder, padding_side="left"),
+            train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
+            peft_config=LoraConfig(
+                r=lora["rank"],
+                lora_alpha=lora["alpha"],
+                target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+                task_type="CAUSAL_LM",
+            ),
+            args=GRPOConfig(
+                output_dir=output,
+                max_steps=1,
+                per_device_train_batch_size=sizes["rollouts"],
+                gradient_accumulation_steps=users,
+                num_generations=sizes["rollouts"],
+                max_completion_length=sizes["tokens"],
+                generation_kwargs={"min_new_tokens": sizes["tokens"]},
+                temperature=1.0,
+                top_k=0,
+                top_p=1.0,
+                beta=0.0,
+                learning_rate=1e-5,
+                lr_scheduler_type="constant",
+                gradient_checkpointing=False,
+                bf16=autocast,
+                use_cpu=True,
+                save_strategy="no",
+                report_to="none",
+                logging_steps=1,
+                disable_tqdm=True,
+                seed=1,
+            ),
+            callbacks=[clock],
+        )
+        trainer._generate = clock.timed("rollout", trainer._generate)
+        trainer.train()
+    log = next(entry for entry in reversed(trainer.state.log_history) if "completions/mean_length" in entry)
+    if log["completions/mean_length"] != sizes["tokens"]:
+        raise SystemExit(f"the rollouts have {log['completions/mean_length']} tokens on average, not {sizes['tokens']}")
+    return clock
 
 
-lora = work["lora"]
-with tempfile.TemporaryDirectory() as output:
-    trainer = GRPOTrainer(
-        model=opened(),
-        reward_funcs=reward,
-        processing_class=AutoTokenizer.from_pretrained(folder, padding_side="left"),
-        train_dataset=Dataset.from_list(
-            [
-                {"prompt": " ".join(f"t{token}" for token in ids(SEEDS["step"] + u, sizes["prompt"]))}
-                for u in range(sizes["users"])
-            ]
-        ),
-        peft_config=LoraConfig(
-            r=lora["rank"],
-            lora_alpha=lora["alpha"],
-            target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-            task_type="CAUSAL_LM",
-        ),
-        args=GRPOConfig(
-            output_dir=output,
-            max_steps=2,
-            per_device_train_batch_size=sizes["rollouts"],
-            gradient_accumulation_steps=sizes["users"],
-            num_generations=sizes["rollouts"],
-            max_completion_length=sizes["tokens"],
-            generation_kwargs={"min_new_tokens": sizes["tokens"]},
-            temperature=1.0,
-            top_k=0,
-            top_p=1.0,
-            beta=0.0,
-            learning_rate=1e-5,
-            lr_scheduler_type="constant",
-            gradient_checkpointing=False,
-            bf16=False,
-            use_cpu=True,
-            save_strategy="no",
-            report_to="none",
-            logging_steps=1,
-            disable_tqdm=True,
-            seed=1,
-        ),
-        callbacks=[clock],
-    )
-    trainer._generate = clock.timed("rollout", trainer._generate)
-    trainer.train()
-
-log = next(entry for entry in reversed(trainer.state.log_history) if "completions/mean_length" in entry)
-if log["completions/mean_length"] != sizes["tokens"]:
-    raise SystemExit(f"the rollouts have {log['completions/mean_length']} tokens on average, not {sizes['tokens']}")
-report(name, "TRL", clock.steps[-1], sizes["users"] * sizes["rollouts"], "rollouts", None, clock.phases)
+step(1)
+gc.collect()
+clock = step(sizes["users"])
+report(clock.seconds, sizes["users"] * sizes["rollouts"], "rollouts", None, clock.phases)

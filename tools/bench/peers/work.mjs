@@ -2,16 +2,14 @@
 // the same in Python.
 import { readFileSync } from 'node:fs'
 
-/** Sizes of the work and shape of the model: 'full' or 'smoke'. */
-export function readWork(size) {
-  return JSON.parse(readFileSync(new URL('work.json', import.meta.url), 'utf8'))[size]
+/** Arguments of every script: size (a key of work.json), folder of the model, case, threads, precision. */
+export function caseArguments() {
+  const [size, folder, name, threads, precision] = process.argv.slice(2)
+  const work = json('work.json')[size]
+  return { work, model: json('../shapes.json')[work.shape], folder, name, threads: Number(threads), precision }
 }
 
-/** Arguments of every script: size ('full' or 'smoke'), folder of the model, case, threads. */
-export function caseArguments() {
-  const [size, folder, name, threads] = process.argv.slice(2)
-  return { work: readWork(size), folder, name, threads: Number(threads) }
-}
+const json = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
 
 /** `n` token ids from a seed, the same in both languages; never id 0, which ends a text. */
 export function tokens(seed, n, vocab) {
@@ -44,13 +42,14 @@ export function median(values) {
   return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
 }
 
+/** 64 of the values, evenly taken: the part of a result that must agree between the sides. */
+export const spread = (values) => values.filter((_, i) => i % Math.ceil(values.length / 64) === 0)
+
 /**
- * Prints one JSON line: `work` in `unit` done in `seconds`. `check` is a figure of the results that must agree between
- * the sides, null where there is none; `phases` holds seconds by phase.
+ * Prints one JSON line: `work` in `unit` done in `seconds`. `check` holds figures of the results that must agree between
+ * the sides, null where there are none; `phases` holds seconds by phase.
  */
-export function report({ name, system, seconds, work, unit, check = null, phases = null }) {
+export function report({ seconds, work, unit, check = null, phases = null }) {
   const peakGB = process.resourceUsage().maxRSS / 1e6
-  console.log(
-    JSON.stringify({ case: name, system, seconds, work, unit, perSecond: work / seconds, peakGB, check, phases }),
-  )
+  console.log(JSON.stringify({ seconds, work, unit, peakGB, check, phases }))
 }

@@ -12,14 +12,16 @@ SEEDS = {"train": 1000, "group": 2000, "prefill": 3000, "decode": 4000, "judge":
 
 
 def arguments():
-    """Arguments of every script: size ('full' or 'smoke'), folder of the model, case, threads."""
-    size, folder, name, threads = sys.argv[1:5]
-    work = json.loads(Path(__file__).with_name("work.json").read_text())[size]
+    """Arguments of every script: size (a key of work.json), folder of the model, case, threads, precision."""
+    size, folder, name, threads, precision = sys.argv[1:6]
+    here = Path(__file__)
+    work = json.loads(here.with_name("work.json").read_text())[size]
+    work["vocab"] = json.loads((here.parent.parent / "shapes.json").read_text())[work["shape"]]["vocab"]
     # Nothing is downloaded, and nothing may try.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["OMP_NUM_THREADS"] = threads
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    return work, folder, name, int(threads)
+    return work, folder, name, int(threads), precision
 
 
 def tokens(seed, n, vocab):
@@ -43,20 +45,15 @@ def timed(runs, work):
     return statistics.median(seconds)
 
 
-def report(name, system, seconds, work, unit, check=None, phases=None):
+def spread(values):
+    """64 of the values, evenly taken: the part of a result that must agree between the sides."""
+    return values[:: -(-len(values) // 64)]
+
+
+def report(seconds, work, unit, check=None, phases=None):
     """Prints one JSON line with the keys of work.mjs."""
     # Kilobytes on Linux, bytes on macOS.
     unit_size = 1e9 if sys.platform == "darwin" else 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit_size
-    line = {
-        "case": name,
-        "system": system,
-        "seconds": seconds,
-        "work": work,
-        "unit": unit,
-        "perSecond": work / seconds,
-        "peakGB": peak,
-        "check": check,
-        "phases": phases,
-    }
+    line = {"seconds": seconds, "work": work, "unit": unit, "peakGB": peak, "check": check, "phases": phases}
     print(json.dumps(line), flush=True)

@@ -1,26 +1,31 @@
-// The model of the comparison: random weights in the shape of work.json, written once as a Hugging Face folder (for
-// bump and transformers) and as an F16 GGUF file (for llama.cpp), with a tokenizer whose every word `t<id>` is one
-// token.
+// The model of the comparison: random weights of a shape, written once as a Hugging Face folder (for bump and
+// transformers) and, for llama.cpp, as an F16 GGUF file, with a tokenizer whose every word `t<id>` is one token.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { newWeights } from '../../../dist/engine/runtime/model-weights.js'
-import { floatToHalf } from '../../../dist/engine/weights/half.js'
-import { writeHuggingFaceFolder } from '../../../dist/engine/weights/save-weights.js'
+import type { ModelConfig } from '../../../src/engine/model/config.ts'
+import { newWeights } from '../../../src/engine/runtime/model-weights.ts'
+import { floatToHalf } from '../../../src/engine/weights/half.ts'
+import { writeHuggingFaceFolder } from '../../../src/engine/weights/save-weights.ts'
 
-/** Writes the model into `folder` unless it is there. */
-export function makeModel(folder, config) {
+interface Matrix {
+  dims: readonly number[]
+  data: Float32Array
+}
+
+/** Writes the model into `folder` unless it is there. The GGUF file, F16.gguf, is for shapes of Llama's family. */
+export function makeModel(folder: string, config: ModelConfig): void {
   const made = join(folder, 'made.json')
   const wanted = JSON.stringify(config)
   if (existsSync(made) && readFileSync(made, 'utf8') === wanted) return
   mkdirSync(folder, { recursive: true })
   const weights = newWeights(config, 1)
-  writeHuggingFaceFolder(folder, config, (name) => weights.get(name).data, 'F16')
+  writeHuggingFaceFolder(folder, config, (name) => weights.get(name)!.data, 'F16')
   writeTokenizer(folder, config)
-  writeGguf(join(folder, 'model.gguf'), config, weights)
+  if (config.family === 'llama') writeGguf(join(folder, 'F16.gguf'), config, weights)
   writeFileSync(made, wanted)
 }
 
-function writeTokenizer(folder, { vocab, contextLength }) {
+function writeTokenizer(folder: string, { vocab, contextLength }: ModelConfig): void {
   const words = Object.fromEntries(Array.from({ length: vocab }, (_, id) => [id === 0 ? '<eos>' : `t${id}`, id]))
   const special = {
     id: 0,
@@ -58,11 +63,14 @@ const STRING = 8
 const ARRAY = 9
 
 /** Llama's GGUF layout: projections as [outputs, inputs], rows of q and k reordered for interleaved rotation. */
-function writeGguf(path, config, weights) {
+function writeGguf(path: string, config: ModelConfig, weights: ReadonlyMap<string, Matrix>): void {
   const { layers, heads, kvHeads, headDim } = config
-  const tensors = [tensor('token_embd.weight', weights.get('embed')), tensor('output_norm.weight', weights.get('norm'))]
+  const tensors = [
+    tensor('token_embd.weight', weights.get('embed')!),
+    tensor('output_norm.weight', weights.get('norm')!),
+  ]
   for (let l = 0; l < layers; l++) {
-    const of = (name) => weights.get(`l${l}.${name}`)
+    const of = (name: string) => weights.get(`l${l}.${name}`)!
     tensors.push(
       tensor(`blk.${l}.attn_norm.weight`, of('attn_norm')),
       tensor(`blk.${l}.ffn_norm.weight`, of('ffn_norm')),
@@ -85,10 +93,10 @@ function writeGguf(path, config, weights) {
   writeFileSync(path, Buffer.concat([padded(Buffer.concat(head)), ...tensors.map((one) => padded(one.content))]))
 }
 
-function metadataOf(config) {
+function metadataOf(config: ModelConfig): Buffer[] {
   const { layers, hidden, heads, kvHeads, headDim, ffn, vocab, normEps, ropeTheta, contextLength } = config
-  const entry = (key, type, value) => Buffer.concat([string(key), u32(type), value])
-  const list = (type, values) => Buffer.concat([u32(type), u64(values.length), ...values])
+  const entry = (key: string, type: number, value: Buffer) => Buffer.concat([string(key), u32(type), value])
+  const list = (type: number, values: Buffer[]) => Buffer.concat([u32(type), u64(values.length), ...values])
   const words = Array.from({ length: vocab }, (_, id) => string(id === 0 ? '<eos>' : `t${id}`))
   return [
     entry('general.architecture', STRING, string('llama')),
@@ -112,19 +120,19 @@ function metadataOf(config) {
   ]
 }
 
-const number = (bytes, write) => {
+const number = (bytes: number, write: (buffer: Buffer) => void) => {
   const buffer = Buffer.alloc(bytes)
   write(buffer)
   return buffer
 }
-const u32 = (value) => number(4, (b) => b.writeUInt32LE(value))
-const u64 = (value) => number(8, (b) => b.writeBigUInt64LE(BigInt(value)))
-const f32 = (value) => number(4, (b) => b.writeFloatLE(value))
-const string = (text) => Buffer.concat([u64(Buffer.byteLength(text)), Buffer.from(text)])
-const padded = (bytes) => Buffer.concat([bytes, Buffer.alloc((32 - (bytes.length % 32)) % 32)])
+const u32 = (value: number) => number(4, (b) => b.writeUInt32LE(value))
+const u64 = (value: number) => number(8, (b) => b.writeBigUInt64LE(BigInt(value)))
+const f32 = (value: number) => number(4, (b) => b.writeFloatLE(value))
+const string = (text: string) => Buffer.concat([u64(Buffer.byteLength(text)), Buffer.from(text)])
+const padded = (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc((32 - (bytes.length % 32)) % 32)])
 
 /** Matrices in F16 (ggml type 1), vectors in F32 (type 0), as llama.cpp's own converter writes them. */
-function tensor(name, { dims, data }) {
+function tensor(name: string, { dims, data }: Matrix) {
   if (dims.length === 1)
     return { name, dims, type: 0, content: Buffer.from(data.buffer, data.byteOffset, data.byteLength) }
   const halves = Uint16Array.from(data, floatToHalf)
@@ -132,14 +140,14 @@ function tensor(name, { dims, data }) {
 }
 
 /** [inputs, outputs] as [outputs, inputs]. */
-function turned({ dims: [inputs, outputs], data }) {
+function turned({ dims: [inputs, outputs], data }: Matrix): Matrix {
   const out = new Float32Array(data.length)
   for (let i = 0; i < inputs; i++) for (let o = 0; o < outputs; o++) out[o * inputs + i] = data[i * outputs + o]
   return { dims: [outputs, inputs], data: out }
 }
 
 /** Rows of every head: (first half, second half) become pairs. */
-function interleaved({ dims: [outputs, inputs], data }, heads, headDim) {
+function interleaved({ dims: [outputs, inputs], data }: Matrix, heads: number, headDim: number): Matrix {
   const out = new Float32Array(data.length)
   const half = headDim / 2
   for (let h = 0; h < heads; h++)

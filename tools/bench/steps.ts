@@ -1,0 +1,120 @@
+// Whole GRPO steps: rollout, judge, training and optimiser on the engine, without text.
+import type { Engine } from '../../src/engine/engine.ts'
+import type { Device } from '../../src/engine/runtime/device.ts'
+import {
+  adam,
+  type Case,
+  completion,
+  named,
+  never,
+  openBench,
+  peakGB,
+  ppo,
+  type Row,
+  tokens,
+  trainable,
+} from './case.ts'
+import { type Shape, SMOLLM2_135M } from './shape.ts'
+
+interface StepShape {
+  users: number
+  rollouts: number
+  prompt: number
+  completion: number
+  /** Of 25 tokens each, after a profile and 8 tokens more. */
+  candidates: number
+}
+
+/** Seconds of one GRPO step by phase. */
+async function stepSeconds(engine: Engine, shape: StepShape): Promise<Record<string, number>> {
+  const { users, rollouts: G, completion: T } = shape
+  const prompts = Array.from({ length: users }, () => tokens(shape.prompt))
+  const seconds: Record<string, number> = {}
+  const clock = async <R>(phase: string, work: () => Promise<R> | R) => {
+    const started = performance.now()
+    const result = await work()
+    seconds[phase] = (performance.now() - started) / 1000
+    return result
+  }
+  const seeds = Array.from({ length: G }, (_, i) => i)
+  const sampling = { maxTokens: T, temperature: 1, stopTokens: [] }
+  const rollouts = await clock('rollout', () =>
+    engine.sample(
+      prompts.map((prompt) => ({ prompt, seeds })),
+      sampling,
+      'policy',
+      never,
+      () => {},
+    ),
+  )
+  const pool = Array.from({ length: shape.candidates }, () => tokens(25))
+  const jobs = rollouts.flat().map((r) => ({ prefix: [...tokens(8), ...r.tokens], continuations: pool }))
+  await clock('judge', () => engine.score(jobs, 'base', {}, never))
+  await clock('train', () =>
+    engine.forwardBackward(
+      prompts.map((prompt, u) => ({
+        prompt,
+        completions: rollouts[u].map((r) => ({ ...completion(T), tokens: r.tokens, oldLogprobs: r.logprobs })),
+      })),
+      ppo,
+      never,
+    ),
+  )
+  await clock('optimiser', () => engine.optimStep(adam))
+  return seconds
+}
+
+const total = (seconds: Record<string, number>) => Object.values(seconds).reduce((a, b) => a + b, 0)
+const byPhase = (seconds: Record<string, number>) =>
+  Object.entries(seconds)
+    .map(([phase, s]) => `${phase} ${s.toFixed(1)}`)
+    .join(', ')
+
+/** B=8 users, G=8 rollouts, prompt 300, completion 64, likelihood judge with 9 candidates of 25 tokens. */
+export const step: Case = async (_, device) => {
+  const engine = await openBench(SMOLLM2_135M, { trainable, device })
+  const shape = { users: 8, rollouts: 8, prompt: 300, completion: 64, candidates: 9 }
+  await stepSeconds(engine, { ...shape, users: 2 })
+  const seconds = await stepSeconds(engine, shape)
+  return [
+    {
+      what: 'a GRPO step: 8 users × 8 rollouts, 300+64, 9 candidates of 25',
+      figure: `${total(seconds).toFixed(1)} s (${byPhase(seconds)}), peak ${peakGB().toFixed(1)} GB`,
+      goals: [{ unit: 's', value: 30, measured: total(seconds), bound: 'compute', atMost: true }],
+    },
+  ]
+}
+
+const SMALL: StepShape = { users: 4, rollouts: 4, prompt: 150, completion: 32, candidates: 5 }
+
+/** A step that takes seconds, after a smaller one. */
+export async function smallStep(shape: Shape, device: Device) {
+  const engine = await openBench(shape, { trainable, device })
+  await stepSeconds(engine, { ...SMALL, users: 2 })
+  const whole = await stepSeconds(engine, SMALL)
+  const row: Row = {
+    what: named(shape, 'a small step: 4 users × 4 rollouts, 150+32, 5 candidates'),
+    figure: `${total(whole).toFixed(1)} s (${byPhase(whole)}), peak ${peakGB().toFixed(1)} GB`,
+  }
+  return { engine, whole, row }
+}
+
+/** What a step costs more when one of its sizes is doubled. */
+export const growth: Case = async (_, device) => {
+  const { engine, whole, row } = await smallStep(SMOLLM2_135M, device)
+  const rows = [row]
+  for (const [size, name] of [
+    ['users', 'users (B)'],
+    ['rollouts', 'rollouts (G)'],
+    ['candidates', 'candidates (K + 1)'],
+    ['prompt', 'prompt tokens'],
+    ['completion', 'completion tokens'],
+  ] as const) {
+    const seconds = await stepSeconds(engine, { ...SMALL, [size]: 2 * SMALL[size] })
+    rows.push({
+      what: `the same with twice the ${name}`,
+      figure: `${(total(seconds) / total(whole)).toFixed(2)}× the time (${byPhase(seconds)})`,
+    })
+  }
+  return rows
+}
