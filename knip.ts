@@ -6,7 +6,7 @@ const config: KnipConfig = {
   entry: [
     'src/index.ts!',
     'src/cli/main.ts!',
-    'src/model/onnx/worker.ts!',
+    'src/model/onnx/{worker,encoder-worker}.ts!',
     'src/engine/weights/convert-thread.ts!',
     'bin/*.mjs!',
     'scripts/*.mjs!',

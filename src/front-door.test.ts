@@ -74,7 +74,10 @@ describe('what is left out is named', () => {
       () => openModel(NANO, { trainable: 'qlora' as never }),
       /there is no "qlora". It is lora, full/,
     ],
-    ['an option of another', () => openGenerator({ model: NANO }, { quantize: 'int8' } as never), /unknown quantize/],
+    ['an option of another', () => openGenerator({ model: NANO }, { trainable: 'lora' } as never), /unknown trainable/],
+    ['people', () => openGenerator({ model: NANO }, { users: 0 }), /^openGenerator\(\): users: /],
+    ['memory in words', () => openModel(NANO, { memory: '2GB' as never }), /^memory: "2GB" is no number of bytes/],
+    ['no memory', () => openModel(NANO, { memory: 0 }), /^memory: 0 is no number of bytes above 0; 2 GB are 2e9/],
     ['integers', () => openModel(NANO, { quantize: 'int4' as never }), /there is no "int4". It is none, int8/],
     ['a device', () => openModel(NANO, { device: 'gpu' as never }), /there is no "gpu". It is cpu, webgpu, cuda, auto/],
   ])('%s', async (_, call, message) => {

@@ -6,7 +6,7 @@ import { VARIANTS, type Variant } from '../evaluate/ablation.ts'
 import type { EvaluationResult } from '../evaluate/result.ts'
 import { runAblation } from '../evaluate/run-ablation.ts'
 import { writeFileAtomic } from '../util/files.ts'
-import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
@@ -28,7 +28,7 @@ Examples:
   bump ablate --config train.yaml --variants both,forward,backward --name directions
 `
 
-interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, TrainingFlags {
+interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, EngineFlags {
   name: string
   variants: Variant[]
   seeds: number[]
@@ -42,7 +42,10 @@ export function ablateCommand(): Command {
   addLogFlags(command)
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'what becomes the generator: a Hugging Face folder, a .gguf file or a hub name')
-    .option('--judge-model <where>', "another model as the judge (default: the generator's frozen base)")
+    .option(
+      '--judge-model <where>',
+      "another model as the judge, with judge.scorer=embedding an encoder (default: the generator's frozen base)",
+    )
     .option('--name <name>', 'name of the ablation: first part of its runs’ names', 'ablation')
     .option('--variants <list>', 'what to train', variantList, [...VARIANTS])
     .option('--seeds <list>', 'seeds, each of which trains every variant', seedList, [1])
@@ -53,7 +56,7 @@ export function ablateCommand(): Command {
     .option('--runs <folder>', 'where run folders stand', 'runs')
     .addHelpText('after', HELP)
     .action((flags: AblateFlags, self: CliCommand) => ablate(flags, commandLine(self)))
-  return addTrainingFlags(command)
+  return addEngineFlags(command)
 }
 
 /** Comma-separated values, each once. */
@@ -91,7 +94,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
           variants: flags.variants,
           seeds: flags.seeds,
           runs: flags.runs,
-          engine: trainingOptions(flags),
+          engine: engineOptions(flags),
           signal,
           onEvent: (event) => {
             if (event.type !== 'run') return view.onEvent(event)

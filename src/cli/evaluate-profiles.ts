@@ -41,6 +41,7 @@ Examples:
   bump evaluate profiles --run runs/posts
   bump evaluate profiles --run runs/posts --checkpoint step-20 --run runs/other --judge-model judge.gguf
   bump evaluate profiles --run runs/papers --logs dev.json --text title --pool-sizes 8,32 --users 100
+  bump evaluate profiles --run runs/posts --scorer embedding --judge-model BAAI/bge-small-en-v1.5
   bump evaluate profiles --run runs/posts --server http://localhost:8000/v1 --server-model qwen3
   bump evaluate profiles --model ./SmolLM2-135M-Instruct --logs posts.jsonl --profiles mine.jsonl --scorer listwise
 `
@@ -70,7 +71,10 @@ export function evaluateProfilesCommand(): Command {
     .option('--checkpoint <name>', 'a checkpoint of the first run, such as step-20; may be repeated', collect, [])
     .option('--model <where>', 'untrained model for zero-shot profiles: a folder, a .gguf file or a hub name')
     .option('--profiles <file>', 'profiles of a file of bump profile; may be repeated', collect, [])
-    .option('--judge-model <where>', 'the judge (default: that of the first run, else --model)')
+    .option(
+      '--judge-model <where>',
+      'the judge, with --scorer embedding an encoder (default: that of the first run, else --model)',
+    )
     .addOption(
       new Option('--scorer <name>', 'how the judge scores (default: as the first run, else likelihood)').choices(
         SCORER_NAMES,
@@ -150,7 +154,7 @@ function tell(event: CompareEvent, progress: WorkProgress): void {
   if (event.type === 'logs') for (const line of reportLines(event.report)) progress.say(line)
   if (event.type === 'judging') {
     const { unit, total, known } = event.work
-    const what = unit === 'pairs' ? 'pairs of a profile and an interaction' : 'pools'
+    const what = unit === 'pairs' ? 'pairs of a profile and an interaction' : unit
     const before = known > 0 ? `, ${known} of them judged before` : ''
     progress.say(`${event.conditions} conditions, ${event.users} users: ${total} ${what} to judge${before}`)
   }

@@ -32,7 +32,7 @@ async function runGenerate(flags: GeneratorFlags & { text: string }): Promise<vo
   await interruptible(
     () => {},
     async (signal) => {
-      const generator = await generatorOfFlags(flags, say, signal)
+      const generator = await generatorOfFlags(flags, say, signal, 1)
       try {
         const onProgress = (share: number) => say(`writing the profile: ${Math.floor(share * 100)} %`, true)
         const { profile } = await generator.write(history, { user: 'stdin', signal, onProgress })

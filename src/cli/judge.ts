@@ -8,11 +8,14 @@ import {
   judgeCheck,
 } from '../evaluate/judge-check.ts'
 import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
+import { readsEncoder } from '../judge/judge.ts'
 import { DECODERS } from '../judge/listwise.ts'
 import { readingLine } from '../logs/load.ts'
 import { openLogs } from '../logs/open.ts'
 import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
+import { POOLINGS, type Pooling } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import { openEncoder } from '../model/onnx/open-encoder.ts'
 import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import { intervalText } from '../util/stats.ts'
@@ -25,7 +28,9 @@ import { print, say } from './shared/terminal.ts'
 type Scorer = JudgeConfig['scorer']
 
 interface CheckFlags extends LogFlags, EngineFlags {
-  judgeModel: string
+  judgeModel?: string
+  encoder?: string
+  pooling?: Pooling
   scorer?: Scorer[]
   decoder?: (typeof DECODERS)[number]
   users: number
@@ -49,9 +54,11 @@ function checkCommand(): Command {
     'measure whether the judge can tell the users of a log apart, per scorer, beside chance',
   )
   addLogFlags(command)
-    .requiredOption('--judge-model <where>', 'the judge: a Hugging Face folder, a .gguf file or a hub name')
+    .option('--judge-model <where>', 'a language model as the judge: a Hugging Face folder, a .gguf file or a hub name')
+    .option('--encoder <where>', 'a sentence encoder as the judge, by the embedding scorer: a folder or a hub name')
+    .addOption(new Option('--pooling <name>', "how the encoder pools, where its folder doesn't say").choices(POOLINGS))
     .addOption(
-      new Option('--scorer <name>', 'scorer to check, may be repeated (default: all)')
+      new Option('--scorer <name>', 'scorer to check, may be repeated (default: all that the models allow)')
         .choices(SCORER_NAMES)
         .argParser((name: string, before: Scorer[] | undefined) => [...(before ?? []), scorerNamed(name)]),
     )
@@ -89,10 +96,11 @@ Examples:
   bump judge check --logs reviews.jsonl --judge-model ./SmolLM2-135M-Instruct
   bump judge check --logs reviews.parquet --user user_id --time ts --text "title || ': ' || body" --judge-model judge.gguf
   bump judge check --logs clicks.csv --judge-model judge.gguf --scorer likelihood --scorer pointwise --users 200 -k 16
+  bump judge check --logs reviews.jsonl --judge-model judge.gguf --encoder BAAI/bge-small-en-v1.5
 `
 
 async function check(flags: CheckFlags): Promise<void> {
-  const { logs: paths, judgeModel, quantize } = flags
+  const { logs: paths, judgeModel, encoder: encoderName, pooling, quantize } = flags
   if (paths === undefined)
     throw new BumpError('invalid-options', 'a judge is checked on interaction logs: name them by --logs')
   const judges = judgesOf(flags)
@@ -102,14 +110,20 @@ async function check(flags: CheckFlags): Promise<void> {
       say(readingLine({ paths }))
       const logs = await openLogs(paths, { ...sourceOptions(flags), signal })
       try {
-        const model = await openModel(judgeModel, { ...engineOptions(flags), quantize, signal, onProgress: say })
+        const shared = { signal, onProgress: say }
+        const model = judgeModel
+          ? await openModel(judgeModel, { ...engineOptions(flags), quantize, ...shared })
+          : undefined
+        const { threads } = engineOptions(flags)
+        const encoder = encoderName ? await openEncoder(encoderName, { pooling, threads, ...shared }) : undefined
         try {
           const { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed } = flags
           const options = { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed }
           const onEvent = (event: JudgeCheckEvent) => tell(event, say)
-          print(checkReport(await judgeCheck({ logs, model, judges, ...options, signal, onEvent })))
+          print(checkReport(await judgeCheck({ logs, model, encoder, judges, ...options, signal, onEvent })))
         } finally {
-          await model.close()
+          await model?.close()
+          await encoder?.close()
         }
       } finally {
         logs.close()
@@ -118,15 +132,33 @@ async function check(flags: CheckFlags): Promise<void> {
   )
 }
 
-/** The judges that the flags name: of the listwise scorer, one a decoder. */
-function judgesOf({ scorer = [...SCORER_NAMES], decoder, maxInteractionTokens }: CheckFlags): JudgeConfigInput[] {
+/** The judges that the flags name, or all that their models allow: of the listwise scorer, one a decoder. */
+function judgesOf({
+  decoder,
+  maxInteractionTokens,
+  judgeModel,
+  encoder,
+  pooling,
+  ...flags
+}: CheckFlags): JudgeConfigInput[] {
+  const modelOf = (scorer: Scorer) => (readsEncoder({ scorer }) ? encoder : judgeModel)
+  const scorer = flags.scorer ?? SCORER_NAMES.filter(modelOf)
+  if (!judgeModel && !encoder)
+    throw new BumpError('invalid-options', 'a judge needs a model: name it by --judge-model, an encoder by --encoder')
+  const lacking = scorer.find((name) => !modelOf(name))
+  if (lacking)
+    throw new BumpError(
+      'invalid-options',
+      `--scorer ${lacking} reads with ${readsEncoder({ scorer: lacking }) ? 'an encoder: name it by --encoder' : 'a language model: name it by --judge-model'}`,
+    )
+  if (pooling && !encoder) throw new BumpError('invalid-options', '--pooling belongs to --encoder')
   if (decoder !== undefined && !scorer.includes('listwise'))
     throw new BumpError('invalid-options', '--decoder belongs to --scorer listwise')
-  return scorer.flatMap((name): JudgeConfigInput[] =>
-    name === 'listwise'
-      ? (decoder ? [decoder] : DECODERS).map((each) => ({ scorer: name, decoder: each, maxInteractionTokens }))
-      : [{ scorer: name, maxInteractionTokens }],
-  )
+  return scorer.flatMap((name): JudgeConfigInput[] => {
+    if (name === 'embedding') return [{ scorer: name, model: encoder!, maxInteractionTokens }]
+    if (name !== 'listwise') return [{ scorer: name, maxInteractionTokens }]
+    return (decoder ? [decoder] : DECODERS).map((each) => ({ scorer: name, decoder: each, maxInteractionTokens }))
+  })
 }
 
 function tell(event: JudgeCheckEvent, say: OnLine): void {

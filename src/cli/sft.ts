@@ -5,7 +5,7 @@ import { stringify } from 'yaml'
 import { lampSft, SFT_CONDITIONS } from '../lamp/sft.ts'
 import { openModel } from '../model/onnx/open.ts'
 import { CancelledError } from '../util/errors.ts'
-import { addTrainingFlags, engineOptions, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { interruptible } from './shared/process.ts'
 import type { Progress } from './shared/progress.ts'
@@ -32,7 +32,7 @@ Examples:
   bump sft --resume --name sft-bump
 `
 
-interface RunFlags extends SftFlags, TrainingFlags {
+interface RunFlags extends SftFlags, EngineFlags {
   dryRun?: boolean
 }
 
@@ -61,7 +61,7 @@ export function sftCommand(): Command {
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
     .action((flags: RunFlags) => runSft(flags))
-  return addTrainingFlags(command)
+  return addEngineFlags(command)
 }
 
 async function runSft(flags: RunFlags): Promise<void> {
@@ -83,7 +83,7 @@ async function runSft(flags: RunFlags): Promise<void> {
             openModel(backbone, {
               trainable: { type: 'lora', ...lora },
               seed,
-              ...trainingOptions(flags),
+              ...engineOptions(flags),
               onProgress: say,
             }),
           engine: engineOptions(flags),

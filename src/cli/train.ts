@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { memoryLine } from '../model/onnx/open.ts'
 import { optionsOf, train } from '../train/train.ts'
 import { CancelledError } from '../util/errors.ts'
-import { addTrainingFlags, type TrainingFlags, trainingOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { addLogFlags, addTrustFlag } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
@@ -23,6 +23,7 @@ Examples:
   bump train --logs posts.jsonl --model HuggingFaceTB/SmolLM2-135M-Instruct --name posts --steps 100
   bump train --config train.yaml --set optim.loss=gspo --set rollout.groupSize=16 --dry-run
   bump train --logs train.json --test-logs dev.json --text title --model ./SmolLM2-135M-Instruct
+  bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --judge-model BAAI/bge-small-en-v1.5 --set judge.scorer=embedding
   bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
   bump train --resume --name posts
 `
@@ -35,7 +36,10 @@ export function trainCommand(): Command {
   addTrustFlag(addLogFlags(command))
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'what becomes the generator: a Hugging Face folder, a .gguf file or a hub name')
-    .option('--judge-model <where>', "another model as the judge (default: the generator's frozen base)")
+    .option(
+      '--judge-model <where>',
+      "another model as the judge, with judge.scorer=embedding an encoder (default: the generator's frozen base)",
+    )
     .option(
       '--reward <name>',
       'bidirectional: label-free, by the judge; labels: the metric of a LaMP task; or a module of yours, ./reward.mjs (default: bidirectional)',
@@ -53,15 +57,16 @@ export function trainCommand(): Command {
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
     .action((flags: RunFlags) => runTrain(flags))
-  return addTrainingFlags(command)
+  return addEngineFlags(command)
 }
 
-type RunFlags = TrainFlags & TrainingFlags & { dryRun?: boolean }
+type RunFlags = TrainFlags & EngineFlags & { dryRun?: boolean }
 
 async function runTrain(flags: RunFlags): Promise<void> {
   const config = configOfFlags(flags)
   if (flags.dryRun) {
-    const needed = memoryLine(config.model, { trainable: config.trainable, memory: flags.memory })
+    const { trainable, quantize, precision } = config
+    const needed = memoryLine(config.model, { trainable, quantize, precision, memory: flags.memory })
     return print(`# ${needed}\n${stringify(config)}`)
   }
   const view = new TrainView()
@@ -72,7 +77,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
       async (signal) =>
         train({
           ...optionsOf(config, flags.runs),
-          engine: trainingOptions(flags),
+          engine: engineOptions(flags),
           customReward: await customRewardOf(config, flags.reward),
           resume: flags.resume,
           signal,

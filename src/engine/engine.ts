@@ -9,6 +9,7 @@ import {
   type ForwardBackwardResult,
   type ModelInfo,
   PROJECTIONS,
+  type Precision,
   type Projection,
   type SampleRequest,
   type ScoreRequest,
@@ -49,18 +50,23 @@ export interface EngineOptions {
   /** Default: cpu. */
   device?: DeviceRequest
   /**
-   * Bytes that training may take; default: nine tenths of what the machine (or its container) has. Where the estimate
-   * is above, decoding keeps no private copy of the weights, fewer tokens run at once, and at last an adapter is
+   * Bytes that the process may take; default: nine tenths of what the machine (or its container) has. Where the
+   * estimate is above, no private copies of the weights are kept, fewer tokens run at once, and at last an adapter is
    * trained layer by layer: somewhat more than half the speed, and far less memory.
    */
   memory?: number
+  /** Where nothing is trained or scored: tokens of prompts that are sampled from at once, which takes less memory. */
+  promptTokens?: number
   /**
    * Integers that sampling and scoring read the matrices in; default 'none'. Training, and scoring where the caller
-   * asks for it, stay exact. Not for full fine-tuning, whose weights change.
+   * asks for it, have what `precision` says. Not for full fine-tuning, whose weights change.
    */
   quantize?: 'none' | 'int8'
-  /** Tokens of a text that shows how large activations become, for `quantize`; default: the first of the vocabulary. */
-  calibration?: TokenIds
+  /**
+   * What training computes the frozen base in; default 'f32'. 'int8' trains an adapter by the weights in 8 bits, which
+   * sampling and scoring then read too, whatever `quantize` says: there are no others in memory.
+   */
+  precision?: Precision
   /** What saved adapters name as their base; default: the path that is opened. */
   baseModel?: BaseModel
   onProgress?: OnLine
@@ -107,7 +113,7 @@ export class Engine {
       config,
       sessions,
       weights: new ModelWeights(config, sessions, withDefaults(options.trainable)),
-      quantized: false,
+      quantized: base.exact === undefined,
       rows,
     }
     this.inference = { ...this.core, quantized: base.quantized !== undefined }
@@ -122,7 +128,8 @@ export class Engine {
    * or the device does not work here.
    */
   static async open(model: string, options: EngineOptions = {}): Promise<Engine> {
-    const { quantize = 'none', trainable, onProgress } = options
+    const { precision = 'f32', trainable, onProgress } = options
+    const quantize = precision === 'int8' ? precision : (options.quantize ?? 'none')
     if (quantize !== 'none' && trainable?.type === 'full')
       throw new BumpError(
         'invalid-options',
@@ -140,10 +147,12 @@ export class Engine {
     if (served !== undefined) onProgress?.(served)
     const config = configOf(model)
     if (trainable?.type === 'lora') checkTargets(config.family, trainable.targets ?? PROJECTIONS)
-    const quantized = quantize === 'none' ? undefined : await openQuantized(model, options)
+    const backward = trainable !== undefined && precision === 'int8'
+    const quantized = quantize === 'none' ? undefined : await openQuantized(model, { ...options, backward })
     // What only samples and scores needs the exact weights no more.
-    const exact = quantized && !trainable ? undefined : await openWeights(model, { onProgress })
-    return new Engine(model, config, { exact, quantized }, options, planMemory(model, config, options), device)
+    const exact = quantized && (!trainable || backward) ? undefined : await openWeights(model, { onProgress })
+    const plan = planMemory(model, config, { ...options, quantize })
+    return new Engine(model, config, { exact, quantized }, options, plan, device)
   }
 
   get info(): Omit<ModelInfo, 'name'> {
@@ -165,6 +174,11 @@ export class Engine {
     return (this.base.quantized ?? this.base.exact)!.digest
   }
 
+  /** Of the exact weights, whatever is read of them here. */
+  private get baseDigest(): string {
+    return this.base.exact?.digest ?? this.base.quantized!.baseDigest
+  }
+
   get config(): ModelConfig {
     return this.core.config
   }
@@ -180,7 +194,7 @@ export class Engine {
     return generate(this.inference, requests, options, weightSet, cancelled, onTokens)
   }
 
-  /** `exact`: not by quantised weights. `temperature`: of the distribution whose log probabilities are given. */
+  /** `exact`: by the weights that training computes in. `temperature`: of the distribution whose log probabilities are given. */
   score(
     requests: readonly ScoreRequest[],
     weightSet: WeightSet,
@@ -189,7 +203,7 @@ export class Engine {
     onProgress?: (share: number) => void,
   ): Promise<Float32Array[][]> {
     this.checkScored(requests)
-    if (exact && !this.base.exact)
+    if (exact && !this.base.exact && !this.trainer)
       throw new BumpError(
         'invalid-options',
         `${this.model} was opened for inference with quantize: int8, so it has no exact weights; open it with quantize: none`,
@@ -268,17 +282,14 @@ export class Engine {
     const trainer = this.needTrainer()
     this.savePolicy(folder)
     writeOptimiser(folder, trainer.state)
-    writeFileAtomic(
-      join(folder, 'state.json'),
-      JSON.stringify({ base: this.base.exact!.digest, step: trainer.state.step }),
-    )
+    writeFileAtomic(join(folder, 'state.json'), JSON.stringify({ base: this.baseDigest, step: trainer.state.step }))
   }
 
   /** All of a saved state or nothing: where it throws, policy and optimiser are what they were. */
   loadState(folder: string): void {
     const trainer = this.needTrainer()
     const policy = this.readPolicy(folder)
-    const state = readOptimiser(folder, this.base.exact!.digest, policy.tensors)
+    const state = readOptimiser(folder, this.baseDigest, policy.tensors)
     this.apply(policy)
     trainer.state = state
   }

@@ -4,6 +4,7 @@ import { toyUsers } from '../judge/testing/toy-world.ts'
 import type { Judge, Pool } from '../judge/types.ts'
 import type { User } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
+import { toyEncoder } from '../model/testing/toy-encoder.ts'
 import { toyModel } from '../model/testing/toy-model.ts'
 import { checkJudges, type JudgeCheckEvent, type JudgeCheckOptions, judgeCheck } from './judge-check.ts'
 import { GENERIC_PROFILE } from './measure/controls.ts'
@@ -14,7 +15,8 @@ const users: User[] = toyUsers(40).map(({ id, history, heldOut }) => ({
   history: interactions(history),
   heldOut: interactions(heldOut),
 }))
-const judge = (scorer: string, maxInteractionTokens = 32) => judgeConfigSchema.parse({ scorer, maxInteractionTokens })
+const judge = (scorer: string, maxInteractionTokens = 32) =>
+  judgeConfigSchema.parse({ scorer, model: 'toy', maxInteractionTokens })
 const all = SCORER_NAMES.map((scorer) => judge(scorer))
 const check = (model: LanguageModel, judges?: JudgeCheckOptions['judges'], more: object = {}, of = users) =>
   checkJudges(of, { model, judges, historyTokens: 128, seed: 1, ...more })
@@ -25,7 +27,7 @@ describe('checkJudges', () => {
     const onEvent = (event: JudgeCheckEvent) => {
       if (event.type === 'judging' && event.share === 0) asked.push(`${event.judge} ${event.query}`)
     }
-    const result = await check(toyModel(), all, { onEvent })
+    const result = await check(toyModel(), all, { encoder: toyEncoder(), onEvent })
     expect(result.failed).toEqual([])
     expect(result.judges.map(({ judge }) => judge.scorer)).toEqual(SCORER_NAMES)
     for (const { history, mismatched, tells, gain, pairs, tokens, seconds, ...found } of result.judges) {
@@ -37,14 +39,23 @@ describe('checkJudges', () => {
       expect(mismatched.backward.low).toBeLessThan(0.53)
       expect(found.mismatchedOffChance).toEqual([])
       expect(pairs).toBeGreaterThan(40 * 9)
-      expect(tokens).toBeGreaterThan(pairs)
+      expect(tokens).toBeGreaterThan(0)
       expect(seconds).toBeGreaterThan(0)
     }
     expect(result.judges).toContain(result.recommended)
-    expect(asked).toHaveLength(9)
-    expect(asked.slice(6)).toEqual(
+    expect(asked).toHaveLength(12)
+    expect(asked.slice(6, 9)).toEqual(
       ['history', 'mismatched', 'generic'].map((query) => `listwise (permutation, 2 orders) ${query}`),
     )
+  })
+
+  it('checks the scorers that there is a model for', async () => {
+    const names = async (models: Partial<JudgeCheckOptions>) =>
+      (await checkJudges(users, { historyTokens: 128, ...models })).judges.map(({ name }) => name)
+    expect(await names({ encoder: toyEncoder() })).toEqual(['embedding'])
+    const { failed } = await check(toyModel(), [judge('likelihood'), judge('embedding')])
+    expect(failed).toEqual([{ name: 'embedding', reason: expect.stringContaining('reads with an encoder') }])
+    await expect(checkJudges(users, {})).rejects.toThrow(/lacks model and encoder/)
   })
 
   it('finds that a blind judge cannot', async () => {

@@ -1,14 +1,15 @@
 // Can this judge tell these users apart? Asked before any training, with the raw history in the profile's place:
 // a judge at chance there can reward nothing (docs/method.md §10). The command line puts the answer into words.
 import { type JudgeConfig, type JudgeConfigInput, judgeConfigSchema, SCORER_NAMES } from '../judge/config.ts'
-import { createJudge, judgeName, ownJudge } from '../judge/judge.ts'
+import { createJudge, judgeName, ownJudge, readsEncoder } from '../judge/judge.ts'
 import { DECODERS } from '../judge/listwise.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, splitDataset } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
 import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogSource, User } from '../logs/types.ts'
-import type { LanguageModel } from '../model/contract.ts'
+import type { LanguageModel, Tokenizer } from '../model/contract.ts'
+import type { Encoder, JudgeModel } from '../model/encoder.ts'
 import { gainOverChance } from '../reward/ndcg.ts'
 import { poolUsers } from '../train/measure.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
@@ -38,10 +39,13 @@ export type JudgeCheckEvent =
 export interface JudgeCheckOptions {
   /** Opened by `openLogs`, or what `openLogs` takes. */
   logs: Logs | LogSource | string
-  /** Its frozen base judges, and its tokenizer counts the history. */
-  model: LanguageModel
+  /** Its frozen base judges, and its tokenizer counts the history. Needed, unless an encoder judges alone. */
+  model?: LanguageModel
+  /** Judges by the embedding scorer. */
+  encoder?: Encoder
   /**
-   * Options of judges over `model`, or judges of your own; default: every scorer, the listwise one with each decoder.
+   * Options of judges over `model` or `encoder`, or judges of your own; default: every scorer that there is a model for,
+   * the listwise one with each decoder.
    */
   judges?: readonly (JudgeConfigInput | Judge)[]
   /** At most so many users, drawn from the log; default 64. */
@@ -104,7 +108,8 @@ export interface JudgeCheck {
  * (`evaluation-failed`) where no judge at all could be used; CancelledError where the signal aborts.
  */
 export async function judgeCheck(options: JudgeCheckOptions): Promise<JudgeCheck> {
-  requireOptions('judgeCheck()', options, ['logs', 'model'])
+  requireOptions('judgeCheck()', options, ['logs'])
+  tokenizerOf(options)
   const {
     heldOut = 1,
     minInteractions = DEFAULT_MIN_INTERACTIONS,
@@ -134,18 +139,17 @@ export async function checkJudges(
       'too-few-users',
       `checking a judge takes at least 3 users with held-out interactions, but there are ${users.length}`,
     )
-  const { model, judges = everyScorer(), historyTokens = 256, interactionTokens = 48 } = options
-  const histories = users.map(({ history }) =>
-    rawHistory(history, model.tokenizer, { historyTokens, interactionTokens }),
-  )
+  const { judges = everyScorer(options), historyTokens = 256, interactionTokens = 48 } = options
+  const tokenizer = tokenizerOf(options)
+  const histories = users.map(({ history }) => rawHistory(history, tokenizer, { historyTokens, interactionTokens }))
   const checked: CheckedJudge[] = []
   const failed: JudgeCheck['failed'] = []
   for (const each of judges) {
     if (options.signal?.aborted) throw new CancelledError()
     const own = 'score' in each
-    const config = own ? undefined : { ...configOf(each), maxProfileTokens: historyTokens }
+    const config = own ? undefined : configOf(each)
     try {
-      const judge = own ? ownJudge(each) : createJudge(model, config!, { cacheEntries: 100_000 })
+      const judge = own ? ownJudge(each) : openJudge(config!, histories, options)
       checked.push(await checkJudge(users, histories, judge, options))
     } catch (error) {
       if (!(error instanceof BumpError) || error instanceof CancelledError) throw error
@@ -167,10 +171,43 @@ function configOf(input: JudgeConfigInput): JudgeConfig {
   throw new BumpError('invalid-options', `judges: ${problems.join('; ')}`)
 }
 
-function everyScorer(): JudgeConfigInput[] {
-  return SCORER_NAMES.flatMap((scorer): JudgeConfigInput[] =>
-    scorer === 'listwise' ? DECODERS.map((decoder) => ({ scorer, decoder })) : [{ scorer }],
+type CheckedModels = Pick<JudgeCheckOptions, 'model' | 'encoder' | 'historyTokens'>
+
+/** What counts the tokens of histories. Throws BumpError (`invalid-options`) where there is neither model. */
+function tokenizerOf({ model, encoder }: CheckedModels): Tokenizer {
+  const reader = model ?? encoder
+  if (reader) return reader.tokenizer
+  throw new BumpError('invalid-options', 'judgeCheck() lacks model and encoder: it needs one of them, or both')
+}
+
+/** A judge that reads whole histories. Throws BumpError where there is no model for its scorer. */
+function openJudge(
+  config: JudgeConfig,
+  histories: readonly string[],
+  { model, encoder, historyTokens = 256 }: CheckedModels,
+): Judge {
+  const reader: JudgeModel | undefined = readsEncoder(config) ? encoder : model
+  if (!reader)
+    throw new BumpError(
+      'invalid-options',
+      `the ${config.scorer} scorer reads with ${readsEncoder(config) ? 'an encoder' : 'a language model'}, but there is none`,
+    )
+  // The histories were cut by the tokens of the language model, where there is one: an encoder has others.
+  const lengths = reader === model ? [] : histories.map((history) => reader.tokenizer.encode(history).length)
+  return createJudge(
+    reader,
+    { ...config, maxProfileTokens: Math.max(historyTokens, ...lengths) },
+    { cacheEntries: 100_000 },
   )
+}
+
+/** Options of every scorer that there is a model for. */
+function everyScorer({ model, encoder }: CheckedModels): JudgeConfigInput[] {
+  return SCORER_NAMES.flatMap((scorer): JudgeConfigInput[] => {
+    if (scorer === 'embedding') return encoder ? [{ scorer, model: encoder.info.name }] : []
+    if (!model) return []
+    return scorer === 'listwise' ? DECODERS.map((decoder) => ({ scorer, decoder })) : [{ scorer }]
+  })
 }
 
 async function checkJudge(

@@ -4,8 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Interaction, LogSource } from '../logs/types.ts'
-import { PROJECTIONS, QUANTIZE, type Trainable } from '../model/contract.ts'
+import { PROJECTIONS, QUANTIZE, type Quantize } from '../model/contract.ts'
 import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/open.ts'
+import { toRead } from '../model/trainable.ts'
 import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
 import { refuseUntrusted, withoutNamed } from '../run/trust.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
@@ -15,7 +16,9 @@ import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
 import { type GeneratorSettings, generatorDigest, profileSeeds } from './profile-users.ts'
 
-export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 'threads' | 'onProgress'> {
+export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 'threads' | 'memory' | 'onProgress'> {
+  /** Integers that the matrices are read in, of a model that no run trained; default none. A run has its own. */
+  quantize?: Quantize
   /** The base model of an adapter folder; default: what its adapter_config.json names. */
   model?: string
   /** Words and budgets of the prompt; what is left out is as the run has it, else as a run's default. */
@@ -26,6 +29,8 @@ export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 
   temperature?: number
   /** Of the sampling, at a temperature above 0; default: as the run, else 1. */
   seed?: number
+  /** People whose profiles are written at once, at most; fewer take less memory. Default: as many as are worth it. */
+  users?: number
   /** Take SQL expressions of the run's logs although they were never used on this machine. */
   trust?: boolean
   /** Ends the opening with a CancelledError. */
@@ -33,8 +38,8 @@ export interface OpenGeneratorOptions extends Pick<OpenModelOptions, 'device' | 
 }
 
 const OPTIONS: readonly (keyof OpenGeneratorOptions)[] = [
-  ...(['model', 'prompt', 'maxTokens', 'temperature', 'seed', 'trust'] as const),
-  ...(['device', 'threads', 'signal', 'onProgress'] as const),
+  ...(['model', 'quantize', 'prompt', 'maxTokens', 'temperature', 'seed', 'users', 'trust'] as const),
+  ...(['device', 'threads', 'memory', 'signal', 'onProgress'] as const),
 ]
 
 /** An interaction as a caller gives it: its text, or an object with it. */
@@ -156,9 +161,16 @@ async function openTrained(
 ): Promise<Generator> {
   const { config, modelDigest } = generatorOfRun(from)
   const step = checkpoint ?? bestCheckpoint(from)
+  if (options.quantize !== undefined)
+    throw new BumpError(
+      'invalid-options',
+      `quantize: ${from} was trained with quantize: ${config.quantize}, and is read so. Leave it out.`,
+    )
+  const { prompt, profile, seed } = config
+  const settings = settingsOf({ prompt, ...profile, seed }, options)
   const model = await openModel(config.model, {
-    ...engineOf(options),
-    trainable: config.trainable as Trainable,
+    ...engineOf(options, settings),
+    trainable: toRead(config.trainable),
     quantize: config.quantize,
   })
   return await closedOnError(model, options.signal, async () => {
@@ -167,12 +179,9 @@ async function openTrained(
         'run-unusable',
         `${config.model} is not the model that ${from} was trained on: its content has changed.`,
       )
-    await model.loadState(checkpointPath(from, step))
+    await model.loadPolicy(checkpointPath(from, step))
     options.onProgress?.(`generator: ${from}, ${checkpoint === undefined ? 'best ' : ''}checkpoint step-${step}`)
-    const { prompt, profile, seed } = config
-    return generatorOn(model, settingsOf({ prompt, ...profile, seed }, options), () =>
-      logsOfRun(from, { trust: options.trust }),
-    )
+    return generatorOn(model, settings, () => logsOfRun(from, { trust: options.trust }))
   })
 }
 
@@ -187,16 +196,22 @@ async function openUntrained(
   adapter: string | undefined,
   options: OpenGeneratorOptions,
 ): Promise<Generator> {
-  const model = await openModel(name, engineOf(options))
+  const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
+  const settings = settingsOf(defaults, options)
+  const model = await openModel(name, { ...engineOf(options, settings), quantize: options.quantize })
   return await closedOnError(model, options.signal, async () => {
     if (adapter !== undefined) await model.loadPolicy(adapter)
-    const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
-    return generatorOn(model, settingsOf(defaults, options), () => undefined)
+    return generatorOn(model, settings, () => undefined)
   })
 }
 
-function engineOf({ device, threads, signal, onProgress }: OpenGeneratorOptions): OpenModelOptions {
-  return { device, threads, signal, onProgress }
+/** Tokens of a prompt besides its interactions, more than the usual wording has. */
+const WORDING = 100
+
+function engineOf(options: OpenGeneratorOptions, { prompt }: GeneratorSettings): OpenModelOptions {
+  const { device, threads, memory, signal, onProgress, users = Number.POSITIVE_INFINITY } = options
+  const promptTokens = users * (prompt.historyTokens + WORDING)
+  return { device, threads, memory, promptTokens, signal, onProgress }
 }
 
 function generatorOfRun(run: string): { config: z.infer<typeof runConfigSchema>; modelDigest: string } {
@@ -250,11 +265,12 @@ const settingsSchema = z.strictObject({
   maxTokens: profileSchema.unwrap().shape.maxTokens.optional(),
   temperature: profileSchema.unwrap().shape.temperature.optional(),
   seed: z.int().min(0).optional(),
+  users: z.int().min(1).optional(),
 })
 
 /** Throws BumpError `invalid-options` with every option that has no usable value. */
-function checkOptions({ prompt, maxTokens, temperature, seed }: OpenGeneratorOptions): void {
-  const checked = settingsSchema.safeParse({ prompt, maxTokens, temperature, seed })
+function checkOptions({ prompt, maxTokens, temperature, seed, users }: OpenGeneratorOptions): void {
+  const checked = settingsSchema.safeParse({ prompt, maxTokens, temperature, seed, users })
   if (checked.success) return
   const problems = checked.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw new BumpError('invalid-options', `openGenerator(): ${problems.join('; ')}`)

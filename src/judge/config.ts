@@ -1,12 +1,13 @@
 // The table of the scorers, and from it the options of the judge, checked once at the edge (docs/method.md §5). Each
 // scorer is a variant with its own vetted defaults.
 import { z } from 'zod'
+import { embedding } from './embedding.ts'
 import { likelihood } from './likelihood.ts'
 import { listwise } from './listwise.ts'
 import { pointwise } from './pointwise.ts'
 
 /** Every scorer, the default first. To add one: write a file like these, and name it here. */
-export const SCORERS = [likelihood, pointwise, listwise] as const
+export const SCORERS = [likelihood, pointwise, listwise, embedding] as const
 
 /** [scorer] its options. */
 type ConfigsOf<Scorers extends readonly { config: unknown }[]> = { [S in keyof Scorers]: Scorers[S]['config'] }

@@ -36,8 +36,8 @@ function request(): JudgeRequest {
 
 describe('judge config', () => {
   it('names every scorer of the table', () => {
-    expect(SCORER_NAMES).toEqual(['likelihood', 'pointwise', 'listwise'])
-    for (const scorer of SCORER_NAMES) expect(judgeConfigSchema.parse({ scorer })).toMatchObject({ scorer })
+    expect(SCORER_NAMES).toEqual(['likelihood', 'pointwise', 'listwise', 'embedding'])
+    for (const scorer of SCORER_NAMES) expect(judgeConfigSchema.parse({ scorer, model: 'm' })).toMatchObject({ scorer })
   })
 
   it('defaults to the likelihood scorer, and the listwise judge to the paper', () => {

@@ -1,21 +1,36 @@
 // Opens the judge that a configuration names. Its scorers are files of their own: likelihood.ts, pointwise.ts,
-// listwise.ts.
-import type { LanguageModel } from '../model/contract.ts'
+// listwise.ts, embedding.ts.
+import { isEncoder, type JudgeModel } from '../model/encoder.ts'
+import { BumpError } from '../util/errors.ts'
 import { guarded } from '../util/guarded.ts'
 import { ScoreCache, type ScoreStore } from './cache.ts'
 import { type JudgeConfig, SCORERS } from './config.ts'
 import type { Judge } from './types.ts'
 
+/** Whether a judge reads with a sentence encoder; all others read with a language model. */
+export function readsEncoder({ scorer }: Pick<JudgeConfig, 'scorer'>): boolean {
+  return scorer === 'embedding'
+}
+
 /**
  * A judge over the frozen base weights of `model`. With `cacheEntries` above 0 it keeps that many scores between calls,
  * with a `store` all that the store keeps; training does neither, so that a resumed run asks the model the very batches
- * that an uninterrupted one asks. Throws BumpError (`judge-unusable`) where the scorer cannot work with this model.
+ * that an uninterrupted one asks. Throws BumpError (`judge-unusable`) where the scorer cannot work with this model, as
+ * the embedding scorer with a language model, or another with an encoder.
  */
 export function createJudge(
-  model: LanguageModel,
+  model: JudgeModel,
   config: JudgeConfig,
   options: { cacheEntries?: number; store?: ScoreStore } = {},
 ): Judge {
+  if (isEncoder(model) !== readsEncoder(config))
+    throw new BumpError(
+      'judge-unusable',
+      isEncoder(model)
+        ? `${model.info.name} is a sentence encoder, which the ${config.scorer} scorer cannot read with: use the embedding scorer`
+        : `the embedding scorer needs a sentence encoder, but ${model.info.name} is a language model: name one such as ` +
+            'BAAI/bge-small-en-v1.5, or use another scorer',
+    )
   return scorerOf(config).open(model, config, options.store ?? new ScoreCache(options.cacheEntries ?? 0))
 }
 
@@ -37,7 +52,7 @@ export function judgeName(config: JudgeConfig): string {
 /** A scorer that is given the options of its own. */
 interface AnyScorer {
   name(config: JudgeConfig): string
-  open(model: LanguageModel, config: JudgeConfig, store: ScoreStore): Judge
+  open(model: JudgeModel, config: JudgeConfig, store: ScoreStore): Judge
 }
 
 function scorerOf({ scorer }: JudgeConfig): AnyScorer {

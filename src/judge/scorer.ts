@@ -1,7 +1,8 @@
-// What a scorer is: one way for a frozen language model to judge. Each is a file of its own beside this one, and a line
+// What a scorer is: one way for a frozen language model, or a sentence encoder, to judge. Each is a file of its own beside this one, and a line
 // in the table of config.ts.
 import { z } from 'zod'
 import type { LanguageModel } from '../model/contract.ts'
+import { isEncoder, type JudgeModel } from '../model/encoder.ts'
 import type { ScoreStore } from './cache.ts'
 import type { Judge } from './types.ts'
 
@@ -12,7 +13,7 @@ export const scorerFields = {
     .min(1)
     .optional()
     .describe(
-      "Another model as the judge: a Hugging Face folder, a .gguf file or a hub name; default: the generator's frozen base.",
+      "Another model as the judge: a Hugging Face folder, a .gguf file or a hub name; default: the generator's frozen base. Of the embedding scorer a sentence encoder, which must be named.",
     ),
   maxProfileTokens: z
     .int()
@@ -33,8 +34,8 @@ export interface ScorerConfig {
   maxInteractionTokens: number
 }
 
-/** A scorer: its options with their defaults, and how it judges. */
-export interface Scorer<Schema extends z.ZodType<ScorerConfig>> {
+/** A scorer: its options with their defaults, and how it judges. `Model`: what it reads with. */
+export interface Scorer<Schema extends z.ZodType<ScorerConfig>, Model extends JudgeModel = LanguageModel> {
   /** `scorer` is a literal: what `judge.scorer` of a configuration calls it. */
   config: Schema
   /** As results call it, with the options that tell its variants apart. */
@@ -43,11 +44,12 @@ export interface Scorer<Schema extends z.ZodType<ScorerConfig>> {
    * A judge over the frozen base weights of `model` that keeps its scores in `store`. Throws BumpError
    * (`judge-unusable`) where it cannot score with this model.
    */
-  open(model: LanguageModel, config: z.infer<Schema>, store: ScoreStore): Judge
+  open(model: Model, config: z.infer<Schema>, store: ScoreStore): Judge
 }
 
 /** What config.json records of a judge: its options, and the model that reads. */
-export function describeJudge(config: ScorerConfig, { info }: LanguageModel): Record<string, unknown> {
-  const { name, digest, parameters, trainableParameters } = info
+export function describeJudge(config: ScorerConfig, model: JudgeModel): Record<string, unknown> {
+  if (isEncoder(model)) return { ...config, ...model.info }
+  const { name, digest, parameters, trainableParameters } = model.info
   return { ...config, name, digest, parameters, trainableParameters }
 }

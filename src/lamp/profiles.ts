@@ -23,7 +23,7 @@ export interface ProfileSource {
 }
 
 /** What a generator runs on. */
-export type GeneratorEngine = Pick<OpenGeneratorOptions, 'device' | 'threads'>
+export type GeneratorEngine = Pick<OpenGeneratorOptions, 'device' | 'threads' | 'memory'>
 
 export interface LampProfilesOptions {
   engine: GeneratorEngine

@@ -30,6 +30,10 @@ export type Trainable = ({ type: 'lora' } & LoraShape) | { type: 'full' }
 export const QUANTIZE = ['none', 'int8'] as const
 export type Quantize = (typeof QUANTIZE)[number]
 
+/** What training may compute the products of a frozen base in. */
+export const PRECISIONS = ['f32', 'int8'] as const
+export type Precision = (typeof PRECISIONS)[number]
+
 /** One turn of a conversation. */
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant'
@@ -188,6 +192,7 @@ export interface ModelInfo {
     /** Absent: for inference. */
     trainable?: Trainable
     quantize: Quantize
+    precision: Precision
     /** What an adapter's first weights derive from. */
     seed: number
   }

@@ -9,6 +9,14 @@ export type TrainableInput = 'lora' | 'full' | ({ type: 'lora' } & Partial<LoraS
 /** LoRA on all linear layers [paper]; rank and alpha are bump's. */
 export const LORA_DEFAULTS: LoraShape = { rank: 16, alpha: 32, targets: [...PROJECTIONS], rsLora: false }
 
+/**
+ * What a trained policy is opened with to be read, and trained no further: an adapter is loaded onto a model opened for
+ * inference, full weights take the place of the base's.
+ */
+export function toRead({ type }: { type: Trainable['type'] }): Trainable | undefined {
+  return type === 'full' ? { type } : undefined
+}
+
 /** The input with every default. Throws BumpError (`invalid-options`) where it is neither of the two types. */
 export function resolveTrainable(input: TrainableInput): Trainable {
   const type = typeof input === 'string' ? input : input.type

@@ -4,7 +4,7 @@ import { profileSchema, promptSchema } from '../generator/config.ts'
 import { judgeConfigSchema } from '../judge/config.ts'
 import { logFormatNames } from '../logs/formats/formats.ts'
 import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
-import { PROJECTIONS, QUANTIZE } from '../model/contract.ts'
+import { PRECISIONS, PROJECTIONS, QUANTIZE } from '../model/contract.ts'
 import { LORA_DEFAULTS } from '../model/trainable.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses.ts'
@@ -151,7 +151,13 @@ export const trainConfigSchema = z
       .enum(QUANTIZE)
       .default('none')
       .describe(
-        "Integers that rollouts and judge read the base's matrices in; training is exact either way. Not with trainable.type full, nor on a GPU.",
+        "Integers that rollouts and judge read the base's matrices in. Not with trainable.type full, nor on a GPU.",
+      ),
+    precision: z
+      .enum(PRECISIONS)
+      .default('f32')
+      .describe(
+        "What training computes the base's products in. int8: faster and in far less memory, with gradients that are off by a little; quantize is then int8 too.",
       ),
     judge: judgeConfigSchema,
     reward: rewardConfigSchema,
@@ -234,9 +240,10 @@ export const trainConfigSchema = z
       .describe('The final test, before and after, on users that no choice of the run has seen.'),
     checkpoint: z.strictObject({ every: count.default(5).describe('Steps between checkpoints.') }).prefault({}),
   })
+  .overwrite((config) => (config.precision === 'int8' ? { ...config, quantize: 'int8' } : config))
   .refine(({ quantize, trainable }) => quantize === 'none' || trainable.type === 'lora', {
     path: ['quantize'],
-    error: 'full fine-tuning changes the weights: quantize is for LoRA',
+    error: 'full fine-tuning changes the weights: quantize and precision are for LoRA',
   })
 
 /** A resolved configuration. */

@@ -167,7 +167,9 @@ async function updatePolicy(
     return { ...Object.fromEntries(UPDATE_METRICS.map((name) => [name, null])), learning_rate: learningRate }
 
   const sampler_U_G_T = groups_U.map(({ rollouts }) => rollouts.map(({ completion }) => completion.logprobs))
-  const rescored = optim.numUpdates > 1 || optim.importanceSampling.enabled || config.quantize !== 'none'
+  // Other weights sampled than those that are trained on.
+  const mixed = config.quantize !== 'none' && config.precision === 'f32'
+  const rescored = optim.numUpdates > 1 || optim.importanceSampling.enabled || mixed
   const old_U_G_T = rescored ? await logprobs(model, groups_U, config, 'policy', signal) : sampler_U_G_T
   const reference_U_G_T = optim.klCoef > 0 ? await logprobs(model, groups_U, config, 'base', signal) : undefined
   const policyLoss = LOSSES[optim.loss]

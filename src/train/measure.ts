@@ -8,6 +8,7 @@ import { createJudge } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
 import type { User } from '../logs/types.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
+import type { JudgeModel } from '../model/encoder.ts'
 import type { ProfileScore, RewardFunction } from '../reward/reward.ts'
 import type { DirectionIntervals } from '../run/format.ts'
 import { BumpError } from '../util/errors.ts'
@@ -174,7 +175,7 @@ export function compareMeasurements(
 export type WholeTextJudge = (texts: readonly string[]) => Judge
 
 /** Raises the budget of a judge on `model` to the longest of the texts. */
-export function wholeTextJudge(model: LanguageModel, config: TrainConfig['judge']): WholeTextJudge {
+export function wholeTextJudge(model: JudgeModel, config: TrainConfig['judge']): WholeTextJudge {
   return (texts) => {
     const lengths = texts.map((text) => model.tokenizer.encode(text).length)
     return createJudge(model, { ...config, maxProfileTokens: Math.max(config.maxProfileTokens, ...lengths) })

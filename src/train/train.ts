@@ -7,7 +7,9 @@ import { type LoadedUsers, loadUsers, readingLine, type SplitOptions, splitDatas
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
+import type { JudgeModel } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
+import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
@@ -29,7 +31,9 @@ import type { Phase } from './phase-progress.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
-export type TrainSettings = Partial<Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize'>>
+export type TrainSettings = Partial<
+  Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize' | 'precision'>
+>
 
 export interface TrainOptions extends TrainSettings {
   /**
@@ -47,10 +51,12 @@ export interface TrainOptions extends TrainSettings {
   trainable?: TrainConfigInput['trainable']
   /** Integers that rollouts and judge read the base in, where `model` is a name. */
   quantize?: TrainConfigInput['quantize']
+  /** What training computes the base's products in, where `model` is a name. */
+  precision?: TrainConfigInput['precision']
   /** What models that are named here run on: device, threads and memory. */
   engine?: Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
-  /** The judge's model, where it is open already. */
-  judgeModel?: LanguageModel
+  /** The judge's model, where it is open already; an encoder judges by `judge.scorer` embedding. */
+  judgeModel?: JudgeModel
   /** A judge of your own, in place of the one that `judge` describes. */
   customJudge?: Judge
   /** A reward of your own, in place of the bidirectional one; `reward` still sets its guards. */
@@ -106,7 +112,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
   if (typeof options.model === 'string') refuseUnusable(config.model)
-  if (config.judge.model !== undefined && !options.judgeModel) refuseUnusable(config.judge.model)
+  if (!options.judgeModel && !customJudge) refuseUnusableJudge(config.judge)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
   const note = (text: string, passing?: boolean) => onEvent({ type: 'note', text, passing })
@@ -121,7 +127,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       model,
       judge,
       wholeTexts: customJudge ? undefined : wholeTextJudge(judgeModel, config.judge),
-      judgeRecord: customJudge ? describeJudge(judge) : { ...config.judge, ...describeModel(judgeModel) },
+      judgeRecord: customJudge ? describeJudge(judge) : judge.describe(),
       reward,
       rewardRecord: options.customReward && { name: options.customReward.name, ...reward.origin },
       baseline,
@@ -173,10 +179,16 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
   }
 }
 
+/** Throws BumpError where the judge's model lies on this machine and cannot be used, before other work is done. */
+function refuseUnusableJudge(judge: TrainConfig['judge']): void {
+  if (judge.scorer === 'embedding') refuseUnusableEncoder(judge.model, judge.pooling)
+  else if (judge.model !== undefined) refuseUnusable(judge.model)
+}
+
 /** Throws BumpError where an option would do nothing, since another one decides what it is about. */
-function refuseIdle({ model, trainable, quantize, judgeModel, customJudge }: TrainOptions): void {
+function refuseIdle({ model, trainable, quantize, precision, judgeModel, customJudge }: TrainOptions): void {
   const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
-  for (const [name, value] of Object.entries({ trainable, quantize }))
+  for (const [name, value] of Object.entries({ trainable, quantize, precision }))
     if (typeof model !== 'string' && value !== undefined)
       throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
   if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
@@ -191,7 +203,7 @@ function configOf(options: TrainOptions): TrainConfig {
   const values = {
     ...settings,
     ...(judgeModel ? { judge: { model: judgeModel.info.name, ...settings.judge } } : {}),
-    ...(opened ? { trainable: opened.trainable, quantize: opened.quantize, seed: settings.seed ?? opened.seed } : {}),
+    ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
     ...(customReward
       ? { reward: { ...reward, type: 'custom', name: customReward.name, options: customReward.options ?? {} } }
       : reward && { reward }),
@@ -275,7 +287,7 @@ function checkUsers(users: UserSplit, config: TrainConfig): void {
 
 /** The models of a run: those that the caller gave, and those that are opened by name and closed again. */
 class Models {
-  private readonly opened: LanguageModel[] = []
+  private readonly opened: JudgeModel[] = []
 
   constructor(
     private readonly options: TrainOptions,
@@ -290,10 +302,21 @@ class Models {
   }
 
   /** Default: the frozen base of the policy. */
-  async judge(policy: LanguageModel): Promise<LanguageModel> {
-    const name = this.config.judge.model
+  async judge(policy: LanguageModel): Promise<JudgeModel> {
+    const { judge } = this.config
     if (this.options.judgeModel) return this.options.judgeModel
-    return name === undefined || this.options.customJudge ? policy : await this.open(name)
+    if (judge.model === undefined || this.options.customJudge) return policy
+    if (judge.scorer !== 'embedding') return await this.open(judge.model)
+    const { engine, signal } = this.options
+    const { pooling } = judge
+    const encoder = await openEncoder(judge.model, {
+      pooling,
+      threads: engine?.threads,
+      signal,
+      onProgress: this.onProgress,
+    })
+    this.opened.push(encoder)
+    return encoder
   }
 
   async close(): Promise<void> {
@@ -307,6 +330,7 @@ class Models {
     const model = await openModel(name, {
       ...shared,
       quantize: this.config.quantize,
+      precision: this.config.precision,
       signal,
       onProgress: this.onProgress,
       ...options,

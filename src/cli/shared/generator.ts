@@ -1,7 +1,8 @@
 // Flags of every command that writes profiles with a generator: which one, and what it is asked.
 
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Generator, openGenerator } from '../../generator/open.ts'
+import { QUANTIZE, type Quantize } from '../../model/contract.ts'
 import type { OnLine } from '../../util/byte-progress.ts'
 import { BumpError } from '../../util/errors.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './engine-flags.ts'
@@ -10,6 +11,7 @@ import { naturalNumber, positiveInteger, temperatureValue } from './flag-values.
 export interface GeneratorFlags extends EngineFlags {
   run?: string
   model?: string
+  quantize?: Quantize
   system?: string
   instruction?: string
   historyTokens?: number
@@ -24,6 +26,11 @@ export function addGeneratorFlags(command: Command): Command {
   command
     .option('--run <folder>', 'run folder of bump train: its best checkpoint writes the profiles')
     .option('--model <where>', 'untrained model instead: a Hugging Face folder, a .gguf file or a hub name')
+    .addOption(
+      new Option('--quantize <integers>', 'integers that the matrices of --model are read in (default: none)').choices(
+        QUANTIZE,
+      ),
+    )
     .option('--system <text>', "system message of the prompt (default: as the run, else bump's)")
     .option('--instruction <text>', "what asks for the profile (default: as the run, else bump's)")
     .option('--history-tokens <count>', 'tokens of history shown (default: as the run, else 300)', atLeast(8))
@@ -49,22 +56,26 @@ export function checkGeneratorFlags({ run, model }: GeneratorFlags): void {
 }
 
 /**
- * Opens what --run or --model names; the caller closes it. Throws BumpError where neither or both are given, or what
+ * Opens what --run or --model names; the caller closes it. `users`: of openGenerator's options. Throws BumpError where neither or both are given, or what
  * openGenerator throws.
  */
 export async function generatorOfFlags(
   flags: GeneratorFlags,
   onProgress: OnLine,
   signal: AbortSignal,
+  users?: number,
 ): Promise<Generator> {
   checkGeneratorFlags(flags)
-  const { run, model, system, instruction, historyTokens, interactionTokens, maxTokens, temperature, seed } = flags
+  const { run, model, quantize, system, instruction, historyTokens, interactionTokens, maxTokens, temperature, seed } =
+    flags
   return await openGenerator(run ?? { model: model! }, {
     ...engineOptions(flags),
+    quantize,
     prompt: { system, instruction, historyTokens, interactionTokens },
     maxTokens,
     temperature,
     seed,
+    users,
     signal,
     onProgress,
   })

@@ -123,7 +123,8 @@ export class Graph {
     return this.constant(`b${value}`, (name) => this.initializer(name, [], Uint8Array.of(value), 'u8'))
   }
 
-  private constant(key: string, make: (name: string) => Value): Value {
+  /** A constant that is made once for all who ask for it by the same key. */
+  constant(key: string, make: (name: string) => Value): Value {
     let value = this.constants.get(key)
     if (!value) {
       value = make(`const_${this.counter++}`)

@@ -159,13 +159,17 @@ describe('integer products', () => {
   x.fill(0, K, 2 * K)
   x[2 * K + 3] = 1000
   const bytesOf = (a: Int8Array | Float32Array) => new Uint8Array(a.buffer)
+  const ones = (n: number) => bytesOf(new Float32Array(n).fill(1))
 
   /** y [N,M] of rows [N,K]. */
   async function run(rows: Float32Array, levels: number): Promise<Float32Array> {
     const g = new Graph('f32')
     const quantized = o.quantizeRows(g, g.input('x', ['N', K]), levels)
     const w = g.initializer('w', [K, M], bytesOf(weights), 'i8')
-    g.output(o.integerProduct(g, quantized, w, g.initializer('s', [M], bytesOf(scales))), 'y', ['N', M])
+    g.output(o.integerProduct(g, quantized, { values: w, scales: g.initializer('s', [M], bytesOf(scales)) }), 'y', [
+      'N',
+      M,
+    ])
     const session = await InferenceSession.create(g.encode(), { intraOpNumThreads: 2, logSeverityLevel: 3 })
     const { y } = await session.run({ x: new Tensor('float32', rows, [rows.length / K, K]) })
     return y.data as Float32Array
@@ -187,6 +191,59 @@ describe('integer products', () => {
         const expected = (range * sum * scales[m]) / levels
         expect(Math.abs(y[n * M + m] - expected)).toBeLessThanOrEqual(1e-6 * Math.abs(expected))
       }
+    }
+  })
+
+  it('give a gradient through the copy of the matrix, in 8 bits too', async () => {
+    const g = new Graph('f32')
+    const input = g.input('x', ['N', K], 'f32', true)
+    const w = { values: g.initializer('w', [K, M], bytesOf(weights), 'i8'), scales: g.initializer('s', [M], ones(M)) }
+    const back = Int8Array.from(weights, (_, i) => weights[(i % K) * M + Math.floor(i / K)])
+    const copy = { values: g.initializer('b', [M, K], bytesOf(back), 'i8'), scales: g.initializer('bs', [K], ones(K)) }
+    const y = o.integerMatmul(g, input, o.quantizeRows(g, input, 63), w, (dy) =>
+      o.integerProduct(g, o.quantizeRows(g, dy, 63), copy),
+    )
+    g.output(g.backward([[y, g.input('dy', ['N', M])]]).get('x')!, 'dx', ['N', K])
+    const session = await InferenceSession.create(g.encode(), { intraOpNumThreads: 2, logSeverityLevel: 3 })
+    const dy = normals(new Float32Array(N * M), 1, seedFrom('dy'))
+    const feeds = { x: new Tensor('float32', x, [N, K]), dy: new Tensor('float32', dy, [N, M]) }
+    const dx = (await session.run(feeds)).dx.data as Float32Array
+    for (let n = 0; n < N; n++) {
+      const row = dy.subarray(n * M, (n + 1) * M)
+      // Half a step of the row's range, times the weights that it meets.
+      const step = Math.max(...row.map(Math.abs)) / 63
+      for (let k = 0; k < K; k++) {
+        const of = weights.subarray(k * M, (k + 1) * M)
+        const expected = row.reduce((sum, value, m) => sum + value * of[m], 0)
+        const bound = of.reduce((sum, value) => sum + Math.abs(value), 0) * step * 0.5
+        expect(Math.abs(dx[n * K + k] - expected)).toBeLessThan(bound)
+      }
+    }
+  })
+
+  it.each([127, 63])('of two bytes keep what one byte rounds away, with %i levels', async (levels) => {
+    if (levels > (await activationLevels())) return
+    // One probability of nearly 1, and small ones that one byte would round to nothing.
+    const p = Float32Array.from({ length: N * K }, (_, i) => (i % K === 3 ? 0.9 : 0.1 / K))
+    const g = new Graph('f32')
+    const ofInputs = Float32Array.from({ length: K }, (_, k) => 0.5 + k / K)
+    const matrix = {
+      values: g.initializer('w', [K, M], bytesOf(weights), 'i8'),
+      scales: g.initializer('s', [K], bytesOf(ofInputs)),
+    }
+    g.output(o.twoByteProduct(g, g.input('p', ['N', K]), matrix, levels), 'y', ['N', M])
+    const session = await InferenceSession.create(g.encode(), { intraOpNumThreads: 2, logSeverityLevel: 3 })
+    const y = (await session.run({ p: new Tensor('float32', p, [N, K]) })).y.data as Float32Array
+    for (let m = 0; m < M; m++) {
+      let expected = 0
+      let met = 0
+      for (let k = 0; k < K; k++) {
+        expected += p[k] * ofInputs[k] * weights[k * M + m]
+        met += Math.abs(weights[k * M + m])
+      }
+      // Half a step of the second byte, times the weights that it meets.
+      const bound = ((p[3] * ofInputs[3]) / (2 * levels + 1) / (4 * levels)) * met
+      for (let n = 0; n < N; n++) expect(Math.abs(y[n * M + m] - expected)).toBeLessThan(bound)
     }
   })
 

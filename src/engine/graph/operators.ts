@@ -41,6 +41,12 @@ export function matmul(g: Graph, a: Value, b: Value, options: Omit<MatMulOptions
   ])
 }
 
+/** A matrix of signed bytes: `values` [inputs,outputs], `scales` [outputs]. */
+export interface IntegerMatrix {
+  values: Value
+  scales: Value
+}
+
 /** Rows in 8 bits: x ≈ range · (bytes − levels − 1)/levels. */
 export interface QuantizedRows {
   /** [N,F] unsigned, 1 to 2·levels + 1. */
@@ -63,18 +69,50 @@ export function quantizeRows(g: Graph, x: Value, levels: number): QuantizedRows 
 }
 
 /**
- * Rows [N,inputs] times an 8-bit matrix: `weights` [inputs,outputs] signed bytes, `scales` [outputs]. Sums are exact
- * integers. Without a gradient.
+ * Rows [N,inputs] times an 8-bit matrix. Sums are exact integers. Without a gradient.
  */
 export function integerProduct(
   g: Graph,
   { bytes, range, levels }: QuantizedRows,
-  weights: Value,
-  scales: Value,
+  { values, scales }: IntegerMatrix,
 ): Value {
   // Unsigned bytes on the left and signed ones on the right are what processors have instructions for.
-  const unit = g.op('MatMulIntegerToFloat', [bytes, weights, g.scalar(1 / levels), scales, g.byte(levels + 1)])
+  const unit = g.op('MatMulIntegerToFloat', [bytes, values, g.scalar(1 / levels), scales, g.byte(levels + 1)])
   return g.op('Mul', [unit, range])
+}
+
+/**
+ * x [N,inputs], in 8 bits `rows`, times an 8-bit matrix. Rounding counts as the identity in the gradient, dy · matrixᵀ,
+ * which `back` gives.
+ */
+export function integerMatmul(
+  g: Graph,
+  x: Value,
+  rows: QuantizedRows,
+  matrix: IntegerMatrix,
+  back: (dy: Value) => Value,
+): Value {
+  return g.record(integerProduct(g, rows, matrix), [x], (dy) => [back(dy!)])
+}
+
+/**
+ * p [N,V] ≥ 0 times an 8-bit matrix, `values` [V,outputs] with scales [V] of its rows. Probabilities are far apart, so
+ * they get two bytes each: one of the value, one of what that leaves. Without a gradient.
+ */
+export function twoByteProduct(g: Graph, p: Value, { values, scales }: IntegerMatrix, levels: number): Value {
+  const steps = 2 * levels + 1
+  const scaled = g.op('Mul', [p, scales])
+  const largest = g.op('ReduceMax', [scaled], { axes: [-1], keepdims: 1 })
+  const step = g.op('Max', [g.op('Mul', [largest, g.scalar(1 / steps)]), g.scalar(1e-30)])
+  const inSteps = g.op('Div', [scaled, step])
+  const whole = g.op('QuantizeLinear', [inSteps, g.scalar(1), g.byte(0)])
+  // Between −½ and ½.
+  const left = g.op('Sub', [inSteps, g.op('DequantizeLinear', [whole, g.scalar(1), g.byte(0)])])
+  const fine = g.scalar(1 / (2 * levels))
+  const rest = g.op('QuantizeLinear', [left, fine, g.byte(levels + 1)])
+  const times = (bytes: Value, scale: Value, zero: number) =>
+    g.op('MatMulIntegerToFloat', [bytes, values, scale, g.scalar(1), g.byte(zero)])
+  return g.op('Mul', [g.op('Add', [times(whole, g.scalar(1), 0), times(rest, fine, levels + 1)]), step])
 }
 
 /** a + b of equal shapes. */

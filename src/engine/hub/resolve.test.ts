@@ -332,3 +332,29 @@ test('an unwritable cache is an error with a way out', async () => {
   vi.stubEnv('BUMP_CACHE', join(folder, 'file'))
   expect(await problemOf('acme/tiny')).toContain('BUMP_CACHE')
 })
+
+test('of an encoder, its settings and its ONNX file are downloaded, or else its safetensors', async () => {
+  files['modules.json'] = { content: Buffer.from('[]') }
+  files['1_Pooling/config.json'] = { content: Buffer.from('{}') }
+  const options = { endpoint, kind: 'encoder' as const }
+  const names = () => requests.map(({ url }) => url.split(`${COMMIT}/`)[1]).filter(Boolean)
+  await resolveModel('acme/tiny', options)
+  expect(names().sort()).toEqual([
+    '1_Pooling/config.json',
+    'config.json',
+    'model.safetensors',
+    'modules.json',
+    'tokenizer.json',
+  ])
+  files['onnx/model.onnx'] = { content: weights, lfs: true }
+  requests = []
+  const path = await resolveModel('acme/tiny@other', options)
+  expect(names()).toEqual(['onnx/model.onnx'])
+  expect(readFileSync(join(path, 'onnx/model.onnx'))).toEqual(weights)
+  delete files['tokenizer.json']
+  await expect(resolveModel('acme/tiny@third', options)).rejects.toThrow(/has no config.json and tokenizer.json with/)
+  await expect(resolveModel('acme/tiny/quant/tiny-q4.gguf', options)).rejects.toThrow(/is a .gguf file/)
+  await expect(resolveModel(join(path, 'onnx/model.onnx'), options)).rejects.toThrow(
+    /is a file\. Name the Hugging Face/,
+  )
+})

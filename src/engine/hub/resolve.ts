@@ -7,12 +7,15 @@ import { ByteProgress, type OnLine } from '../../util/byte-progress.ts'
 import { requireSpace } from '../../util/disk-space.ts'
 import { BumpError } from '../../util/errors.ts'
 import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
+import { ONNX_FILES } from '../../util/onnx-files.ts'
 import { shardNames } from '../../util/shard-names.ts'
 import { webFetch } from '../../util/web-fetch.ts'
 import { DEFAULT_ENDPOINT, type Hub, type HubFile, type HubName, listFiles } from './client.ts'
 import { downloadFile } from './download.ts'
 
 export interface ResolveOptions {
+  /** A sentence encoder has other files than a language model, which is the default. */
+  kind?: 'encoder'
   /** Gets lines with percentage and time left while files are downloaded. */
   onProgress?: OnLine
   /** Sees the folder once config.json lies in it, before weights are downloaded; may throw. */
@@ -32,6 +35,17 @@ const COMPANIONS = new Set([
   'chat_template.jinja',
   'generation_config.json',
   'special_tokens_map.json',
+  'model.safetensors.index.json',
+])
+const ENCODER_FILES = new Set([
+  CONFIG,
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'modules.json',
+  '1_Pooling/config.json',
+  'sentence_bert_config.json',
+  'config_sentence_transformers.json',
   'model.safetensors.index.json',
 ])
 const WEIGHTS = /^model(-\d+-of-\d+)?\.safetensors$/
@@ -59,6 +73,20 @@ export function hubBase(model: string): { name: string; revision?: string } | un
   if (hub === undefined) return undefined
   const { repo, file, revision } = hub
   return { name: file === undefined ? repo : `${repo}/${file}`, ...(revision !== 'main' && { revision }) }
+}
+
+/** The files of an encoder: its settings, and its ONNX file where it has one, else its safetensors. */
+function encoderFiles({ repo }: HubName, files: HubFile[]): HubFile[] {
+  const onnx = ONNX_FILES.find((path) => files.some((file) => file.path === path))
+  const wanted = files.filter(({ path }) => ENCODER_FILES.has(path) || (onnx ? path === onnx : WEIGHTS.test(path)))
+  const has = (path: string) => wanted.some((file) => file.path === path)
+  if (!has(CONFIG) || !has('tokenizer.json') || !wanted.some(({ path }) => path === onnx || WEIGHTS.test(path)))
+    throw new BumpError(
+      'download-failed',
+      `${repo}: has no config.json and tokenizer.json with onnx/model.onnx or model.safetensors. Use another encoder, such ` +
+        'as BAAI/bge-small-en-v1.5.',
+    )
+  return wanted.sort((a, b) => Number(b.path === CONFIG) - Number(a.path === CONFIG))
 }
 
 /** The files to download for a name, of those that the repository holds. */
@@ -145,6 +173,8 @@ const isOn = (value: string | undefined) => /^(1|true|yes|on)$/i.test(value ?? '
  */
 export async function resolveModel(model: string, options: ResolveOptions = {}): Promise<string> {
   if (existsSync(model)) {
+    if (options.kind && statSync(model).isFile())
+      throw new BumpError('model-unusable', `${model}: is a file. Name the Hugging Face folder of an encoder.`)
     if (statSync(model).isFile() && !model.toLowerCase().endsWith('.gguf'))
       throw new BumpError(
         'model-unusable',
@@ -153,6 +183,8 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
     return resolve(model)
   }
   const name = parseHubName(model)
+  if (options.kind && name?.file !== undefined)
+    throw new BumpError('model-unusable', `${model}: is a .gguf file. Name the repository or folder of an encoder.`)
   if (name === undefined)
     throw new BumpError(
       'model-unusable',
@@ -162,7 +194,9 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
   const endpoint = (options.endpoint ?? (process.env.HF_ENDPOINT || DEFAULT_ENDPOINT)).replace(/\/+$/, '')
   const hub: Hub = { endpoint, token: process.env.HF_TOKEN || undefined, fetch: options.fetch ?? webFetch }
   const folder = cacheFolder('hub', sha256(endpoint).slice(0, 8), name.repo.replace('/', '--'))
-  const recordPath = join(folder, 'complete', `${sha256(JSON.stringify([name.revision, name.file])).slice(0, 16)}.json`)
+  const { kind } = options
+  const what = JSON.stringify(kind ? [name.revision, kind] : [name.revision, name.file])
+  const recordPath = join(folder, 'complete', `${sha256(what).slice(0, 16)}.json`)
   const earlier = cached(folder, recordPath, name)
   if (earlier !== undefined) return resolve(earlier)
   if (isOn(process.env.HF_HUB_OFFLINE))
@@ -174,10 +208,10 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
 
   options.onProgress?.(`looking for ${model} at ${endpoint}`)
   const { commit, files, weights } = await listFiles(hub, name)
-  const wanted = wantedFiles(name, files)
+  const wanted = kind ? encoderFiles(name, files) : wantedFiles(name, files)
   const total = wanted.reduce((sum, file) => sum + file.size, 0)
   const progress = new ByteProgress(`downloading ${name.repo}`, total, options.onProgress)
-  const space = bytesToCome(wanted, join(folder, commit)) + preparedBytes(wanted, weights)
+  const space = bytesToCome(wanted, join(folder, commit)) + (kind ? 0 : preparedBytes(wanted, weights))
   requireSpace(cacheFolder(), space, 'the model (its download and the weights prepared from it)')
   let before = 0
   for (const file of wanted) {

@@ -2,11 +2,11 @@
 // its type with its weights fed, and the two ends. Only one layer's activations exist at a time (see
 // runtime/layer-wise.ts).
 
-import { Graph, type Value } from '../graph/graph.ts'
+import { Graph } from '../graph/graph.ts'
 import { type ModelConfig, oneLayer } from './config.ts'
-import { decoderLayer, embedded, finalNorm, type LoraShape, type WeightBinding, Weights } from './layer.ts'
+import { decoderLayer, embedded, finalNorm, type WeightBinding, Weights } from './layer.ts'
 import { type LossKind, lossHead } from './loss-head.ts'
-import { packedAttention, prefixedAttention } from './packed-attention.ts'
+import { packedAttention } from './packed-attention.ts'
 import { rotaryInputs } from './rope.ts'
 
 export type LayerPass = 'forward' | 'backward'
@@ -26,20 +26,20 @@ export function buildEmbedGraph(c: ModelConfig, binding: WeightBinding, options:
 }
 
 /**
- * A layer such as `layer`, whose weights and adapter are fed under the names of layer 0, with the inputs of
+ * A layer such as `layer`, whose weights and adapter `binding` feeds under the names of layer 0, with the inputs of
  * packed-attention.ts and rope.ts. forward: x [N,H] → y [N,H]; backward: x and dy [N,H] → dx [N,H] and
  * `d.l0.<projection>.<A|B>`; the layer's activations are computed anew.
  */
 export function buildLayerGraph(
   c: ModelConfig,
   layer: number,
-  lora: LoraShape,
+  binding: WeightBinding,
   pass: LayerPass,
   options: GraphOptions,
 ): Uint8Array {
   const one = oneLayer(c, layer)
   const g = new Graph(options.precision, options.onGpu)
-  const w = new Weights(g, one, { base: 'fed', lora, ...(pass === 'backward' ? { train: 'lora' } : {}) })
+  const w = new Weights(g, one, { ...binding, ...(pass === 'backward' ? { train: 'lora' } : {}) })
   const x = g.input('x', ['N', c.hidden], g.precision, pass === 'backward')
   const rope = rotaryInputs(g, one, options.maxPositions)
   const y = decoderLayer(g, w, x, 0, rope, packedAttention(g, one))
@@ -65,35 +65,10 @@ export function buildHeadGraph(
   const w = new Weights(g, c, binding)
   const x = g.input('x', ['N', c.hidden], g.precision, true)
   const h = finalNorm(g, w, x)
-  const { loss, logprobs, entropy, dh } = lossHead(g, h, w.head, kind)
+  const { loss, logprobs, entropy, dh } = lossHead(g, h, w, kind)
   g.output(loss, 'loss', [])
   g.output(logprobs, 'logprobs', ['M', 1])
   g.output(entropy, 'entropy', ['M', 1])
   g.output(g.backward([[h, dh]]).get(x.name)!, 'dx', ['N', c.hidden])
-  return g.encode()
-}
-
-/**
- * A layer such as `layer`, whose weights are fed under the names of layer 0, over U texts of T tokens: `x` [U·T,H] → `y` [U·T,H], and
- * per input of the projections the largest magnitude that it had, `largest.<first projection that reads it>` [inputs].
- * Other inputs: `sizes` [4] = (U, 1, 1, T), and an empty prefix as extend-graph.ts has it.
- */
-export function buildObservedGraph(c: ModelConfig, layer: number, options: GraphOptions): Uint8Array {
-  const one = oneLayer(c, layer)
-  const g = new Graph('f32')
-  const observe = (input: Value, [name]: readonly string[]) =>
-    g.output(g.op('ReduceMax', [g.op('Abs', [input])], { axes: [0], keepdims: 0 }), `largest.${name.slice(3)}`, ['I'])
-  const w = new Weights(g, one, { base: 'fed', observe })
-  const x = g.input('x', ['N', c.hidden])
-  const rope = rotaryInputs(g, one, options.maxPositions)
-  const [U, P, G, T] = g.opN('Split', [g.input('sizes', [4], 'i64')], 4, { axis: 0 })
-  const attend = prefixedAttention(g, one, { U, P, G, T }, g.input('prefix_mask', ['U', 1, 1, 'P']))
-  const prefix = (name: string) => g.input(name, ['U', c.kvHeads, 'P', c.headDim])
-  const [pk, pv] = [prefix('pk0'), prefix('pv0')]
-  g.output(
-    decoderLayer(g, w, x, 0, rope, (q, k, v, l) => attend(q, k, v, l, pk, pv).out),
-    'y',
-    ['N', c.hidden],
-  )
   return g.encode()
 }

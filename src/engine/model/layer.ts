@@ -8,6 +8,8 @@ import {
   gatedGelu,
   gatedSilu,
   gatherRows,
+  type IntegerMatrix,
+  integerMatmul,
   integerProduct,
   matmul,
   product,
@@ -16,9 +18,11 @@ import {
   rmsNorm,
   rotary,
   scale,
+  twoByteProduct,
 } from '../graph/operators.ts'
 import { headName, type ModelConfig, projectionShape, weightShapes } from './config.ts'
-import { type ByteRange, EMBED_DIVISOR, type QuantizedMatrix } from './quantized.ts'
+import { mixChannels } from './hadamard.ts'
+import { type ByteRange, type QuantizedMatrix, transposed } from './quantized.ts'
 import type { LayerRotary } from './rope.ts'
 
 /** Low-rank adaptation of some projections: y = x·W + scale·(x·A)·B. */
@@ -47,12 +51,10 @@ export interface WeightBinding {
   /** Fed at every run, or ranges of a file beside the graph that the runtime maps. */
   base: 'fed' | { file: string; ranges: ReadonlyMap<string, ByteRange> }
   /**
-   * The matrices in 8 bits, from a file there, and the levels of activations (graph/operators.ts); for graphs without
-   * gradients.
+   * The matrices in 8 bits, with their transposed copies where the graph has gradients: from where `base` is from. And
+   * the levels of activations (graph/operators.ts).
    */
-  quantized?: { file: string; matrices: ReadonlyMap<string, QuantizedMatrix>; levels: number }
-  /** Gets what each of the layers' products reads: its input, and the projections that share it. */
-  observe?: (input: Value, names: readonly string[]) => void
+  quantized?: { matrices: ReadonlyMap<string, QuantizedMatrix>; levels: number }
   /** Projections of the same input run as one product, of a private copy of their weights: for decoding. */
   joined?: boolean
   lora?: LoraShape
@@ -96,22 +98,39 @@ export class Weights {
     return this.get(headName(this.config))
   }
 
+  get trainsHead(): boolean {
+    return this.binding.train === 'full'
+  }
+
+  get quantized(): boolean {
+    return this.binding.quantized !== undefined
+  }
+
   /** ids [N] → their rows of the embedding table [N,H]. */
   embed(ids: Value): Value {
-    const { g } = this
-    if (!this.binding.quantized) return gatherRows(g, this.get('embed'), ids)
-    const { values, scales } = this.columns('embed', ids)
-    const rows = g.op('Transpose', [g.op('Cast', [values], { to: 1 })], { perm: [1, 0] })
-    const scaled = g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])])
-    return this.config.tiedHead ? g.op('Div', [scaled, this.get(EMBED_DIVISOR)]) : scaled
+    return this.rows('embed', ids)
+  }
+
+  /** ids [N] → their rows of the head [N,H]. */
+  headRows(ids: Value): Value {
+    return this.rows(headName(this.config), ids)
+  }
+
+  /** p [N,V] ≥ 0 · head, without a gradient. */
+  timesHead(p: Value): Value {
+    const { quantized } = this.binding
+    if (!quantized) return this.g.op('MatMul', [p, this.head])
+    const mixed = twoByteProduct(this.g, p, this.matrix(transposed(headName(this.config))), quantized.levels)
+    return mixChannels(this.g, mixed, this.config.hidden)
   }
 
   /** x [N,in] · each of the projections called `names`: one product where the binding joins them. */
   timesEach(x: Value, names: readonly string[]): Value[] {
-    this.binding.observe?.(x, names)
     if (this.binding.quantized) {
-      const rows = this.quantizeRows(x)
-      return names.map((name) => this.integers(rows, name))
+      const rows = this.quantizeRows(x, this.shapes.get(names[0])![0])
+      return names.map((name) =>
+        integerMatmul(this.g, x, rows, this.matrix(name), (dy) => this.integers(dy, transposed(name))),
+      )
     }
     if (!this.binding.joined || names.length === 1) return names.map((name) => matmul(this.g, x, this.get(name)))
     const outputs = names.map((name) => this.shapes.get(name)![1])
@@ -126,17 +145,15 @@ export class Weights {
 
   /** h [N,H] → logits [N,V], for graphs without gradients. */
   logits(h: Value): Value {
-    if (this.binding.quantized) return this.integers(this.quantizeRows(h), headName(this.config))
+    if (this.quantized) return this.integers(h, headName(this.config))
     return product(this.g, h, this.head, { transposeB: true })
   }
 
   /** h [N,H], labels [L] → their logits [N,L], for graphs without gradients. */
   labelLogits(h: Value, labels: Value): Value {
     const { g } = this
-    if (!this.binding.quantized)
-      return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
-    const { values, scales } = this.columns(headName(this.config), labels)
-    return integerProduct(g, this.quantizeRows(h), values, scales)
+    if (!this.quantized) return product(g, h, g.op('Gather', [this.head, labels], { axis: 0 }), { transposeB: true })
+    return integerProduct(g, this.quantizeRows(h, this.config.hidden), this.columns(headName(this.config), labels))
   }
 
   /** Names of all tensors with gradients, with their shapes. */
@@ -145,34 +162,47 @@ export class Weights {
     return this.binding.train === 'lora' ? this.adapters : new Map()
   }
 
-  private quantizeRows(x: Value): QuantizedRows {
-    return quantizeRows(this.g, x, this.binding.quantized!.levels)
+  /** x [N,inputs] · a matrix in 8 bits, by integers. */
+  private integers(x: Value, name: string): Value {
+    const matrix = this.matrix(name)
+    return integerProduct(this.g, this.quantizeRows(x, this.binding.quantized!.matrices.get(name)!.inputs), matrix)
   }
 
-  private integers(rows: QuantizedRows, name: string): Value {
-    const { values, scales } = this.matrix(name)
-    return integerProduct(this.g, rows, values, scales)
+  /** x [N,inputs], as the matrices in 8 bits read it. */
+  private quantizeRows(x: Value, inputs: number): QuantizedRows {
+    return quantizeRows(this.g, mixChannels(this.g, x, inputs), this.binding.quantized!.levels)
   }
 
-  /** A matrix in 8 bits: `values` [inputs,outputs], `scales` [outputs]. */
-  private matrix(name: string): { values: Value; scales: Value } {
-    const { file, matrices } = this.binding.quantized!
-    const matrix = matrices.get(name)
+  /** A matrix in 8 bits, its inputs mixed. */
+  private matrix(name: string): IntegerMatrix {
+    const matrix = this.binding.quantized!.matrices.get(name)
     if (!matrix) throw new Error(`no quantised weight is called ${name}`)
-    const { inputs, outputs, values, scales } = matrix
-    const stored = (key: string, make: (key: string) => Value) => {
-      const value = this.made.get(key) ?? make(key)
+    const { base } = this.binding
+    const stored = (part: 'values' | 'scales', dims: number[], type: 'i8' | 'f32') => {
+      const key = `${name}.${part}`
+      const value =
+        this.made.get(key) ??
+        (base === 'fed'
+          ? this.g.input(key, dims, type)
+          : this.g.initializer(key, dims, { file: base.file, ...matrix[part] }, type))
       this.made.set(key, value)
       return value
     }
-    return {
-      values: stored(`${name}.q`, (key) => this.g.initializer(key, [inputs, outputs], { file, ...values }, 'i8')),
-      scales: stored(`${name}.scale`, (key) => this.g.initializer(key, [outputs], { file, ...scales })),
-    }
+    const { inputs, outputs, scaleOf = 'outputs' } = matrix
+    return { values: stored('values', [inputs, outputs], 'i8'), scales: stored('scales', [matrix[scaleOf]], 'f32') }
+  }
+
+  /** ids [N] → their rows of a table [N,H]. */
+  private rows(table: string, ids: Value): Value {
+    const { g } = this
+    if (!this.quantized) return gatherRows(g, this.get(table), ids)
+    const { values, scales } = this.columns(table, ids)
+    const rows = g.op('Transpose', [g.op('Cast', [values], { to: 1 })], { perm: [1, 0] })
+    return mixChannels(g, g.op('Mul', [rows, g.op('Unsqueeze', [scales, g.ints([1])])]), this.config.hidden)
   }
 
   /** The given outputs of a matrix in 8 bits. */
-  private columns(name: string, ids: Value): { values: Value; scales: Value } {
+  private columns(name: string, ids: Value): IntegerMatrix {
     const { values, scales } = this.matrix(name)
     return {
       values: this.g.op('Gather', [values, ids], { axis: 1 }),
@@ -183,7 +213,7 @@ export class Weights {
   private make(name: string): Value {
     const adapter = this.adapters.get(name)
     if (adapter) return this.g.input(name, adapter, this.g.precision, this.binding.train === 'lora')
-    const shape = name === EMBED_DIVISOR ? [this.config.hidden] : this.shapes.get(name)
+    const shape = this.shapes.get(name)
     if (!shape) throw new Error(`no weight is called ${name}`)
     const { base } = this.binding
     if (base === 'fed') return this.g.input(name, shape, this.g.precision, this.binding.train === 'full')

@@ -5,6 +5,7 @@
 import type { TokenLoss } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import { product, scatterAddRows, sumLast } from '../graph/operators.ts'
+import type { Weights } from './layer.ts'
 
 /** The losses of the contract, without their numbers (clip bounds and β are inputs, so one graph serves any). */
 export interface LossKind {
@@ -33,7 +34,7 @@ interface TokenInputs {
 export const HEAD_CHUNKS = 4
 
 /**
- * h [N,H] and head [V,H] → loss [], logprobs [M,1], entropy [M,1] and the gradient dh [N,H].
+ * h [N,H] → loss [], logprobs [M,1], entropy [M,1] and the gradient dh [N,H].
  * Declares inputs `rows` [M] (row of h that predicts), `targets` [M], `weight` [M,1] and, by loss, `advantage`, `old`,
  * `reference` [M,1], `inverse_temperature`, `clip_low`, `clip_high`, `beta` [] and, for sequence ratios,
  * `sequence_mean` [S,M] (1/length at a completion's counted tokens), `sequence_spread` [M,S] (1 at a completion's
@@ -42,7 +43,7 @@ export const HEAD_CHUNKS = 4
 export function lossHead(
   g: Graph,
   h: Value,
-  head: Value,
+  w: Weights,
   kind: LossKind,
 ): { loss: Value; logprobs: Value; entropy: Value; dh: Value } {
   const rows = g.input('rows', ['M'], 'i64')
@@ -57,14 +58,19 @@ export function lossHead(
   const hidden = split(tempered(g.op('Gather', [h, rows], { axis: 0 })))
   const chunkTargets = split(targets)
   const forward = hidden.map((hs, i) => {
-    const logits = product(g, hs, head, { transposeB: true })
+    const logits = w.logits(hs)
     const max = g.op('ReduceMax', [logits], { axes: [1], keepdims: 1 })
     const P = g.op('Softmax', [logits], { axis: -1 })
     const lse = g.op('Sub', [max, g.op('Log', [g.op('ReduceMax', [P], { axes: [1], keepdims: 1 })])])
-    const targetRow = g.op('Gather', [head, chunkTargets[i]], { axis: 0 })
-    const expected = g.op('MatMul', [P, head])
-    const logprob = g.op('Sub', [sumLast(g, g.op('Mul', [hs, targetRow])), lse])
-    const entropy = g.op('Sub', [lse, sumLast(g, g.op('Mul', [hs, expected]))])
+    const targetRow = w.headRows(chunkTargets[i])
+    const expected = w.timesHead(P)
+    // Logits of rounded products are not those of the rows here, but what P is made of.
+    const ofTarget = w.quantized
+      ? g.op('GatherElements', [logits, g.op('Unsqueeze', [chunkTargets[i], g.ints([1])])], { axis: 1 })
+      : sumLast(g, g.op('Mul', [hs, targetRow]))
+    const meanLogit = sumLast(g, w.quantized ? g.op('Mul', [P, logits]) : g.op('Mul', [hs, expected]))
+    const logprob = g.op('Sub', [ofTarget, lse])
+    const entropy = g.op('Sub', [lse, meanLogit])
     return { hs, P, targetRow, expected, logprob, entropy, targets: chunkTargets[i] }
   })
 
@@ -97,10 +103,10 @@ export function lossHead(
   let headGradient: Value | undefined
   const dhRows = forward.map((f, i) => {
     const { coef } = perChunk[i]
-    if (head.needsGrad) {
+    if (w.trainsHead) {
       // d loss/d head = Σ coef·(onehot(target) − P)ᵀ·h
       const spread = product(g, g.op('Mul', [f.P, coef]), f.hs, { transposeA: true })
-      const part = g.op('Sub', [scatterAddRows(g, head, f.targets, g.op('Mul', [f.hs, coef])), spread])
+      const part = g.op('Sub', [scatterAddRows(g, w.head, f.targets, g.op('Mul', [f.hs, coef])), spread])
       headGradient = headGradient ? g.op('Add', [headGradient, part]) : part
     }
     return tempered(g.op('Mul', [coef, g.op('Sub', [f.targetRow, f.expected])]))
@@ -108,7 +114,7 @@ export function lossHead(
   const loss = g.op('ReduceSum', [join(perChunk.map((p) => p.loss))], { keepdims: 0 })
   if (headGradient) {
     const gradient = headGradient
-    g.record(loss, [head], () => [gradient])
+    g.record(loss, [w.head], () => [gradient])
   }
   return {
     loss,

@@ -6,18 +6,19 @@ export interface ByteRange {
   length: number
 }
 
-/** A matrix of signed bytes with one scale an output: w ≈ value · scale. */
+/** A matrix of signed bytes with one scale an output, or an input: w ≈ value · scale. */
 export interface QuantizedMatrix {
   inputs: number
   outputs: number
   /** [inputs, outputs] signed bytes. */
   values: ByteRange
-  /** [outputs] f32. */
+  /** [outputs] f32, or what `scaleOf` says. */
   scales: ByteRange
+  scaleOf?: 'inputs'
 }
 
 /**
- * [hidden] f32: what rows of the embedding table are divided by where the table is the head too, whose inputs are
- * smoothed.
+ * The copy of a matrix that a backward pass reads, [outputs, inputs]. A projection's is rounded by itself, with a scale an
+ * input of the projection; a head's has the bytes and the scales of the head.
  */
-export const EMBED_DIVISOR = 'embed.divisor'
+export const transposed = (name: string) => `${name}.T`

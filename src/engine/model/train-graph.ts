@@ -27,7 +27,7 @@ export function buildTrainGraph(
   const ids = g.input('ids', ['N'], 'i64')
   const rope = rotaryInputs(g, c, options.maxPositions)
   const h = decoder(g, w, ids, rope, packedAttention(g, c))
-  const { loss, logprobs, entropy, dh } = lossHead(g, h, w.head, kind)
+  const { loss, logprobs, entropy, dh } = lossHead(g, h, w, kind)
   g.output(loss, 'loss', [])
   g.output(logprobs, 'logprobs', ['M', 1])
   g.output(entropy, 'entropy', ['M', 1])

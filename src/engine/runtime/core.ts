@@ -37,7 +37,7 @@ export async function run(
   const by =
     kind.graph === 'decode'
       ? weights.decoding(weightSet, quantized)
-      : { binding: weights.binding(weightSet, quantized), feeds: weights.feeds(weightSet, quantized) }
+      : { binding: weights.binding(weightSet, quantized), feeds: weights.feeds(weightSet) }
   const session = await core.sessions.get(kind, by.binding)
   return session.run({ ...by.feeds, ...feeds })
 }

@@ -3,12 +3,14 @@
 // activations of one layer instead of all. The base weights of a layer are read from the mapped file into one set of
 // buffers when needed.
 import type { InferenceSession } from 'onnxruntime-node'
-import { weightShapes } from '../model/config.ts'
 import { loraShapes } from '../model/layer.ts'
 import type { LayerPass } from '../model/layer-graphs.ts'
 import type { LossKind } from '../model/loss-head.ts'
+import { readRange } from '../weights/binary-file.ts'
 import type { Core } from './core.ts'
-import { type Feeds, f32, floats } from './tensors.ts'
+import { Tensor } from './onnx-runtime.ts'
+import type { StoredTensor } from './sessions.ts'
+import { type Feeds, f32 } from './tensors.ts'
 
 export interface MicroBatchResult {
   loss: number
@@ -19,32 +21,40 @@ export interface MicroBatchResult {
   gradients: Map<string, Float32Array>
 }
 
-/** The weights of one layer at a time, under the names of layer 0. */
+/** Feeds of one layer at a time, under the names of layer 0. */
 class LayerFeeds {
-  private readonly base = new Map<string, { dims: number[]; data: Float32Array }>()
+  /** Buffers of what a session has asked for, and the layer that they hold. */
+  private readonly buffers = new Map<string, { data: Float32Array | Int8Array; layer: number }>()
   private readonly adapter: string[]
-  private loaded = -1
 
   constructor(private readonly core: Core) {
-    const one = { ...core.config, layers: 1 }
-    for (const [name, dims] of weightShapes(one))
-      if (name.startsWith('l0.')) this.base.set(name, { dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) })
-    this.adapter = [...loraShapes(one, core.weights.trainBinding().lora!).keys()]
+    const { weights, quantized } = core
+    this.adapter = [...loraShapes({ ...core.config, layers: 1 }, weights.trainBinding(quantized).lora!).keys()]
   }
 
-  /** Feeds of layer `l`: base weights and adapter. */
-  get(l: number): Feeds {
-    const feeds: Feeds = {}
-    for (const [name, { dims, data }] of this.base) {
-      if (l !== this.loaded) this.core.weights.readBaseInto(layerName(name, l), data)
-      feeds[name] = floats(data, dims)
+  /** What `session` takes of layer `l`, base weights and adapter, beside `others`. */
+  of(session: InferenceSession, l: number, others: Feeds): Feeds {
+    const { sessions, weights, quantized } = this.core
+    const adapter = weights.feeds('policy')
+    return Object.fromEntries(
+      session.inputNames.map((name) => {
+        if (!name.startsWith('l0.')) return [name, others[name]]
+        const own = layerName(name, l)
+        return [name, adapter[own] ?? this.read(name, sessions.stored(own, quantized), l)]
+      }),
+    )
+  }
+
+  private read(name: string, { file, range, dims, type }: StoredTensor, l: number): Tensor {
+    let buffer = this.buffers.get(name)
+    if (!buffer) {
+      buffer = { data: type === 'int8' ? new Int8Array(range.length) : new Float32Array(range.length / 4), layer: -1 }
+      this.buffers.set(name, buffer)
     }
-    this.loaded = l
-    for (const name of this.adapter) {
-      const { dims, data } = this.core.weights.trained.get(layerName(name, l))!
-      feeds[name] = floats(data, dims)
-    }
-    return feeds
+    const { data, layer } = buffer
+    if (layer !== l) readRange(file, range, new Uint8Array(data.buffer))
+    buffer.layer = l
+    return new Tensor(type, data, dims)
   }
 
   /** The layer's gradients under their own names. */
@@ -68,27 +78,28 @@ export class LayerWise {
   }
 
   async run(feeds: Feeds, kind: LossKind): Promise<MicroBatchResult> {
-    const { config, sessions, weights } = this.core
-    const binding = weights.trainBinding()
-    const fed = { base: 'fed', lora: binding.lora } as const
-    const embed = await sessions.get({ graph: 'embed' }, { base: binding.base })
+    const { config, sessions, weights, quantized } = this.core
+    const base = weights.binding('base', quantized)
+    const { lora } = weights.trainBinding(quantized)
+    const fed = { ...base, base: 'fed', lora } as const
+    const embed = await sessions.get({ graph: 'embed' }, base)
     const layer = (pass: LayerPass, l: number) => {
       const like = config.layerTypes?.indexOf(config.layerTypes[l]) ?? 0
       return sessions.get({ graph: 'layer', pass, like }, fed)
     }
-    const head = await sessions.get({ graph: 'head', loss: kind }, { base: binding.base })
+    const head = await sessions.get({ graph: 'head', loss: kind }, base)
 
     const inputs = [(await embed.run(pick(embed, feeds))).x]
     for (let l = 0; l < config.layers; l++) {
       const forward = await layer('forward', l)
-      inputs.push((await forward.run(pick(forward, { ...feeds, ...this.layers.get(l), x: inputs[l] }))).y)
+      inputs.push((await forward.run(this.layers.of(forward, l, { ...feeds, x: inputs[l] }))).y)
     }
     const top = await head.run(pick(head, { ...feeds, x: inputs[config.layers] }))
     const gradients = new Map<string, Float32Array>()
     let dy = top.dx
     for (let l = config.layers - 1; l >= 0; l--) {
       const backward = await layer('backward', l)
-      const result = await backward.run(pick(backward, { ...feeds, ...this.layers.get(l), x: inputs[l], dy }))
+      const result = await backward.run(this.layers.of(backward, l, { ...feeds, x: inputs[l], dy }))
       for (const [name, gradient] of this.layers.gradients(result, l)) gradients.set(name, gradient)
       inputs.length = l + 1
       dy = result.dx

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TINY } from '../testing/tiny.ts'
-import { estimateMemory, estimateQuantized, planMemory, ROWS } from './memory.ts'
+import { estimateInference, estimateMemory, planMemory, ROWS } from './memory.ts'
 
 const SMOLLM2 = {
   ...TINY.llama,
@@ -41,24 +41,47 @@ describe('estimateMemory', () => {
   })
 })
 
-describe('estimateQuantized', () => {
-  // Peaks of sampling and scoring a few rows by Qwen2.5-Coder-0.5B with a head of its own, without their activations.
+const QWEN = {
+  ...TINY.qwen2,
+  layers: 24,
+  hidden: 896,
+  heads: 14,
+  kvHeads: 2,
+  headDim: 64,
+  ffn: 4864,
+  vocab: 151936,
+}
+/** Qwen2.5-1.5B with a head of its own. */
+const LARGER = { ...QWEN, layers: 28, hidden: 1536, heads: 12, headDim: 128, ffn: 8960 }
+
+describe('estimateInference', () => {
+  // Peak of the proportional set size over bump generate of one user (docs/performance.md).
   it.each([
-    [true, 2.37e9],
-    [false, 1.07e9],
-  ])('is what was measured without activations, within a tenth (copies: %j)', (prepack, measured) => {
-    const qwen = {
-      ...TINY.qwen2,
-      layers: 24,
-      hidden: 896,
-      heads: 14,
-      kvHeads: 2,
-      headDim: 64,
-      ffn: 4864,
-      vocab: 151936,
-    }
-    const { process, weights } = estimateQuantized(qwen, { rows: ROWS, layerWise: false, prepack }).parts
-    expect(Math.abs((process! + weights!) / measured - 1)).toBeLessThan(0.1)
+    ['SmolLM2-135M', SMOLLM2, 'none', true, 1.39e9],
+    ['SmolLM2-135M', SMOLLM2, 'int8', true, 0.62e9],
+    ['SmolLM2-135M', SMOLLM2, 'int8', false, 0.46e9],
+    ['Qwen2.5-0.5B', QWEN, 'none', true, 4.35e9],
+    ['Qwen2.5-0.5B', QWEN, 'int8', true, 1.27e9],
+    ['Qwen2.5-0.5B', QWEN, 'int8', false, 0.93e9],
+    ['Qwen2.5-1.5B', LARGER, 'int8', false, 2.14e9],
+  ] as const)(
+    'is what one profile by %s was measured to take (%#), within a tenth',
+    (_, config, quantize, prepack, measured) => {
+      const { total } = estimateInference(
+        config,
+        { rows: ROWS, layerWise: false, prepack },
+        { quantize, promptTokens: 400 },
+      )
+      expect(Math.abs(total / measured - 1)).toBeLessThan(0.1)
+    },
+  )
+
+  it('is less where nothing is scored, and where fewer prompts run at once', () => {
+    const total = (promptTokens?: number) =>
+      estimateInference(QWEN, { rows: ROWS, ...whole }, { quantize: 'int8', promptTokens }).total
+    expect(total(400)).toBeLessThan(total(2000))
+    expect(total(2000)).toBeLessThan(total(Number.POSITIVE_INFINITY))
+    expect(total(Number.POSITIVE_INFINITY)).toBeLessThan(total())
   })
 })
 
@@ -83,17 +106,24 @@ describe('planMemory', () => {
     })
     expect(plan(2.5e9).rows).toEqual({ train: 512, prefix: 2048, suffix: 1024 })
     expect(plan(8e9)).toMatchObject({ ...whole, rows: ROWS })
-    expect(planMemory('a-model', SMOLLM2, { memory: 1 })).toEqual({ ...whole, rows: ROWS, estimate: undefined })
+    expect(planMemory('a-model', SMOLLM2, {})).toMatchObject({ ...whole, rows: ROWS })
   })
 
   it('keeps no copies in 8 bits, and runs fewer rows, where memory is short', () => {
-    const plans = [3e9, 1.5e9, 0.8e9].map((memory) => planMemory('a-model', SMOLLM2, { quantize: 'int8', memory }))
+    const plans = [3e9, 1.5e9, 0.9e9].map((memory) => planMemory('a-model', SMOLLM2, { quantize: 'int8', memory }))
     expect(plans.map(({ prepack, rows }) => [prepack, rows.suffix])).toEqual([
       [true, 2048],
       [false, 2048],
       [false, 512],
     ])
     expect(() => planMemory('a-model', SMOLLM2, { quantize: 'int8', memory: 1e8 })).toThrow(/running a-model takes/)
+  })
+
+  it('keeps no copy for decoding where memory is short, and suggests 8 bits where even that does not fit', () => {
+    const plan = (memory: number) => planMemory('a-model', SMOLLM2, { memory, promptTokens: 400 })
+    expect([2e9, 1e9].map((memory) => plan(memory).prepack)).toEqual([true, false])
+    expect(plan(2e9).rows.prefix).toBe(400)
+    expect(() => plan(0.5e9)).toThrow(/running a-model takes .*quantize: int8/)
   })
 
   it('refuses a bound that cannot be kept, and says what would help', () => {

@@ -5,7 +5,6 @@ import type { Projection, WeightSet } from '../../model/contract.ts'
 import { normals, seedFrom, uniform } from '../../util/random.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { type LoraShape, loraShapes, type WeightBinding } from '../model/layer.ts'
-import { smoothAdapter } from '../weights/smoothing.ts'
 import type { Sessions } from './sessions.ts'
 import { type Feeds, floats } from './tensors.ts'
 
@@ -68,8 +67,6 @@ export class ModelWeights {
   private readonly baseFeeds: Feeds = {}
   /** Zeros in place of an adapter: with them the policy is the base. Made when first needed. */
   private zeroFeeds: Feeds | undefined
-  /** The adapter for the quantised weights. Made when first needed. */
-  private quantizedFeeds: Feeds | undefined
 
   constructor(
     readonly config: ModelConfig,
@@ -101,12 +98,6 @@ export class ModelWeights {
     this.trained = tensors
     this.policyFeeds = feedsOf(tensors)
     this.zeroFeeds = undefined
-    this.changed()
-  }
-
-  /** To be called after the content of the trained tensors has changed in place. */
-  changed(): void {
-    this.quantizedFeeds = undefined
   }
 
   /** `quantized`: in fewer bits, where the sessions have such weights. */
@@ -121,28 +112,20 @@ export class ModelWeights {
    * with an adapter of zeros.
    */
   decoding(weightSet: WeightSet, quantized: boolean): { binding: WeightBinding; feeds: Feeds } {
-    if (!this.lora) return { binding: this.binding(weightSet, quantized), feeds: this.feeds(weightSet, quantized) }
+    if (!this.lora) return { binding: this.binding(weightSet, quantized), feeds: this.feeds(weightSet) }
     const binding = this.binding('policy', quantized)
-    if (weightSet === 'policy') return { binding, feeds: this.feeds('policy', quantized) }
+    if (weightSet === 'policy') return { binding, feeds: this.policyFeeds }
     const zeros = (t: OwnedTensor): OwnedTensor => ({ ...t, data: new Float32Array(t.data.length) })
     this.zeroFeeds ??= feedsOf(new Map([...this.trained].map(([name, tensor]) => [name, zeros(tensor)])))
     return { binding, feeds: this.zeroFeeds }
   }
 
-  trainBinding(): WeightBinding {
+  trainBinding(quantized: boolean): WeightBinding {
     if (!this.trainable) throw new Error('the model was opened for inference')
-    return { ...this.binding('policy', false), train: this.trainable.type }
+    return { ...this.binding('policy', quantized), train: this.trainable.type }
   }
 
-  feeds(weightSet: WeightSet, quantized: boolean): Feeds {
-    if (weightSet === 'base') return this.baseFeeds
-    const smoothing = quantized ? this.sessions.base.quantized?.smoothing : undefined
-    if (!smoothing) return this.policyFeeds
-    this.quantizedFeeds ??= feedsOf(smoothAdapter(this.config, smoothing, this.trained))
-    return this.quantizedFeeds
-  }
-
-  readBaseInto(name: string, into: Float32Array): void {
-    this.sessions.base.exact!.readInto(name, into)
+  feeds(weightSet: WeightSet): Feeds {
+    return weightSet === 'base' ? this.baseFeeds : this.policyFeeds
   }
 }

@@ -10,6 +10,7 @@ import { buildExtendGraph, type ExtendHead } from '../model/extend-graph.ts'
 import type { WeightBinding } from '../model/layer.ts'
 import { buildEmbedGraph, buildHeadGraph, buildLayerGraph, type LayerPass } from '../model/layer-graphs.ts'
 import type { LossKind } from '../model/loss-head.ts'
+import type { ByteRange } from '../model/quantized.ts'
 import { buildTrainGraph } from '../model/train-graph.ts'
 
 import type { WeightStore } from '../weights/types.ts'
@@ -30,6 +31,14 @@ export type GraphKind =
 export interface BaseWeights {
   exact?: WeightStore
   quantized?: QuantizedWeights
+}
+
+/** A base weight on disk. */
+export interface StoredTensor {
+  file: string
+  range: ByteRange
+  dims: number[]
+  type: 'float32' | 'int8'
 }
 
 export class Sessions {
@@ -53,7 +62,24 @@ export class Sessions {
     }
     const { matrices, tensors, levels, ...of } = this.base.quantized!
     const file = basename(of.file)
-    return { base: { file, ranges: tensors }, quantized: { file, matrices, levels } }
+    return { base: { file, ranges: tensors }, quantized: { matrices, levels } }
+  }
+
+  /** Where a graph's base weight lies: a tensor, or the `.values` or `.scales` of a matrix in 8 bits. */
+  stored(name: string, quantized: boolean): StoredTensor {
+    if (!quantized) {
+      const { file, tensors } = this.base.exact!
+      const { dims, ...range } = tensors.get(name)!
+      return { file, range, dims, type: 'float32' }
+    }
+    const { file, matrices, tensors } = this.base.quantized!
+    const plain = tensors.get(name)
+    if (plain) return { file, range: plain, dims: [plain.length / 4], type: 'float32' }
+    const at = name.lastIndexOf('.')
+    const { inputs, outputs, values, scales } = matrices.get(name.slice(0, at))!
+    return name.slice(at) === '.values'
+      ? { file, range: values, dims: [inputs, outputs], type: 'int8' }
+      : { file, range: scales, dims: [outputs], type: 'float32' }
   }
 
   /** The session of a graph. One that could not be made is tried again when it is asked for again. */
@@ -82,7 +108,8 @@ export class Sessions {
   private async create(kind: GraphKind, binding: WeightBinding): Promise<InferenceSession> {
     // Exact weights are copied for decoding alone; copies in 8 bits are small, and serve all sessions that have them.
     const sampling = kind.graph === 'decode' && kind.head === 'sample'
-    const prepack = this.prepack && (binding.quantized !== undefined || sampling)
+    const inference = kind.graph === 'decode' || kind.graph === 'extend'
+    const prepack = this.prepack && (binding.quantized ? inference : sampling)
     const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: this.threads,
       ...(this.device === 'cpu' ? {} : { executionProviders: [this.device] }),
@@ -121,7 +148,7 @@ export class Sessions {
       case 'embed':
         return buildEmbedGraph(this.config, binding, options)
       case 'layer':
-        return buildLayerGraph(this.config, kind.like, binding.lora!, kind.pass, options)
+        return buildLayerGraph(this.config, kind.like, binding, kind.pass, options)
       case 'head':
         return buildHeadGraph(this.config, binding, kind.loss, options)
     }

@@ -79,9 +79,9 @@ export class Trainer {
 
   private async microBatch(inputs: Feeds, kind: LossKind): Promise<MicroBatchResult> {
     if (this.layerWise) return this.layerWise.run(inputs, kind)
-    const { sessions, weights } = this.core
-    const session = await sessions.get({ graph: 'train', loss: kind }, weights.trainBinding())
-    const result = await session.run({ ...weights.feeds('policy', false), ...inputs })
+    const { sessions, weights, quantized } = this.core
+    const session = await sessions.get({ graph: 'train', loss: kind }, weights.trainBinding(quantized))
+    const result = await session.run({ ...weights.feeds('policy'), ...inputs })
     return {
       loss: f32(result.loss)[0],
       logprobs: f32(result.logprobs),
@@ -121,7 +121,6 @@ export class Trainer {
       const v = moment(state.second, name, dims)
       adamwUpdate(data, gradient, m, v, state.step, { ...adam, weightDecay }, scale)
     }
-    this.core.weights.changed()
     this.accumulated.clear()
     return { gradNorm }
   }

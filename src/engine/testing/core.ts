@@ -38,11 +38,11 @@ export function useTemporaryCache(): void {
 export async function openCore(
   folder: string,
   trainable?: Trainable,
-  quantize = false,
+  quantize: boolean | 'backward' = false,
   device: Device = 'cpu',
 ): Promise<Core> {
   const store = await openWeights(folder)
-  const quantized = quantize ? await openQuantized(folder) : undefined
+  const quantized = quantize ? await openQuantized(folder, { backward: quantize === 'backward' }) : undefined
   const sessions = new Sessions(
     store.config,
     { exact: store, quantized },
@@ -55,7 +55,7 @@ export async function openCore(
     config: store.config,
     sessions,
     weights: new ModelWeights(store.config, sessions, trainable),
-    quantized: quantize,
+    quantized: quantize !== false,
     rows: ROWS,
   }
 }

@@ -16,8 +16,8 @@ export function asRecord(value: unknown): Record<string, unknown> | undefined {
 }
 
 /**
- * The content of a tokenizer.json, checked: a BPE model, ids that are unique whole numbers, merges whose parts and
- * results are in the vocabulary.
+ * The content of a tokenizer.json, checked: a BPE model or the WordPiece of an encoder, ids that are unique whole
+ * numbers, merges whose parts and results are in the vocabulary.
  * @throws BumpError naming `file` and what is wrong with it.
  */
 export function checkTokenizerJson(content: unknown, file: string): TokenizerJson {
@@ -26,21 +26,23 @@ export function checkTokenizerJson(content: unknown, file: string): TokenizerJso
   if (!json || !model) throw damaged(file, 'it has no "model" object')
   const vocabulary = asRecord(model.vocab)
   const isBpe = model.type === 'BPE' || (model.type === undefined && Array.isArray(model.merges) && vocabulary)
-  if (!isBpe)
+  if (!isBpe && model.type !== 'WordPiece')
     throw new BumpError(
       'model-unusable',
-      `${file}: the tokenizer model is ${JSON.stringify(model.type)}; only BPE tokenizers are supported. ` +
-        'Choose a model of a family that the README lists.',
+      `${file}: the tokenizer model is ${JSON.stringify(model.type)}; only BPE tokenizers are supported, and WordPiece for ` +
+        'encoders. Choose a model of a family that the README lists.',
     )
   if (!vocabulary) throw damaged(file, '"model.vocab" is not an object of token to id')
   const addedTokens = checkAddedTokens(json.added_tokens ?? [], file)
   checkLengths([...Object.keys(vocabulary), ...addedTokens.map(({ content }) => content)], file)
   const vocab = checkVocab(vocabulary, addedTokens, file)
-  const merges = checkMerges(model.merges, vocab, file)
+  const pieces = isBpe
+    ? { type: 'BPE', merges: checkMerges(model.merges, vocab, file) }
+    : { type: 'WordPiece', ...checkWordPiece(model, vocab, file) }
   const normalizer = component(json.normalizer, 'normalizer', file)
   const words = component(json.pre_tokenizer, 'pre_tokenizer', file)
   return {
-    model: { ...model, type: 'BPE', vocab, merges },
+    model: { ...model, ...pieces, vocab },
     added_tokens: addedTokens,
     normalizer,
     pre_tokenizer: splitsAtNothing(words, normalizer) ? null : adapt(words, file),
@@ -141,6 +143,26 @@ function checkMerges(merges: unknown, vocab: Record<string, number>, file: strin
         )
     return [pair[0], pair[1]]
   })
+}
+
+/** A longer word is one unknown token: published files say 100. Looking for its pieces takes the square of its length. */
+const MAX_WORD = 1000
+
+function checkWordPiece(model: Record<string, unknown>, vocab: Record<string, number>, file: string): object {
+  const {
+    unk_token: unknown,
+    continuing_subword_prefix: prefix = '##',
+    max_input_chars_per_word: longest = 100,
+  } = model
+  if (typeof unknown !== 'string' || vocab[unknown] === undefined)
+    throw damaged(file, `"model.unk_token" is ${JSON.stringify(unknown)}, which is not in the vocabulary`)
+  if (typeof prefix !== 'string') throw damaged(file, '"model.continuing_subword_prefix" is not a text')
+  if (!isId(longest) || longest > MAX_WORD)
+    throw damaged(
+      file,
+      `"model.max_input_chars_per_word" is ${JSON.stringify(longest)}, at most ${MAX_WORD} are possible`,
+    )
+  return { unk_token: unknown, continuing_subword_prefix: prefix, max_input_chars_per_word: longest }
 }
 
 /**

@@ -22,7 +22,7 @@ export interface Component {
 
 /** Content of a checked tokenizer.json. */
 export interface TokenizerJson {
-  model: Component & { vocab: Record<string, number>; merges: (string | [string, string])[] }
+  model: Component & { vocab: Record<string, number>; merges?: (string | [string, string])[] }
   added_tokens: AddedToken[]
   normalizer: Component | null
   pre_tokenizer: Component | null

@@ -4,6 +4,16 @@ import { BumpError } from '../../util/errors.ts'
 
 const MOST_AT_ONCE = 1 << 30
 
+/** Fills `bytes` with what a file holds from `offset` on. Throws a BumpError as BinaryFile does. */
+export function readRange(path: string, { offset }: { offset: number }, bytes: Uint8Array): void {
+  const file = new BinaryFile(path)
+  try {
+    file.readInto(bytes, offset)
+  } finally {
+    file.close()
+  }
+}
+
 /** A file opened for reading at any position. */
 export class BinaryFile {
   readonly path: string

@@ -11,6 +11,10 @@ import { ropeFields, ropeScaling, toRopeScaling } from './hf-rope.ts'
 function family(fields: Fields): ModelConfig['family'] {
   const architectures = Array.isArray(fields.json.architectures) ? fields.json.architectures : []
   const found = familyOfConfig(fields.json.model_type, architectures)
+  if (found === undefined && fields.json.model_type === 'bert')
+    fields.fail(
+      '"model_type" is "bert": a sentence encoder, not a language model. As a judge it needs the embedding scorer.',
+    )
   if (found === undefined)
     fields.fail(
       `the architecture ${JSON.stringify(fields.json.model_type ?? architectures)} is not supported. ${SUPPORTED_FAMILIES}`,

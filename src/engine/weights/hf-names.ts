@@ -50,8 +50,8 @@ export function isProjection(canonical: string): boolean {
 export const isNorm = (canonical: string): boolean => canonical.endsWith('norm')
 
 /** [rows, columns] to [columns, rows], in tiles that stay in the cache. */
-export function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(matrix.length)
+export function transpose<T extends Float32Array | Int8Array>(matrix: T, rows: number, columns: number): T {
+  const out = matrix.slice() as T
   const TILE = 32
   for (let r0 = 0; r0 < rows; r0 += TILE)
     for (let c0 = 0; c0 < columns; c0 += TILE) {

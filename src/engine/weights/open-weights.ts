@@ -12,7 +12,7 @@ import { cacheFolder, sha256, writeFileAtomic } from '../../util/files.ts'
 import { shardNames } from '../../util/shard-names.ts'
 import { discard, writeAllBeside, writeProblem } from '../../util/writing.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
-import { BinaryFile } from './binary-file.ts'
+import { BinaryFile, readRange } from './binary-file.ts'
 import { recordDigest, recordedDigest } from './cached-file.ts'
 import { converted, piecesOf } from './convert.ts'
 import { configOf, isGguf, openSource } from './open-source.ts'
@@ -218,25 +218,16 @@ function cacheProblem(folder: string, error: unknown): unknown {
 }
 
 function store(config: ModelConfig, file: string, tensors: Map<string, TensorRange>, digest: string): WeightStore {
-  const readInto = (name: string, into: Float32Array, from = 0): void => {
-    const range = tensors.get(name)
-    if (range === undefined) throw new Error(`there is no weight "${name}"`)
-    const flat = new BinaryFile(file)
-    try {
-      flat.readInto(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), range.offset + 4 * from)
-    } finally {
-      flat.close()
-    }
-  }
   return {
     config,
     file,
     tensors,
     digest,
-    readInto,
     read(name) {
-      const values = new Float32Array((tensors.get(name)?.length ?? 0) / 4)
-      readInto(name, values)
+      const range = tensors.get(name)
+      if (range === undefined) throw new Error(`there is no weight "${name}"`)
+      const values = new Float32Array(range.length / 4)
+      readRange(file, range, new Uint8Array(values.buffer))
       return values
     },
   }

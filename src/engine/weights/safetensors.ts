@@ -111,12 +111,16 @@ function isFloatDtype(dtype: string): dtype is FloatDtype {
 
 /**
  * The tensors of an open safetensors file by name; no tensor content is read. Throws a BumpError that names the problem
- * for truncated files, a lying header, impossible shapes, overlapping tensors and dtypes that are not floats.
+ * for truncated files, a lying header, impossible shapes, overlapping tensors and dtypes that are not floats. Tensors that
+ * `ignored` names are passed over.
  */
-export function readSafetensors(file: BinaryFile): Map<string, SafeTensor> {
+export function readSafetensors(
+  file: BinaryFile,
+  ignored: (name: string) => boolean = () => false,
+): Map<string, SafeTensor> {
   const { header, dataStart } = readHeader(file)
   const entries = Object.entries(header)
-    .filter(([name]) => name !== '__metadata__')
+    .filter(([name]) => name !== '__metadata__' && !ignored(name))
     .map(([name, raw]) => ({ name, ...readEntry(file, name, raw, dataStart) }))
   const inOrder = [...entries].sort((a, b) => a.offset - b.offset || a.end - b.end)
   for (let i = 1; i < inOrder.length; i++)

@@ -19,6 +19,4 @@ export interface WeightStore {
   digest: string
   /** A private copy of one tensor. */
   read(name: string): Float32Array
-  /** Fills `into` with a tensor's values from element `from` on. */
-  readInto(name: string, into: Float32Array, from?: number): void
 }

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import type { User } from '../../logs/types.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../../model/contract.ts'
 import type { TextModel } from '../../model/text-model.ts'
+import { toRead } from '../../model/trainable.ts'
 import { bestCheckpoint, checkpointPath, checkpointSteps } from '../../run/read.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import type { TrainedRun } from '../../train/trained-run.ts'
@@ -44,8 +45,8 @@ export interface CollectOptions {
   users: readonly User[]
   /** Settings of the generator where there is no run, and of the server's. */
   config: TrainConfig
-  /** Its tokenizer counts the history where no generator is named. */
-  judgeModel: LanguageModel | string
+  /** That of the judge's model: it counts the history where no generator is named. */
+  judgeTokenizer: () => Promise<Tokenizer>
   /** Folder of the caches. */
   out: string
   models: EvaluationModels
@@ -91,10 +92,7 @@ export async function collectConditions(sources: RunSources, options: CollectOpt
   const files = sources.files.map((file, f) => fromFile(file, f, users))
   const byRuns = await fromRuns(sources, steps, options)
   const byModel = await fromModel(sources, options)
-  const tokenizer =
-    byRuns.tokenizer ??
-    byModel.tokenizer ??
-    (await options.models.use(options.judgeModel, async ({ tokenizer }) => tokenizer))
+  const tokenizer = byRuns.tokenizer ?? byModel.tokenizer ?? (await options.judgeTokenizer())
   const server = sources.server && (await fromServer(sources.server, tokenizer, options))
   const byServer = server ? [server] : []
 
@@ -169,13 +167,16 @@ async function withBase(
 ): Promise<void> {
   const { model: name, trainable, quantize } = config
   const checked = async (model: NamedModel): Promise<void> => {
-    if (model.info.digest === header.model.digest) return await work(model)
-    throw new BumpError(
-      'run-unusable',
-      `${name} is not the model that ${folder} was trained on: its content has changed.`,
-    )
+    if (model.info.digest !== header.model.digest)
+      throw new BumpError(
+        'run-unusable',
+        `${name} is not the model that ${folder} was trained on: its content has changed.`,
+      )
+    // With an adapter on it, the base decodes by the same graph as the policies: its weights are not copied twice.
+    await model.loadPolicy(checkpointPath(folder, bestCheckpoint(folder)))
+    await work(model)
   }
-  await models.named(name, checked, { trainable, quantize })
+  await models.named(name, checked, { trainable: toRead(trainable), quantize })
 }
 
 async function checkpointProfiles(
@@ -185,7 +186,7 @@ async function checkpointProfiles(
   key: string,
   options: CollectOptions,
 ): Promise<Written> {
-  await model.loadState(checkpointPath(run.folder, step))
+  await model.loadPolicy(checkpointPath(run.folder, step))
   const label = `BUMP profile (${run.name}, step ${step})`
   const digest = await model.policyDigest()
   return await writeProfiles(model, { weights: 'policy', digest }, run.config, { key, label }, options)

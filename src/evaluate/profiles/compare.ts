@@ -3,10 +3,11 @@
 // result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
 import { basename, join } from 'node:path'
 import { type JudgeConfig, judgeConfigSchema } from '../../judge/config.ts'
+import { readsEncoder } from '../../judge/judge.ts'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
 import type { LoadedUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
-import type { LanguageModel } from '../../model/contract.ts'
+import { isEncoder, type JudgeModel } from '../../model/encoder.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
 import { refuseUntrusted, withoutNamed } from '../../run/trust.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
@@ -51,9 +52,12 @@ export interface CompareProfilesOptions extends Partial<ProfileSources> {
   logs?: LogSource | string
   /** Take SQL expressions of the first run's logs although they were never used on this machine. */
   trust?: boolean
-  /** The judge's model, opened, or its name; default: that of the first run, else `model`. */
-  judgeModel?: LanguageModel | string
-  /** How the judge scores; default: as the first run's, else by likelihood. */
+  /**
+   * The judge's model, opened, or its name; default: that of the first run, else `model`. The embedding scorer's is an
+   * encoder.
+   */
+  judgeModel?: JudgeModel | string
+  /** How the judge scores; default: an opened encoder by embedding, else as the first run's, else by likelihood. */
   scorer?: JudgeConfig['scorer']
   /** How the listwise scorer answers. */
   decoder?: Extract<JudgeConfig, { scorer: 'listwise' }>['decoder']
@@ -81,17 +85,18 @@ export interface CompareProfilesOptions extends Partial<ProfileSources> {
 export async function compareProfiles(options: CompareProfilesOptions): Promise<EvaluationResult> {
   requireOptions('compareProfiles()', options, ['out'])
   const started = performance.now()
-  const { signal, onEvent, model, judgeModel } = options
+  const { signal, onEvent } = options
   const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
   const models = new EvaluationModels({ ...options.engine, signal, onProgress })
-  for (const each of [model, judgeModel]) models.refuseUnusable(each)
-  const plan = await planOf(options)
+  models.refuseUnusable(options.model)
+  const plan = await planOf(options, models)
   const release = lockFolder(options.out, 'out folder')
   try {
     const collected = await collectConditions(
       { ...options, runs: plan.runs, checkpoints: options.checkpoints ?? [], files: options.files ?? [] },
       {
         ...plan,
+        judgeTokenizer: () => models.judge(plan.judgeModel, plan.judge, async ({ tokenizer }) => tokenizer),
         out: options.out,
         models,
         signal,
@@ -100,9 +105,9 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
     )
     for (const text of collected.notes) onEvent?.({ type: 'note', text })
     const planned = withUsers(plan, collected.users, options)
-    return await models.use(plan.judgeModel, (model) => judgeAndWrite(planned, collected, model, started, options), {
-      quantize: plan.config.quantize,
-    })
+    const { judgeModel, judge, config } = plan
+    const work = (model: JudgeModel) => judgeAndWrite(planned, collected, model, started, options)
+    return await models.judge(judgeModel, judge, work, { quantize: config.quantize })
   } finally {
     release()
   }
@@ -114,21 +119,26 @@ interface Plan {
   /** That of the first run; without one, the defaults. */
   config: TrainConfig
   judge: JudgeConfig
-  judgeModel: LanguageModel | string
+  judgeModel: JudgeModel | string
   users: User[]
   poolSizes: readonly number[]
   /** The logs that the users stand in. */
   paths: string[]
 }
 
-async function planOf(options: CompareProfilesOptions): Promise<Plan> {
+async function planOf(options: CompareProfilesOptions, models: EvaluationModels): Promise<Plan> {
   const { model, logs, signal, onEvent } = options
   checkOptions(options)
   const runs = (options.runs ?? []).map(readTrainedRun)
-  const judgeModel = options.judgeModel ?? runs[0]?.config.judge.model ?? runs[0]?.config.model ?? model!
   const config =
     runs[0]?.config ??
-    trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: nameOf(model ?? judgeModel) })
+    trainConfigSchema.parse({
+      name: 'default',
+      logs: { paths: ['-'] },
+      model: nameOf(model ?? options.judgeModel!),
+    })
+  const { judge, judgeModel } = judgeOf(options, config)
+  models.refuseUnusableJudge(judgeModel, judge)
   const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
   const { user, time, text, with: tables } = config.logs
   const taken = withoutNamed(own ? { user, time, text, with: tables } : config.logs, own ?? {})
@@ -142,7 +152,6 @@ async function planOf(options: CompareProfilesOptions): Promise<Plan> {
   const users = measuredUsers(found.users, options.users ?? DEFAULT_USERS, config)
   if (users.length < found.users.length)
     onEvent?.({ type: 'note', text: `evaluating ${users.length} of ${found.users.length} users` })
-  const judge = judgeConfigOf(options, config)
   const poolSizes = poolSizesOf(options, users.length, judge, config)
   return { runs, config, judge, judgeModel, users, poolSizes, paths: found.source.paths }
 }
@@ -167,14 +176,33 @@ function checkOptions({ runs = [], checkpoints = [], model, judgeModel, logs }: 
     throw wrong('without a run there is no judge: name the judge model (or a model, which then judges as well)')
 }
 
+/** What the judge reads with, and how it scores. */
+function judgeOf(options: CompareProfilesOptions, config: TrainConfig): Pick<Plan, 'judge' | 'judgeModel'> {
+  const { judgeModel: given, runs = [], model } = options
+  const opened = given !== undefined && typeof given !== 'string'
+  const scorer = opened && isEncoder(given) ? (options.scorer ?? 'embedding') : options.scorer
+  const encodes = readsEncoder({ scorer: scorer ?? config.judge.scorer })
+  // The run's own judge, where it is of the same kind, else the model that became its generator.
+  const recorded = readsEncoder(config.judge) === encodes ? config.judge.model : undefined
+  const judgeModel = given ?? recorded ?? (encodes ? undefined : runs.length > 0 ? config.model : model)
+  if (judgeModel === undefined)
+    throw new BumpError(
+      'invalid-options',
+      'the embedding scorer needs an encoder: name it as the judge model, such as BAAI/bge-small-en-v1.5',
+    )
+  return { judgeModel, judge: judgeConfigOf({ ...options, scorer }, nameOf(judgeModel), config) }
+}
+
 /** The scorer named, else that of the first run. The judge reads at least as much as the generator does. */
-function judgeConfigOf({ scorer, decoder }: CompareProfilesOptions, config: TrainConfig): JudgeConfig {
+function judgeConfigOf({ scorer, decoder }: CompareProfilesOptions, encoder: string, config: TrainConfig): JudgeConfig {
   const { maxProfileTokens, maxInteractionTokens } = config.judge
-  const named = scorer === undefined ? config.judge : judgeConfigSchema.parse({ scorer })
+  const own = scorer === undefined ? config.judge : undefined
+  const named = own ?? judgeConfigSchema.parse(scorer === 'embedding' ? { scorer, model: encoder } : { scorer })
   const budgets = {
     maxProfileTokens: Math.max(maxProfileTokens, config.prompt.historyTokens),
     maxInteractionTokens,
   }
+  if (decoder === undefined && named.scorer === 'embedding') return { ...named, ...budgets, model: encoder }
   if (decoder === undefined) return { ...named, ...budgets }
   if (named.scorer !== 'listwise')
     throw new BumpError(
@@ -211,7 +239,7 @@ function poolSizesOf(
 async function judgeAndWrite(
   plan: Plan,
   { conditions, notes, generators }: CollectedConditions,
-  model: LanguageModel,
+  model: JudgeModel,
   started: number,
   { out, seed = 0, command = 'compareProfiles', signal, onEvent }: CompareProfilesOptions,
 ): Promise<EvaluationResult> {
@@ -263,7 +291,7 @@ async function judgeAndWrite(
 }
 
 /** What the judge did not read as it was written: empty profiles, and texts beyond its budget. */
-function readingNotes(conditions: readonly ProfileCondition[], model: LanguageModel, judge: JudgeConfig): string[] {
+function readingNotes(conditions: readonly ProfileCondition[], model: JudgeModel, judge: JudgeConfig): string[] {
   return conditions
     .filter(({ mismatched }) => !mismatched)
     .flatMap(({ label, profiles }) => {

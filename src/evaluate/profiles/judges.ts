@@ -13,7 +13,7 @@ export interface JudgeRecord {
 }
 
 /** The judge of an evaluation as the result records it. */
-export function judgeRecord({ name, digest }: ModelInfo, config: JudgeConfig): JudgeRecord {
+export function judgeRecord({ name, digest }: Pick<ModelInfo, 'name' | 'digest'>, config: JudgeConfig): JudgeRecord {
   return { model: name, digest, config }
 }
 

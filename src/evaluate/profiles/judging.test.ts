@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ScoreCache, type ScoreStore } from '../../judge/cache.ts'
-import { judgeConfigSchema } from '../../judge/config.ts'
+import { judgeConfigSchema, SCORER_NAMES } from '../../judge/config.ts'
 import { toyUsers } from '../../judge/testing/toy-world.ts'
+import { toyEncoder } from '../../model/testing/toy-encoder.ts'
 import { toyModel } from '../../model/testing/toy-model.ts'
 import { chanceNdcg } from '../../reward/ndcg.ts'
 import { drawPools } from '../../reward/pools.ts'
@@ -29,7 +30,7 @@ const options = (more: Partial<JudgingOptions> = {}): JudgingOptions => ({
 })
 
 /** A toy model that counts the questions it is asked. */
-function counted() {
+function countedModel() {
   const model = toyModel()
   let asked = 0
   const { score, labelLogits, sample } = model
@@ -48,11 +49,18 @@ function counted() {
   return { model, asked: () => asked }
 }
 
-describe.each(['likelihood', 'pointwise', 'listwise'] as const)('judgeConditions (%s)', (scorer) => {
-  const config = judgeConfigSchema.parse({ scorer })
+/** A toy encoder with the number of texts that it was asked to encode. */
+function countedEncoder() {
+  const model = toyEncoder()
+  return { model, asked: () => model.asked.length }
+}
+
+describe.each(SCORER_NAMES)('judgeConditions (%s)', (scorer) => {
+  const config = judgeConfigSchema.parse({ scorer, model: 'toy' })
+  const counted = scorer === 'embedding' ? countedEncoder : countedModel
 
   it('finds the truth, and puts what cannot tell users apart at chance', async () => {
-    const sizes = await judgeConditions(users, conditions, toyModel(), config, options())
+    const sizes = await judgeConditions(users, conditions, counted().model, config, options())
     expect(sizes.map(({ negatives }) => negatives)).toEqual([4, 8])
     for (const { negatives, chance, scores } of sizes) {
       const average = (c: number, direction: 'forward' | 'backward') =>
@@ -97,7 +105,7 @@ describe('judgeConditions', () => {
   const config = judgeConfigSchema.parse({ scorer: 'pointwise' })
 
   it('says how many distinct pairs there are, and how many were judged before', async () => {
-    const { model, asked } = counted()
+    const { model, asked } = countedModel()
     const store = memory()
     const works: object[] = []
     const run = (poolSizes: number[]) =>
@@ -118,7 +126,7 @@ describe('judgeConditions', () => {
 
   it('has judged every pair when its progress is at the end, also a last pair on its own', async () => {
     for (const count of [16, 17, 18, 19]) {
-      const { model, asked } = counted()
+      const { model, asked } = countedModel()
       let atEnd = 0
       const few = { ...truth, profiles: truth.profiles.slice(0, count) }
       await judgeConditions(users.slice(0, count), [few], model, config, {

@@ -3,10 +3,11 @@
 // scored once, profile by profile, so that the tokens of a profile are computed once.
 import type { ScoreStore } from '../../judge/cache.ts'
 import type { JudgeConfig } from '../../judge/config.ts'
+import { encodingKey } from '../../judge/embedding.ts'
 import { createJudge } from '../../judge/judge.ts'
 import { pairKey } from '../../judge/matrix.ts'
 import type { Judge, JudgeRequest, Pool } from '../../judge/types.ts'
-import type { LanguageModel } from '../../model/contract.ts'
+import type { JudgeModel } from '../../model/encoder.ts'
 import { judgeRequest, measureRanking, type PooledProfiles, scoreProfiles } from '../../reward/bidirectional.ts'
 import { gainOverChance, ndcgFromScores } from '../../reward/ndcg.ts'
 import { drawPools, type PoolUser, type UserPool } from '../../reward/pools.ts'
@@ -41,8 +42,8 @@ export interface PoolSizeScores {
 
 /** What is to be judged: how much in all, and how much of it was judged before. */
 export interface JudgingWork {
-  /** 'pairs' of a profile and an interaction; 'pools' shown to a listwise judge. */
-  unit: 'pairs' | 'pools'
+  /** 'pairs' of a profile and an interaction; 'pools' shown to a listwise judge; 'texts' that an encoder reads. */
+  unit: 'pairs' | 'pools' | 'texts'
   total: number
   known: number
 }
@@ -63,7 +64,7 @@ export interface JudgingOptions {
   onProgress?: (done: number, total: number) => void
 }
 
-/** Pairs (or candidates of listwise pools) of one call of the judge: what an interruption loses at most. */
+/** Pairs (candidates of listwise pools, texts of an encoder) of one call of the judge: what an interruption loses at most. */
 const PAIRS_AT_ONCE = 128
 
 /**
@@ -92,7 +93,7 @@ export function checkPoolSizes(users: number, poolSizes: readonly number[]): voi
 export async function judgeConditions(
   users: readonly PoolUser[],
   conditions: readonly ProfileCondition[],
-  model: LanguageModel,
+  model: JudgeModel,
   config: JudgeConfig,
   options: JudgingOptions,
 ): Promise<PoolSizeScores[]> {
@@ -107,9 +108,7 @@ export async function judgeConditions(
     return { negatives, pools, pooled: conditions.map((condition) => pooledProfiles(condition, pools, mismatch)) }
   })
   const requests = sizes.flatMap(({ pooled }) => pooled.map(judgeRequest))
-  const known = (pair: { profile: string; interaction: string }): boolean =>
-    store.get(pairKey(config, model.info.digest, pair)) !== undefined
-  await ask(judge, config.scorer === 'listwise' ? poolWork(requests) : pairWork(requests, known), options)
+  await ask(judge, workOf(requests, config, model.info.digest, store), options)
 
   const scored: PoolSizeScores[] = []
   for (const { negatives, pools, pooled } of sizes) {
@@ -154,6 +153,43 @@ async function ask(judge: Judge, { unit, known, calls }: Work, options: JudgingO
     done += units
     options.onProgress?.(done, total)
   }
+}
+
+/** What of the requests must be asked, in the units of the scorer. `digest`: of the judge's model. */
+function workOf(requests: readonly JudgeRequest[], config: JudgeConfig, digest: string, store: ScoreStore): Work {
+  if (config.scorer === 'listwise') return poolWork(requests)
+  if (config.scorer === 'embedding')
+    return textWork(requests, (kind, text) => store.get(encodingKey(config, digest, kind, text)) !== undefined)
+  return pairWork(requests, (pair) => store.get(pairKey(config, digest, pair)) !== undefined)
+}
+
+/** Texts that are not known yet: an encoder reads each by itself, whatever it is compared with. */
+function textWork(
+  requests: readonly JudgeRequest[],
+  known: (kind: 'profile' | 'interaction', text: string) => boolean,
+): Work {
+  const pools = (direction: 'forward' | 'backward') => requests.flatMap((request) => request[direction])
+  const texts = (queries: readonly Pool[], candidates: readonly Pool[]) => [
+    ...new Set([...queries.map(({ query }) => query), ...candidates.flatMap((pool) => pool.candidates)]),
+  ]
+  const profiles = texts(pools('forward'), pools('backward'))
+  const interactions = texts(pools('backward'), pools('forward'))
+  const missing = {
+    profile: profiles.filter((text) => !known('profile', text)),
+    interaction: interactions.filter((text) => !known('interaction', text)),
+  }
+  const left = missing.profile.length + missing.interaction.length
+  const work: Work = { unit: 'texts', known: profiles.length + interactions.length - left, calls: [] }
+  for (const [direction, query, texts] of [
+    ['forward', profiles[0], missing.interaction],
+    ['backward', interactions[0], missing.profile],
+  ] as const)
+    for (let at = 0; at < texts.length; at += PAIRS_AT_ONCE) {
+      const candidates = texts.slice(at, at + PAIRS_AT_ONCE)
+      const request = { forward: [], backward: [], [direction]: [{ query, candidates, seed: 0 }] }
+      work.calls.push({ request, units: candidates.length })
+    }
+  return work
 }
 
 /** Pairs that are not known yet, row by row: the interactions that each profile is judged with, in any pool. */

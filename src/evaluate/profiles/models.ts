@@ -1,10 +1,13 @@
 // The models of an evaluation: those that the caller opened are used as they are, those that are only named are opened
 // one at a time and closed again.
+import type { JudgeConfig } from '../../judge/config.ts'
 import type { LanguageModel } from '../../model/contract.ts'
+import type { JudgeModel } from '../../model/encoder.ts'
 import { type OnnxModel, type OpenModelOptions, openModel, refuseUnusable } from '../../model/onnx/open.ts'
+import { openEncoder, refuseUnusableEncoder } from '../../model/onnx/open-encoder.ts'
 
-/** What models that are named run on. */
-export type EvaluationEngine = Pick<OpenModelOptions, 'device' | 'threads'>
+/** What models that are named run on, each by itself. */
+export type EvaluationEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
 /** A model that was opened by its name. */
 export type NamedModel = OnnxModel
 
@@ -14,6 +17,31 @@ export class EvaluationModels {
   /** Throws a BumpError where a model on this machine cannot be opened, before other work is done. */
   refuseUnusable(model: LanguageModel | string | undefined): void {
     if (typeof model === 'string') refuseUnusable(model)
+  }
+
+  /** As `refuseUnusable`, of the model that a judge reads with. */
+  refuseUnusableJudge(model: JudgeModel | string, judge: JudgeConfig): void {
+    if (typeof model !== 'string') return
+    if (judge.scorer === 'embedding') refuseUnusableEncoder(model, judge.pooling)
+    else refuseUnusable(model)
+  }
+
+  /** `work` on the model that a judge reads with, as it is or by its name. */
+  async judge<T>(
+    model: JudgeModel | string,
+    judge: JudgeConfig,
+    work: (model: JudgeModel) => Promise<T>,
+    options: Pick<OpenModelOptions, 'quantize'> = {},
+  ): Promise<T> {
+    if (typeof model !== 'string') return await work(model)
+    if (judge.scorer !== 'embedding') return await this.named(model, work, options)
+    const { device, ...engine } = this.engine
+    const encoder = await openEncoder(model, { ...engine, pooling: judge.pooling })
+    try {
+      return await work(encoder)
+    } finally {
+      await encoder.close()
+    }
   }
 
   /** `work` on a model, as it is or by its name; `options` are for one that is opened. */
@@ -41,6 +69,6 @@ export class EvaluationModels {
 }
 
 /** What a model is called. */
-export function nameOf(model: LanguageModel | string): string {
+export function nameOf(model: JudgeModel | string): string {
   return typeof model === 'string' ? model : model.info.name
 }

@@ -1,10 +1,20 @@
-// The caller's side of the engine's worker thread: calls, cancellation, progress, errors.
+// The caller's side of an engine's worker thread: calls, cancellation, progress, errors.
 import type { Worker } from 'node:worker_threads'
 import '../../engine/runtime/telemetry.ts'
 import type { OnLine } from '../../util/byte-progress.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import { revivedError, startThread } from '../../util/thread.ts'
-import type { MethodName, Methods, Reply, Request, StartData } from './protocol.ts'
+import type {
+  EncoderInfo,
+  EncoderMethods,
+  EncoderStart,
+  EngineInfo,
+  EngineMethods,
+  MethodTable,
+  Reply,
+  Request,
+  StartData,
+} from './protocol.ts'
 
 interface Waiting {
   resolve: (value: never) => void
@@ -12,14 +22,15 @@ interface Waiting {
   onProgress?: (done: number) => void
 }
 
-export class EngineClient {
+/** `Methods`: what the thread can be asked; `Info`: what it says of what it opened. */
+export class EngineClient<Methods extends MethodTable, Info> {
   private readonly waiting = new Map<number, Waiting>()
   private nextId = 0
   private ended: Error | undefined
 
   private constructor(
     private readonly worker: Worker,
-    readonly info: Extract<Reply, { type: 'opened' }>['info'],
+    readonly info: Info,
   ) {
     worker.on('message', (reply: Reply) => this.receive(reply))
     // A model that nobody waits for does not keep the process alive: a program ends with its last line.
@@ -35,10 +46,18 @@ export class EngineClient {
     )
   }
 
-  /** @throws what opening the model threw; CancelledError where the signal aborts before it is open */
-  static open(start: StartData, onLine?: OnLine, signal?: AbortSignal): Promise<EngineClient> {
+  /**
+   * Starts the module `thread` beside this one with its start data.
+   * @throws what opening the model threw; CancelledError where the signal aborts before it is open
+   */
+  static open<Methods extends MethodTable, Info>(
+    thread: string,
+    start: unknown,
+    onLine?: OnLine,
+    signal?: AbortSignal,
+  ): Promise<EngineClient<Methods, Info>> {
     if (signal?.aborted) return Promise.reject(new CancelledError())
-    const worker = startThread(import.meta.url, 'worker', start)
+    const worker = startThread(import.meta.url, thread, start)
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => {
         void worker.terminate()
@@ -54,14 +73,14 @@ export class EngineClient {
           worker.off('message', first)
           worker.off('error', fail)
           signal?.removeEventListener('abort', abort)
-          resolve(new EngineClient(worker, reply.info))
+          resolve(new EngineClient(worker, reply.info as Info))
         }
       }
       worker.on('message', first)
     })
   }
 
-  call<M extends MethodName>(
+  call<M extends keyof Methods & string>(
     method: M,
     args: Methods[M]['args'],
     options: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
@@ -104,4 +123,14 @@ export class EngineClient {
     for (const { reject } of this.waiting.values()) reject(this.ended)
     this.waiting.clear()
   }
+}
+
+/** The thread of a language model. Throws what `EngineClient.open` throws. */
+export function startEngine(start: StartData, onLine?: OnLine, signal?: AbortSignal) {
+  return EngineClient.open<EngineMethods, EngineInfo>('worker', start, onLine, signal)
+}
+
+/** The thread of a sentence encoder. Throws what `EngineClient.open` throws. */
+export function startEncoder(start: EncoderStart, onLine?: OnLine, signal?: AbortSignal) {
+  return EngineClient.open<EncoderMethods, EncoderInfo>('encoder-worker', start, onLine, signal)
 }

@@ -10,7 +10,7 @@ import { useTemporaryCache } from '../../engine/testing/core.ts'
 import { writeTinyFolder } from '../../engine/weights/testing/tiny-folder.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import { testLanguageModel } from '../testing/contract-suite.ts'
-import { EngineClient } from './client.ts'
+import { startEngine } from './client.ts'
 import { openModel } from './open.ts'
 
 useTemporaryCache()
@@ -22,9 +22,9 @@ testLanguageModel('the embedded engine', () =>
 
 const path = fileURLToPath(new URL('../../engine/golden/tiny-llama', import.meta.url))
 const sampling = { maxTokens: 60, temperature: 1, stopTokens: [] }
-let client: EngineClient
+let client: Awaited<ReturnType<typeof startEngine>>
 beforeAll(async () => {
-  client = await EngineClient.open({ path, options: { threads: 1 } })
+  client = await startEngine({ path, options: { threads: 1 } })
 })
 afterAll(() => client.close())
 
@@ -55,11 +55,11 @@ it('carries errors over with their kind', async () => {
   await expect(
     client.call('sample', [[{ prompt: [1], seeds: [1] }], { ...sampling, maxTokens: 1e6 }, 'base']),
   ).rejects.toThrow(/exceed the model's context/)
-  await expect(EngineClient.open({ path: '/nowhere/at/all', options: {} })).rejects.toThrow(/there is no such model/)
+  await expect(startEngine({ path: '/nowhere/at/all', options: {} })).rejects.toThrow(/there is no such model/)
 })
 
 it('rejects what is under way when it is closed', async () => {
-  const other = await EngineClient.open({ path, options: { threads: 1 } })
+  const other = await startEngine({ path, options: { threads: 1 } })
   const jobs = Array.from({ length: 400 }, () => ({ prompt: [1], seeds: [1, 2, 3, 4] }))
   const rejected = expect(other.call('sample', [jobs, sampling, 'policy'])).rejects.toThrow(CancelledError)
   await other.close()

@@ -3,16 +3,23 @@ import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
 import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
-import { describeMemory, planMemory } from '../../engine/runtime/memory.ts'
+import { describeMemory, type MemoryRequest, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
 import { configOf } from '../../engine/weights/open-source.ts'
 import { BumpError } from '../../util/errors.ts'
 import { seedFrom } from '../../util/random.ts'
 import { refuseUnknown, requireOptions } from '../../util/required.ts'
-import { type CallOptions, type LanguageModel, QUANTIZE, type Quantize, type SampleOptions } from '../contract.ts'
+import {
+  type CallOptions,
+  type LanguageModel,
+  PRECISIONS,
+  type Precision,
+  QUANTIZE,
+  type Quantize,
+  type SampleOptions,
+} from '../contract.ts'
 import { resolveTrainable, type TrainableInput } from '../trainable.ts'
-import { CALIBRATION_TEXT } from './calibration-text.ts'
-import { EngineClient } from './client.ts'
+import { startEngine } from './client.ts'
 
 export { DEVICES, type DeviceRequest }
 
@@ -21,17 +28,18 @@ export interface OpenModelOptions {
   trainable?: TrainableInput
   /** What an adapter's first weights derive from: the seed of the run. Default 1, as a run's. */
   seed?: number
-  /**
-   * Integers that sampling and scoring read the matrices in; default none. Training stays exact. Not with full
-   * fine-tuning.
-   */
+  /** Integers that sampling and scoring read the matrices in; default none. Not with full fine-tuning. */
   quantize?: Quantize
+  /** What training computes the base's products in; default f32. int8 makes `quantize` int8 too. */
+  precision?: Precision
   /** Default: cpu. */
   device?: DeviceRequest
   /** Default: all cores. */
   threads?: number
-  /** Bytes that training may take; default: nine tenths of what the machine (or its container) has. */
+  /** Bytes that the process may take; default: nine tenths of what the machine (or its container) has. */
   memory?: number
+  /** Where nothing is trained or scored: tokens of prompts that are sampled from at once, which takes less memory. */
+  promptTokens?: number
   /** Ends the opening, a download too, with a CancelledError. */
   signal?: AbortSignal
   /** Lines about downloads and preparation; a `passing` one may be drawn over by the next. */
@@ -39,19 +47,19 @@ export interface OpenModelOptions {
 }
 
 const OPTIONS: readonly (keyof OpenModelOptions)[] = [
-  ...(['trainable', 'seed', 'quantize', 'device'] as const),
-  ...(['threads', 'memory', 'signal', 'onProgress'] as const),
+  ...(['trainable', 'seed', 'quantize', 'precision', 'device'] as const),
+  ...(['threads', 'memory', 'promptTokens', 'signal', 'onProgress'] as const),
 ]
 
 /**
- * What training the model will take, as a line, and whether that is layer by layer. A model that is not on this machine
- * yet has no estimate. Throws BumpError where it is damaged or cannot fit the memory.
+ * What the model will take, as a line, and how it is run for that. A model that is not on this machine yet has no
+ * estimate. Throws BumpError where it is damaged or cannot fit the memory.
  */
-export function memoryLine(where: string, options: Pick<EngineOptions, 'trainable' | 'memory'>): string {
+export function memoryLine(where: string, options: MemoryRequest): string {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
   const { layerWise, rows, estimate } = planMemory(where, configOf(where), options)
-  if (!estimate) return 'memory: opened for inference'
-  return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${rows.train} tokens at once`
+  const atOnce = options.trainable ? rows.train : rows.prefix
+  return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${atOnce} tokens at once`
 }
 
 /**
@@ -60,6 +68,14 @@ export function memoryLine(where: string, options: Pick<EngineOptions, 'trainabl
  */
 export function refuseUnusable(where: string): void {
   if (existsSync(where)) configOf(where)
+}
+
+function refuseOther(option: string, value: unknown, known: readonly string[]): void {
+  if (value !== undefined && !known.includes(value as string))
+    throw new BumpError(
+      'invalid-options',
+      `${option}: there is no ${JSON.stringify(value)}. It is ${known.join(', ')}.`,
+    )
 }
 
 /** A language model on the embedded engine. */
@@ -76,30 +92,35 @@ export interface OnnxModel extends LanguageModel {
 export async function openModel(where: string, options: OpenModelOptions = {}): Promise<OnnxModel> {
   requireOptions('openModel()', { model: where }, ['model'])
   refuseUnknown('openModel()', options, OPTIONS)
-  const { onProgress, seed = 1, quantize = 'none', device, threads, memory, signal } = options
-  if (!QUANTIZE.includes(quantize))
+  const { onProgress, seed = 1, precision = 'f32', device, threads, memory, promptTokens, signal } = options
+  refuseOther('quantize', options.quantize, QUANTIZE)
+  refuseOther('precision', precision, PRECISIONS)
+  const quantize = precision === 'int8' ? 'int8' : (options.quantize ?? 'none')
+  if (memory !== undefined && !(Number.isFinite(memory) && memory > 0))
     throw new BumpError(
       'invalid-options',
-      `quantize: there is no ${JSON.stringify(quantize)}. It is ${QUANTIZE.join(', ')}.`,
+      `memory: ${JSON.stringify(memory)} is no number of bytes above 0; 2 GB are 2e9.`,
     )
   const trainable = options.trainable && resolveTrainable(options.trainable)
   const engineOptions: EngineOptions = {
     trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
     quantize,
+    precision,
     device,
     threads,
     memory,
+    promptTokens,
     baseModel: hubBase(where),
   }
   // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
   const path = await resolveModel(where, { onProgress, checkConfig: configOf, signal })
   configOf(path)
+  if (memory !== undefined) onProgress?.(memoryLine(path, engineOptions))
   const tokenizer = await openTokenizer(path, onProgress)
-  if (quantize !== 'none') engineOptions.calibration = tokenizer.encode(CALIBRATION_TEXT)
-  const client = await EngineClient.open({ path, options: engineOptions }, onProgress, signal)
+  const client = await startEngine({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
   return {
-    info: { name: where, ...client.info, opened: { trainable, quantize, seed } },
+    info: { name: where, ...client.info, opened: { trainable, quantize, precision, seed } },
     tokenizer,
     sample: (requests, o: SampleOptions) =>
       client.call(

@@ -1,12 +1,16 @@
-// Messages between the caller's thread (client.ts) and the engine's worker thread (worker.ts).
+// Messages between the caller's thread (client.ts) and the worker thread of an engine (serve.ts): that of a language
+// model (worker.ts) or of a sentence encoder (encoder-worker.ts).
 
+import type { EncoderEngine } from '../../engine/encoder/encoder.ts'
+import type { EncoderSettings } from '../../engine/encoder/settings.ts'
 import type { Engine, EngineOptions } from '../../engine/engine.ts'
 import type { ErrorRecord } from '../../util/thread.ts'
+import type { TokenIds } from '../contract.ts'
 
 /**
  * The engine's methods that may be called, with the caller's arguments; cancellation and progress travel beside them.
  */
-export interface Methods {
+export type EngineMethods = {
   sample: {
     args: [Parameters<Engine['sample']>[0], Parameters<Engine['sample']>[1], Parameters<Engine['sample']>[2]]
     result: Awaited<ReturnType<Engine['sample']>>
@@ -35,23 +39,39 @@ export interface Methods {
   policyDigest: { args: []; result: string }
 }
 
-export type MethodName = keyof Methods
-
 export interface StartData {
   path: string
   options: Omit<EngineOptions, 'onProgress'>
 }
 
+/** What an encoder's thread can be asked. */
+export type EncoderMethods = {
+  encode: { args: [texts: (readonly TokenIds[])[]]; result: Float32Array[] }
+}
+
+export interface EncoderStart {
+  folder: string
+  settings: EncoderSettings
+  threads?: number
+}
+
+/** Any table of methods. */
+export type MethodTable = Record<string, { args: unknown[]; result: unknown }>
+
 export interface Request {
   id: number
-  method: MethodName
+  method: string
   args: unknown[]
   /** One shared flag per call: 1 cancels it. */
   cancel: Int32Array
 }
 
+/** What an opened engine or encoder says of itself. */
+export type EngineInfo = Engine['info']
+export type EncoderInfo = EncoderEngine['info']
+
 export type Reply =
-  | { type: 'opened'; info: Engine['info'] }
+  | { type: 'opened'; info: EngineInfo | EncoderInfo }
   | { type: 'line'; line: string; passing?: boolean }
   /** Tokens sampled, or the share of the work that is done. */
   | { type: 'progress'; id: number; done: number }
