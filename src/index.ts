@@ -38,7 +38,9 @@ export type {
 
 // Models: on this machine, or a server's.
 export type * from './model/contract.ts'
+export type * from './model/encoder.ts'
 export { type DeviceRequest, type OnnxModel, type OpenModelOptions, openModel } from './model/onnx/open.ts'
+export { type OpenEncoderOptions, openEncoder } from './model/onnx/open-encoder.ts'
 export { type OpenAiOptions, openOpenAi } from './model/openai/open.ts'
 export type { AnswerOptions, TextModel } from './model/text-model.ts'
 export type { TrainableInput } from './model/trainable.ts'

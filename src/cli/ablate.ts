@@ -42,7 +42,10 @@ export function ablateCommand(): Command {
   addLogFlags(command)
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'what becomes the generator: a Hugging Face folder, a .gguf file or a hub name')
-    .option('--judge-model <where>', "another model as the judge (default: the generator's frozen base)")
+    .option(
+      '--judge-model <where>',
+      "another model as the judge, with judge.scorer=embedding an encoder (default: the generator's frozen base)",
+    )
     .option('--name <name>', 'name of the ablation: first part of its runs’ names', 'ablation')
     .option('--variants <list>', 'what to train', variantList, [...VARIANTS])
     .option('--seeds <list>', 'seeds, each of which trains every variant', seedList, [1])

@@ -23,6 +23,7 @@ Examples:
   bump train --logs posts.jsonl --model HuggingFaceTB/SmolLM2-135M-Instruct --name posts --steps 100
   bump train --config train.yaml --set optim.loss=gspo --set rollout.groupSize=16 --dry-run
   bump train --logs train.json --test-logs dev.json --text title --model ./SmolLM2-135M-Instruct
+  bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --judge-model BAAI/bge-small-en-v1.5 --set judge.scorer=embedding
   bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
   bump train --resume --name posts
 `
@@ -35,7 +36,10 @@ export function trainCommand(): Command {
   addTrustFlag(addLogFlags(command))
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'what becomes the generator: a Hugging Face folder, a .gguf file or a hub name')
-    .option('--judge-model <where>', "another model as the judge (default: the generator's frozen base)")
+    .option(
+      '--judge-model <where>',
+      "another model as the judge, with judge.scorer=embedding an encoder (default: the generator's frozen base)",
+    )
     .option(
       '--reward <name>',
       'bidirectional: label-free, by the judge; labels: the metric of a LaMP task; or a module of yours, ./reward.mjs (default: bidirectional)',

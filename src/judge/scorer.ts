@@ -13,7 +13,7 @@ export const scorerFields = {
     .min(1)
     .optional()
     .describe(
-      "Another model as the judge: a Hugging Face folder, a .gguf file or a hub name; default: the generator's frozen base.",
+      "Another model as the judge: a Hugging Face folder, a .gguf file or a hub name; default: the generator's frozen base. Of the embedding scorer a sentence encoder, which must be named.",
     ),
   maxProfileTokens: z
     .int()

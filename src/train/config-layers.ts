@@ -139,7 +139,8 @@ export function resolveLayers<S extends z.ZodType>(schema: S, layers: readonly L
 }
 
 function explain(issue: z.core.$ZodIssue, absent: boolean): string {
-  if (absent && (issue.code === 'invalid_type' || issue.code === 'invalid_union')) return 'is required'
+  if (absent && (issue.code === 'invalid_type' || issue.code === 'invalid_union'))
+    return issue.message.startsWith('Invalid input') ? 'is required' : issue.message
   if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')} does not belong to this type`
   // A variant that holds where no type is given makes zod list the absence of one as a choice.
   return issue.message.replace(/^Invalid (input|option|discriminator value)[:.] /i, '').replace("'undefined' | ", '')

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { main } from '../cli/main.ts'
+import { type CompareProfilesOptions, compareProfiles } from '../evaluate/profiles/compare.ts'
 import { openGenerator } from '../generator/open.ts'
 import type { Judge, Pool } from '../judge/types.ts'
 import { openLogs } from '../logs/open.ts'
@@ -164,6 +165,27 @@ describe('train()', () => {
       code: 'reward-failed',
       message: 'the judge shared words failed: no connection',
     })
+  })
+
+  it('takes a judge by embeddings, which the comparison of its profiles takes over', { timeout: 120_000 }, async () => {
+    const encoder = fileURLToPath(new URL('../engine/golden/encoder-mean', import.meta.url))
+    const judge = { scorer: 'embedding', model: encoder } as const
+    const { folder: run } = await train(short('encoder', { judge, optim: { steps: 1 } }))
+    const recorded = header('encoder').judge
+    expect(recorded).toMatchObject({ ...judge, name: encoder, pooling: 'mean', dimensions: 16 })
+    const compared = (out: string, more: Partial<CompareProfilesOptions>) =>
+      compareProfiles({ runs: [run], out: join(folder, out), poolSizes: [2], kinds: ['generic'], ...more })
+    const same = await compared('by-encoder', {})
+    expect(same.settings.judge).toMatchObject({ model: encoder, digest: recorded.digest, config: judge })
+    expect(same.tables[0].notes.join()).toContain('the same that')
+    const other = await compared('by-model', { scorer: 'likelihood' })
+    expect(other.settings.judge).toMatchObject({ model: NANO, config: { scorer: 'likelihood' } })
+    await expect(train(short('no-encoder', { judge: { scorer: 'embedding', model: NANO } }))).rejects.toThrow(
+      /not an encoder of the BERT family/,
+    )
+    await expect(train(short('no-model', { judge: { scorer: 'likelihood', model: encoder } }))).rejects.toThrow(
+      /needs the embedding scorer/,
+    )
   })
 
   it('takes a reward module from the command line, only where the command names it', { timeout: 120_000 }, async () => {

@@ -1,8 +1,9 @@
 // Whether a device computes what the processor does: scores, label logits, sampled tokens and the losses of three steps,
-// on small random models and on SmolLM2-135M's shape. Prints a table; the exit code is 2 where a bound is exceeded.
+// on small random models and on SmolLM2-135M's shape. Prints a table. The exit code is 1 where the device does not work, 2
+// where a bound is exceeded.
 //
 //   npx tsx tools/bench/check-device.ts webgpu|cuda|cpu
-import type { Device } from '../../src/engine/runtime/device.ts'
+import { chooseDevice, type Device } from '../../src/engine/runtime/device.ts'
 import { adam, never, openBench } from './case.ts'
 import { type Shape, SMOLLM2_135M, TINY_LLAMA, TINY_QWEN2 } from './shape.ts'
 
@@ -37,6 +38,12 @@ async function everything(shape: Shape, device: Device) {
 }
 
 const device = process.argv[2] as Device
+try {
+  await chooseDevice(device)
+} catch (error) {
+  console.log((error as Error).message)
+  process.exit(1)
+}
 console.log(`Largest difference from the processor, at most ${BOUND}; sampled tokens that are the same.\n`)
 console.log('| shape | scores | logits | losses of three steps | same tokens |\n| --- | --- | --- | --- | --- |')
 for (const shape of [TINY_LLAMA, TINY_QWEN2, SMOLLM2_135M]) {

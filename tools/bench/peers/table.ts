@@ -34,13 +34,13 @@ const EXACT = ['f32', 'F16']
 
 /** How far results may be from bump's in f32, as a share of how far those vary (root mean squares). */
 const BOUNDS: Record<string, number> = {
-  F16: 0.02,
-  bf16: 0.1,
-  autocast: 0.1,
+  F16: 0.01,
+  bf16: 0.05,
+  autocast: 0.05,
   int8: 0.1,
   'int8-training': 0.1,
   Q8_0: 0.1,
-  Q4_K_M: 0.4,
+  Q4_K_M: 0.3,
 }
 /** In f32 every result must be as near as this, or as this share of it where it is above 1. */
 const F32_BOUND = 2e-3
