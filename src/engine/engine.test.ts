@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { Engine, type EngineOptions } from './engine.ts'
@@ -34,6 +34,7 @@ const scoreTarget = async (engine: Engine, set: 'policy' | 'base') =>
 
 describe.each([
   ['lora', lora],
+  ['lora in 8 bits', { ...lora, precision: 'int8' }],
   ['full', full],
 ] as const)('training (%s)', (_, options) => {
   it('lowers the loss, changes the policy and leaves the base alone', async () => {
@@ -225,6 +226,33 @@ it('samples and scores by quantised weights, trains and scores exactly by the ot
   expect(await train(quantised, 2)).toEqual(await train(exact, 2))
   expect(quantised.info.digest).not.toBe(exact.info.digest)
   await expect(Engine.open(model, { ...full, quantize: 'int8' })).rejects.toThrow(/quantize is for LoRA/)
+})
+
+it('trains in 8 bits with no exact weights on disk or in memory, towards what training in f32 learns', async () => {
+  const before = process.env.BUMP_CACHE
+  process.env.BUMP_CACHE = mkdtempSync(join(tmpdir(), 'bump-cache-'))
+  try {
+    const integer = await Engine.open(model, { ...lora, precision: 'int8' })
+    const files = readdirSync(process.env.BUMP_CACHE, { recursive: true, encoding: 'utf8' })
+    expect(files.filter((file) => file.includes('weights.')).map((file) => basename(file))).toContain(
+      'weights.q8-train',
+    )
+    expect(files.filter((file) => file.endsWith('weights.f32'))).toEqual([])
+    const exact = await Engine.open(model, lora)
+    const [losses, expected] = [await train(integer, 10), await train(exact, 10)]
+    losses.forEach((loss, step) => {
+      expect(Math.abs(loss - expected[step])).toBeLessThan(0.05 * expected[step])
+    })
+    const folder = mkdtempSync(join(tmpdir(), 'bump-adapter-'))
+    integer.savePolicy(folder)
+    const reader = await Engine.open(model, { threads: 1 })
+    reader.loadPolicy(folder)
+    const logprobs = await scoreTarget(reader, 'policy')
+    expect(-logprobs.reduce((a, b) => a + b, 0) / 4).toBeLessThan(losses[0] - 1)
+    await expect(Engine.open(model, { ...full, precision: 'int8' })).rejects.toThrow(/for LoRA/)
+  } finally {
+    process.env.BUMP_CACHE = before
+  }
 })
 
 it('samples by what was learned, by quantised weights, too', async () => {

@@ -147,6 +147,20 @@ describe('train()', () => {
     await expect(openGenerator(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'run-unusable' })
   })
 
+  it('trains in 8 bits, which its generator is then opened in', { timeout: 120_000 }, async () => {
+    const run = await train(short('integers', { precision: 'int8' }))
+    expect(run.config).toMatchObject({ precision: 'int8', quantize: 'int8' })
+    for (const { reward, grad_norm: norm } of steps('integers')) {
+      expect(reward).toBeGreaterThan(0)
+      expect(norm).toBeGreaterThan(0)
+    }
+    const generator = await openGenerator(run.folder)
+    expect(generator.model.info.opened?.quantize).toBe('int8')
+    const { profile } = await generator.write(['apples, a pear', 'a plum'])
+    expect(profile).not.toBe('')
+    await generator.close()
+  })
+
   it('takes a judge of one’s own, and records which', { timeout: 120_000 }, async () => {
     const words = (text: string): string[] => text.toLowerCase().match(/\w{4,}/g) ?? []
     const shared = ({ query, candidates }: Pool) => [
