@@ -93,18 +93,21 @@ async function write(
   const { config } = source
   const flat = flatLayout(config)
   const pieces = piecesOf(flat.tensors)
-  const hash = createHash('sha256').update(JSON.stringify(config))
   const progress = new ByteProgress('preparing weights in 8 bits', flat.bytes, onProgress)
   const calibration = new Calibration(source, tokens)
   const file = new QuantizedFile(path, config)
   let factors: Float32Array = new Float32Array(config.hidden).fill(1)
+  /** The same memory layer after layer, by the parts of a layer. */
+  const kept = new Map<string, Float32Array>()
   let layer = new Map<string, Float32Array>()
   let l = 0
+  let digest = ''
   try {
-    for await (const [piece, values] of converted(model, source, pieces)) {
-      const { name, from } = piece
-      if (from === 0) hash.update(`${name}[${flat.tensors.get(name)!.dims}]`)
-      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    const onDigest = (of: string) => {
+      digest = of
+    }
+    for await (const [piece, values] of converted(model, source, pieces, onDigest)) {
+      const { name } = piece
       if (isTable(config, name)) {
         // A table that is the head too waits for the factors of the head's inputs.
         if (!config.tiedHead) file.putRows(piece, values, factors)
@@ -112,7 +115,11 @@ async function write(
         factors = calibration.headFactors(values)
         file.putNorm(values, factors)
       } else {
-        layer.set(name, values.slice())
+        const part = name.slice(name.indexOf('.'))
+        const copy = kept.get(part) ?? new Float32Array(values.length)
+        copy.set(values)
+        kept.set(part, copy)
+        layer.set(name, copy)
         if (layer.size === file.layerSize) {
           file.putLayer(l, layer, layerSmoothing(config, await calibration.run(l, layer), layer, l))
           layer = new Map()
@@ -129,7 +136,7 @@ async function write(
     file.close()
     await calibration.close()
   }
-  return hash.digest('hex')
+  return digest
 }
 
 /** The file of a model in 8 bits, as it is written. */
