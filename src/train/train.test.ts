@@ -145,6 +145,9 @@ describe('train()', () => {
     expect(checkpoint.settings).toEqual(generator.settings)
     if (run.summary.bestStep === 2) expect(checkpoint.digest).toBe(generator.digest)
     await checkpoint.close()
+    await expect(openGenerator(run.folder, { quantize: 'int8' })).rejects.toThrow(
+      /^quantize: .* was trained with quantize: none, and is read so/,
+    )
     await expect(openGenerator(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'run-unusable' })
   })
 
