@@ -51,7 +51,7 @@ function runCase(name: string, machine: Machine): Row[] {
   const child = spawnSync(process.execPath, [...process.execArgv, ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: Math.max(1, end - performance.now()),
+    timeout: Math.max(1, Math.round(end - performance.now())),
   })
   const line = child.stdout.split('\n').find((l) => l.startsWith(MARK))
   if (line) return JSON.parse(line.slice(MARK.length)) as Row[]

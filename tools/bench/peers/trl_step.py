@@ -17,7 +17,7 @@ work, folder, name, threads, precision = arguments()
 import torch  # noqa: E402 (threads are set by the environment)
 from datasets import Dataset  # noqa: E402
 from peft import LoraConfig  # noqa: E402
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback  # noqa: E402
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback  # noqa: E402
 from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 
 torch.set_num_threads(threads)
@@ -96,7 +96,8 @@ def step(users):
         trainer = GRPOTrainer(
             model=opened(),
             reward_funcs=lambda completion_ids, **_: clock.timed("judge", judged)(completion_ids),
-            processing_class=AutoTokenizer.from_pretrained(folder, padding_side="left"),
+            # Not AutoTokenizer: it would read the words as those of the shape's family.
+            processing_class=PreTrainedTokenizerFast.from_pretrained(folder, padding_side="left"),
             train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
             peft_config=LoraConfig(
                 r=lora["rank"],
