@@ -5,7 +5,7 @@ Makes src/engine/golden/encoder-{mean,cls}/: the first of safetensors and poolin
 the first token's vector. expected.json holds texts and their vectors by sentence-transformers, of length 1; `prompt` is
 that of a query.
 
-With a folder, it prints the vectors of the same texts by a real encoder instead:  … tiny_encoders.py FOLDER > vectors.json
+With a folder, it prints the same of a real encoder:  … tiny_encoders.py FOLDER > FOLDER/expected.json
 """
 
 import json

@@ -1,4 +1,5 @@
-// Vectors against those of sentence-transformers (scripts/golden/tiny_encoders.py), long texts, and what is refused.
+// Vectors against those of sentence-transformers (scripts/golden/tiny_encoders.py), long texts, and what is refused. With
+// BUMP_TEST_ENCODER naming a real encoder's folder that has its expected.json, also its vectors.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,6 +51,14 @@ it.each(['mean', 'cls'])(
     expect(distance(await vectorsOf(encoder, [expected.texts[0]]), [expected.vectors[0]])).toBeLessThan(1e-5)
   },
 )
+
+const real = process.env.BUMP_TEST_ENCODER
+it.runIf(real)('gives the vectors of sentence-transformers by a real encoder', async () => {
+  const { texts, vectors } = JSON.parse(readFileSync(join(real!, 'expected.json'), 'utf8'))
+  const encoder = await openEncoder(real!)
+  expect(distance(await vectorsOf(encoder, texts), vectors)).toBeLessThan(1e-6)
+  await encoder.close()
+})
 
 it('encodes a long text in parts, averaged by their tokens, and cuts it to its budget', async () => {
   const letters = (from: number, to: number) => [...'abcdefghij'.repeat(6)].slice(from, to).join(' ')
