@@ -28,18 +28,14 @@ export const embedding = { config, name: () => 'embedding', open: embeddingJudge
 /** A profile looks for the interactions that it foretells. */
 const ROLES = { profile: 'query', interaction: 'passage' } as const satisfies Record<string, TextRole>
 type Kind = keyof typeof ROLES
+type Budgets = Pick<Config, 'maxProfileTokens' | 'maxInteractionTokens'>
 
 /** Key of an encoding in a `ScoreStore`: `digest` is that of the encoder. */
-export function encodingKey(
-  config: Pick<Config, 'maxProfileTokens' | 'maxInteractionTokens'>,
-  digest: string,
-  kind: Kind,
-  text: string,
-): string {
+export function encodingKey(config: Budgets, digest: string, kind: Kind, text: string): string {
   return scoreKey('embedding', digest, kind, budgetOf(config, kind), text)
 }
 
-const budgetOf = (config: Pick<Config, 'maxProfileTokens' | 'maxInteractionTokens'>, kind: Kind) =>
+const budgetOf = (config: Budgets, kind: Kind) =>
   kind === 'profile' ? config.maxProfileTokens : config.maxInteractionTokens
 
 /** score(profile, interaction) = the cosine of their vectors. `store` keeps the vectors. */

@@ -30,6 +30,20 @@ describe('folders that are columns', () => {
     await expect(readFrom({ paths: [folder.path('d')] })).rejects.toThrow('**/*')
   })
 
+  it.each([
+    ['texts', "'007'", '007'],
+    ['numbers', '7', '7'],
+  ])('of Parquet fill in where a file lacks a column that others have (%s)', async (kind, own, filled) => {
+    await parquet(`h/${kind}/user=1/own.parquet`, `SELECT ${own} AS user, 'own' AS text`)
+    await parquet(`h/${kind}/user=007/lacks.parquet`, `SELECT 'lacks' AS text`)
+    const log = await readFrom({ paths: [folder.path(`h/${kind}/*/*.parquet`)] })
+    expect(log.texts).toEqual([
+      [filled, 'lacks'],
+      [filled, 'own'],
+    ])
+    expect(log.report.issues).toEqual([])
+  })
+
   it('of text files are columns, too, and a column of the file itself comes first', async () => {
     folder.write('t/user=x/year=2024/a.jsonl', '{"text":"one"}\n')
     folder.write('t/user=y/year=2023/a.csv', 'n,text\n1,two\n')

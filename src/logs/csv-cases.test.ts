@@ -100,6 +100,37 @@ describe('quotes', () => {
   })
 })
 
+describe("Excel's formulas of texts", () => {
+  it.each([
+    ['bare', 'f.csv', 'user,text\n="007",one\n="7",two\n'],
+    ['in quotes', 'q.csv', 'user,text\n"=""007""",one\n"=""7""",two\n'],
+    ['in TSV', 'f.tsv', 'user\ttext\n="007"\tone\n="7"\ttwo\n'],
+  ])('%s are those texts', async (_, name, text) => {
+    const log = await read(name, text)
+    expect(log.texts).toEqual([
+      ['007', 'one'],
+      ['7', 'two'],
+    ])
+    expect(log.report.notes.join()).toContain('2 fields are formulas of a text, ="…": the text is taken')
+  })
+
+  it('are no other fields that begin so', async () => {
+    const log = await read('g.csv', 'user,text\na,="x" & "y"\nb,"=A1"\n')
+    expect(log.texts.map(([, text]) => text)).toEqual(['="x" & "y"', '=A1'])
+  })
+})
+
+describe('two columns of one name', () => {
+  it('are said: which is taken, and what the other is called', async () => {
+    const log = await read('twice.csv', 'user,text,Text,n\na,one,other,1\nb,two,more,2\n')
+    expect(log.texts.map(([, text]) => text)).toEqual(['one', 'two'])
+    expect(log.report.columns).toEqual(['user', 'text', 'Text_1', 'n'])
+    expect(log.report.notes.join()).toContain(
+      'line 1 names columns twice; the first keeps its name, the others are Text (now Text_1)',
+    )
+  })
+})
+
 describe('delimiters', () => {
   it.each([
     ['after records', 'user,text\na,hi,\nb,yo,\n', 1],

@@ -138,7 +138,18 @@ function withColumns(
 
 function withHeader(record: CsvRecord, notes: string[]): Header {
   const { fields, line, lastLine } = record
-  return { names: columnNames(fields), firstLine: lastLine + 1, line, named: filled(record), notes }
+  const names = columnNames(fields)
+  const again = fields.flatMap((field, i) =>
+    field.trim() === '' || names[i] === cleanCharacters(field.trim()) ? [] : [`${field.trim()} (now ${names[i]})`],
+  )
+  const repeated = `line ${line} names columns twice; the first keeps its name, the others are ${excerpt(again.join(', '))}`
+  return {
+    names,
+    firstLine: lastLine + 1,
+    line,
+    named: filled(record),
+    notes: again.length === 0 ? notes : [...notes, repeated],
+  }
 }
 
 function withoutHeader({ fields, line }: CsvRecord, notes: string[]): Header {

@@ -31,11 +31,13 @@ export async function joinsOf(
   expression: Node,
   connection: DuckDBConnection,
 ): Promise<{ joins: Join[]; changed: boolean }> {
-  const comparisons = nodesOf(expression).filter(({ type }) => type === 'COMPARE_EQUAL')
   const find = await columnFinder(expression, connection)
   if (find === undefined) return { joins: [], changed: false }
   const joins: Join[] = []
-  let changed = false
+  const lists = nodesOf(expression).filter(({ type }) => type === 'COMPARE_IN')
+  for (const list of lists) asComparisons(list)
+  let changed = lists.length > 0
+  const comparisons = nodesOf(expression).filter(({ type }) => type === 'COMPARE_EQUAL')
   for (const node of comparisons) {
     const sides = { left: node.left as Node, right: node.right as Node }
     const [left, right] = [find(sides.left), find(sides.right)]
@@ -64,6 +66,17 @@ export async function joinsOf(
       })
   }
   return { joins, changed }
+}
+
+/** Makes `a IN (b, c)` the same as `a = b OR a = c`, in place. */
+function asComparisons(list: Node): void {
+  const { query_location, alias } = list
+  const [left, ...values] = list.children as Node[]
+  delete list.children
+  const equal = { class: 'COMPARISON', type: 'COMPARE_EQUAL', query_location }
+  const children = values.map((right) => ({ ...equal, alias: '', left: structuredClone(left), right }))
+  if (children.length === 1) Object.assign(list, { ...children[0], alias })
+  else Object.assign(list, { class: 'CONJUNCTION', type: 'CONJUNCTION_OR', query_location, alias, children })
 }
 
 const INTEGER = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/

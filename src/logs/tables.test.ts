@@ -63,6 +63,22 @@ describe('ids', () => {
     expect(await titles(rows(['"7.50"', '"x"']), items(['7.5', '8']))).toEqual(['title of 7.5'])
   })
 
+  it.each(['id in (rows.movie)', 'rows.movie in (id)', "rows.movie in ('none', id)"])(
+    'are equal in lists, too (%s)',
+    async (equal) => {
+      const items = folder.write('in-items.jsonl', '{"id":7,"title":"Alien"}\n{"id":8,"title":"Brazil"}\n')
+      const { texts, report } = await read('in.csv', 'user,movie\na,007\na,x\nb,8\n', {
+        text: `(select title from items where ${equal})`,
+        with: { items },
+      })
+      expect(texts).toEqual([
+        ['a', 'Alien'],
+        ['b', 'Brazil'],
+      ])
+      expect(report.notes.join()).toContain('items has no row for 1 of the logs')
+    },
+  )
+
   it('written as text on both sides are equal letter by letter', async () => {
     expect(await titles(rows(['"007"', '"7"', '"x"']), items(['"7"', '"x"', '"y"']))).toEqual([
       'title of 7',

@@ -11,6 +11,7 @@ import { openGenerator } from '../generator/open.ts'
 import type { Judge, Pool } from '../judge/types.ts'
 import { openLogs } from '../logs/open.ts'
 import { openModel } from '../model/onnx/open.ts'
+import { openEncoder } from '../model/onnx/open-encoder.ts'
 import { defineReward } from '../reward/custom.ts'
 import { type TrainEvent, type TrainOptions, train } from './train.ts'
 
@@ -144,6 +145,9 @@ describe('train()', () => {
     expect(checkpoint.settings).toEqual(generator.settings)
     if (run.summary.bestStep === 2) expect(checkpoint.digest).toBe(generator.digest)
     await checkpoint.close()
+    await expect(openGenerator(run.folder, { quantize: 'int8' })).rejects.toThrow(
+      /^quantize: .* was trained with quantize: none, and is read so/,
+    )
     await expect(openGenerator(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'run-unusable' })
   })
 
@@ -184,7 +188,9 @@ describe('train()', () => {
   it('takes a judge by embeddings, which the comparison of its profiles takes over', { timeout: 120_000 }, async () => {
     const encoder = fileURLToPath(new URL('../engine/golden/encoder-mean', import.meta.url))
     const judge = { scorer: 'embedding', model: encoder } as const
-    const { folder: run } = await train(short('encoder', { judge, optim: { steps: 1 } }))
+    const opened = await openEncoder(encoder, { threads: 1 })
+    const { folder: run } = await train(short('encoder', { judgeModel: opened, optim: { steps: 1 } }))
+    await opened.close()
     const recorded = header('encoder').judge
     expect(recorded).toMatchObject({ ...judge, name: encoder, pooling: 'mean', dimensions: 16 })
     const compared = (out: string, more: Partial<CompareProfilesOptions>) =>

@@ -7,7 +7,7 @@ import { type LoadedUsers, loadUsers, readingLine, type SplitOptions, splitDatas
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import type { JudgeModel } from '../model/encoder.ts'
+import { isEncoder, type JudgeModel } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
 import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
@@ -55,7 +55,7 @@ export interface TrainOptions extends TrainSettings {
   precision?: TrainConfigInput['precision']
   /** What models that are named here run on: device, threads and memory. */
   engine?: Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
-  /** The judge's model, where it is open already; an encoder judges by `judge.scorer` embedding. */
+  /** The judge's model, where it is open already; an encoder's scorer is embedding. */
   judgeModel?: JudgeModel
   /** A judge of your own, in place of the one that `judge` describes. */
   customJudge?: Judge
@@ -202,7 +202,7 @@ function configOf(options: TrainOptions): TrainConfig {
   const opened = typeof model === 'string' ? undefined : openedOf(model)
   const values = {
     ...settings,
-    ...(judgeModel ? { judge: { model: judgeModel.info.name, ...settings.judge } } : {}),
+    ...(judgeModel ? { judge: { ...impliedScorer(judgeModel), model: judgeModel.info.name, ...settings.judge } } : {}),
     ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
     ...(customReward
       ? { reward: { ...reward, type: 'custom', name: customReward.name, options: customReward.options ?? {} } }
@@ -227,6 +227,9 @@ function configOf(options: TrainOptions): TrainConfig {
     )
   return config
 }
+
+/** An encoder judges in one way only. */
+const impliedScorer = (model: JudgeModel) => (isEncoder(model) ? { scorer: 'embedding' } : {})
 
 /** How a model was opened. Throws BumpError where it cannot be trained. */
 function openedOf({ info }: LanguageModel): NonNullable<LanguageModel['info']['opened']> | undefined {

@@ -44,23 +44,28 @@ for (const [name, { data }] of core.weights.trained) if (name.endsWith('.B')) no
 const sampling = { maxTokens: SAMPLE_TOKENS, temperature: 1, stopTokens: tokenizer.stopTokens }
 const samples = await generate({ ...core, quantized: false }, requests, sampling, 'policy', never, () => {})
 const tokens = samples.flat().reduce((sum, { tokens }) => sum + tokens.length, 0)
-const groups = requests.map(({ prompt }, u) => ({
-  prompt,
-  completions: samples[u].map(({ tokens: sampled, logprobs }, k) => ({
-    tokens: sampled,
-    advantage: ADVANTAGES[k],
-    weights: sampled.map(() => 1 / tokens),
-    oldLogprobs: [...logprobs],
-  })),
-}))
+
+/** What was sampled, as if by weights that gave it these log probabilities [user][sample][token]. */
+const groups = (logprobs?: number[][][]) =>
+  requests.map(({ prompt }, u) => ({
+    prompt,
+    completions: samples[u].map(({ tokens: sampled }, k) => ({
+      tokens: sampled,
+      advantage: ADVANTAGES[k],
+      weights: sampled.map(() => 1 / tokens),
+      oldLogprobs: logprobs?.[u][k],
+    })),
+  }))
 
 async function measure(quantized: boolean) {
   const trainer = new Trainer({ ...core, quantized }, 1024)
-  const loss = { type: 'ppo', clipLow: 0.2, clipHigh: 0.2 } as const
-  const { completions } = await trainer.forwardBackward(groups, loss, never)
+  const own = await trainer.forwardBackward(groups(), { type: 'cross_entropy' }, never)
+  trainer.dropGradient()
+  const logprobs = own.completions.map((group) => group.map((completion) => [...completion.logprobs]))
+  await trainer.forwardBackward(groups(logprobs), { type: 'ppo', clipLow: 0.2, clipHigh: 0.2 }, never)
   // Without momentum, the first moments are the gradients.
   trainer.step({ learningRate: 0, beta1: 0, beta2: 0, eps: 1, weightDecay: 0, maxGradNorm: 0 })
-  return { logprobs: completions.flat().flatMap((c) => [...c.logprobs]), gradients: trainer.state.first }
+  return { logprobs: logprobs.flat(2), gradients: trainer.state.first }
 }
 
 const exact = await measure(false)

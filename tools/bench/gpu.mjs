@@ -92,7 +92,7 @@ function measure(devices, minutes) {
     if (checked !== 0) process.exitCode = 1
     // 1: the device does not work here. Else results differ, and its speed is still of interest.
     if (checked === 1) continue
-    const left = (end - performance.now()) / 60_000
+    const left = Math.max(0, end - performance.now()) / 60_000
     if (script('main.js', ['--device', device, '--minutes', String(left), ...CASES]) !== 0) process.exitCode = 1
   }
 }

@@ -75,7 +75,7 @@ async function runAll(names: readonly string[]): Promise<void> {
   // A shared machine changes its speed: each case is held against what was measured just before it.
   for (const name of names) {
     if (performance.now() > end) {
-      console.error(`${flags.minutes} minutes are over: "${name}" and what follows were left out`)
+      console.error(`the time is over: "${name}" and what follows were left out`)
       return
     }
     const machine = await measureMachine()

@@ -1,6 +1,5 @@
 // Training: plain rows, layer by layer, and a group that shares its prompt.
 import type { Engine, EngineOptions } from '../../src/engine/engine.ts'
-import type { Device } from '../../src/engine/runtime/device.ts'
 import {
   adam,
   type Case,
@@ -57,14 +56,19 @@ export const layerWise: Case = async (machine, device) => [
   (await plain(machine, 'the same, layer by layer', { memory: 2e9, device }, [300, 1.5])).row,
 ]
 
+/** By integer products, forward and backward. */
+export const int8Train: Case = async (machine) => [
+  (await plain(machine, 'train 2×256, int8', { precision: 'int8' }, [450, 3])).row,
+]
+
 /** A group of completions of one prompt; with `apart`, also with the prompt repeated for each. */
 export async function group(
   shape: Shape,
   { compute }: Machine,
-  device: Device,
-  { apart, runs }: { apart: boolean; runs: number },
+  options: EngineOptions,
+  { apart = false, runs = 1 }: { apart?: boolean; runs?: number },
 ): Promise<Row[]> {
-  const engine = await openBench(shape, { trainable, device })
+  const engine = await openBench(shape, { trainable, ...options })
   const [P, G, T] = [300, 8, 64]
   const prompt = tokens(P)
   const completions = Array.from({ length: G }, () => completion(T))
@@ -76,7 +80,7 @@ export async function group(
   const rows = P + G * (T - 1)
   const gflops = trainFlops(shape.config, rows, G * T, P * P + G * T * (P + T)) / together / 1e9
   const shared: Row = {
-    what: named(shape, `train a group ${P}+${G}×${T}, prompt shared`),
+    what: named(shape, `train a group ${P}+${G}×${T}, prompt shared${options.precision === 'int8' ? ', int8' : ''}`),
     figure: `${(together * 1000).toFixed(0)} ms, ${(rows / together).toFixed(0)} tok/s, ${gflops.toFixed(0)} GFLOP/s (${((100 * gflops) / compute).toFixed(0)} % of MatMul), peak ${peakGB().toFixed(1)} GB`,
   }
   if (!apart) return [shared]

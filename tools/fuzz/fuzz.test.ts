@@ -10,6 +10,7 @@ const CASES = {
   gguf: 150,
   safetensors: 200,
   config: 200,
+  encoders: 100,
   tokenizer: 150,
   template: 150,
   adapters: 150,

@@ -39,15 +39,14 @@ class BertGraph {
 
   encode(): Uint8Array {
     const { g, shape } = this
-    const { hidden, vocab, positions, layers } = shape
+    const { hidden, vocab, positions, types, layers } = shape
     const ids = g.input('input_ids', ['N', 'L'], 'i64')
     const mask = g.input('attention_mask', ['N', 'L'], 'i64')
     const length = g.op('Gather', [g.op('Shape', [ids]), g.ints([1])], { axis: 0 })
     const table = (name: string, rows: number) => this.tensor(`embeddings.${name}_embeddings.weight`, [rows, hidden])
     const words = g.op('Gather', [table('word', vocab), ids], { axis: 0 })
     const places = g.op('Slice', [table('position', positions), g.ints([0]), length, g.ints([0])])
-    // All tokens are of the first of the two sentences that BERT was trained on.
-    const first = g.op('Slice', [table('token_type', 2), g.ints([0]), g.ints([1]), g.ints([0])])
+    const first = g.op('Slice', [table('token_type', types), g.ints([0]), g.ints([1]), g.ints([0])])
     let x = this.norm(g.op('Add', [words, g.op('Add', [places, first])]), 'embeddings.LayerNorm')
     // What padding would add to a score, before the softmax.
     const padding = g.op('Mul', [g.op('Sub', [g.op('Cast', [mask], { to: 1 }), g.scalar(1)]), g.scalar(1e9)])

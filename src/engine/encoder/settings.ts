@@ -17,6 +17,8 @@ export interface BertShape {
   intermediate: number
   vocab: number
   positions: number
+  /** Kinds of sentences that its table tells apart; texts are all of the first. */
+  types: number
   epsilon: number
 }
 
@@ -94,6 +96,7 @@ function bertOf(config: Fields): { shape: BertShape; model: string } {
     intermediate: config.count('intermediate_size', 1 << 20),
     vocab: config.count('vocab_size', 1 << 24),
     positions: config.count('max_position_embeddings', 1 << 20),
+    types: config.count('type_vocab_size', 1024, 2),
     epsilon: config.positive('layer_norm_eps', 1, 1e-12),
   }
   return { shape, model: String(config.json._name_or_path ?? '') }

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { BumpError } from '../../util/errors.ts'
+import { refuseFamily } from '../weights/gguf-source.ts'
+import { ggufBytes } from '../weights/testing/write-gguf.ts'
 import { bytesToCome, parseHubName, resolveModel } from './resolve.ts'
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'
@@ -102,6 +104,32 @@ test('an unsupported model is refused before its weights are downloaded', async 
   await expect(resolveModel('acme/tiny', { endpoint, checkConfig })).rejects.toThrow('not this one')
   expect(seen).toEqual(['{}'])
   expect(requests.map(({ url }) => url.split('/').at(-1))).toEqual(['main?blobs=true', 'config.json'])
+})
+
+test('an unsupported GGUF file is refused by its first bytes, before the rest and the other shards come', async () => {
+  const family = { type: 'string', value: 'mamba' } as const
+  const start = ggufBytes({ metadata: [['general.architecture', family]], tensors: [] })
+  const content = Buffer.concat([start, Buffer.alloc(32 << 20)])
+  for (const i of [1, 2]) files[`mamba-0000${i}-of-00002.gguf`] = { content }
+  let sent = 0
+  intercept = ({ url }, response) => {
+    if (!url?.endsWith('.gguf')) return false
+    response.writeHead(200, { 'content-length': content.length })
+    const write = (): void => {
+      if (response.destroyed || sent >= content.length) return void response.end()
+      const part = content.subarray(sent, sent + (1 << 20))
+      sent += part.length
+      response.write(part, () => setImmediate(write))
+    }
+    write()
+    return true
+  }
+  const where = 'acme/tiny/mamba-00001-of-00002.gguf'
+  await expect(resolveModel(where, { endpoint, checkStart: refuseFamily })).rejects.toThrow(
+    `${where}: the architecture "mamba" (general.architecture) is not supported`,
+  )
+  expect(sent).toBeLessThan(content.length)
+  expect(requests.filter(({ url }) => url.endsWith('.gguf'))).toHaveLength(1)
 })
 
 async function problemOf(where: string): Promise<string> {

@@ -20,6 +20,8 @@ export interface ResolveOptions {
   onProgress?: OnLine
   /** Sees the folder once config.json lies in it, before weights are downloaded; may throw. */
   checkConfig?: (folder: string) => void
+  /** Sees a file with the first bytes of the .gguf of a name, before the others are downloaded; may throw. */
+  checkStart?: (path: string, name: string) => void
   /** Ends a download with a CancelledError; what has come stays, and the next one goes on. */
   signal?: AbortSignal
   /** Default: $HF_ENDPOINT, or the Hugging Face hub. */
@@ -143,6 +145,9 @@ function cached(folder: string, recordPath: string, name: HubName): string | und
   }
 }
 
+/** Bytes of a GGUF file within which its family stands: it is the first entry of its metadata. */
+const START = 1 << 16
+
 /** Prepared weights have 32 bits, published ones at most that, mostly 16. */
 const PREPARED = 2
 
@@ -216,7 +221,15 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
   let before = 0
   for (const file of wanted) {
     const target = join(folder, commit, file.path)
-    const tell = (bytes: number) => progress.update(before + bytes, ` (${file.path})`)
+    // The first shard says what all of them are.
+    let unchecked = name.file !== undefined && file === wanted[0]
+    const tell = (bytes: number) => {
+      if (unchecked && bytes >= Math.min(START, file.size)) {
+        unchecked = false
+        options.checkStart?.(existsSync(target) ? target : `${target}.partial`, `${name.repo}/${file.path}`)
+      }
+      progress.update(before + bytes, ` (${file.path})`)
+    }
     await downloadFile(hub, name, commit, file, target, tell, options.signal)
     if (file.path === CONFIG) options.checkConfig?.(join(folder, commit))
     before += file.size

@@ -69,7 +69,7 @@ const PROCESS = 400e6
 /** What of it Node and the runtime take, a token of the tokenizer's vocabulary, and the reader of logs. */
 const RUNTIME = 260e6
 const TOKENIZER = 1000
-const LOGS = 200e6
+const LOGS = 300e6
 /** Positions that a row attends to, of a usual profile prompt. */
 const ATTENDED = 300
 

@@ -85,21 +85,21 @@ async function write(
   const { config } = source
   const flat = flatLayout(config)
   const pieces = piecesOf(flat.tensors)
-  const hash = createHash('sha256').update(JSON.stringify(config))
   const progress = new ByteProgress('preparing weights in 8 bits', flat.bytes, onProgress)
   const file = new QuantizedFile(to, config, backward)
+  let digest = ''
+  const onDigest = (of: string) => {
+    digest = of
+  }
   try {
-    for await (const [piece, values] of converted(model, source, pieces)) {
-      const { name, from } = piece
-      if (from === 0) hash.update(`${name}[${flat.tensors.get(name)!.dims}]`)
-      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    for await (const [piece, values] of converted(model, source, pieces, onDigest)) {
       file.put(piece, values)
       progress.update(piece.offset + values.byteLength)
     }
   } finally {
     file.close()
   }
-  return hash.digest('hex')
+  return digest
 }
 
 /** The file of a model in 8 bits, as it is written. */

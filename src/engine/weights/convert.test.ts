@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { BumpError } from '../../util/errors.ts'
 import { weightShapes } from '../model/config.ts'
-import { convertedBeside, convertedHere, type Piece, piecesOf } from './convert.ts'
+import { ContentHash, convertedBeside, convertedHere, type Piece, piecesOf } from './convert.ts'
 import { openSource } from './open-source.ts'
 import { tinyConfig, tinyGguf, tinyWeights } from './testing/tiny-model.ts'
 import { ggufBytes } from './testing/write-gguf.ts'
@@ -42,6 +42,21 @@ test('two threads make the pieces that this thread makes', { timeout: 30_000 }, 
   source.close()
   expect(here).toEqual([...tensors.keys()].map((name) => [name, [...tinyWeights(config).get(name)!]]))
   expect(await contents(convertedBeside(path, pieces, 2))).toEqual(here)
+})
+
+test('the thread that converts hashes what this thread hashes', { timeout: 30_000 }, async () => {
+  const path = saved('hashed.gguf', tinyWeights(config))
+  const source = openSource(path)
+  const pieces = piecesOf(tensors)
+  const expected = new ContentHash(config)
+  for await (const [piece, values] of convertedHere(path, source, pieces)) expected.add(piece, values)
+  const digests: string[] = []
+  const keep = (digest: string) => void digests.push(digest)
+  await contents(convertedHere(path, source, pieces, keep))
+  await contents(convertedBeside(path, pieces, 1, keep))
+  source.close()
+  const digest = expected.digest()
+  expect(digests).toEqual([digest, digest])
 })
 
 test('what a thread cannot use is the error that this thread gives', { timeout: 30_000 }, async () => {

@@ -1,10 +1,13 @@
 // From a weight source to the content of the flat file, piece by piece in the file's order: dequantised, turned, and
-// checked. Of large models this is done in threads beside the one that hashes and writes (open-weights.ts), where the
-// time goes: arithmetic takes about as long as hashing does.
+// checked. Of large models this is done in threads beside the one that writes. Hashing takes about half as long: it is
+// done where less else is to do, by the thread that writes exact weights (open-weights.ts), and by the thread that
+// converts where weights are quantised (runtime/prepare-quantized.ts).
+import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
 import { BumpError } from '../../util/errors.ts'
 import { type ErrorRecord, revivedError, startThread } from '../../util/thread.ts'
+import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { isProjection } from './hf-names.ts'
 import type { SourceTensor, WeightSource } from './source.ts'
 import type { TensorRange } from './types.ts'
@@ -32,10 +35,32 @@ export interface Piece {
 export interface ConvertStart {
   path: string
   pieces: readonly Piece[]
+  /** Whether it takes the digest of all pieces. */
+  hashes: boolean
 }
 
-/** A buffer with the next piece, or what went wrong. */
-export type ConvertReply = { buffer: ArrayBuffer } | { error: ErrorRecord }
+/** A buffer with the next piece, and with the last one the digest; or what went wrong. */
+export type ConvertReply = { buffer: ArrayBuffer; digest?: string } | { error: ErrorRecord }
+
+/** SHA-256 over the configuration and the content of a flat file, whose pieces are added in its order. */
+export class ContentHash {
+  private readonly hash
+  private readonly shapes
+
+  constructor(config: ModelConfig) {
+    this.hash = createHash('sha256').update(JSON.stringify(config))
+    this.shapes = weightShapes(config)
+  }
+
+  add({ name, from }: Piece, values: Float32Array): void {
+    if (from === 0) this.hash.update(`${name}[${this.shapes.get(name)}]`)
+    this.hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+  }
+
+  digest(): string {
+    return this.hash.digest('hex')
+  }
+}
 
 /** The pieces of a flat file, in its order. */
 export function piecesOf(tensors: ReadonlyMap<string, TensorRange>): Piece[] {
@@ -117,44 +142,55 @@ function turnRows(values: Float32Array, columns: number, out: Float32Array, rows
 /**
  * All pieces of a source, which was opened from `path`, with their values; those of one piece are good until the next
  * is asked for. Throws what filling them throws.
+ * @param onDigest gets the ContentHash of all pieces with the last one
  */
 export function converted(
   path: string,
   source: WeightSource,
   pieces: readonly Piece[],
+  onDigest?: (digest: string) => void,
 ): AsyncGenerator<[piece: Piece, values: Float32Array]> {
   const bytes = pieces.reduce((sum, { elements }) => sum + elements * 4, 0)
-  const threads = bytes < LARGE ? 0 : Math.max(1, Math.min(2, availableParallelism() - 1))
-  return threads === 0 ? convertedHere(path, source, pieces) : convertedBeside(path, pieces, threads)
+  if (bytes < LARGE) return convertedHere(path, source, pieces, onDigest)
+  // Pieces are hashed one after the other.
+  const threads = onDigest ? 1 : Math.max(1, Math.min(2, availableParallelism() - 1))
+  return convertedBeside(path, pieces, threads, onDigest)
 }
 
 export async function* convertedHere(
   path: string,
   source: WeightSource,
   pieces: readonly Piece[],
+  onDigest?: (digest: string) => void,
 ): AsyncGenerator<[piece: Piece, values: Float32Array]> {
+  const hash = onDigest && new ContentHash(source.config)
   const buffer = new Float32Array(largestOf(pieces))
   for (const piece of pieces) {
     const values = buffer.subarray(0, piece.elements)
     fillPiece(path, source, piece, values)
+    hash?.add(piece, values)
+    if (hash && piece === pieces.at(-1)) onDigest?.(hash.digest())
     yield [piece, values]
   }
 }
 
-/** Each of `count` threads makes every count-th piece. */
+/** Each of `count` threads makes every count-th piece; a single one may hash them. */
 export async function* convertedBeside(
   path: string,
   pieces: readonly Piece[],
   count: number,
+  onDigest?: (digest: string) => void,
 ): AsyncGenerator<[piece: Piece, values: Float32Array]> {
   const threads = Array.from(
     { length: count },
-    (_, t) => new ConvertThread({ path, pieces: pieces.filter((_, i) => i % count === t) }),
+    (_, t) =>
+      new ConvertThread({ path, pieces: pieces.filter((_, i) => i % count === t), hashes: onDigest !== undefined }),
   )
   try {
     for (const [i, piece] of pieces.entries()) {
       const thread = threads[i % count]
-      const buffer = await thread.next()
+      const { buffer, digest } = await thread.next()
+      if (digest !== undefined) onDigest?.(digest)
       yield [piece, new Float32Array(buffer, 0, piece.elements)]
       thread.giveBack(buffer)
     }
@@ -170,7 +206,7 @@ function largestOf(pieces: readonly Piece[]): number {
 /** The caller's side of convert-thread.ts: buffers go there empty and come back filled, in the order of the pieces. */
 class ConvertThread {
   private readonly thread: Worker
-  private readonly filled: ArrayBuffer[] = []
+  private readonly filled: { buffer: ArrayBuffer; digest?: string }[] = []
   private failed: Error | undefined
   private wake = () => {}
 
@@ -178,7 +214,7 @@ class ConvertThread {
     this.thread = startThread(import.meta.url, 'convert-thread', start satisfies ConvertStart)
     this.thread.on('message', (reply: ConvertReply) => {
       if ('error' in reply) this.failed ??= revivedError(reply.error)
-      else this.filled.push(reply.buffer)
+      else this.filled.push(reply)
       this.wake()
     })
     this.thread.on('error', (error) => {
@@ -188,7 +224,7 @@ class ConvertThread {
     for (let i = 0; i < BUFFERS; i++) this.giveBack(new ArrayBuffer(largestOf(start.pieces) * 4))
   }
 
-  async next(): Promise<ArrayBuffer> {
+  async next(): Promise<{ buffer: ArrayBuffer; digest?: string }> {
     while (this.filled.length === 0) {
       if (this.failed) throw this.failed
       await new Promise<void>((resolve) => {

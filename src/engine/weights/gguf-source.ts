@@ -57,6 +57,21 @@ function openForWeights(path: string): GgufModel {
   return openGguf(path, { vocabulary: false, check })
 }
 
+/**
+ * Refuses an unsupported family by the first bytes of a file, those of `path`; `name` is what the error calls the file.
+ * What else is wrong with them, or missing, is left to who reads the whole file.
+ */
+export function refuseFamily(path: string, name: string): void {
+  let family: GgufValue | undefined
+  const check = (key: string, value: GgufValue) => {
+    if (key === 'general.architecture') family = value
+  }
+  try {
+    openGguf(path, { vocabulary: false, check }).close()
+  } catch {}
+  if (family !== undefined) checkFamily(family, name)
+}
+
 /** The model configuration of a GGUF file. Throws a BumpError naming the metadata at fault. */
 export function readGgufConfig(path: string): ModelConfig {
   const gguf = openForWeights(path)

@@ -14,7 +14,7 @@ import { discard, writeAllBeside, writeProblem } from '../../util/writing.ts'
 import { type ModelConfig, weightShapes } from '../model/config.ts'
 import { BinaryFile, readRange } from './binary-file.ts'
 import { recordDigest, recordedDigest } from './cached-file.ts'
-import { converted, piecesOf } from './convert.ts'
+import { ContentHash, converted, piecesOf } from './convert.ts'
 import { configOf, isGguf, openSource } from './open-source.ts'
 import { safetensorsFiles } from './safetensors.ts'
 import type { WeightSource } from './source.ts'
@@ -103,24 +103,23 @@ async function convert(
   bytes: number,
   onProgress?: OnLine,
 ): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify(source.config))
+  const hash = new ContentHash(source.config)
   const progress = new ByteProgress('preparing weights', bytes, onProgress)
   const file = await open(path, 'wx')
   try {
     await file.truncate(bytes)
-    for await (const [{ name, from, offset }, values] of converted(model, source, piecesOf(tensors))) {
-      if (from === 0) hash.update(`${name}[${tensors.get(name)!.dims}]`)
+    for await (const [piece, values] of converted(model, source, piecesOf(tensors))) {
       const content = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-      const written = writeAllBeside(file, content, offset)
-      hash.update(content)
+      const written = writeAllBeside(file, content, piece.offset)
+      hash.add(piece, values)
       await written
-      progress.update(offset + content.length)
+      progress.update(piece.offset + content.length)
     }
     progress.update(bytes)
   } finally {
     await file.close()
   }
-  return hash.digest('hex')
+  return hash.digest()
 }
 
 /** A file that is made of a model's weights. */

@@ -1,8 +1,7 @@
 // The models of an evaluation: those that the caller opened are used as they are, those that are only named are opened
 // one at a time and closed again.
-import type { JudgeConfig } from '../../judge/config.ts'
 import type { LanguageModel } from '../../model/contract.ts'
-import type { JudgeModel } from '../../model/encoder.ts'
+import type { JudgeModel, Pooling } from '../../model/encoder.ts'
 import { type OnnxModel, type OpenModelOptions, openModel, refuseUnusable } from '../../model/onnx/open.ts'
 import { openEncoder, refuseUnusableEncoder } from '../../model/onnx/open-encoder.ts'
 
@@ -10,6 +9,12 @@ import { openEncoder, refuseUnusableEncoder } from '../../model/onnx/open-encode
 export type EvaluationEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
 /** A model that was opened by its name. */
 export type NamedModel = OnnxModel
+
+/** What of a judge's options decides how its model is opened. */
+interface JudgeReader {
+  scorer: string
+  pooling?: Pooling
+}
 
 export class EvaluationModels {
   constructor(private readonly engine: EvaluationEngine & Pick<OpenModelOptions, 'signal' | 'onProgress'>) {}
@@ -20,7 +25,7 @@ export class EvaluationModels {
   }
 
   /** As `refuseUnusable`, of the model that a judge reads with. */
-  refuseUnusableJudge(model: JudgeModel | string, judge: JudgeConfig): void {
+  refuseUnusableJudge(model: JudgeModel | string, judge: JudgeReader): void {
     if (typeof model !== 'string') return
     if (judge.scorer === 'embedding') refuseUnusableEncoder(model, judge.pooling)
     else refuseUnusable(model)
@@ -29,7 +34,7 @@ export class EvaluationModels {
   /** `work` on the model that a judge reads with, as it is or by its name. */
   async judge<T>(
     model: JudgeModel | string,
-    judge: JudgeConfig,
+    judge: JudgeReader,
     work: (model: JudgeModel) => Promise<T>,
     options: Pick<OpenModelOptions, 'quantize'> = {},
   ): Promise<T> {

@@ -63,7 +63,8 @@ export async function* separatedRecords(
     }
     const entries: [string, unknown][] = []
     for (const [i, name] of header.names.entries()) {
-      if (fields[i] !== undefined && fields[i] !== '') entries.push([name, cleanCharacters(fields[i])])
+      const field = fitting.valueOf(fields[i] ?? '')
+      if (field !== '') entries.push([name, cleanCharacters(field)])
     }
     if (fields.some((field) => field.includes('\0'))) {
       issues.add('encoding', `${fileName}:${line}`, 'a NUL character, replaced')
@@ -83,6 +84,7 @@ class FieldCount {
   private trailing = 0
   private unquoted = 0
   private firstUnquoted = 0
+  private formulas = 0
 
   constructor(
     private readonly header: Header,
@@ -110,10 +112,20 @@ class FieldCount {
     if (this.unquoted++ === 0) this.firstUnquoted = line
   }
 
+  /** Of a field that is Excel's formula of a text, `="007"`, that text: it keeps an id's zeros. */
+  valueOf(field: string): string {
+    if (!field.startsWith('="')) return field
+    const text = /^="((?:[^"]|"")*)"$/.exec(field.trim())?.[1]
+    if (text === undefined) return field
+    this.formulas++
+    return text.replaceAll('""', '"')
+  }
+
   notes(): string[] {
     const { names, line } = this.header
     const notes: string[] = []
     if (this.trailing > 0) notes.push(`${this.trailing} rows end with a delimiter and nothing after it, left out`)
+    if (this.formulas > 0) notes.push(`${this.formulas} fields are formulas of a text, ="…": the text is taken`)
     if (this.unquoted > 0) {
       notes.push(
         `${this.unquoted} rows have text after a closing quote (the first on line ${this.firstUnquoted}); these ` +

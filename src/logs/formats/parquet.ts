@@ -51,15 +51,21 @@ async function stage(files: readonly SourceFile[], { connection }: Database, iss
   const isTaken = names.some((name) => name.toLowerCase() === 'file_row_number')
   const before = counts.map((_, i) => counts.slice(0, i).reduce((sum, { records }) => sum + records, 0))
   const index = good.map((file, i) => `WHEN ${sqlString(file.path)} THEN ${i}`).join(' ')
-  const record =
-    names.length === 0 ? `'{}'` : `to_json(struct_pack(${names.map((n) => `${sqlName(n)} := ${sqlName(n)}`)}))`
   const plain = names.filter((name) => !isReserved(name))
   const file = `(CASE _bump_path ${index} END)`
+  const folders = new Map(partitionColumns(good, [], file).map(({ name, raw }) => [name.toLowerCase(), raw]))
+  // Files without a column that others have may lie in a folder that names its value.
+  const values = described.map(({ column_name, column_type }) => {
+    const [name, folder] = [sqlName(String(column_name)), folders.get(String(column_name).toLowerCase())]
+    return folder === undefined ? name : `coalesce(${name}, TRY_CAST(${folder} AS ${column_type}))`
+  })
+  const record =
+    names.length === 0 ? `'{}'` : `to_json(struct_pack(${names.map((n, i) => `${sqlName(n)} := ${values[i]}`)}))`
   const line = isTaken ? `row_number() OVER () - [${before.join(', ')}][${file} + 1]` : 'file_row_number + 1'
   const partitions = partitionColumns(good, names, file)
   await connection.run(
     `CREATE VIEW rows AS SELECT (${file}::BIGINT << 40) + ${line} AS _bump_row, ${file} AS _file, ${line} AS _line,
-       0 AS _element, ${record}::VARCHAR AS _record${plain.map((name) => `, ${sqlName(name)}`).join('')}${selected(partitions)}
+       0 AS _element, ${record}::VARCHAR AS _record${plain.map((name) => `, ${values[names.indexOf(name)]} AS ${sqlName(name)}`).join('')}${selected(partitions)}
        FROM ${scan}${isTaken ? '' : ', file_row_number = true'})`,
   )
   return {

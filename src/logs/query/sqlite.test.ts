@@ -34,6 +34,19 @@ describe('a SQLite database', () => {
     expect(log.users).toHaveLength(2)
   })
 
+  it.each(['UTF-16le', 'UTF-16be'])('in %s keeps its texts, those with zero characters, too', async (encoding) => {
+    const rows = `INSERT INTO t VALUES ('a' || char(0) || '1', 'h\u00e9\u{1f600}', 1), ('b', 'x' || char(0) || 'y', 2.5)`
+    const path = database(
+      `${encoding}.db`,
+      `PRAGMA encoding = '${encoding}'`,
+      'CREATE TABLE t (u TEXT, w TEXT, n)',
+      rows,
+    )
+    const log = await readFrom({ paths: [path], query: 'SELECT * FROM t', user: 'u', text: 'w' })
+    expect(log.texts.map(([, text]) => text).sort()).toEqual(['h\u00e9\u{1f600}', 'x\ufffdy'])
+    expect(log.users.map(({ interactions }) => interactions[0].metadata.n)).toEqual([1, 2.5])
+  })
+
   it('takes texts that are not UTF-8 as those of Windows-1252', async () => {
     const path = database(
       'old.db',

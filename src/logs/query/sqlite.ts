@@ -50,13 +50,13 @@ export async function* sqliteRows(path: string, name: string, query: string | un
       .columns()
       .map((column) => column.name)
     const line = lineWriter(names)
-    const statement = database
-      .prepare(textAsBytes(only, names, database))
-      .raw(true)
-      .safeIntegers(true)
+    const [encoding] = database.prepare('PRAGMA encoding').raw(true).get() as [string]
+    const statement = database.prepare(textAsBytes(only, names)).raw(true).safeIntegers(true)
     let batch: string[] = []
     for (const row of statement.iterate() as Iterable<unknown[]>) {
-      batch.push(line(names.map((_, i) => valueJson(row[i], Number(row[names.length + i]) === 1))))
+      batch.push(
+        line(names.map((_, i) => valueJson(row[i], Number(row[names.length + i]) === 1 ? encoding : undefined))),
+      )
       if (batch.length < BATCH) continue
       yield batch
       batch = []
@@ -104,25 +104,28 @@ function tablesOf(database: Database.Database): string {
 
 /**
  * The query with its texts as bytes, then for each column whether it is such a text: the driver would end the process at
- * a text that is not UTF-8, as programs of other encodings leave them, and cut one at a zero byte. In a database of
- * UTF-16 texts are converted, and so are UTF-8; a zero byte still cuts them.
+ * a text that is not UTF-8, as programs of other encodings leave them, and cut one at a zero byte. The bytes are in the
+ * database's encoding.
  */
-function textAsBytes(query: string, names: readonly string[], database: Database.Database): string {
-  const [encoding] = database.prepare('PRAGMA encoding').raw(true).get() as [string]
+function textAsBytes(query: string, names: readonly string[]): string {
   const columns = names.map((name) => `texts."${name.replaceAll('"', '""')}"`)
-  const isText = columns.map((column) => (encoding === 'UTF-8' ? `typeof(${column}) = 'text'` : '0'))
+  const isText = columns.map((column) => `typeof(${column}) = 'text'`)
   const values = columns.map((column, i) => `CASE WHEN ${isText[i]} THEN CAST(${column} AS BLOB) ELSE ${column} END`)
   return `SELECT ${[...values, ...isText].join(', ')} FROM (${query}) AS texts`
 }
 
-/** Bytes of a text that are not UTF-8 are letters of Windows-1252. */
-function textOf(bytes: Uint8Array): string {
+/** `encoding` as SQLite names it: UTF-8, UTF-16le or UTF-16be. Bytes that are not UTF-8 are of Windows-1252. */
+function textOf(bytes: Uint8Array, encoding: string): string {
+  if (encoding !== 'UTF-8') return new TextDecoder(encoding, { ignoreBOM: true }).decode(bytes)
   return isUtf8(bytes) ? Buffer.from(bytes).toString() : new TextDecoder('windows-1252').decode(bytes)
 }
 
-function valueJson(value: unknown, isText: boolean): string {
-  if (isText)
-    return JSON.stringify(textOf(value instanceof ArrayBuffer ? new Uint8Array(value) : (value as Uint8Array)))
+/** `encoding`: of a value that is a text. */
+function valueJson(value: unknown, encoding: string | undefined): string {
+  if (encoding !== undefined)
+    return JSON.stringify(
+      textOf(value instanceof ArrayBuffer ? new Uint8Array(value) : (value as Uint8Array), encoding),
+    )
   if (typeof value === 'bigint' || typeof value === 'number') return String(value)
   if (value instanceof Uint8Array) return bytesJson(value)
   if (value instanceof ArrayBuffer) return bytesJson(new Uint8Array(value))

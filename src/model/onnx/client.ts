@@ -22,6 +22,13 @@ interface Waiting {
   onProgress?: (done: number) => void
 }
 
+function endedBy(code: number): BumpError {
+  return new BumpError(
+    'model-unusable',
+    `the engine's thread ended (exit code ${code}); out of memory is the usual cause: use a smaller batch or model`,
+  )
+}
+
 /** `Methods`: what the thread can be asked; `Info`: what it says of what it opened. */
 export class EngineClient<Methods extends MethodTable, Info> {
   private readonly waiting = new Map<number, Waiting>()
@@ -36,14 +43,7 @@ export class EngineClient<Methods extends MethodTable, Info> {
     // A model that nobody waits for does not keep the process alive: a program ends with its last line.
     worker.unref()
     worker.on('error', (error) => this.end(error))
-    worker.on('exit', (code) =>
-      this.end(
-        new BumpError(
-          'model-unusable',
-          `the engine's thread ended (exit code ${code}); out of memory is the usual cause: use a smaller batch or model`,
-        ),
-      ),
-    )
+    worker.on('exit', (code) => this.end(endedBy(code)))
   }
 
   /**
@@ -64,6 +64,8 @@ export class EngineClient<Methods extends MethodTable, Info> {
         reject(error)
       }
       worker.on('error', fail)
+      const exit = (code: number) => fail(endedBy(code))
+      worker.on('exit', exit)
       const abort = () => fail(new CancelledError())
       signal?.addEventListener('abort', abort, { once: true })
       const first = (reply: Reply) => {
@@ -72,6 +74,7 @@ export class EngineClient<Methods extends MethodTable, Info> {
         else if (reply.type === 'opened') {
           worker.off('message', first)
           worker.off('error', fail)
+          worker.off('exit', exit)
           signal?.removeEventListener('abort', abort)
           resolve(new EngineClient(worker, reply.info as Info))
         }

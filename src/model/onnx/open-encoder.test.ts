@@ -172,7 +172,7 @@ describe('refuses', () => {
   })
 
   it('an encoder as a language model', async () => {
-    await expect(openModel(folderOf('mean'))).rejects.toThrow(/"bert" is not supported/)
+    await expect(openModel(folderOf('mean'))).rejects.toThrow(/a sentence encoder, not a language model/)
   })
 
   it('a pooling that contradicts the folder, and unknown options', async () => {

@@ -5,6 +5,7 @@ import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { describeMemory, type MemoryRequest, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
+import { refuseFamily } from '../../engine/weights/gguf-source.ts'
 import { configOf } from '../../engine/weights/open-source.ts'
 import { BumpError } from '../../util/errors.ts'
 import { seedFrom } from '../../util/random.ts'
@@ -113,7 +114,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     baseModel: hubBase(where),
   }
   // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
-  const path = await resolveModel(where, { onProgress, checkConfig: configOf, signal })
+  const path = await resolveModel(where, { onProgress, checkConfig: configOf, checkStart: refuseFamily, signal })
   configOf(path)
   if (memory !== undefined) onProgress?.(memoryLine(path, engineOptions))
   const tokenizer = await openTokenizer(path, onProgress)

@@ -10,10 +10,13 @@ const adam = { learningRate: 1e-5, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDe
 const ppo = { type: 'ppo', clipLow: 0.2, clipHigh: 0.2 }
 const ids = (seed, n) => tokens(seed, n, model.vocab)
 const trainable = { type: 'lora', ...lora }
-/** What is trained by 8-bit products samples and scores by them as well. */
-const quantize = precision === 'f32' ? 'none' : 'int8'
 const open = (options) =>
-  Engine.open(folder, { threads, quantize, ...(precision === 'int8-training' && { precision: 'int8' }), ...options })
+  Engine.open(folder, {
+    threads,
+    quantize: precision === 'int8' ? 'int8' : 'none',
+    precision: precision === 'int8-training' ? 'int8' : 'f32',
+    ...options,
+  })
 
 const completionOf = (tokens, total, advantage) => ({
   tokens,

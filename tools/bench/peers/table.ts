@@ -14,7 +14,7 @@ export interface Measurement extends Subject {
   /** In `unit`, done in `seconds`. */
   work: number
   unit: string
-  /** Peak of the process, mapped files counted once. */
+  /** Peak of the process. */
   peakGB: number
   /** Up to 64 results that must agree with bump's in f32, null where they depend on random sampling. */
   check: number[] | null

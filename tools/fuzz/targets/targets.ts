@@ -1,4 +1,5 @@
 // The table of targets. To add one: a file beside this one, and its line here.
+import { encoders } from './encoders.ts'
 import { expressions } from './expressions.ts'
 import { lamp } from './lamp.ts'
 import { logs } from './logs.ts'
@@ -14,6 +15,7 @@ export const TARGETS: Record<string, Target> = {
   gguf,
   safetensors,
   config,
+  encoders,
   tokenizer,
   template,
   adapters,
