@@ -11,7 +11,7 @@ const config: KnipConfig = {
     'bin/*.mjs!',
     'scripts/*.mjs!',
     'tools/{bench,docs,fuzz,nano,package}/main.ts!',
-    'tools/bench/{compare-precision,check-device}.ts!',
+    'tools/bench/{compare-precision,compare-gradients,check-device}.ts!',
     'tools/bench/gpu.mjs!',
     // Started as processes of their own.
     'tools/bench/peers/{run.ts,llama-cpp.mjs,ours.mjs}!',
