@@ -34,6 +34,13 @@ export class Graph {
   private readonly inputs: ValueRecord[] = []
   private readonly outputs: ValueRecord[] = []
   private readonly tape: TapeEntry[] = []
+  /** Shapes made of parts in the graph (`shape`), by name: a part that is computed is a symbol. */
+  private readonly parts = new Map<string, readonly (number | string)[]>()
+  /**
+   * Shapes that the runtime cannot infer. Without them it computes less in place, and plans the memory of a large graph for
+   * ten times as long: for each new value it looks through all buffers of unknown size.
+   */
+  private readonly known = new Map<string, ValueRecord>()
   private readonly constants = new Map<string, Value>()
   private counter = 0
 
@@ -69,6 +76,7 @@ export class Graph {
       outputs: values.map((v) => v.name),
       attributes,
     })
+    this.findShape(opType, inputs, values, attributes)
     return values
   }
 
@@ -80,6 +88,21 @@ export class Graph {
   ): Value {
     this.inputs.push({ name, dims, type })
     return { name, needsGrad }
+  }
+
+  /**
+   * Says a value's shape, and thereby its gradient's, where the runtime cannot infer it. Equal symbols must be equal
+   * sizes.
+   */
+  sized(value: Value, dims: readonly (number | string)[]): Value {
+    this.known.set(value.name, { name: value.name, dims, type: this.precision })
+    return value
+  }
+
+  /** Says that a value has the shape of another. */
+  like(value: Value, other: Value): Value {
+    const shape = this.known.get(other.name)
+    return shape ? this.sized(value, shape.dims) : value
   }
 
   /** Makes a value an output under the given name. */
@@ -133,13 +156,35 @@ export class Graph {
     return value
   }
 
+  /** Shapes behind Reshape and Split whose sizes the graph computes. */
+  private findShape(
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly Value[],
+    { axis }: Record<string, Attribute>,
+  ): void {
+    const [x, sizes] = inputs
+    const parts = sizes && this.parts.get(sizes.name)
+    const whole = x && this.known.get(x.name)?.dims
+    if (opType === 'Reshape' && parts && !parts.includes(-1)) this.sized(outputs[0], parts)
+    if (opType === 'Split' && parts && whole && typeof axis === 'number')
+      outputs.forEach((output, i) => {
+        const dims = [...whole]
+        dims[axis < 0 ? dims.length + axis : axis] = parts[i]
+        this.sized(output, dims)
+      })
+  }
+
   /** Concatenation of int64 scalars-in-vectors and numbers: a shape computed in the graph. */
   shape(...parts: (Value | number)[]): Value {
-    return this.op(
+    const dims = parts.map((part) => (typeof part === 'number' ? part : part.name))
+    const shape = this.op(
       'Concat',
       parts.map((part) => (typeof part === 'number' ? this.ints([part]) : part)),
       { axis: 0 },
     )
+    this.parts.set(shape.name, dims)
+    return shape
   }
 
   /** Registers the gradient rule of an operator with one output. */
@@ -161,7 +206,7 @@ export class Graph {
     const accumulate = (value: Value | undefined, gradient: Value | undefined) => {
       if (!value?.needsGrad || !gradient) return
       const before = gradients.get(value.name)
-      gradients.set(value.name, before ? this.op('Add', [before, gradient]) : gradient)
+      gradients.set(value.name, this.like(before ? this.op('Add', [before, gradient]) : gradient, value))
     }
     for (const [value, gradient] of seeds) accumulate(value, gradient)
     for (let i = this.tape.length - 1; i >= 0; i--) {
@@ -178,7 +223,7 @@ export class Graph {
 
   encode(): Uint8Array {
     const { nodes, initializers, inputs, outputs } = this
-    return encodeModel({ nodes, initializers, inputs, outputs })
+    return encodeModel({ nodes, initializers, inputs, outputs, known: [...this.known.values()] })
   }
 }
 

@@ -137,6 +137,8 @@ export function encodeModel(graph: {
   initializers: readonly InitializerRecord[]
   inputs: readonly ValueRecord[]
   outputs: readonly ValueRecord[]
+  /** Shapes of values that the runtime does not find by itself. */
+  known?: readonly ValueRecord[]
 }): Uint8Array {
   const model = new ProtoWriter().varint(1, 8).string(2, 'bump')
   model.message(7, (g) => {
@@ -153,6 +155,7 @@ export function encodeModel(graph: {
     for (const init of graph.initializers) g.message(5, (t) => writeInitializer(t, init))
     for (const input of graph.inputs) g.message(11, (v) => writeValue(v, input))
     for (const output of graph.outputs) g.message(12, (v) => writeValue(v, output))
+    for (const value of graph.known ?? []) g.message(13, (v) => writeValue(v, value))
   })
   model.message(8, (o) => o.string(1, '').varint(2, 17))
   model.message(8, (o) => o.string(1, 'com.microsoft').varint(2, 1))

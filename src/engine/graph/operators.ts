@@ -132,7 +132,7 @@ export function addBias(g: Graph, x: Value, bias: Value): Value {
  * Reshape to `shape`; `back` is the shape of x (both int64 vectors). A 0 in either would mean "copy": avoid empty axes.
  */
 export function reshape(g: Graph, x: Value, shape: Value, back: Value): Value {
-  return g.record(g.op('Reshape', [x, shape]), [x], (dy) => [g.op('Reshape', [dy, back])])
+  return g.record(g.op('Reshape', [x, shape]), [x], (dy) => [g.like(g.op('Reshape', [dy, back]), x)])
 }
 
 export function transpose(g: Graph, x: Value, perm: readonly number[]): Value {
@@ -263,11 +263,11 @@ export interface Rotary {
  * gradient is the same rotation backwards (−sin).
  */
 export function rotary(g: Graph, x: Value, heads: number, headDim: number, r: Rotary): Value {
-  const flat = g.ints([-1, heads * headDim])
+  const flat = g.ints([0, heads * headDim])
   const partial = r.dims < headDim
   if (g.fused) {
     // Every row is a sequence of its own: the operator bounds a sequence's length by the tables'.
-    const rows = g.ints([-1, 1, heads * headDim])
+    const rows = g.ints([0, 1, heads * headDim])
     const attributes: Record<string, number> = partial ? { rotary_embedding_dim: r.dims, num_heads: heads } : {}
     const turn = (v: Value, sin: Value) => {
       const inputs = [g.op('Reshape', [v, rows]), r.positions, r.cosTable, sin]
@@ -275,7 +275,7 @@ export function rotary(g: Graph, x: Value, heads: number, headDim: number, r: Ro
     }
     return g.record(turn(x, r.sinTable!), [x], (dy) => [turn(dy!, r.negativeSinTable!)])
   }
-  const perHead = g.ints([-1, heads, headDim])
+  const perHead = g.ints([0, heads, headDim])
   const half = (v: Value, backwards: boolean) => {
     const [a, b] = g.opN('Split', [v, g.ints([r.dims / 2, r.dims / 2])], 2, { axis: -1 })
     return backwards

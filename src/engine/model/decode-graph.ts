@@ -10,13 +10,13 @@ import { rotaryInputs } from './rope.ts'
 import { isSliding, maskedLength, slidingMasks, upTo, withinWindow } from './window.ts'
 
 /**
- * - sample: inputs `inverse_temperature` [], `uniform` [B,1] in (0,1); outputs `token` [B,1], `logprob` [B,1]
- * - logits: output `logits` [B,V], for restricted sampling in the caller
+ * - sample: inputs `inverse_temperature` [], `uniform` [N,1] in (0,1); outputs `token` [N,1], `logprob` [N,1]
+ * - logits: output `logits` [N,V], for restricted sampling in the caller
  */
 export type DecodeHead = 'sample' | 'logits'
 
 /**
- * Inputs: `ids` [B], `positions` [B,1], `groups` [2] = (U, G), B = U·G; `prefix_mask` [U,1,1,P], `cache_mask`
+ * Inputs: `ids` [N], `positions` [N,1], `groups` [2] = (U, G), N = U·G; `prefix_mask` [U,1,1,P], `cache_mask`
  * [U,1,G,1,S]; per layer the prefix `pk<l>` [U,kvHeads,D,P], `pv<l>` [U,kvHeads,P,D] and the caches `ck<l>`, `cv<l>`
  * [U,kvHeads,G,S,D]. Outputs per layer `k<l>`, `v<l>` [U,kvHeads,G,1,D], and the head's.
  */
@@ -32,7 +32,7 @@ export function buildDecodeGraph(
   const r = c.heads / n
   const d = c.headDim
   const alpha = attentionScale(c)
-  const ids = g.input('ids', ['B'], 'i64')
+  const ids = g.input('ids', ['N'], 'i64')
   const rope = rotaryInputs(g, c, options.maxPositions)
   const [U, G] = g.opN('Split', [g.input('groups', [2], 'i64')], 2, { axis: 0 })
   const prefixMask = g.input('prefix_mask', ['U', 1, 1, 'P'])
@@ -83,7 +83,7 @@ export function buildDecodeGraph(
     return g.op('Reshape', [g.op('Transpose', [O], { perm: [0, 2, 1, 3, 4] }), s.rows])
   })
   const logits = w.logits(h)
-  if (head === 'logits') g.output(logits, 'logits', ['B', c.vocab])
+  if (head === 'logits') g.output(logits, 'logits', ['N', c.vocab])
   else sampleHead(g, logits, c.vocab)
   return g.encode()
 }
@@ -115,7 +115,7 @@ function sampleHead(g: Graph, logits: Value, vocab: number): void {
     ])
   const sums = g.op('ReduceSum', [P, g.ints([2])], { keepdims: 0 })
   const cumulative = g.op('CumSum', [sums, g.ints(1)])
-  const target = g.op('Mul', [g.op('Mul', [g.input('uniform', ['B', 1]), below]), last(cumulative)])
+  const target = g.op('Mul', [g.op('Mul', [g.input('uniform', ['N', 1]), below]), last(cumulative)])
   const block = countBelow(cumulative, target, blocks - 1)
   const start = g.op('Sub', [
     g.op('GatherElements', [cumulative, block], { axis: 1 }),
@@ -125,6 +125,6 @@ function sampleHead(g: Graph, logits: Value, vocab: number): void {
   const within = g.op('CumSum', [row, g.ints(1)])
   const inner = g.op('Min', [g.op('Sub', [target, start]), g.op('Mul', [last(within), below])])
   const index = countBelow(within, inner, size - 1)
-  g.output(g.op('Add', [g.op('Mul', [block, g.ints(size)]), index]), 'token', ['B', 1], 'i64')
-  g.output(g.op('Log', [g.op('GatherElements', [row, index], { axis: 1 })]), 'logprob', ['B', 1])
+  g.output(g.op('Add', [g.op('Mul', [block, g.ints(size)]), index]), 'token', ['N', 1], 'i64')
+  g.output(g.op('Log', [g.op('GatherElements', [row, index], { axis: 1 })]), 'logprob', ['N', 1])
 }

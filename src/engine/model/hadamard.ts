@@ -13,8 +13,8 @@ export function mixChannels(g: Graph, x: Value, channels: number): Value {
   const h = g.constant(`hadamard${block}`, (name) =>
     g.initializer(name, [block, block], new Uint8Array(hadamard(block).buffer)),
   )
-  const mixed = g.op('MatMul', [g.op('Reshape', [x, g.ints([-1, block])]), h])
-  return g.op('Reshape', [mixed, g.ints([-1, channels])])
+  const mixed = g.op('MatMul', [g.op('Reshape', [x, g.ints([0, channels / block, block])]), h])
+  return g.op('Reshape', [mixed, g.ints([0, channels])])
 }
 
 /** How many of `count` channels are mixed with each other: the largest power of two that divides it, at most 64. */

@@ -239,8 +239,8 @@ function project(g: Graph, w: Weights, x: Value, names: readonly string[], bias:
 /** RMS normalisation of q or k [N, heads·D]: per head, or of the whole row. */
 function headNorm(g: Graph, c: ModelConfig, x: Value, w: Value, heads: number): Value {
   if (c.qkNorm === 'whole') return rmsNorm(g, x, w, c.normEps, heads * c.headDim)
-  const perHead = g.ints([-1, c.headDim])
-  const flat = g.ints([-1, heads * c.headDim])
+  const perHead = g.ints([0, heads, c.headDim])
+  const flat = g.ints([0, heads * c.headDim])
   const rows = g.record(g.op('Reshape', [x, perHead]), [x], (dy) => [g.op('Reshape', [dy, flat])])
   const normed = rmsNorm(g, rows, w, c.normEps, c.headDim)
   return g.record(g.op('Reshape', [normed, flat]), [normed], (dy) => [g.op('Reshape', [dy, perHead])])
@@ -263,7 +263,9 @@ export function decoderLayer(g: Graph, w: Weights, x: Value, l: number, rope: La
     q = rotary(g, q, c.heads, c.headDim, rotation)
     k = rotary(g, k, c.kvHeads, c.headDim, rotation)
   }
-  const [output] = project(g, w, attend(q, k, v, l), [`l${l}.o`], false)
+  const heads = (value: Value, count: number) => g.sized(value, ['N', count * c.headDim])
+  const read = attend(heads(q, c.heads), heads(k, c.kvHeads), heads(v, c.kvHeads), l)
+  const [output] = project(g, w, heads(read, c.heads), [`l${l}.o`], false)
   const attended = add(g, x, after(output, 'attn'))
   const [gate, up] = project(g, w, before(attended, 'ffn'), [`l${l}.gate`, `l${l}.up`], false)
   const gated = c.activation === 'gelu' ? gatedGelu(g, gate, up) : gatedSilu(g, gate, up)

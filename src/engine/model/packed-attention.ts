@@ -111,7 +111,7 @@ export function prefixedAttention(
       ]
     })
     const out = reshape(g, transpose(g, reshape(g, O, s.heads, s.folded), [0, 2, 4, 1, 3, 5]), flatQ, s.q)
-    return { out, K, V }
+    return { out: g.like(out, q), K, V }
   }
 }
 
@@ -161,7 +161,7 @@ function promptAttention(
       ]
     })
     const out = reshape(g, transpose(g, reshape(g, O, s.heads, s.folded), [0, 3, 1, 2, 4]), flatQ, s.q)
-    return { out, K, V }
+    return { out: g.like(out, q), K, V }
   }
 }
 
