@@ -11,8 +11,8 @@ it('leaves nothing of the runtime’s telemetry behind', () => {
   const home = mkdtempSync(join(tmpdir(), 'bump-telemetry-'))
   const model = fileURLToPath(new URL('../golden/tiny-llama', import.meta.url))
   const program = `
-    import { EngineClient } from ${JSON.stringify(new URL('../../model/onnx/client.ts', import.meta.url).href)}
-    const client = await EngineClient.open({ path: ${JSON.stringify(model)}, options: { threads: 1 } })
+    import { startEngine } from ${JSON.stringify(new URL('../../model/onnx/client.ts', import.meta.url).href)}
+    const client = await startEngine({ path: ${JSON.stringify(model)}, options: { threads: 1 } })
     console.log((await client.call('labelLogits', [[[1, 2]], [3, 4], 'base'])).length)
     await client.close()`
   // The runtime keeps quiet in continuous integration, which is not what this is about.
