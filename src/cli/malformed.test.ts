@@ -145,17 +145,6 @@ describe('run folders', () => {
       () => cut(join(step, 'adapter_model.safetensors')),
       /adapter_model\.safetensors: damaged.*truncated/,
     ],
-    [
-      'an optimiser of another model',
-      join(step, 'state.json'),
-      () => '{"base":"x","step":3}',
-      /belongs to another model/,
-    ],
-    [
-      'an optimiser that is cut',
-      join(step, 'optimizer.safetensors'),
-      () => cut(join(step, 'optimizer.safetensors')),
-      /optimizer\.safetensors: damaged.*truncated/,
-    ],
+    ['a policy of another model', join(step, 'state.json'), () => '{"base":"x","step":3}', /belongs to another model/],
   ])('%s', (_, name, content, message) => refused(damagedRun(name, content()), 1, message, LINE))
 })

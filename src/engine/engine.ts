@@ -1,6 +1,6 @@
 // The embedded engine: one model on ONNX Runtime, with everything the language-model contract asks except text. It runs
 // in a worker thread (model/onnx), since the runtime's runs block the thread they are called from.
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -28,7 +28,7 @@ import { type GenerateOptions, generate } from './runtime/generate.ts'
 import { LayerWise } from './runtime/layer-wise.ts'
 import { type MemoryPlan, planMemory } from './runtime/memory.ts'
 import { type LoraSettings, ModelWeights, type OwnedTensor, type Trainable } from './runtime/model-weights.ts'
-import { readOptimiser, writeOptimiser } from './runtime/optimiser-file.ts'
+import { readOptimiser, STATE_FILE, stepOfCheckpoint, writeOptimiser } from './runtime/optimiser-file.ts'
 import type { PackGroup } from './runtime/pack.ts'
 import { openQuantized } from './runtime/prepare-quantized.ts'
 import { labelLogits, score } from './runtime/score.ts'
@@ -254,6 +254,8 @@ export class Engine {
   }
 
   loadPolicy(folder: string): void {
+    // That of a checkpoint says which model it belongs to.
+    if (existsSync(join(folder, STATE_FILE))) stepOfCheckpoint(folder, this.baseDigest)
     this.apply(this.readPolicy(folder))
   }
 
@@ -282,7 +284,7 @@ export class Engine {
     const trainer = this.needTrainer()
     this.savePolicy(folder)
     writeOptimiser(folder, trainer.state)
-    writeFileAtomic(join(folder, 'state.json'), JSON.stringify({ base: this.baseDigest, step: trainer.state.step }))
+    writeFileAtomic(join(folder, STATE_FILE), JSON.stringify({ base: this.baseDigest, step: trainer.state.step }))
   }
 
   /** All of a saved state or nothing: where it throws, policy and optimiser are what they were. */

@@ -20,12 +20,14 @@ export function writeOptimiser(folder: string, state: OptimiserState): void {
   writeSafetensors(join(folder, FILE), tensors)
 }
 
+export const STATE_FILE = 'state.json'
+
 /**
- * The optimiser's state of a checkpoint that belongs to the model with digest `base`.
- * @throws BumpError when it belongs to another model or does not fit the trained tensors.
+ * The step of a checkpoint that belongs to the model with digest `base`.
+ * @throws BumpError when it is incomplete or belongs to another model.
  */
-export function readOptimiser(folder: string, base: string, trained: ReadonlyMap<string, OwnedTensor>): OptimiserState {
-  const path = join(folder, 'state.json')
+export function stepOfCheckpoint(folder: string, base: string): number {
+  const path = join(folder, STATE_FILE)
   let saved: z.infer<typeof stateSchema>
   try {
     saved = stateSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
@@ -41,7 +43,15 @@ export function readOptimiser(folder: string, base: string, trained: ReadonlyMap
       'model-unusable',
       `the checkpoint ${folder} belongs to another model (${saved.base.slice(0, 12)}…); use the one it was trained from`,
     )
-  const state: OptimiserState = { step: saved.step, first: new Map(), second: new Map() }
+  return saved.step
+}
+
+/**
+ * The optimiser's state of a checkpoint that belongs to the model with digest `base`.
+ * @throws BumpError when it belongs to another model or does not fit the trained tensors.
+ */
+export function readOptimiser(folder: string, base: string, trained: ReadonlyMap<string, OwnedTensor>): OptimiserState {
+  const state: OptimiserState = { step: stepOfCheckpoint(folder, base), first: new Map(), second: new Map() }
   const file = new BinaryFile(join(folder, FILE))
   try {
     for (const [key, tensor] of readSafetensors(file)) {
