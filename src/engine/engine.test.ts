@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -73,6 +73,14 @@ it.each([
   ],
   ['without its step', (folder: string) => rmSync(join(folder, 'state.json')), /no complete checkpoint/],
   ['without its moments', (folder: string) => rmSync(join(folder, 'optimizer.safetensors')), /optimizer\.safetensors/],
+  [
+    'with moments that are cut',
+    (folder: string) => {
+      const file = join(folder, 'optimizer.safetensors')
+      truncateSync(file, statSync(file).size - 4)
+    },
+    /optimizer\.safetensors: damaged.*truncated/,
+  ],
   [
     'with the moments of some tensors',
     (folder: string) => writeSafetensors(join(folder, 'optimizer.safetensors'), new Map(someMoments(folder))),

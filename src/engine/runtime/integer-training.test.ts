@@ -61,10 +61,10 @@ describe.each(MODELS)('%s in 8 bits', (name) => {
     }
     expect(kinds.size).toBe(2 * PROJECTIONS.length)
     // Random weights make one model's attention so steep that rounding moves its log probabilities by 0.2.
-    const least = name === 'tiny-gemma3' ? 0.4 : 0.99
+    const [least, most] = name === 'tiny-gemma3' ? [0.5, 1] : [0.995, 0.2]
     for (const [product, a, b] of kinds.values()) {
       expect(product / Math.sqrt(a * b)).toBeGreaterThan(least)
-      expect(Math.abs(Math.log(b / a))).toBeLessThan(20 * (1 - least))
+      expect(Math.abs(Math.log(b / a))).toBeLessThan(most)
     }
   })
 
