@@ -208,6 +208,55 @@ describe('train()', () => {
     )
   })
 
+  it('is rewarded by the worst of several judges, and tested by others', { timeout: 120_000 }, async () => {
+    const model = fileURLToPath(new URL('../engine/golden/encoder-mean', import.meta.url))
+    const embedding = { scorer: 'embedding', model } as const
+    const judges = [{ scorer: 'likelihood' as const }, embedding]
+    const other = { scorer: 'embedding', model, maxProfileTokens: 4 } as const
+    const more = {
+      judge: { scorer: 'several', combine: 'worst', judges },
+      optim: { steps: 1 },
+      test: { judges: [other] },
+    } satisfies Partial<TrainOptions>
+    const { folder: run, summary } = await train(short('several', more))
+    expect(header('several')).toMatchObject({
+      judge: { scorer: 'several', combine: 'worst', judges: [{ scorer: 'likelihood' }, { pooling: 'mean' }] },
+      testJudges: [{ scorer: 'embedding', maxProfileTokens: 4, name: model }],
+    })
+    const names = ['likelihood', 'embedding', 'embedding2']
+    expect(summary.judges!.map(({ name, rewarded }) => [name, rewarded])).toEqual(names.map((name, i) => [name, i < 2]))
+    const lines = read('several', 'profiles.jsonl').trim().split('\n')
+    for (const { before, after } of lines.map((line) => JSON.parse(line)))
+      for (const { forward, judges } of [before, after]) {
+        expect(Object.keys(judges)).toEqual(names)
+        expect(forward).toBe(Math.min(judges.likelihood.forward, judges.embedding.forward))
+      }
+    const [step] = steps('several')
+    expect(step['rewards/forward/mean']).toBeLessThanOrEqual(step['rewards/embedding/forward/mean'])
+    const { tables, settings } = await compareProfiles({
+      runs: [run],
+      out: join(folder, 'by-each'),
+      poolSizes: [2],
+      kinds: ['generic', 'run'],
+    })
+    expect(tables.map(({ title }) => title)).toEqual([
+      expect.stringMatching(/^K = 2, judged by likelihood on nano: /),
+      expect.stringMatching(/^K = 2, judged by embedding on encoder-mean: /),
+    ])
+    expect(tables[1].notes.join()).toMatch(/trained with the worst of likelihood and embedding .*this judge among them/)
+    expect(settings.judges).toHaveLength(2)
+
+    const opened = await openEncoder(model)
+    const refused = (change: Partial<TrainOptions>) => expect(train(short('refused', change))).rejects
+    await refused({ ...more, judgeModel: opened }).toThrow(/^judgeModel does nothing here/)
+    await refused({ ...more, test: { judges: [embedding] } }).toThrow(/test\.judges\.0: this judge measures/)
+    await opened.close()
+    const base = { scorer: 'likelihood', model: NANO } as const
+    await refused({ test: { judges: [base] } }).toThrow(/test\.judges\.0: this judge measures already/)
+    const wrong = { scorer: 'likelihood', model } as const
+    await refused({ test: { judges: [wrong] } }).toThrow(/needs the embedding scorer/)
+  })
+
   it('takes a reward module from the command line, only where the command names it', { timeout: 120_000 }, async () => {
     const module = join(folder, 'reward.mjs')
     writeFileSync(module, 'export default ({ text }, { id }) => ({ letters: text.length / 100, known: id ? 1 : 0 })\n')

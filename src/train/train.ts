@@ -1,15 +1,16 @@
 // train(): one call from logs and a model to a trained profile generator and its run folder. `bump train`, `bump demo`
 // and `bump ablate` make this very call. The loop itself is in grpo.ts.
 import { basename, join, resolve } from 'node:path'
+import { singleJudges } from '../judge/config.ts'
 import { createJudge, ownJudge } from '../judge/judge.ts'
+import { type AnyJudge, judgeKeys } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, readingLine, type SplitOptions, splitDataset } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { isEncoder, type JudgeModel } from '../model/encoder.ts'
-import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
-import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
+import { type OpenModelOptions, refuseUnusable } from '../model/onnx/open.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
@@ -17,7 +18,6 @@ import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
 import { packageInfo } from '../run/package-info.ts'
 import { checkpointSteps, readSummary } from '../run/read.ts'
 import { bareAddresses } from '../util/address.ts'
-import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
@@ -25,7 +25,8 @@ import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
-import { poolSeed, wholeTextJudge } from './measure.ts'
+import { poolSeed } from './measure.ts'
+import { Models, refuseUnusableJudge } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
@@ -112,21 +113,25 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
   if (typeof options.model === 'string') refuseUnusable(config.model)
-  if (!options.judgeModel && !customJudge) refuseUnusableJudge(config.judge)
+  const named = options.judgeModel || customJudge ? [] : singleJudges(config.judge)
+  for (const judge of [...named, ...(config.test.judges ?? [])]) refuseUnusableJudge(judge)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
   const note = (text: string, passing?: boolean) => onEvent({ type: 'note', text, passing })
   const models = new Models(options, config, note)
   try {
     const model = await models.policy()
-    const judgeModel = await models.judge(model)
-    const judge = customJudge ? ownJudge(customJudge) : createJudge(judgeModel, config.judge)
+    const { judge, wholeTexts } = customJudge
+      ? { judge: ownJudge(customJudge), wholeTexts: undefined }
+      : await models.judge(model)
+    const testJudges = await testJudgesOf(config, customJudge !== undefined, models, model)
     const reward = await rewardOf(options, { config, users, model, judge, note, open: (name) => models.open(name) })
     return await trainUsers(config, {
       users,
       model,
       judge,
-      wholeTexts: customJudge ? undefined : wholeTextJudge(judgeModel, config.judge),
+      testJudges,
+      wholeTexts,
       judgeRecord: customJudge ? describeJudge(judge) : judge.describe(),
       reward,
       rewardRecord: options.customReward && { name: options.customReward.name, ...reward.origin },
@@ -179,19 +184,34 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
   }
 }
 
-/** Throws BumpError where the judge's model lies on this machine and cannot be used, before other work is done. */
-function refuseUnusableJudge(judge: TrainConfig['judge']): void {
-  if (judge.scorer === 'embedding') refuseUnusableEncoder(judge.model, judge.pooling)
-  else if (judge.model !== undefined) refuseUnusable(judge.model)
+/** The other judges of the test. Their names are none of those that rewarded. */
+async function testJudgesOf(
+  { judge, test }: TrainConfig,
+  custom: boolean,
+  models: Models,
+  policy: LanguageModel,
+): Promise<Record<string, Judge>> {
+  const judges = test.judges ?? []
+  const rewarding = custom ? [] : singleJudges(judge)
+  const keys = judgeKeys([...rewarding, ...judges]).slice(rewarding.length)
+  const opened: Record<string, Judge> = {}
+  for (const [i, each] of judges.entries()) {
+    const [reader] = await models.readersOf(each, policy)
+    opened[keys[i]] = createJudge(reader, each)
+  }
+  return opened
 }
 
 /** Throws BumpError where an option would do nothing, since another one decides what it is about. */
-function refuseIdle({ model, trainable, quantize, precision, judgeModel, customJudge }: TrainOptions): void {
+function refuseIdle(options: TrainOptions): void {
+  const { model, trainable, quantize, precision, judge, judgeModel, customJudge } = options
   const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
   for (const [name, value] of Object.entries({ trainable, quantize, precision }))
     if (typeof model !== 'string' && value !== undefined)
       throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
   if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
+  if (judgeModel && judge?.scorer === 'several')
+    throw idle('judgeModel', 'several judges name the models that they read with, each in judge.judges')
 }
 
 /** The resolved configuration. Throws BumpError `invalid-options` with every problem. */
@@ -288,64 +308,9 @@ function checkUsers(users: UserSplit, config: TrainConfig): void {
       )
 }
 
-/** The models of a run: those that the caller gave, and those that are opened by name and closed again. */
-class Models {
-  private readonly opened: JudgeModel[] = []
-
-  constructor(
-    private readonly options: TrainOptions,
-    private readonly config: TrainConfig,
-    private readonly onProgress: OnLine,
-  ) {}
-
-  async policy(): Promise<LanguageModel> {
-    const { model } = this.options
-    const { trainable, seed } = this.config
-    return typeof model === 'string' ? await this.open(model, { trainable, seed }) : model
-  }
-
-  /** Default: the frozen base of the policy. */
-  async judge(policy: LanguageModel): Promise<JudgeModel> {
-    const { judge } = this.config
-    if (this.options.judgeModel) return this.options.judgeModel
-    if (judge.model === undefined || this.options.customJudge) return policy
-    if (judge.scorer !== 'embedding') return await this.open(judge.model)
-    const { engine, signal } = this.options
-    const { pooling } = judge
-    const encoder = await openEncoder(judge.model, {
-      pooling,
-      threads: engine?.threads,
-      signal,
-      onProgress: this.onProgress,
-    })
-    this.opened.push(encoder)
-    return encoder
-  }
-
-  async close(): Promise<void> {
-    for (const model of this.opened) await model.close()
-  }
-
-  async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'> = {}): Promise<LanguageModel> {
-    const { engine, signal } = this.options
-    // The limit on memory is training's.
-    const shared = options.trainable ? engine : { ...engine, memory: undefined }
-    const model = await openModel(name, {
-      ...shared,
-      quantize: this.config.quantize,
-      precision: this.config.precision,
-      signal,
-      onProgress: this.onProgress,
-      ...options,
-    })
-    this.opened.push(model)
-    return model
-  }
-}
-
 async function rewardOf(
   { customReward }: TrainOptions,
-  { config, judge, ...context }: { config: TrainConfig; judge: Judge } & Omit<RewardContext, 'config' | 'splitSeed'>,
+  { config, judge, ...context }: { config: TrainConfig; judge: AnyJudge } & Omit<RewardContext, 'config' | 'splitSeed'>,
 ): Promise<RewardFunction> {
   const { reward, split } = config
   if (customReward) return await makeReward(customReward, { ...context, config: reward, splitSeed: split.seed })
@@ -362,12 +327,13 @@ export function recordedConfig(config: TrainConfig): TrainConfig {
   return { ...config, logs }
 }
 
-function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord }: RunParts): RunHeader {
+function headerOf(config: TrainConfig, { users, model, judgeRecord, testJudges, rewardRecord }: RunParts): RunHeader {
   return {
     config: recordedConfig(config),
     package: packageInfo(),
     model: describeModel(model),
     judge: judgeRecord,
+    ...(config.test.judges ? { testJudges: Object.values(testJudges ?? {}).map((judge) => judge.describe()) } : {}),
     ...(rewardRecord ? { reward: rewardRecord } : {}),
     data: {
       digest: dataDigest(users),
@@ -383,7 +349,7 @@ function describeModel({ info }: LanguageModel): Record<string, unknown> {
   return { name, digest, parameters, trainableParameters }
 }
 
-function describeJudge(judge: Judge): Record<string, unknown> {
+function describeJudge(judge: AnyJudge): Record<string, unknown> {
   return { scorer: 'custom', name: judge.name, ...judge.describe() }
 }
 
