@@ -9,12 +9,24 @@ import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.t
 import type { OnLine } from '../util/byte-progress.ts'
 import type { TrainConfig } from './config.ts'
 import { type WholeTextJudge, wholeTextJudge } from './measure.ts'
-import type { TrainOptions } from './train.ts'
 
-/** Throws BumpError where the model of a judge lies on this machine and cannot be used, before other work is done. */
-export function refuseUnusableJudge(judge: JudgeConfig): void {
-  if (judge.scorer === 'embedding') refuseUnusableEncoder(judge.model, judge.pooling)
-  else if (judge.model !== undefined) refuseUnusable(judge.model)
+/** What models that are named run on: device, threads and memory. */
+export type TrainEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
+
+/** What of the options of train() decides its models. */
+export interface GivenModels {
+  model: LanguageModel | string
+  judgeModel?: JudgeModel
+  engine?: TrainEngine
+  signal?: AbortSignal
+}
+
+/** Throws BumpError where the model to train, or that of a judge, lies here and cannot be used. */
+export function refuseUnusableModels(model: LanguageModel | string, judges: readonly JudgeConfig[]): void {
+  if (typeof model === 'string') refuseUnusable(model)
+  for (const judge of judges)
+    if (judge.scorer === 'embedding') refuseUnusableEncoder(judge.model, judge.pooling)
+    else if (judge.model !== undefined) refuseUnusable(judge.model)
 }
 
 export class Models {
@@ -23,7 +35,7 @@ export class Models {
   private readonly readers = new Map<string, JudgeModel>()
 
   constructor(
-    private readonly options: TrainOptions,
+    private readonly options: GivenModels,
     private readonly config: TrainConfig,
     private readonly onProgress: OnLine,
   ) {}

@@ -10,7 +10,6 @@ import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { isEncoder, type JudgeModel } from '../model/encoder.ts'
-import { type OpenModelOptions, refuseUnusable } from '../model/onnx/open.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
@@ -26,7 +25,7 @@ import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
 import { poolSeed } from './measure.ts'
-import { Models, refuseUnusableJudge } from './models.ts'
+import { Models, refuseUnusableModels, type TrainEngine } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
@@ -55,7 +54,7 @@ export interface TrainOptions extends TrainSettings {
   /** What training computes the base's products in, where `model` is a name. */
   precision?: TrainConfigInput['precision']
   /** What models that are named here run on: device, threads and memory. */
-  engine?: Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
+  engine?: TrainEngine
   /** The judge's model, where it is open already; an encoder's scorer is embedding. */
   judgeModel?: JudgeModel
   /** A judge of your own, in place of the one that `judge` describes. */
@@ -112,9 +111,8 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   requireOptions('train()', options, ['model', 'logs', 'out'])
   const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
-  if (typeof options.model === 'string') refuseUnusable(config.model)
   const named = options.judgeModel || customJudge ? [] : singleJudges(config.judge)
-  for (const judge of [...named, ...(config.test.judges ?? [])]) refuseUnusableJudge(judge)
+  refuseUnusableModels(options.model, [...named, ...(config.test.judges ?? [])])
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
   const note = (text: string, passing?: boolean) => onEvent({ type: 'note', text, passing })
