@@ -2,7 +2,7 @@
 // listwise.ts, embedding.ts; several.ts puts judges together.
 import { isEncoder, type JudgeModel } from '../model/encoder.ts'
 import { BumpError } from '../util/errors.ts'
-import { guarded } from '../util/guarded.ts'
+import { guarded, orCancelled } from '../util/guarded.ts'
 import { ScoreCache, type ScoreStore } from './cache.ts'
 import { type AnyJudgeConfig, type JudgeConfig, SCORERS, singleJudges } from './config.ts'
 import { type AnyJudge, judgeKeys, severalJudges, severalName } from './several.ts'
@@ -54,7 +54,9 @@ export function ownJudge(judge: Judge): Judge {
     name: judge.name,
     describe: () => judge.describe(),
     score: (request, options) =>
-      guarded(`the judge ${judge.name}`, options?.signal, () => judge.score(request, options)),
+      guarded(`the judge ${judge.name}`, options?.signal, () =>
+        orCancelled(options?.signal, () => judge.score(request, options)),
+      ),
   }
 }
 

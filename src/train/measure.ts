@@ -11,6 +11,7 @@ import type { Judge } from '../judge/types.ts'
 import type { User } from '../logs/types.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
 import type { JudgeModel } from '../model/encoder.ts'
+import { profileScore } from '../reward/added.ts'
 import type { DirectionNdcg } from '../reward/bidirectional.ts'
 import type { ProfileScore, RewardFunction } from '../reward/reward.ts'
 import type { DirectionIntervals } from '../run/format.ts'
@@ -87,35 +88,18 @@ export async function validate(
   signal?: AbortSignal,
 ): Promise<ProfileScore> {
   const measured = await measuredProfiles(model, users, config, 'policy', progress, signal)
-  const { score, metrics } = await progress.next(async (onProgress) =>
-    reward.evaluate
-      ? await reward.evaluate(poolUsers(users), measured.profiles, { signal, onProgress })
-      : await rewardOfEach(reward, users, measured, config, signal),
+  const batch = poolUsers(users).map((user, u) => ({
+    ...user,
+    history: measured.shown[u],
+    rollouts: [{ text: measured.profiles[u], tokens: measured.lengths[u] }],
+  }))
+  const { score, metrics } = await progress.next((onProgress) =>
+    profileScore(reward, batch, config.split.seed, { signal, onProgress }),
   )
   return {
     score,
     metrics: prefixed('eval', { ...metrics, mean_length: mean(measured.lengths), users: users.length }),
   }
-}
-
-/** A reward that only scores rollouts: one profile a user, with the same seed at every validation. */
-async function rewardOfEach(
-  reward: RewardFunction,
-  users: readonly User[],
-  { profiles, lengths, shown }: MeasuredProfiles,
-  config: TrainConfig,
-  signal?: AbortSignal,
-): Promise<ProfileScore> {
-  const batch = poolUsers(users).map((user, u) => ({
-    ...user,
-    history: shown[u],
-    rollouts: [{ text: profiles[u], tokens: lengths[u] }],
-  }))
-  const { rewards, chance } = await reward.score(batch, ['validation', config.split.seed], { signal })
-  const each = rewards.map(([rollout]) => rollout)
-  const terms = Object.keys(each[0].terms).map((term) => [term, mean(each.map((rollout) => rollout.terms[term]))])
-  const score = mean(each.map(({ raw }) => raw))
-  return { score, metrics: { ...Object.fromEntries(terms), score, ...prefixed('chance', chance) } }
 }
 
 /**

@@ -269,12 +269,18 @@ describe('train()', () => {
       errors += text
       return true
     })
-    expect(await command('--reward', module, '--steps', '1'), errors).toBe(0)
-    expect(steps('module')[0]).toMatchObject({ 'rewards/known/mean': 1 })
+    const second = join(folder, 'second.mjs')
+    writeFileSync(second, 'export default async () => 2\n')
+    const named = ['--reward', module, '--add-reward', `${second}=0.5`]
+    expect(await command(...named, '--steps', '1'), errors).toBe(0)
+    expect(steps('module')[0]).toMatchObject({ 'rewards/known/mean': 1, 'rewards/second/mean': 2 })
+    const digest = expect.stringMatching(/^[0-9a-f]{64}$/)
     expect(header('module')).toMatchObject({
-      config: { reward: { type: 'custom', name: module } },
-      reward: { name: module, module: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      config: { reward: { type: 'custom', name: module, added: [{ name: second, weight: 0.5 }] } },
+      reward: { name: module, module: digest, added: [{ name: second, module: digest }] },
     })
+    expect(await main(['train', '--resume', '--name', 'module', '--runs', folder, '--reward', module])).toBe(2)
+    expect(errors).toContain(`name it by --add-reward ${second}=0.5 if you trust it`)
     expect(await main(['train', '--resume', '--name', 'module', '--runs', folder])).toBe(2)
     expect(errors).toContain(`name it by --reward ${module} if you trust it`)
     writeFileSync(module, 'export default 3\n')
@@ -287,15 +293,15 @@ describe('train()', () => {
     const given = (value: number | Record<string, number>) => defineReward('mine', () => value)
     const failing = (out: string, customReward: ReturnType<typeof given>) =>
       expect(train(short(out, { customReward }))).rejects
-    await failing('nan', given(Number.NaN)).toThrow(/the reward mine gave NaN as mine of user person-/)
+    await failing('nan', given(Number.NaN)).toThrow(/the reward mine gave NaN as mine for rollout 0 of user person-/)
     await failing('taken', given({ tokens: 1 })).toThrow(/has a term called tokens, which rollouts\.jsonl uses itself/)
     const thrown = defineReward('mine', () => {
       throw new Error('out of luck')
     })
-    await failing('throws', thrown).toThrow(/the reward mine failed: out of luck/)
+    await failing('throws', thrown).toThrow(/the reward mine on rollout 0 of user person-\d+ failed: out of luck/)
     // What only a program without types can give.
     for (const [i, odd] of [true, undefined, '0.5', {}, [1]].entries())
-      await failing(`odd-${i}`, given(odd as number)).toThrow(/^the reward mine gave .* for a profile of user person-/)
+      await failing(`odd-${i}`, given(odd as number)).toThrow(/^the reward mine gave .* for rollout 0 of user person-/)
     let asked = 0
     const uneven = defineReward('mine', (): Record<string, number> => (asked++ % 2 === 0 ? { a: 1 } : { a: 1, b: 2 }))
     await failing('uneven', uneven).toThrow(/has the terms a for one profile and a, b for another/)

@@ -10,6 +10,7 @@ import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { isEncoder, type JudgeModel } from '../model/encoder.ts'
+import { type AddedReward, withAdded } from '../reward/added.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
@@ -61,6 +62,8 @@ export interface TrainOptions extends TrainSettings {
   customJudge?: Judge
   /** A reward of your own, in place of the bidirectional one; `reward` still sets its guards. */
   customReward?: CustomReward
+  /** Rewards of your own beside that one, each with its weight. */
+  rewards?: readonly AddedReward[]
   /** Goes on with the run in the folder, where there is one. */
   resume?: boolean
   /** Ends the run at a clean checkpoint: train() then throws a CancelledError, and `resume` goes on. */
@@ -123,7 +126,8 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       ? { judge: ownJudge(customJudge), wholeTexts: undefined }
       : await models.judge(model)
     const testJudges = await testJudgesOf(config, customJudge !== undefined, models, model)
-    const reward = await rewardOf(options, { config, users, model, judge, note, open: (name) => models.open(name) })
+    const open = (name: string) => models.open(name)
+    const { reward, record } = await rewardOf(options, { config, users, model, judge, note, open })
     return await trainUsers(config, {
       users,
       model,
@@ -132,7 +136,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       wholeTexts,
       judgeRecord: customJudge ? describeJudge(judge) : judge.describe(),
       reward,
-      rewardRecord: options.customReward && { name: options.customReward.name, ...reward.origin },
+      rewardRecord: record,
       baseline,
       out,
       resume,
@@ -215,16 +219,17 @@ function refuseIdle(options: TrainOptions): void {
 /** The resolved configuration. Throws BumpError `invalid-options` with every problem. */
 function configOf(options: TrainOptions): TrainConfig {
   refuseIdle(options)
-  const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, ...rest } = options
+  const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, rewards, ...rest } = options
   const { resume, signal, onEvent, reward, ...settings } = rest
   const opened = typeof model === 'string' ? undefined : openedOf(model)
+  const added = rewards && { added: rewards.map(({ reward: each, weight }) => ({ ...recorded(each), weight })) }
   const values = {
     ...settings,
     ...(judgeModel ? { judge: { ...impliedScorer(judgeModel), model: judgeModel.info.name, ...settings.judge } } : {}),
     ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
-    ...(customReward
-      ? { reward: { ...reward, type: 'custom', name: customReward.name, options: customReward.options ?? {} } }
-      : reward && { reward }),
+    ...(customReward || rewards || reward
+      ? { reward: { ...reward, ...(customReward ? { type: 'custom', ...recorded(customReward) } : {}), ...added } }
+      : {}),
     name: basename(resolve(out)),
     model: typeof model === 'string' ? model : model.info.name,
     logs: {
@@ -243,8 +248,16 @@ function configOf(options: TrainOptions): TrainConfig {
       'invalid-options',
       `the reward ${config.reward.name} is a function: give train() its customReward`,
     )
+  if (config.reward.added && !rewards)
+    throw new BumpError(
+      'invalid-options',
+      `reward.added names functions (${config.reward.added.map(({ name }) => name).join(', ')}): give train() its rewards`,
+    )
   return config
 }
+
+/** What config.json says of a reward of one's own. */
+const recorded = ({ name, options = {} }: CustomReward) => ({ name, options })
 
 /** An encoder judges in one way only. */
 const impliedScorer = (model: JudgeModel) => (isEncoder(model) ? { scorer: 'embedding' } : {})
@@ -306,14 +319,30 @@ function checkUsers(users: UserSplit, config: TrainConfig): void {
       )
 }
 
+/** The reward of a run, with those that are added, and what decides theirs besides the configuration. */
 async function rewardOf(
-  { customReward }: TrainOptions,
+  { customReward, rewards = [] }: TrainOptions,
   { config, judge, ...context }: { config: TrainConfig; judge: AnyJudge } & Omit<RewardContext, 'config' | 'splitSeed'>,
-): Promise<RewardFunction> {
-  const { reward, split } = config
-  if (customReward) return await makeReward(customReward, { ...context, config: reward, splitSeed: split.seed })
-  if (reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
-  return defaultReward(judge, reward, poolSeed(config))
+): Promise<{ reward: RewardFunction; record?: Record<string, unknown> }> {
+  const splitSeed = config.split.seed
+  const make = (custom: CustomReward) => makeReward(custom, { ...context, config: config.reward, splitSeed })
+  const named = ({ name }: CustomReward, { origin }: RewardFunction) => ({ name, ...origin })
+  const own = customReward ? await make(customReward) : bidirectionalOf(config, judge)
+  const added: { name: string; weight: number; reward: RewardFunction }[] = []
+  for (const { reward, weight } of rewards) added.push({ name: reward.name, weight, reward: await make(reward) })
+  const record = {
+    ...(customReward ? named(customReward, own) : {}),
+    ...(rewards.length > 0 ? { added: rewards.map(({ reward }, i) => named(reward, added[i].reward)) } : {}),
+  }
+  return {
+    reward: withAdded(own, added, splitSeed),
+    record: Object.keys(record).length > 0 ? record : undefined,
+  }
+}
+
+function bidirectionalOf(config: TrainConfig, judge: AnyJudge): RewardFunction {
+  if (config.reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
+  return defaultReward(judge, config.reward, poolSeed(config))
 }
 
 /** The configuration as it may be written down: addresses of logs without what lets somebody in. */
