@@ -1,5 +1,6 @@
-// Rewards of one's own beside the bidirectional one, on the toy policy: what they add, and that a broken one costs no step.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// Rewards of one's own, alone or beside the bidirectional one, on the toy policy: what they add, and that a broken one
+// costs no step.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -43,8 +44,8 @@ const rewards = (score: Parameters<typeof defineReward>[1] = short, weight = 0.5
   { reward: defineReward('short', score), weight },
 ]
 
-describe('a reward beside the bidirectional one', () => {
-  it('is weighted, logged and recorded', async () => {
+describe("a reward of one's own", () => {
+  it('beside the bidirectional one is weighted, logged and recorded', async () => {
     await train(options('beside', { rewards: rewards(), optim: { steps: 1 } }))
     const [line] = read('beside', 'rollouts.jsonl').split('\n')
     const { forward, backward, short: mine, length, copied, reward } = JSON.parse(line)
@@ -111,6 +112,31 @@ describe('a reward beside the bidirectional one', () => {
     await expect(train(options('whole', { rewards: changed, resume: true }))).rejects.toThrow(
       /reward\.added\.0\.weight: 0\.5 then, 2 now/,
     )
+  })
+
+  it('alone is named where it throws or gives no number', async () => {
+    const given = (value: number | Record<string, number>) => defineReward('mine', () => value)
+    const failing = (out: string, customReward: ReturnType<typeof given>) =>
+      expect(train(options(out, { customReward }))).rejects
+    await failing('nan', given(Number.NaN)).toThrow(/the reward mine gave NaN as mine for rollout 0 of user /)
+    await failing('taken', given({ tokens: 1 })).toThrow(/has a term called tokens, which rollouts\.jsonl uses itself/)
+    const thrown = defineReward('mine', () => {
+      throw new Error('out of luck')
+    })
+    await failing('throws', thrown).toThrow(/the reward mine on rollout 0 of user \S+ failed: out of luck/)
+    // What only a program without types can give.
+    for (const [i, odd] of [true, undefined, '0.5', {}, [1]].entries())
+      await failing(`odd-${i}`, given(odd as number)).toThrow(/^the reward mine gave .* for rollout 0 of user /)
+    let asked = 0
+    const uneven = defineReward('mine', (): Record<string, number> => (asked++ % 2 === 0 ? { a: 1 } : { a: 1, b: 2 }))
+    await failing('uneven', uneven).toThrow(/has the terms a for one profile and a, b for another/)
+    const unmade = { name: 'mine', create: () => Promise.reject(new Error('no table')) }
+    await failing('unmade', unmade).toMatchObject({
+      code: 'reward-failed',
+      message: 'the reward mine failed: no table',
+    })
+    expect(existsSync(join(root, 'throws', 'config.json'))).toBe(true)
+    expect(existsSync(join(root, 'throws', 'lock'))).toBe(false)
   })
 
   it('of a module runs only where the command names it', async () => {

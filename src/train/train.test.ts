@@ -289,31 +289,6 @@ describe('train()', () => {
     quiet.mockRestore()
   })
 
-  it('names a reward that throws or gives no number, and loses nothing', { timeout: 120_000 }, async () => {
-    const given = (value: number | Record<string, number>) => defineReward('mine', () => value)
-    const failing = (out: string, customReward: ReturnType<typeof given>) =>
-      expect(train(short(out, { customReward }))).rejects
-    await failing('nan', given(Number.NaN)).toThrow(/the reward mine gave NaN as mine for rollout 0 of user person-/)
-    await failing('taken', given({ tokens: 1 })).toThrow(/has a term called tokens, which rollouts\.jsonl uses itself/)
-    const thrown = defineReward('mine', () => {
-      throw new Error('out of luck')
-    })
-    await failing('throws', thrown).toThrow(/the reward mine on rollout 0 of user person-\d+ failed: out of luck/)
-    // What only a program without types can give.
-    for (const [i, odd] of [true, undefined, '0.5', {}, [1]].entries())
-      await failing(`odd-${i}`, given(odd as number)).toThrow(/^the reward mine gave .* for rollout 0 of user person-/)
-    let asked = 0
-    const uneven = defineReward('mine', (): Record<string, number> => (asked++ % 2 === 0 ? { a: 1 } : { a: 1, b: 2 }))
-    await failing('uneven', uneven).toThrow(/has the terms a for one profile and a, b for another/)
-    const unmade = { name: 'mine', create: () => Promise.reject(new Error('no table')) }
-    await failing('unmade', unmade).toMatchObject({
-      code: 'reward-failed',
-      message: 'the reward mine failed: no table',
-    })
-    expect(existsSync(join(folder, 'throws', 'config.json'))).toBe(true)
-    expect(existsSync(join(folder, 'throws', 'lock'))).toBe(false)
-  })
-
   it('refuses what does not go together', async () => {
     const inference = await openModel(NANO, { threads: 1 })
     await expect(train(short('a', { model: inference }))).rejects.toThrow(/opened for inference.*trainable/)
