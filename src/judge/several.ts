@@ -35,12 +35,13 @@ export function severalName(combine: Combination, names: readonly string[]): str
 
 export function severalJudges(combine: Combination, judges: SeveralJudges['judges']): SeveralJudges {
   const all = Object.values(judges)
+  const name = severalName(
+    combine,
+    all.map((judge) => judge.name),
+  )
   return {
-    name: severalName(
-      combine,
-      all.map(({ name }) => name),
-    ),
-    describe: () => ({ scorer: 'several', combine, judges: all.map((judge) => judge.describe()) }),
+    name,
+    describe: () => ({ scorer: 'several', name, combine, judges: all.map((judge) => judge.describe()) }),
     combine,
     judges,
   }
