@@ -20,6 +20,7 @@ import { DECODERS } from '../judge/listwise.ts'
 import { readingLine } from '../logs/load.ts'
 import { openLogs } from '../logs/open.ts'
 import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
+import { QUANTIZE } from '../model/contract.ts'
 import { POOLINGS, type Pooling } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { openEncoder } from '../model/onnx/open-encoder.ts'
@@ -92,9 +93,10 @@ function checkCommand(): Command {
     .option('--max-interaction-tokens <count>', 'tokens of a candidate that the judge reads', positiveInteger, 64)
     .option('--seed <number>', 'seed of users, pools and orders', naturalNumber, 0)
     .addOption(
-      new Option('--quantize <integers>', 'weights in fewer bits, to see whether such a judge still can')
-        .choices(['none', 'int8'])
-        .default('none'),
+      new Option(
+        '--quantize <integers>',
+        'integers that its matrices are read in (default: int8 from 100 M parameters on)',
+      ).choices(QUANTIZE),
     )
     .addHelpText('after', HELP)
     .action((flags: CheckFlags) => check(flags))

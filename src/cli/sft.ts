@@ -82,6 +82,7 @@ async function runSft(flags: RunFlags): Promise<void> {
           openBackbone: ({ backbone, lora, seed }) =>
             openModel(backbone, {
               trainable: { type: 'lora', ...lora },
+              quantize: 'none',
               seed,
               ...engineOptions(flags),
               onProgress: say,

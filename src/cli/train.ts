@@ -74,7 +74,8 @@ async function runTrain(flags: RunFlags): Promise<void> {
   const config = configOfFlags(flags)
   if (flags.dryRun) {
     const { trainable, quantize, precision } = config
-    const needed = memoryLine(config.model, { trainable, quantize, precision, memory: flags.memory })
+    const { device, memory } = flags
+    const needed = await memoryLine(config.model, { trainable, quantize, precision, device, memory })
     return print(`# ${needed}\n${stringify(config)}`)
   }
   const view = new TrainView()

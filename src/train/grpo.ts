@@ -168,7 +168,7 @@ async function updatePolicy(
 
   const sampler_U_G_T = groups_U.map(({ rollouts }) => rollouts.map(({ completion }) => completion.logprobs))
   // Other weights sampled than those that are trained on: of a single update the trainer's own are those of its pass.
-  const mixed = config.quantize !== 'none' && config.precision === 'f32'
+  const mixed = config.quantize === 'int8' && config.precision === 'f32'
   const rescored = optim.numUpdates > 1 || optim.importanceSampling.enabled
   const old_U_G_T = rescored
     ? await logprobs(model, groups_U, config, 'policy', signal)

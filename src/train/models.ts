@@ -36,14 +36,17 @@ export class Models {
 
   constructor(
     private readonly options: GivenModels,
-    private readonly config: TrainConfig,
+    /** Says how the policy is read, once it is open. */
+    public config: TrainConfig,
     private readonly onProgress: OnLine,
   ) {}
 
   async policy(): Promise<LanguageModel> {
     const { model } = this.options
     const { trainable, seed } = this.config
-    return typeof model === 'string' ? await this.open(model, { trainable, seed }) : model
+    const policy = typeof model === 'string' ? await this.open(model, { trainable, seed }) : model
+    this.config = { ...this.config, quantize: policy.info.opened?.quantize ?? 'none' }
+    return policy
   }
 
   /** The judge of the run, by the model that the caller opened, those that it names, or the policy's frozen base. */

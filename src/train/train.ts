@@ -113,15 +113,16 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
 export async function trainAfter(baseline: Baseline | undefined, options: TrainOptions): Promise<TrainRun> {
   requireOptions('train()', options, ['model', 'logs', 'out'])
   const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
-  const config = configOf(options)
-  const named = options.judgeModel || customJudge ? [] : singleJudges(config.judge)
-  refuseUnusableModels(options.model, [...named, ...(config.test.judges ?? [])])
-  const users = await usersOf(options, config, onEvent)
+  const asked = configOf(options)
+  const named = options.judgeModel || customJudge ? [] : singleJudges(asked.judge)
+  refuseUnusableModels(options.model, [...named, ...(asked.test.judges ?? [])])
+  const users = await usersOf(options, asked, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
   const note = (text: string, passing?: boolean) => onEvent({ type: 'note', text, passing })
-  const models = new Models(options, config, note)
+  const models = new Models(options, asked, note)
   try {
     const model = await models.policy()
+    const { config } = models
     const { judge, wholeTexts } = customJudge
       ? { judge: ownJudge(customJudge), wholeTexts: undefined }
       : await models.judge(model)

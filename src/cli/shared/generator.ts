@@ -27,9 +27,10 @@ export function addGeneratorFlags(command: Command): Command {
     .option('--run <folder>', 'run folder of bump train: its best checkpoint writes the profiles')
     .option('--model <where>', 'untrained model instead: a Hugging Face folder, a .gguf file or a hub name')
     .addOption(
-      new Option('--quantize <integers>', 'integers that the matrices of --model are read in (default: none)').choices(
-        QUANTIZE,
-      ),
+      new Option(
+        '--quantize <integers>',
+        'integers that the matrices of --model are read in (default: int8 from 100 M parameters on)',
+      ).choices(QUANTIZE),
     )
     .option('--system <text>', "system message of the prompt (default: as the run, else bump's)")
     .option('--instruction <text>', "what asks for the profile (default: as the run, else bump's)")

@@ -50,7 +50,7 @@ export async function openTextModel(
     )
   }
   const adapter = flags.adapter === undefined ? undefined : adapterOf(flags.adapter)
-  const language = await openModel(backbone!, { ...engineOptions(flags), onProgress, signal })
+  const language = await openModel(backbone!, { quantize: 'none', ...engineOptions(flags), onProgress, signal })
   try {
     const close = () => language.close()
     if (adapter === undefined) {

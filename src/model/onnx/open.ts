@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { EngineOptions } from '../../engine/engine.ts'
 import { hubBase, resolveModel } from '../../engine/hub/resolve.ts'
+import { defaultQuantize } from '../../engine/runtime/default-quantize.ts'
 import { DEVICES, type DeviceRequest } from '../../engine/runtime/device.ts'
 import { describeMemory, type MemoryRequest, planMemory } from '../../engine/runtime/memory.ts'
 import { openTokenizer } from '../../engine/tokenizer/open-tokenizer.ts'
@@ -29,7 +30,10 @@ export interface OpenModelOptions {
   trainable?: TrainableInput
   /** What an adapter's first weights derive from: the seed of the run. Default 1, as a run's. */
   seed?: number
-  /** Integers that sampling and scoring read the matrices in; default none. Not with full fine-tuning. */
+  /**
+   * Integers that sampling and scoring read the matrices in; default: int8 where that pays (`defaultQuantize`). Not with full
+   * fine-tuning, nor on a GPU.
+   */
   quantize?: Quantize
   /** What training computes the base's products in; default f32. int8 makes `quantize` int8 too. */
   precision?: Precision
@@ -56,9 +60,14 @@ const OPTIONS: readonly (keyof OpenModelOptions)[] = [
  * What the model will take, as a line, and how it is run for that. A model that is not on this machine yet has no
  * estimate. Throws BumpError where it is damaged or cannot fit the memory.
  */
-export function memoryLine(where: string, options: MemoryRequest): string {
+export async function memoryLine(
+  where: string,
+  options: MemoryRequest & Pick<OpenModelOptions, 'device'>,
+): Promise<string> {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
-  const { layerWise, rows, estimate } = planMemory(where, configOf(where), options)
+  const config = configOf(where)
+  const quantize = options.quantize ?? (await defaultQuantize(config, options))
+  const { layerWise, rows, estimate } = planMemory(where, config, { ...options, quantize })
   const atOnce = options.trainable ? rows.train : rows.prefix
   return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${atOnce} tokens at once`
 }
@@ -96,13 +105,17 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
   const { onProgress, seed = 1, precision = 'f32', device, threads, memory, promptTokens, signal } = options
   refuseOther('quantize', options.quantize, QUANTIZE)
   refuseOther('precision', precision, PRECISIONS)
-  const quantize = precision === 'int8' ? 'int8' : (options.quantize ?? 'none')
   if (memory !== undefined && !(Number.isFinite(memory) && memory > 0))
     throw new BumpError(
       'invalid-options',
       `memory: ${JSON.stringify(memory)} is no number of bytes above 0; 2 GB are 2e9.`,
     )
   const trainable = options.trainable && resolveTrainable(options.trainable)
+  // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
+  const path = await resolveModel(where, { onProgress, checkConfig: configOf, checkStart: refuseFamily, signal })
+  const config = configOf(path)
+  const quantize =
+    precision === 'int8' ? 'int8' : (options.quantize ?? (await defaultQuantize(config, { trainable, device })))
   const engineOptions: EngineOptions = {
     trainable: trainable?.type === 'lora' ? { ...trainable, seed: seedFrom(seed, 'trainable') } : trainable,
     quantize,
@@ -113,10 +126,7 @@ export async function openModel(where: string, options: OpenModelOptions = {}): 
     promptTokens,
     baseModel: hubBase(where),
   }
-  // An unsupported model is refused before its weights are downloaded, and before its vocabulary is read.
-  const path = await resolveModel(where, { onProgress, checkConfig: configOf, checkStart: refuseFamily, signal })
-  configOf(path)
-  if (memory !== undefined) onProgress?.(memoryLine(path, engineOptions))
+  if (memory !== undefined) onProgress?.(await memoryLine(path, engineOptions))
   const tokenizer = await openTokenizer(path, onProgress)
   const client = await startEngine({ path, options: engineOptions }, onProgress, signal)
   const set = (o?: CallOptions) => o?.weights ?? 'policy'
