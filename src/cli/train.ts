@@ -25,6 +25,7 @@ Examples:
   bump train --config train.yaml --set optim.loss=gspo --set rollout.groupSize=16 --dry-run
   bump train --logs train.json --test-logs dev.json --text title --model ./SmolLM2-135M-Instruct
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --judge-model BAAI/bge-small-en-v1.5 --set judge.scorer=embedding
+  bump train --config train.yaml --set 'test.judges=[{scorer: embedding, model: BAAI/bge-small-en-v1.5}]'
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --add-reward ./kind.mjs=0.5
   bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
   bump train --resume --name posts
