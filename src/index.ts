@@ -70,6 +70,7 @@ export {
   type HistoryInput,
   type OpenGeneratorOptions,
   openGenerator,
+  type ProfiledPerson,
   type WriteOptions,
   type WrittenProfile,
 } from './generator/open.ts'
@@ -88,6 +89,11 @@ export {
   judgeCheck,
 } from './evaluate/judge-check.ts'
 export { type CompareEvent, type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
+export {
+  evaluateIncremental,
+  type IncrementalEvent,
+  type IncrementalOptions,
+} from './evaluate/incremental/evaluate.ts'
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'

@@ -151,8 +151,8 @@ describe('a followed run', () => {
     const [tracked] = server.runs
     const arrives = what === 'answers that are lost'
     expect(tracked.status).toBe(arrives ? 'FINISHED' : 'RUNNING')
-    expect(notes[0]).toContain('training goes on, and metrics wait')
-    expect(notes.at(-1)!.includes('the end of this run was not sent')).toBe(!arrives)
+    expect(notes[0]).toContain('Training goes on, and metrics wait')
+    expect(notes.at(-1)!.includes('The end of this run was not sent')).toBe(!arrives)
     down = false
     if (what === 'refused connections') await server.start()
     await run({ resume: true })

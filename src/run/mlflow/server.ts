@@ -82,19 +82,24 @@ export class MlflowServer {
     } catch (cause) {
       const { message, cause: inner } = cause as Error & { cause?: { code?: string } }
       const late = timeout.aborted || signal?.aborted
-      throw failed(late ? 'did not answer in time' : `cannot be reached (${inner?.code ?? message})`, cause)
+      throw failed(
+        late
+          ? 'did not answer in time.'
+          : `cannot be reached (${inner?.code ?? message}): is it running, and is this its address?`,
+        cause,
+      )
     }
     const { status } = response
-    if (status >= 300 && status < 400) throw failed('redirects: give the address that it redirects to')
+    if (status >= 300 && status < 400) throw failed('redirects: give the address that it redirects to.')
     const answer = objectOf(text)
     if (response.ok && answer) return answer
     if (status === 401 || status === 403)
       throw failed(
-        `refuses access (${status}): set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD`,
+        `refuses access (${status}): set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.`,
       )
     if (typeof answer?.error_code === 'string')
       throw new MlflowRefusal(
-        `MLflow at ${this.shown} refuses: ${String(answer.message ?? answer.error_code).slice(0, 300)}`,
+        `MLflow at ${this.shown} refuses: ${String(answer.message ?? answer.error_code).slice(0, 300)}.`,
         answer.error_code,
       )
     throw failed(`answers ${status} with something that is not MLflow's: is this the address of a tracking server?`)

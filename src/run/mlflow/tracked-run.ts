@@ -185,7 +185,7 @@ export class TrackedRun {
       }
     }
     this.note(
-      `${(reason as Error).message}: the end of this run was not sent there. Nothing is lost: once MLflow answers, resuming the run with the same address sends the rest.`,
+      `${(reason as Error).message} The end of this run was not sent there. Nothing is lost: once MLflow answers, resuming the run with the same address sends the rest.`,
     )
   }
 
@@ -195,7 +195,7 @@ export class TrackedRun {
   }
 
   private failed(error: Error): void {
-    if (this.failures === 0) this.note(`${error.message}: training goes on, and metrics wait to be sent`)
+    if (this.failures === 0) this.note(`${error.message} Training goes on, and metrics wait to be sent.`)
     this.latest = undefined
     this.retryAt = Date.now() + Math.min(this.waits.first * 2 ** this.failures++, this.waits.longest)
   }
