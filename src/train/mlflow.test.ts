@@ -1,16 +1,21 @@
 // A run followed in MLflow: what is sent, that every value is sent once however run and server are interrupted, and that
 // training never waits for the server.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { main } from '../cli/main.ts'
+import { capturedOutput } from '../cli/testing/captured.ts'
 import type { RunHeader } from '../run/format.ts'
+import { WAITS } from '../run/mlflow/server.ts'
 import { FakeMlflow, type FakeRun } from '../run/mlflow/testing/fake-mlflow.ts'
-import { reachMlflow, TrackedRun, WAITS } from '../run/mlflow/tracked-run.ts'
+import { reachMlflow, TrackedRun } from '../run/mlflow/tracked-run.ts'
 import { CancelledError } from '../util/errors.ts'
 import { trainConfigSchema } from './config.ts'
 import { type ToyRun, toyRun } from './testing/toy-run.ts'
 
+const captured = capturedOutput()
 const waits = { ...WAITS, end: [...WAITS.end] }
 let folder: string
 let server: FakeMlflow
@@ -131,34 +136,40 @@ describe('a followed run', () => {
     expect(await run({ resume: true, mlflow: undefined })).toContainEqual(expect.stringContaining('was followed'))
   })
 
-  it.each(['refused connections', 'errors', 'answers that are lost'])('outlives %s in mid-run', async (what) => {
-    let down = false
-    server.hook = (path, response) => {
-      // The request is done, but its answer never comes: sent again, it would count twice.
-      if (what === 'answers that are lost' && path === 'runs/log-batch' && down) response.end = () => response.destroy()
-      if (what !== 'errors' || !down) return undefined
-      response.writeHead(503).end('<html>')
-      return true
-    }
-    const notes = await run({
-      onEvent: (event) => {
-        if (event.type === 'step' && event.step === 2) {
-          down = true
-          if (what === 'refused connections') server.stop()
-        }
-      },
-    })
-    const [tracked] = server.runs
-    const arrives = what === 'answers that are lost'
-    expect(tracked.status).toBe(arrives ? 'FINISHED' : 'RUNNING')
-    expect(notes[0]).toContain('Training goes on, and metrics wait')
-    expect(notes.at(-1)!.includes('The end of this run was not sent')).toBe(!arrives)
-    down = false
-    if (what === 'refused connections') await server.start()
-    await run({ resume: true })
-    expect(tracked.status).toBe('FINISHED')
-    expect(received(tracked).map(String).sort()).toEqual(written().map(String).sort())
-  })
+  it.each(['refused connections', 'errors', 'silence', 'answers that are lost'])(
+    'outlives %s in mid-run',
+    async (what) => {
+      let down = false
+      server.hook = (path, response) => {
+        // The request is done, but its answer never comes: sent again, it would count twice.
+        if (what === 'answers that are lost' && path === 'runs/log-batch' && down)
+          response.end = () => response.destroy()
+        if (!down || !['errors', 'silence'].includes(what)) return undefined
+        if (what === 'errors') response.writeHead(503).end('<html>')
+        return true
+      }
+      const notes = await run({
+        onEvent: (event) => {
+          if (event.type === 'step' && event.step === 2) {
+            down = true
+            if (what === 'silence') WAITS.request = 20
+            if (what === 'refused connections') server.stop()
+          }
+        },
+      })
+      const [tracked] = server.runs
+      const arrives = what === 'answers that are lost'
+      expect(tracked.status).toBe(arrives ? 'FINISHED' : 'RUNNING')
+      expect(notes[0]).toContain('Training goes on, and metrics wait')
+      expect(notes.at(-1)!.includes('The end of this run was not sent')).toBe(!arrives)
+      down = false
+      WAITS.request = waits.request
+      if (what === 'refused connections') await server.start()
+      await run({ resume: true })
+      expect(tracked.status).toBe('FINISHED')
+      expect(received(tracked).map(String).sort()).toEqual(written().map(String).sort())
+    },
+  )
 
   it('says how it failed', async () => {
     const broken = run({
@@ -209,6 +220,17 @@ describe('before training', () => {
   ])('%s is told', async (_, hook, message) => {
     server.hook = hook
     await expect(reachMlflow({ uri: server.uri }, folder)).rejects.toThrow(message)
+  })
+
+  it('bump train says so, and trains nothing', async () => {
+    const asset = (path: string) => fileURLToPath(new URL(`../../assets/${path}`, import.meta.url))
+    const args = ['train', '--logs', asset('example/log.jsonl'), '--model', asset('nano'), '--runs', folder]
+    captured.start()
+    expect(await main([...args, '--mlflow', 'http://127.0.0.1:1'])).toBe(1)
+    expect(captured.stderr).toContain('MLflow at http://127.0.0.1:1 cannot be reached')
+    expect(await main([...args, '--mlflow-name', 'first'])).toBe(2)
+    expect(captured.stderr).toContain('belong to --mlflow')
+    expect(readdirSync(folder)).toEqual([])
   })
 
   it('a token is sent as MLflow sends it; options are checked', async () => {

@@ -5,8 +5,11 @@ import { BumpError } from '../../util/errors.ts'
 import { parseJson } from '../../util/parse-json.ts'
 import { webFetch } from '../../util/web-fetch.ts'
 
-/** Milliseconds that one request may take. */
-const TIMEOUT = 10_000
+/**
+ * Milliseconds: that one request may take, and all that has gathered; before the first retry while training goes on,
+ * doubled up to the longest; before each try at the end.
+ */
+export const WAITS = { request: 10_000, sending: 60_000, first: 10_000, longest: 300_000, end: [0, 2_000, 5_000] }
 
 /** What MLflow answers where something does not exist. */
 export const ABSENT = 'RESOURCE_DOES_NOT_EXIST'
@@ -67,7 +70,7 @@ export class MlflowServer {
   private async request(path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
     const failed = (why: string, cause?: unknown) =>
       new BumpError('server-failed', `MLflow at ${this.shown} ${why}`, { cause })
-    const timeout = AbortSignal.timeout(TIMEOUT)
+    const timeout = AbortSignal.timeout(WAITS.request)
     let response: Response
     let text: string | undefined
     try {

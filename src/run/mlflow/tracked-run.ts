@@ -13,7 +13,7 @@ import { writeFileAtomic } from '../../util/files.ts'
 import { parseJson } from '../../util/parse-json.ts'
 import { refuseUnknown, requireOptions } from '../../util/required.ts'
 import type { RunHeader, Summary } from '../format.ts'
-import { ABSENT, MlflowRefusal, MlflowServer } from './server.ts'
+import { ABSENT, MlflowRefusal, MlflowServer, WAITS } from './server.ts'
 
 export interface MlflowOptions {
   /** Address of the tracking server; credentials are MLflow's own environment variables. */
@@ -33,11 +33,6 @@ interface Metric {
   timestamp: number
   step: number
 }
-
-/** Milliseconds: before the first retry while training goes on, doubled up to the longest; before each try at the end. */
-export const WAITS = { first: 10_000, longest: 300_000, end: [0, 2_000, 5_000] }
-/** Milliseconds that sending what has gathered may take. */
-const LONGEST_SENDING = 60_000
 
 /** MLflow's limits of a request, and of names and values. */
 const MOST_METRICS = 1000
@@ -138,7 +133,6 @@ export class TrackedRun {
     private readonly folder: string,
     private readonly params: readonly { key: string; value: string }[],
     private readonly note: (text: string) => void,
-    private readonly waits: typeof WAITS,
   ) {}
 
   /** Begins a run in MLflow, or goes on with the one that the folder names. Throws BumpError where it cannot be begun. */
@@ -147,11 +141,10 @@ export class TrackedRun {
     header: RunHeader,
     options: MlflowOptions,
     note: (text: string) => void,
-    waits = WAITS,
   ): Promise<TrackedRun> {
     const server = MlflowServer.at(options.uri)
     const id = readRecord(folder)?.run ?? (await beginRun(server, folder, header, options))
-    return new TrackedRun(server, id, folder, paramsOf(header), note, waits)
+    return new TrackedRun(server, id, folder, paramsOf(header), note)
   }
 
   /** Lines were written: they are sent beside the training, unless the server failed a moment ago. */
@@ -175,7 +168,7 @@ export class TrackedRun {
     if (summary) this.add(summary.steps, summaryMetrics(summary))
     let reason: unknown
     // Who stops a run does not wait.
-    for (const wait of status === 'KILLED' ? [0] : this.waits.end) {
+    for (const wait of status === 'KILLED' ? [0] : WAITS.end) {
       await pause(wait)
       try {
         return await this.sync(status)
@@ -197,7 +190,7 @@ export class TrackedRun {
   private failed(error: Error): void {
     if (this.failures === 0) this.note(`${error.message} Training goes on, and metrics wait to be sent.`)
     this.latest = undefined
-    this.retryAt = Date.now() + Math.min(this.waits.first * 2 ** this.failures++, this.waits.longest)
+    this.retryAt = Date.now() + Math.min(WAITS.first * 2 ** this.failures++, WAITS.longest)
   }
 
   /** Takes the lines of metrics.jsonl that were not read yet. */
@@ -220,7 +213,7 @@ export class TrackedRun {
 
   /** Brings the server to where the run is. Throws BumpError. */
   private async sync(status: Status): Promise<void> {
-    const signal = AbortSignal.timeout(LONGEST_SENDING)
+    const signal = AbortSignal.timeout(WAITS.sending)
     this.latest ??= await this.ask(signal)
     while (this.queue.length > 0) {
       const latest = this.latest
