@@ -50,9 +50,12 @@ export { type TrainEvent, type TrainOptions, type TrainRun, type TrainSettings, 
 export type { RunEvent } from './train/ongoing-run.ts'
 export type { PartEvent, Phase } from './train/phase-progress.ts'
 export type { TrainConfig, TrainConfigInput } from './train/config.ts'
-export type { DirectionIntervals, Summary, TaskComparison } from './run/format.ts'
+export type { TrainEngine } from './train/models.ts'
+export type { DirectionIntervals, JudgedComparison, Summary, TaskComparison } from './run/format.ts'
+export type { MlflowOptions } from './run/mlflow/tracked-run.ts'
 export type { AddedReward } from './reward/added.ts'
 export { type CustomReward, defineReward, type RewardContext } from './reward/custom.ts'
+export type { DirectionNdcg } from './reward/bidirectional.ts'
 export type { RewardConfig } from './reward/config.ts'
 export type { PoolUser } from './reward/pools.ts'
 export type {
@@ -75,6 +78,7 @@ export {
   type HistoryInput,
   type OpenGeneratorOptions,
   openGenerator,
+  type ProfiledPerson,
   type WriteOptions,
   type WrittenProfile,
 } from './generator/open.ts'
@@ -93,10 +97,16 @@ export {
   judgeCheck,
 } from './evaluate/judge-check.ts'
 export { type CompareEvent, type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
+export {
+  evaluateIncremental,
+  type IncrementalEvent,
+  type IncrementalOptions,
+} from './evaluate/incremental/evaluate.ts'
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'
 export type { JudgingWork } from './evaluate/profiles/judging.ts'
+export type { JudgeChoice } from './evaluate/profiles/planned-judges.ts'
 export type { ProfileEvaluation } from './evaluate/measure/evaluate-profiles.ts'
 export { type AblationEvent, type AblationOptions, runAblation } from './evaluate/run-ablation.ts'
 export type { Variant } from './evaluate/ablation.ts'

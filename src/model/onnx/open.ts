@@ -56,6 +56,16 @@ const OPTIONS: readonly (keyof OpenModelOptions)[] = [
   ...(['threads', 'memory', 'promptTokens', 'signal', 'onProgress'] as const),
 ]
 
+/** What sampling and scoring read: what is asked for, or the default, which is not known of a model to be downloaded. */
+export async function quantizeOf(
+  where: string,
+  options: Pick<OpenModelOptions, 'quantize' | 'trainable' | 'device'>,
+): Promise<Quantize | undefined> {
+  const { quantize, device } = options
+  const trainable = options.trainable && resolveTrainable(options.trainable)
+  return quantize ?? (existsSync(where) ? await defaultQuantize(configOf(where), { trainable, device }) : undefined)
+}
+
 /**
  * What the model will take, as a line, and how it is run for that. A model that is not on this machine yet has no
  * estimate. Throws BumpError where it is damaged or cannot fit the memory.
@@ -65,9 +75,8 @@ export async function memoryLine(
   options: MemoryRequest & Pick<OpenModelOptions, 'device'>,
 ): Promise<string> {
   if (!existsSync(where)) return `memory: not known before ${where} is downloaded`
-  const config = configOf(where)
-  const quantize = options.quantize ?? (await defaultQuantize(config, options))
-  const { layerWise, rows, estimate } = planMemory(where, config, { ...options, quantize })
+  const quantize = await quantizeOf(where, options)
+  const { layerWise, rows, estimate } = planMemory(where, configOf(where), { ...options, quantize })
   const atOnce = options.trainable ? rows.train : rows.prefix
   return `memory: about ${describeMemory(estimate)}${layerWise ? ', training layer by layer' : ''}, ${atOnce} tokens at once`
 }
