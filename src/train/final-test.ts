@@ -76,7 +76,7 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
     result: {
       ...compareMeasurements(before, after, config.split.seed),
       controls,
-      ...judgedBy({ ...(isSeveral(judge) ? judge.judges : {}), ...testJudges }, testJudges, before, after, config),
+      ...byEachJudge(inputs, before, after),
       ...(task ? { task } : {}),
       chance: before.chance,
       users: testUsers.length,
@@ -85,19 +85,18 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
   }
 }
 
-/** The comparison by each of several judges and each other judge. */
-function judgedBy(
-  judges: Readonly<Record<string, Judge>>,
-  others: Readonly<Record<string, Judge>>,
+/** The comparison by each of several judges and each other judge; nothing where there is the one of the run only. */
+function byEachJudge(
+  { judge, testJudges = {}, config }: FinalTestInputs,
   before: MeasuredUsers,
   after: MeasuredUsers,
-  { split }: TrainConfig,
 ): Pick<Summary, 'judges'> {
-  const compared = Object.entries(judges).map(([name, judge]) => ({
+  const judges: Record<string, Judge> = { ...(isSeveral(judge) ? judge.judges : {}), ...testJudges }
+  const compared = Object.entries(judges).map(([name, each]) => ({
     name,
-    judge: judge.describe(),
-    rewarded: !(name in others),
-    ...compareMeasurements({ users: before.byJudge[name] }, { users: after.byJudge[name] }, split.seed),
+    judge: each.describe(),
+    rewarded: config.reward.type === 'bidirectional' && !(name in testJudges),
+    ...compareMeasurements({ users: before.byJudge[name] }, { users: after.byJudge[name] }, config.split.seed),
   }))
   return compared.length > 0 ? { judges: compared } : {}
 }
