@@ -57,8 +57,9 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
   const { config, model, judge, testJudges = {}, reward, users, baseline, signal } = inputs
   const testUsers = measuredUsers(users.test, config.test.maxUsers, config)
   const progress = run.beginParts('test', testParts(inputs, testUsers.length))
+  const onNote = (text: string) => run.note(text)
   const measured = (weights: WeightSet) =>
-    measure(model, { judge, others: testJudges }, testUsers, config, weights, progress, signal)
+    measure(model, { judge, others: testJudges, onNote }, testUsers, config, weights, progress, signal)
   const before = baseline?.before ?? (await measured('base'))
   await run.loadBest()
   const after = await measured('policy')
@@ -66,7 +67,7 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
     signal,
     wholeTexts: inputs.wholeTexts,
     known: baseline?.history,
-    onNote: (text) => run.note(text),
+    onNote,
     progress,
   })
   const profiles = { before: before.profiles, after: after.profiles }
@@ -92,7 +93,8 @@ function byEachJudge(
   after: MeasuredUsers,
 ): Pick<Summary, 'judges'> {
   const judges: Record<string, Judge> = { ...(isSeveral(judge) ? judge.judges : {}), ...testJudges }
-  const compared = Object.entries(judges).map(([name, each]) => ({
+  const measured = Object.entries(judges).filter(([name]) => before.byJudge[name] && after.byJudge[name])
+  const compared = measured.map(([name, each]) => ({
     name,
     judge: each.describe(),
     rewarded: config.reward.type === 'bidirectional' && !(name in testJudges),
