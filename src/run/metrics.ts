@@ -290,7 +290,19 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     run: 'train',
     line: 'validation',
     unit: 'reward',
-    meaning: 'What chooses the best checkpoint: the terms with their weights, without penalties.',
+    meaning: 'What chooses the best checkpoint: the terms with their weights, less the penalties.',
+  },
+  'eval/length': {
+    run: 'train',
+    line: 'validation',
+    unit: 'reward',
+    meaning: "Mean length penalty of the validation users' profiles, as it is added: never above 0.",
+  },
+  'eval/copied': {
+    run: 'train',
+    line: 'validation',
+    unit: 'reward',
+    meaning: 'Mean penalty for text that they copy, as it is added: never above 0.',
   },
   'eval/chance/<term>': {
     run: 'train',

@@ -13,6 +13,7 @@ import type { LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
 import type { JudgeModel } from '../model/encoder.ts'
 import { profileScore } from '../reward/added.ts'
 import type { DirectionNdcg } from '../reward/bidirectional.ts'
+import { copiedPenalty, lengthPenalty } from '../reward/guards.ts'
 import type { ProfileScore, RewardFunction } from '../reward/reward.ts'
 import type { DirectionIntervals } from '../run/format.ts'
 import { BumpError } from '../util/errors.ts'
@@ -78,7 +79,10 @@ export const validationParts = (users: number): Part[] => [
   { what: 'judging', kind: 'judge', users },
 ]
 
-/** The policy's score on the validation users, and what is logged of it. `progress`: of `validationParts`. */
+/**
+ * The policy's score on the validation users, penalties taken off as in training, and what is logged of it. `progress`:
+ * of `validationParts`.
+ */
 export async function validate(
   model: LanguageModel,
   reward: RewardFunction,
@@ -93,13 +97,14 @@ export async function validate(
     history: measured.shown[u],
     rollouts: [{ text: measured.profiles[u], tokens: measured.lengths[u] }],
   }))
-  const { score, metrics } = await progress.next((onProgress) =>
+  const raw = await progress.next((onProgress) =>
     profileScore(reward, batch, config.split.seed, { signal, onProgress }),
   )
-  return {
-    score,
-    metrics: prefixed('eval', { ...metrics, mean_length: mean(measured.lengths), users: users.length }),
-  }
+  const length = 0 - mean(measured.lengths.map((tokens) => lengthPenalty(tokens, config.reward)))
+  const copied = 0 - mean(measured.profiles.map((text, u) => copiedPenalty(text, measured.shown[u], config.reward)))
+  const score = raw.score + length + copied
+  const logged = { ...raw.metrics, length, copied, score, mean_length: mean(measured.lengths), users: users.length }
+  return { score, metrics: prefixed('eval', logged) }
 }
 
 /** Who measures: the run's judge, and others that only measure. */

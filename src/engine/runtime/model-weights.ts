@@ -48,7 +48,11 @@ export function newWeights(c: ModelConfig, seed: number): Map<string, OwnedTenso
 
 /** One of them. */
 export function newWeight(c: ModelConfig, name: string, seed: number): Float32Array {
-  const data = new Float32Array(weightShapes(c).get(name)!.reduce((a, b) => a * b, 1))
+  const data = new Float32Array(
+    weightShapes(c)
+      .get(name)!
+      .reduce((a, b) => a * b, 1),
+  )
   if (name.endsWith('norm')) return data.fill(1)
   if (name.endsWith('.bias')) return data
   const output = name.endsWith('.o') || name.endsWith('.down')
