@@ -52,6 +52,7 @@ export type { PartEvent, Phase } from './train/phase-progress.ts'
 export type { TrainConfig, TrainConfigInput } from './train/config.ts'
 export type { TrainEngine } from './train/models.ts'
 export type { DirectionIntervals, JudgedComparison, Summary, TaskComparison } from './run/format.ts'
+export type { MlflowOptions } from './run/mlflow/tracked-run.ts'
 export type { AddedReward } from './reward/added.ts'
 export { type CustomReward, defineReward, type RewardContext } from './reward/custom.ts'
 export type { DirectionNdcg } from './reward/bidirectional.ts'
@@ -77,6 +78,7 @@ export {
   type HistoryInput,
   type OpenGeneratorOptions,
   openGenerator,
+  type ProfiledPerson,
   type WriteOptions,
   type WrittenProfile,
 } from './generator/open.ts'
@@ -95,6 +97,11 @@ export {
   judgeCheck,
 } from './evaluate/judge-check.ts'
 export { type CompareEvent, type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
+export {
+  evaluateIncremental,
+  type IncrementalEvent,
+  type IncrementalOptions,
+} from './evaluate/incremental/evaluate.ts'
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'

@@ -2,8 +2,9 @@
 import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { memoryLine } from '../model/onnx/open.ts'
+import type { MlflowOptions } from '../run/mlflow/tracked-run.ts'
 import { optionsOf, train } from '../train/train.ts'
-import { CancelledError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { addLogFlags, addTrustFlag } from './shared/log-flags.ts'
@@ -28,6 +29,7 @@ Examples:
   bump train --config train.yaml --set 'test.judges=[{scorer: embedding, model: BAAI/bge-small-en-v1.5}]'
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --add-reward ./kind.mjs=0.5
   bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
+  bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --mlflow http://127.0.0.1:5000
   bump train --resume --name posts
 `
 
@@ -62,6 +64,9 @@ export function trainCommand(): Command {
     .option('--seed <number>', 'seed of everything random')
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])
     .option('--runs <folder>', 'where run folders stand', 'runs')
+    .option('--mlflow <address>', 'follow the run at an MLflow tracking server: settings and numbers, never texts')
+    .option('--mlflow-experiment <name>', 'experiment there, made where there is none (default: bump)')
+    .option('--mlflow-name <name>', "the run's name there (default: that of the run)")
     .option('--resume', 'go on with the run of that name from its last checkpoint')
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
@@ -69,7 +74,13 @@ export function trainCommand(): Command {
   return addEngineFlags(command)
 }
 
-type RunFlags = TrainFlags & EngineFlags & { addReward: string[]; dryRun?: boolean }
+interface RunFlags extends TrainFlags, EngineFlags {
+  addReward: string[]
+  dryRun?: boolean
+  mlflow?: string
+  mlflowExperiment?: string
+  mlflowName?: string
+}
 
 async function runTrain(flags: RunFlags): Promise<void> {
   const config = configOfFlags(flags)
@@ -89,6 +100,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
           engine: engineOptions(flags),
           customReward: await customRewardOf(config, flags.reward),
           rewards: await addedRewardsOf(config, flags.addReward.map(addedModule)),
+          mlflow: mlflowOf(flags),
           resume: flags.resume,
           signal,
           onEvent: view.onEvent,
@@ -105,4 +117,11 @@ async function runTrain(flags: RunFlags): Promise<void> {
   } finally {
     view.done()
   }
+}
+
+/** Throws BumpError where the flags do not belong together. */
+function mlflowOf({ mlflow, mlflowExperiment, mlflowName }: RunFlags): MlflowOptions | undefined {
+  if (mlflow !== undefined) return { uri: mlflow, experiment: mlflowExperiment, name: mlflowName }
+  if (mlflowExperiment === undefined && mlflowName === undefined) return undefined
+  throw new BumpError('invalid-options', '--mlflow-experiment and --mlflow-name belong to --mlflow: give its address')
 }

@@ -41,7 +41,7 @@ export const resultTableSchema = z.object({
 })
 
 export const evaluationResultSchema = z.object({
-  kind: z.enum(['profiles', 'lamp', 'ablation', 'sft']),
+  kind: z.enum(['profiles', 'incremental', 'lamp', 'ablation', 'sft']),
   /** ISO time. */
   createdAt: z.string(),
   /** The command line that made it, as the user would type it. */

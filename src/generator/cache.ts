@@ -10,7 +10,7 @@ const entrySchema = z.object({
   profile: z.string(),
   /** Digest of everything that decides the generator's answer. */
   generator: z.string(),
-  /** Digest of the history that the profile was written from. */
+  /** Digest of the history (and the previous profile) that the profile was written from. */
   history: z.string(),
   /** Tokens sampled for the profile. */
   tokens: z.number(),
@@ -21,9 +21,10 @@ const entrySchema = z.object({
 /** One line of the cache. */
 export type CachedProfile = z.infer<typeof entrySchema>
 
-/** Digest of a history: texts and times in their order. */
-export function historyDigest(history: readonly Interaction[]): string {
-  return sha256(JSON.stringify(history.map(({ text, time }) => [text, time ?? null]))).slice(0, 16)
+/** Digest of a history: texts and times in their order, and the profile that is rewritten, where there is one. */
+export function historyDigest(history: readonly Interaction[], previous?: string): string {
+  const entries = history.map(({ text, time }) => [text, time ?? null])
+  return sha256(JSON.stringify(previous === undefined ? entries : { entries, previous })).slice(0, 16)
 }
 
 /** The cache file at `path`, which need not exist. Throws BumpError that names a line which is no cache entry. */

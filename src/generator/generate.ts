@@ -2,10 +2,11 @@
 // validation, and by `bump profile`.
 
 import type { Interaction } from '../logs/types.ts'
-import type { Completion, LanguageModel, WeightSet } from '../model/contract.ts'
+import type { Completion, LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
+import { cutText } from '../model/cut.ts'
 import { BumpError } from '../util/errors.ts'
 import { cleanProfile } from './clean.ts'
-import { buildProfilePrompt, type PromptBudget } from './history.ts'
+import { buildProfilePrompt, type ProfilePrompt, type PromptBudget } from './history.ts'
 
 export interface GenerateOptions {
   prompt: PromptBudget
@@ -37,16 +38,34 @@ export interface GeneratedProfiles {
   completions: Completion[]
 }
 
+/** What a profile is written from. */
+export interface ProfileInput {
+  /** Oldest first; what is new, where there is a profile already. */
+  history: readonly Pick<Interaction, 'text'>[]
+  /** The profile so far, which is rewritten; at most a profile's tokens of it are read. */
+  previous?: string
+}
+
+/** The prompt of one user. */
+export function promptOf(
+  { history, previous = '' }: ProfileInput,
+  tokenizer: Tokenizer,
+  { prompt, maxTokens }: Pick<GenerateOptions, 'prompt' | 'maxTokens'>,
+): ProfilePrompt {
+  const known = cutText(tokenizer, previous.trim(), maxTokens)
+  return buildProfilePrompt(history, tokenizer, prompt, known === '' ? undefined : known)
+}
+
 /**
  * Samples profiles for each user from their history, all users in one call of the model.
  * Throws BumpError where a prompt and a profile do not fit the model's context.
  */
 export async function generateProfiles(
   model: LanguageModel,
-  users: readonly { id: string; history: readonly Pick<Interaction, 'text'>[] }[],
+  users: readonly (ProfileInput & { id: string })[],
   options: GenerateOptions,
 ): Promise<GeneratedProfiles[]> {
-  const prompts = users.map((user) => buildProfilePrompt(user.history, model.tokenizer, options.prompt))
+  const prompts = users.map((user) => promptOf(user, model.tokenizer, options))
   const longest = Math.max(0, ...prompts.map(({ tokens }) => tokens.length))
   if (longest + options.maxTokens > model.info.contextLength)
     throw new BumpError(

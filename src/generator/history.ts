@@ -27,12 +27,14 @@ const CHARACTERS_PER_TOKEN = 32
 
 /**
  * Prompt for the profile of a user: the most recent interactions that fit the budget, oldest first. White space in an
- * interaction is one space, so that each is one line. Interactions without text are skipped.
+ * interaction is one space, so that each is one line. Interactions without text are skipped. With `previous`, a profile
+ * that is to be rewritten, `history` is what is new; the profile does not count for the budget.
  */
 export function buildProfilePrompt(
   history: readonly Pick<Interaction, 'text'>[],
   tokenizer: Tokenizer,
   budget: PromptBudget,
+  previous?: string,
 ): ProfilePrompt {
   const texts: string[] = []
   const indices: number[] = []
@@ -56,7 +58,7 @@ export function buildProfilePrompt(
   }
   texts.reverse()
   indices.reverse()
-  return { tokens: tokenizer.chat(profilePrompt(texts, budget)), texts, indices }
+  return { tokens: tokenizer.chat(profilePrompt(texts, budget, previous)), texts, indices }
 }
 
 /** The first `limit` tokens of a text on one line. */

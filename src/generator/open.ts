@@ -74,13 +74,21 @@ export interface Generator {
    */
   readonly logs: LogSource | undefined
   /**
-   * The profile of one person, interactions oldest first. Throws BumpError where none of them has a text (the model
+   * The profile of one person, interactions oldest first; with `previous`, that profile rewritten by interactions that
+   * are new. Throws BumpError where none of them has a text (the model
    * would invent a person), or where they do not fit the model.
    */
-  write(history: HistoryInput, options?: WriteOptions & { user?: string }): Promise<WrittenProfile>
+  write(history: HistoryInput, options?: WriteOptions & { user?: string; previous?: string }): Promise<WrittenProfile>
   /** Profiles of many people in one go, in their order. */
-  writeAll(users: readonly { id: string; history: HistoryInput }[], options?: WriteOptions): Promise<WrittenProfile[]>
+  writeAll(users: readonly ProfiledPerson[], options?: WriteOptions): Promise<WrittenProfile[]>
   close(): Promise<void>
+}
+
+export interface ProfiledPerson {
+  id: string
+  history: HistoryInput
+  /** The person's profile so far: it is rewritten by `history`, which is then what is new. */
+  previous?: string
 }
 
 export interface WriteOptions {
@@ -334,8 +342,9 @@ async function generatorOn(
   const digest = generatorDigest(weights, settings)
   const writeAll: Generator['writeAll'] = async (users, { signal, onProgress } = {}) => {
     for (const { history } of users) checkHistory(history)
-    const histories = users.map(({ id, history }) => ({
+    const histories = users.map(({ id, history, previous }) => ({
       id,
+      previous,
       history: history.map((entry) => (typeof entry === 'string' ? { text: entry } : entry)),
     }))
     for (const { id, history } of histories)
@@ -367,7 +376,8 @@ async function generatorOn(
       return logs()
     },
     writeAll,
-    write: async (history, { user = '', ...options } = {}) => (await writeAll([{ id: user, history }], options))[0],
+    write: async (history, { user = '', previous, ...options } = {}) =>
+      (await writeAll([{ id: user, history, previous }], options))[0],
     close: () => model.close(),
   }
 }

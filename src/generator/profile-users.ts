@@ -22,6 +22,8 @@ export interface GeneratorSettings {
 export interface ProfiledUser {
   id: string
   history: readonly Interaction[]
+  /** The profile so far, where it is rewritten by `history`, which is then what is new. */
+  previous?: string
 }
 
 export interface FillOptions {
@@ -95,11 +97,11 @@ export async function fillProfileCache(
     missing = []
     options.onProgress?.(done + cached, cached)
   }
-  for await (const { id, history } of users) {
-    const digest = historyDigest(history)
+  for await (const { id, history, previous } of users) {
+    const digest = historyDigest(history, previous)
     order.push({ user: id, history: digest })
     if (cache.get(profileKey(id, generator, digest))) cached++
-    else missing.push({ id, history, digest })
+    else missing.push({ id, history, previous, digest })
     if (missing.length === USERS_AT_ONCE) await flush()
   }
   if (missing.length > 0) await flush()

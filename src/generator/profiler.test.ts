@@ -76,6 +76,16 @@ describe('profilePrompt', () => {
     ])
     expect(profilePrompt(['a'], { ...wording, system: '' }).map(({ role }) => role)).toEqual(['user'])
   })
+
+  it('shows the profile that is rewritten before what is new', () => {
+    expect(profilePrompt(['c'], { system: '', instruction: 'Who is this?' }, 'Likes tea.')).toEqual([
+      {
+        role: 'user',
+        content:
+          'What is known of one person:\nLikes tea.\n\nNew records of the same person, oldest first:\n- c\n\nWho is this? Keep what still holds, and add what is new.',
+      },
+    ])
+  })
 })
 
 describe('cleanProfile', () => {
@@ -99,6 +109,25 @@ describe('generateProfiles', () => {
       seeds: () => [1],
     }
     await expect(generateProfiles(toyPolicy(), toyUsers(1, 'u'), options)).rejects.toThrow(/prompt\.historyTokens/)
+  })
+
+  it('rewrites a profile within the same budgets; an empty one is none', async () => {
+    const options = {
+      prompt: { ...DEFAULT_WORDING, historyTokens: 100, interactionTokens: 20 },
+      maxTokens: 6,
+      temperature: 1,
+      seeds: () => [1],
+    }
+    const [user] = toyUsers(1, 'u')
+    const promptWith = async (previous?: string) => {
+      const [{ prompt, shown }] = await generateProfiles(toyPolicy(), [{ ...user, previous }], options)
+      return { text: toyTokenizer.decode(prompt), shown }
+    }
+    const plain = await promptWith()
+    expect(await promptWith(' \n')).toEqual(plain)
+    const rewritten = await promptWith('tea and much more of it')
+    expect(rewritten.text).toContain('What is known of one person:\ntea an\n\nNew records')
+    expect(rewritten.shown).toEqual(plain.shown)
   })
 })
 
@@ -152,6 +181,9 @@ describe('the profile cache', () => {
     const after = read()
     expect(after[0]).toEqual(before[0])
     expect(after[1].history).not.toBe(before[1].history)
+    const known = users.map((user) => ({ ...user, previous: 'Likes tea.' }))
+    expect(await profileUsers(toyPolicy(), known, options())).toMatchObject({ cached: 0 })
+    expect(await profileUsers(toyPolicy(), known, options())).toMatchObject({ cached: 3 })
     await profileUsers(toyPolicy(), users, { ...options(), weights: 'weights-2' })
     expect(read()[0].generator).not.toBe(before[0].generator)
     expect(read()).toHaveLength(3)

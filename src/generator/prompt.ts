@@ -26,9 +26,17 @@ export const NANO_WORDING: PromptWording = {
     'Write a short profile of this person: their interests, preferences and style, in at most three sentences. Write only the profile.',
 }
 
-/** Messages that ask for a profile of the user who wrote `texts` (oldest first). */
-export function profilePrompt(texts: readonly string[], wording: PromptWording): ChatMessage[] {
-  const records = `Records of one person, oldest first:\n${texts.map((text) => `- ${text}`).join('\n')}`
-  const ask: ChatMessage = { role: 'user', content: `${records}\n\n${wording.instruction}` }
+/**
+ * Messages that ask for a profile of the user who wrote `texts` (oldest first). With `previous`, their profile so far,
+ * the texts are what is new, and the profile is to be rewritten: the same question, so that a trained generator knows it.
+ */
+export function profilePrompt(texts: readonly string[], wording: PromptWording, previous?: string): ChatMessage[] {
+  const records = texts.map((text) => `- ${text}`).join('\n')
+  const known =
+    previous === undefined
+      ? `Records of one person, oldest first:\n${records}`
+      : `What is known of one person:\n${previous}\n\nNew records of the same person, oldest first:\n${records}`
+  const keep = previous === undefined ? '' : ' Keep what still holds, and add what is new.'
+  const ask: ChatMessage = { role: 'user', content: `${known}\n\n${wording.instruction}${keep}` }
   return wording.system === '' ? [ask] : [{ role: 'system', content: wording.system }, ask]
 }

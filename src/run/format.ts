@@ -8,6 +8,7 @@
 //   checkpoints/step-N/  the model's state, and loop.json: LoopState
 //   profiles.jsonl       a line a test user: ProfileLine
 //   summary.json         Summary (bump train) or SftSummary (bump sft)
+//   mlflow.json          where the run is followed, and its id there (mlflow/tracked-run.ts)
 import { z } from 'zod'
 
 const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() })

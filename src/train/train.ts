@@ -15,9 +15,9 @@ import { type CustomReward, makeReward, type RewardContext } from '../reward/cus
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
 import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
+import { followed, type MlflowOptions, reachMlflow } from '../run/mlflow/tracked-run.ts'
 import { packageInfo } from '../run/package-info.ts'
 import { checkpointSteps, readSummary } from '../run/read.ts'
-import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
@@ -29,6 +29,7 @@ import { poolSeed } from './measure.ts'
 import { Models, refuseSameJudges, refuseUnusableModels, type TrainEngine } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
+import { recordedConfig } from './recorded-config.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
@@ -64,6 +65,8 @@ export interface TrainOptions extends TrainSettings {
   customReward?: CustomReward
   /** Rewards of your own beside that one, each with its weight. */
   rewards?: readonly AddedReward[]
+  /** Follows the run in MLflow: settings and metrics are sent to this server, texts never. */
+  mlflow?: MlflowOptions
   /** Goes on with the run in the folder, where there is one. */
   resume?: boolean
   /** Ends the run at a clean checkpoint: train() then throws a CancelledError, and `resume` goes on. */
@@ -112,10 +115,11 @@ export async function train(options: TrainOptions): Promise<TrainRun> {
 /** train(), where an earlier run of the same model, judge, users and budgets has measured what stands before training. */
 export async function trainAfter(baseline: Baseline | undefined, options: TrainOptions): Promise<TrainRun> {
   requireOptions('train()', options, ['model', 'logs', 'out'])
-  const { out, customJudge, resume = false, signal, onEvent = () => {} } = options
+  const { out, customJudge, mlflow, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
   const named = options.judgeModel || customJudge ? [] : singleJudges(config.judge)
   refuseUnusableModels(options.model, [...named, ...(config.test.judges ?? [])])
+  if (mlflow) await reachMlflow(mlflow, out)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
   const note = (text: string, passing?: boolean) => onEvent({ type: 'note', text, passing })
@@ -139,6 +143,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       rewardRecord: record,
       baseline,
       out,
+      mlflow,
       resume,
       signal,
       onEvent,
@@ -149,7 +154,9 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
 }
 
 /** A training run whose users, models and reward are there. */
-interface RunParts extends Omit<FinalTestInputs, 'config'>, Pick<TrainOptions, 'out' | 'resume' | 'onEvent'> {
+interface RunParts
+  extends Omit<FinalTestInputs, 'config'>,
+    Pick<TrainOptions, 'out' | 'mlflow' | 'resume' | 'onEvent'> {
   /** What config.json says of the judge. */
   judgeRecord: Record<string, unknown>
   /** And of a reward of one's own. */
@@ -161,7 +168,7 @@ const trained = new WeakSet<LanguageModel>()
 
 /** What train() does once logs and models are open. Throws what train() throws. */
 export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<TrainRun> {
-  const { users, model, out, resume = false, signal, onEvent = () => {} } = parts
+  const { users, model, out, resume = false, signal, onEvent: told = () => {} } = parts
   checkUsers(users, config)
   if (trained.has(model) && checkpointSteps(out).length === 0)
     throw new BumpError(
@@ -172,15 +179,18 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
   const folder = RunFolder.open(out, header, resume)
   try {
     folder.writeUsers(idsOf(users))
-    const finished = resume ? readSummary(out) : undefined
-    if (finished) {
-      onEvent({ type: 'note', text: 'this run is finished; its summary stands' })
-      return { folder: out, config, summary: finished }
-    }
-    onEvent({ type: 'start', steps: config.optim.steps })
-    trained.add(model)
-    const run = await OngoingRun.open(folder, model, { ...config, steps: config.optim.steps }, PHASES, onEvent)
-    return { folder: out, config, summary: await run.until(signal, () => grpo({ ...parts, config, header }, run)) }
+    const summary = await followed({ folder: out, header, options: parts.mlflow }, told, async (onEvent) => {
+      const finished = resume ? readSummary(out) : undefined
+      if (finished) {
+        onEvent({ type: 'note', text: 'this run is finished; its summary stands' })
+        return finished
+      }
+      onEvent({ type: 'start', steps: config.optim.steps })
+      trained.add(model)
+      const run = await OngoingRun.open(folder, model, { ...config, steps: config.optim.steps }, PHASES, onEvent)
+      return await run.until(signal, () => grpo({ ...parts, config, header }, run))
+    })
+    return { folder: out, config, summary }
   } finally {
     folder.close()
   }
@@ -220,7 +230,7 @@ function refuseIdle(options: TrainOptions): void {
 function configOf(options: TrainOptions): TrainConfig {
   refuseIdle(options)
   const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, rewards, ...rest } = options
-  const { resume, signal, onEvent, reward, ...settings } = rest
+  const { mlflow, resume, signal, onEvent, reward, ...settings } = rest
   const opened = typeof model === 'string' ? undefined : openedOf(model)
   const added = rewards?.length
     ? { added: rewards.map(({ reward: each, weight }) => ({ ...recorded(each), weight })) }
@@ -346,15 +356,6 @@ async function rewardOf(
 function bidirectionalOf(config: TrainConfig, judge: AnyJudge): RewardFunction {
   if (config.reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
   return defaultReward(judge, config.reward, poolSeed(config))
-}
-
-/** The configuration as it may be written down: addresses of logs without what lets somebody in. */
-export function recordedConfig(config: TrainConfig): TrainConfig {
-  const { paths, testPaths, with: tables, ...rest } = config.logs
-  const logs: TrainConfig['logs'] = { ...rest, paths: paths.map(bareAddresses) }
-  if (testPaths) logs.testPaths = testPaths.map(bareAddresses)
-  if (tables) logs.with = Object.fromEntries(Object.entries(tables).map(([name, path]) => [name, bareAddresses(path)]))
-  return { ...config, logs }
 }
 
 function headerOf(config: TrainConfig, { users, model, judgeRecord, testJudges, rewardRecord }: RunParts): RunHeader {

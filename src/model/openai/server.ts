@@ -1,9 +1,10 @@
 // One OpenAI-compatible server: its address and key, and a request with its retries. Used by open.ts; what it answers
 // instead of success is read in refusal.ts.
 import { z } from 'zod'
+import { boundedText } from '../../util/bounded-text.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
-import { boundedText, completionOfEvents, isEventStream, parsedJson } from './body.ts'
+import { completionOfEvents, isEventStream, parsedJson } from './body.ts'
 import { isPassing, type Refusal, type RefusingServer, readAnswer } from './refusal.ts'
 
 export interface Server extends RefusingServer {

@@ -14,6 +14,7 @@ const NOTE_LIMIT = 600
 
 const KINDS: Record<EvaluationResult['kind'], string> = {
   profiles: 'Ranking quality of profiles',
+  incremental: 'Profiles rewritten over time',
   lamp: 'LaMP',
   ablation: 'Ablation',
   sft: 'LoRA-SFT',

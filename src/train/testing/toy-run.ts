@@ -6,6 +6,7 @@ import type { Judge } from '../../judge/types.ts'
 import type { UserSplit } from '../../logs/types.ts'
 import type { LanguageModel } from '../../model/contract.ts'
 import type { RewardFunction } from '../../reward/reward.ts'
+import type { MlflowOptions } from '../../run/mlflow/tracked-run.ts'
 import type { TrainConfig } from '../config.ts'
 import { defaultReward } from '../default-reward.ts'
 import type { Baseline } from '../final-test.ts'
@@ -22,6 +23,7 @@ export interface ToyRun {
   testJudges?: Record<string, Judge>
   reward?: RewardFunction
   baseline?: Baseline
+  mlflow?: MlflowOptions
   resume?: boolean
   signal?: AbortSignal
   onEvent?: (event: TrainEvent) => void

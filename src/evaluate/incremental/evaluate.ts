@@ -1,0 +1,264 @@
+// What a profile is worth that is rewritten from the one before with what is new: what `bump evaluate incremental` does.
+// Beside it stand the profile from everything so far and the first profile, kept as it is, in the same pools; and what
+// each costs. <out> gets result.json, and keeps profiles and scores by content.
+import { basename, join } from 'node:path'
+import { logsOfRun, openGenerator } from '../../generator/open.ts'
+import { type JudgeConfig, judgeConfigSchema } from '../../judge/config.ts'
+import type { LoadedUsers } from '../../logs/load.ts'
+import type { LogSource, User } from '../../logs/types.ts'
+import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
+import { measuredUsers, poolUsers } from '../../train/measure.ts'
+import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
+import { bareAddresses } from '../../util/address.ts'
+import { BumpError } from '../../util/errors.ts'
+import { writeFileAtomic } from '../../util/files.ts'
+import { lockFolder } from '../../util/lock.ts'
+import { seedFrom } from '../../util/random.ts'
+import { requireOptions } from '../../util/required.ts'
+import { bootstrapInterval, pairedDifference } from '../../util/stats.ts'
+import { mismatchedOf, type ProfileCondition, rawHistories } from '../profiles/conditions.ts'
+import { checkPoolSizes, judgeConditions } from '../profiles/judging.ts'
+import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
+import { ScoreFile } from '../profiles/score-file.ts'
+import { profileTable } from '../profiles/table.ts'
+import { evaluationUsers } from '../profiles/users.ts'
+import { type EvaluationResult, evaluationResultSchema, type ResultTable } from '../result.ts'
+import { type PeriodProfiles, writePeriods } from './periods.ts'
+
+export type IncrementalEvent =
+  /** `done` of `total` of some work: profiles written, pairs judged. */
+  | { type: 'progress'; what: string; done: number; total: number }
+  /** What was read of the logs. */
+  | { type: 'logs'; report: LoadedUsers['report'] }
+  /** `passing`: the next one says more. */
+  | { type: 'note'; text: string; passing?: boolean }
+
+export interface IncrementalOptions {
+  /** Run folder of bump train, whose best checkpoint writes; its test users are measured, unless `logs` are named. */
+  run?: string
+  /** An untrained model that writes, in place of a run: its name. */
+  model?: string
+  /** Whose profiles are measured; with a run, columns not named are those of the run. */
+  logs?: LogSource
+  /** Take SQL expressions of the run's logs although they were never used on this machine. */
+  trust?: boolean
+  /** The judge's model: its name; default: the base of the run, or the model. The embedding scorer's is an encoder. */
+  judgeModel?: string
+  /** How the judge scores; default 'likelihood'. */
+  scorer?: JudgeConfig['scorer']
+  /** Into how many parts a history is cut, at least 2; default 3. */
+  periods?: number
+  /** K; default 8, or as many as fit. */
+  poolSize?: number
+  /** At most so many users; default 200. */
+  users?: number
+  /** Of pools and intervals. */
+  seed?: number
+  /** Folder of the results and of what is kept between calls. */
+  out: string
+  engine?: EvaluationEngine
+  /** As result.json records it; default 'evaluateIncremental'. */
+  command?: string
+  signal?: AbortSignal
+  onEvent?: (event: IncrementalEvent) => void
+}
+
+/**
+ * Two tables, of quality and of cost, all conditions on the same users in the same pools; also written to `out`.
+ * Throws BumpError where options do not belong together, a run, log or model cannot be used, users were in the training
+ * of the run or are too few; CancelledError where the signal aborts, with all that was done kept.
+ */
+export async function evaluateIncremental(options: IncrementalOptions): Promise<EvaluationResult> {
+  requireOptions('evaluateIncremental()', options, ['out'])
+  const started = performance.now()
+  const { model, out, engine, periods = 3, seed = 0, command = 'evaluateIncremental', signal, onEvent } = options
+  const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
+  const models = new EvaluationModels({ ...engine, signal, onProgress })
+  const { run, config, judge, judgeModel } = planOf(options)
+  models.refuseUnusable(model)
+  models.refuseUnusableJudge(judgeModel, judge)
+  const { users, paths } = await usersOf(options, run, config, periods)
+  const negatives = options.poolSize ?? Math.min(8, users.length - 2)
+  checkPoolSizes(users.length, [negatives])
+  const release = lockFolder(out, 'out folder')
+  try {
+    const generator = await openGenerator(run ? run.folder : { model: config.model }, {
+      ...engine,
+      trust: options.trust,
+      signal,
+      onProgress,
+    })
+    let written: PeriodProfiles[]
+    let history: ProfileCondition
+    try {
+      written = await writePeriods(generator, users, periods, {
+        folder: join(out, 'profiles'),
+        signal,
+        onProgress: (what, done, total) => onEvent?.({ type: 'progress', what, done, total }),
+      })
+      history = rawHistories(users, generator.model.tokenizer, generator.settings.prompt)
+    } finally {
+      await generator.close()
+    }
+    const conditions = written.map(conditionOf)
+    const { positives } = config.reward
+    const [record, sized] = await models.judge(
+      judgeModel,
+      judge,
+      async (reader) => {
+        const all = [history, ...conditions, mismatchedOf(conditions.at(-1)!)]
+        const [scored] = await judgeConditions(poolUsers(users), all, reader, judge, {
+          positives,
+          poolSizes: [negatives],
+          seed,
+          store: new ScoreFile(join(out, 'scores.jsonl')),
+          signal,
+          onProgress: (done, total) => onEvent?.({ type: 'progress', what: 'judging', done, total }),
+        })
+        const { name, digest } = reader.info
+        const notes = [
+          `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each, the same after every period; histories in ${periods} periods of as many interactions; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+          `Judge: the ${judge.scorer} scorer on ${name}.`,
+          `The profile of period 1 is also what is left where a profile is never written again. "${conditions.at(-1)!.label}" of another user is the mismatched control: it must be at chance.`,
+        ]
+        return [{ model: name, digest, config: judge }, qualityTable(profileTable(scored, all, notes, seed))] as const
+      },
+      { quantize: config.quantize },
+    )
+    const { prompt, maxTokens, temperature } = generator.settings
+    const result: EvaluationResult = {
+      kind: 'incremental',
+      createdAt: new Date().toISOString(),
+      command,
+      seconds: Math.round(performance.now() - started) / 1000,
+      tables: [sized, costTable(written, seed)],
+      settings: {
+        generator: { model: config.model, digest: generator.digest, ...(run ? { run: run.name } : {}) },
+        judge: record,
+        logs: paths.map((path) => (path.includes('://') ? bareAddresses(path) : basename(path))),
+        users: users.length,
+        ...{ periods, positives, poolSize: negatives, prompt, maxTokens, temperature, split: config.split, seed },
+      },
+    }
+    const checked = evaluationResultSchema.parse(result)
+    writeFileAtomic(join(out, 'result.json'), `${JSON.stringify(checked, undefined, 2)}\n`)
+    return result
+  } finally {
+    release()
+  }
+}
+
+interface Plan {
+  run: TrainedRun | undefined
+  /** That of the run; without one, the defaults. */
+  config: TrainConfig
+  judge: JudgeConfig
+  judgeModel: string
+}
+
+function planOf({
+  run: folder,
+  model,
+  logs,
+  scorer = 'likelihood',
+  judgeModel,
+  periods = 3,
+}: IncrementalOptions): Plan {
+  const wrong = (message: string) => new BumpError('invalid-options', message)
+  if ((folder === undefined) === (model === undefined)) throw wrong('name the generator: a run, or a model')
+  if (folder === undefined && logs === undefined)
+    throw wrong('without a run there are no test users: name the interaction logs')
+  if (!Number.isInteger(periods) || periods < 2) throw wrong('periods: a history is cut into 2 parts or more')
+  if (scorer === 'embedding' && judgeModel === undefined)
+    throw wrong('the embedding scorer needs an encoder: name it as the judge model, such as BAAI/bge-small-en-v1.5')
+  const run = folder === undefined ? undefined : readTrainedRun(folder)
+  const config = run?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model })
+  const { maxProfileTokens, ...judge } = judgeConfigSchema.parse(
+    scorer === 'embedding' ? { scorer, model: judgeModel } : { scorer },
+  )
+  // The judge reads at least as much of a raw history as the generator does.
+  const most = Math.max(maxProfileTokens, config.prompt.historyTokens)
+  return {
+    run,
+    config,
+    judge: { ...judge, maxProfileTokens: most } as JudgeConfig,
+    judgeModel: judgeModel ?? config.model,
+  }
+}
+
+/** Users with an interaction in every period. */
+async function usersOf(
+  { run: folder, logs, trust, users: most = 200, signal, onEvent }: IncrementalOptions,
+  run: TrainedRun | undefined,
+  config: TrainConfig,
+  periods: number,
+): Promise<{ users: User[]; paths: string[] }> {
+  // Also asks whether expressions of the run's record may run.
+  const source = folder === undefined ? logs : logsOfRun(folder, { own: logs, trust })
+  const found = await evaluationUsers(run ? [run] : [], logs && source, config.split, {
+    signal,
+    onReport: (report) => onEvent?.({ type: 'logs', report }),
+    onNote: (text) => onEvent?.({ type: 'note', text }),
+  })
+  const long = found.users.filter(({ history }) => history.length >= periods)
+  const users = measuredUsers(long, most, config)
+  if (users.length < found.users.length)
+    onEvent?.({
+      type: 'note',
+      text: `evaluating ${users.length} of ${found.users.length} users; ${found.users.length - long.length} have fewer than ${periods} interactions to cut`,
+    })
+  return { users, paths: found.source.paths }
+}
+
+const FIRST = 'all-1'
+
+function conditionOf({ period, way, profiles }: PeriodProfiles): ProfileCondition {
+  const label = way === 'all' ? `from all, period ${period}` : `rewritten, period ${period}`
+  return { key: `${way}-${period}`, label, profiles }
+}
+
+/** NDCG alone; of the differences, what rewriting and writing anew are worth at each period. */
+function qualityTable(table: ResultTable): ResultTable {
+  return {
+    ...table,
+    metrics: table.metrics.filter(({ key }) => key.startsWith('ndcg')),
+    differences: table.differences.filter(({ a, b }) => isCompared(a, b) || (b === FIRST && /^(all|rew)/.test(a))),
+  }
+}
+
+/** Whether two conditions are both ways of one period. */
+function isCompared(a: string, b: string): boolean {
+  return a.startsWith('rewritten') && b === a.replace('rewritten', 'all')
+}
+
+/** What one profile costs. */
+function costTable(written: readonly PeriodProfiles[], seed: number): ResultTable {
+  const options = { seed: seedFrom('bootstrap', seed) }
+  const keys = ['prompt', 'profile'] as const
+  const exact = (seconds: number) => ({ mean: seconds, low: seconds, high: seconds })
+  const measured = written.filter(({ seconds }) => seconds !== undefined).length
+  return {
+    title: 'Cost of one profile',
+    notes: [
+      'Tokens of the prompt and of the profile, means over users. Seconds are of sampling users together, divided by their number.',
+      ...(measured < written.length ? ['Seconds are missing where all profiles were there from an earlier call.'] : []),
+    ],
+    metrics: [
+      { key: 'prompt', label: 'prompt tokens', higherIsBetter: false, chance: null },
+      { key: 'profile', label: 'profile tokens', higherIsBetter: false, chance: null },
+      { key: 'seconds', label: 'seconds', higherIsBetter: false, chance: null },
+    ],
+    rows: written.map((each) => {
+      const { key, label, profiles } = conditionOf(each)
+      const tokens = keys.map((of) => [of, bootstrapInterval(each.tokens[of], options)] as const)
+      const seconds = each.seconds === undefined ? [] : [['seconds', exact(each.seconds)] as const]
+      return { condition: key, label, n: profiles.length, values: Object.fromEntries([...tokens, ...seconds]) }
+    }),
+    differences: written.flatMap((a) => {
+      const b = a.way === 'rewritten' && written.find(({ way, period }) => way === 'all' && period === a.period)
+      if (!b) return []
+      const values = keys.map((of) => [of, pairedDifference(b.tokens[of], a.tokens[of], options)] as const)
+      return [{ a: conditionOf(a).key, b: conditionOf(b).key, values: Object.fromEntries(values) }]
+    }),
+  }
+}
