@@ -1,7 +1,7 @@
 // The configuration of a training run: one schema for YAML files, flags and the library. Every default stands here.
 import { z } from 'zod'
 import { profileSchema, promptSchema } from '../generator/config.ts'
-import { anyJudgeConfigSchema, judgeConfigSchema, sameJudge, singleJudges } from '../judge/config.ts'
+import { anyJudgeConfigSchema, judgeConfigSchema } from '../judge/config.ts'
 import { logFormatNames } from '../logs/formats/formats.ts'
 import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import { PRECISIONS, PROJECTIONS, QUANTIZE } from '../model/contract.ts'
@@ -251,14 +251,6 @@ export const trainConfigSchema = z
   .refine(({ quantize = 'none', trainable }) => quantize === 'none' || trainable.type === 'lora', {
     path: ['quantize'],
     error: 'full fine-tuning changes the weights: quantize and precision are for LoRA',
-  })
-  .superRefine(({ model, judge, test }, context) => {
-    const seen = [...singleJudges(judge)]
-    for (const [i, each] of (test.judges ?? []).entries()) {
-      if (seen.some((before) => sameJudge(before, each, model)))
-        context.addIssue({ code: 'custom', path: ['test', 'judges', i], message: 'this judge measures already' })
-      seen.push(each)
-    }
   })
 
 /** A resolved configuration. */

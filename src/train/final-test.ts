@@ -57,8 +57,9 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
   const { config, model, judge, testJudges = {}, reward, users, baseline, signal } = inputs
   const testUsers = measuredUsers(users.test, config.test.maxUsers, config)
   const progress = run.beginParts('test', testParts(inputs, testUsers.length))
+  const onNote = (text: string) => run.note(text)
   const measured = (weights: WeightSet) =>
-    measure(model, { judge, others: testJudges }, testUsers, config, weights, progress, signal)
+    measure(model, { judge, others: testJudges, onNote }, testUsers, config, weights, progress, signal)
   const before = baseline?.before ?? (await measured('base'))
   await run.loadBest()
   const after = await measured('policy')
@@ -66,7 +67,7 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
     signal,
     wholeTexts: inputs.wholeTexts,
     known: baseline?.history,
-    onNote: (text) => run.note(text),
+    onNote,
     progress,
   })
   const profiles = { before: before.profiles, after: after.profiles }
@@ -76,7 +77,7 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
     result: {
       ...compareMeasurements(before, after, config.split.seed),
       controls,
-      ...judgedBy({ ...(isSeveral(judge) ? judge.judges : {}), ...testJudges }, testJudges, before, after, config),
+      ...byEachJudge(inputs, before, after),
       ...(task ? { task } : {}),
       chance: before.chance,
       users: testUsers.length,
@@ -85,19 +86,19 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
   }
 }
 
-/** The comparison by each of several judges and each other judge. */
-function judgedBy(
-  judges: Readonly<Record<string, Judge>>,
-  others: Readonly<Record<string, Judge>>,
+/** The comparison by each of several judges and each other judge; nothing where there is the one of the run only. */
+function byEachJudge(
+  { judge, testJudges = {}, config }: FinalTestInputs,
   before: MeasuredUsers,
   after: MeasuredUsers,
-  { split }: TrainConfig,
 ): Pick<Summary, 'judges'> {
-  const compared = Object.entries(judges).map(([name, judge]) => ({
+  const judges: Record<string, Judge> = { ...(isSeveral(judge) ? judge.judges : {}), ...testJudges }
+  const measured = Object.entries(judges).filter(([name]) => before.byJudge[name] && after.byJudge[name])
+  const compared = measured.map(([name, each]) => ({
     name,
-    judge: judge.describe(),
-    rewarded: !(name in others),
-    ...compareMeasurements({ users: before.byJudge[name] }, { users: after.byJudge[name] }, split.seed),
+    judge: each.describe(),
+    rewarded: config.reward.type === 'bidirectional' && !(name in testJudges),
+    ...compareMeasurements({ users: before.byJudge[name] }, { users: after.byJudge[name] }, config.split.seed),
   }))
   return compared.length > 0 ? { judges: compared } : {}
 }

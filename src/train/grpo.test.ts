@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { judgeConfigSchema } from '../judge/config.ts'
+import { createJudge } from '../judge/judge.ts'
 import { checkpointSteps, readRunUsers } from '../run/read.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 import { type TrainConfig, type TrainConfigInput, trainConfigSchema } from './config.ts'
@@ -221,19 +223,23 @@ describe('a baseline', () => {
     const config = (backwardWeight: number) =>
       toyConfig({ optim: { steps: 3, learningRate: 0.3 }, reward: { positives: 2, negatives: 4, backwardWeight } })
     const first = join(root, 'first')
-    const result = await run({ folder: first, config: config(1) })
+    const testJudges = { other: createJudge(toyPolicy(), judgeConfigSchema.parse({ scorer: 'likelihood' })) }
+    const result = await run({ folder: first, config: config(1), testJudges })
     const calls = { alone: 0, given: 0 }
     const count = (which: keyof typeof calls) => toyPolicy({ onCall: () => void calls[which]++ })
-    await run({ folder: join(root, 'alone'), config: config(0), model: count('alone') })
+    await run({ folder: join(root, 'alone'), config: config(0), model: count('alone'), testJudges })
     const baseline = readBaseline(first, result.summary)
-    await run({ folder: join(root, 'given'), config: config(0), model: count('given'), baseline })
+    await run({ folder: join(root, 'given'), config: config(0), model: count('given'), baseline, testJudges })
     expect(calls.given).toBeLessThan(calls.alone)
     expect(read(join(root, 'given'), 'profiles.jsonl')).toBe(read(join(root, 'alone'), 'profiles.jsonl'))
     const numbers = (folder: string) => {
-      const { before, after, difference, controls, chance } = JSON.parse(read(folder, 'summary.json'))
-      return { before, after, difference, controls, chance }
+      const { before, after, difference, controls, chance, judges } = JSON.parse(read(folder, 'summary.json'))
+      return { before, after, difference, controls, chance, judges }
     }
     expect(numbers(join(root, 'given'))).toEqual(numbers(join(root, 'alone')))
+    // The other judge is the same judge: so are its numbers.
+    const { after, judges } = numbers(join(root, 'given'))
+    expect(judges).toMatchObject([{ name: 'other', rewarded: false, after }])
   })
 })
 

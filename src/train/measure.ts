@@ -107,13 +107,20 @@ export async function validate(
   return { score, metrics: prefixed('eval', logged) }
 }
 
+/** Who measures: the run's judge, and others that only measure. */
+interface Measuring {
+  judge: AnyJudge
+  others: Readonly<Record<string, Judge>>
+  onNote: (text: string) => void
+}
+
 /**
  * Profiles of the users under the given weights, and how well they identify them, by the judge and by `others`. Equal
- * users get equal pools.
+ * users get equal pools. One of the others that cannot measure is left out, with a note.
  */
 export async function measure(
   model: LanguageModel,
-  { judge, others }: { judge: AnyJudge; others: Readonly<Record<string, Judge>> },
+  { judge, others, onNote }: Measuring,
   users: readonly User[],
   config: TrainConfig,
   weights: WeightSet,
@@ -121,14 +128,21 @@ export async function measure(
   signal?: AbortSignal,
 ): Promise<Measurement> {
   const { profiles, lengths } = await measuredProfiles(model, users, config, weights, progress, signal)
-  const by = (each: AnyJudge) =>
-    progress.next((onProgress) =>
-      evaluateProfiles(poolUsers(users), profiles, each, { ...poolOptions(config), signal, onProgress }),
-    )
-  const evaluation = await by(judge)
+  const by = (each: AnyJudge, onProgress: (share: number) => void) =>
+    evaluateProfiles(poolUsers(users), profiles, each, { ...poolOptions(config), signal, onProgress })
+  const evaluation = await progress.next((onProgress) => by(judge, onProgress))
   const byJudge = { ...evaluation.byJudge }
   for (const [name, other] of Object.entries(others))
-    byJudge[name] = (await by(other)).users.map(({ forward, backward }) => ({ forward, backward }))
+    await progress.next(async (onProgress) => {
+      try {
+        const { users: measured } = await by(other, onProgress)
+        byJudge[name] = measured.map(({ forward, backward }) => ({ forward, backward }))
+      } catch (error) {
+        // The run has ended: a judge that only measures must not end it without a result.
+        if (!BumpError.isInstance(error) || error.code === 'cancelled') throw error
+        onNote(`the judge ${name} cannot measure, and is left out: ${error.message}`)
+      }
+    })
   return { ...evaluation, byJudge, profiles, lengths }
 }
 

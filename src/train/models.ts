@@ -1,5 +1,5 @@
 // The models of a run: those that the caller gave, and those that are opened by name and closed again.
-import { type AnyJudgeConfig, type JudgeConfig, singleJudges } from '../judge/config.ts'
+import { type AnyJudgeConfig, type JudgeConfig, sameJudge, singleJudges } from '../judge/config.ts'
 import { createJudges, readsEncoder } from '../judge/judge.ts'
 import type { AnyJudge } from '../judge/several.ts'
 import type { LanguageModel } from '../model/contract.ts'
@@ -7,6 +7,7 @@ import type { JudgeModel, Pooling } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
 import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
 import type { OnLine } from '../util/byte-progress.ts'
+import { BumpError } from '../util/errors.ts'
 import type { TrainConfig } from './config.ts'
 import { type WholeTextJudge, wholeTextJudge } from './measure.ts'
 
@@ -19,6 +20,17 @@ export interface GivenModels {
   judgeModel?: JudgeModel
   engine?: TrainEngine
   signal?: AbortSignal
+}
+
+/** Throws BumpError where two judges of a run would give the same scores; `custom`: a judge of one's own rewards. */
+export function refuseSameJudges({ model, judge, test }: TrainConfig, custom: boolean): void {
+  const judges = [...(custom ? [] : singleJudges(judge)), ...(test.judges ?? [])]
+  const twice = judges.find((each, i) => judges.slice(0, i).some((before) => sameJudge(before, each, model)))
+  if (twice)
+    throw new BumpError(
+      'invalid-options',
+      `two judges of this run are the same, the ${twice.scorer} scorer on ${twice.model ?? model}: name it once, in judge or in test.judges`,
+    )
 }
 
 /** Throws BumpError where the model to train, or that of a judge, lies here and cannot be used. */

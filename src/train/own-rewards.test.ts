@@ -54,10 +54,9 @@ describe("a reward of one's own", () => {
       .split('\n')
       .map((each) => each && JSON.parse(each))
     expect(Object.keys(step)).toEqual(expect.arrayContaining(['rewards/forward/mean', 'rewards/short/mean']))
-    expect(validation['eval/score']).toBeCloseTo(
-      validation['eval/forward'] + validation['eval/backward'] + 0.5 * validation['eval/short'],
-      12,
-    )
+    const of = (term: string): number => validation[`eval/${term}`]
+    const score = of('forward') + of('backward') + 0.5 * of('short') + of('length') + of('copied')
+    expect(of('score')).toBeCloseTo(score, 12)
     const { config, reward: record } = JSON.parse(read('beside', 'config.json'))
     expect(config.reward).toMatchObject({ type: 'bidirectional', added: [{ name: 'short', weight: 0.5, options: {} }] })
     expect(record).toEqual({ added: [{ name: 'short' }] })

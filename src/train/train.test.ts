@@ -175,7 +175,9 @@ describe('train()', () => {
       describe: () => ({ version: 3 }),
       score: async ({ forward, backward }) => ({ forward: forward.map(shared), backward: backward.map(shared) }),
     }
-    const { summary } = await train(short('own-judge', { customJudge: judge, optim: { steps: 1 } }))
+    const test = { judges: [{ scorer: 'likelihood' as const }] }
+    const { summary } = await train(short('own-judge', { customJudge: judge, optim: { steps: 1 }, test }))
+    expect(summary.judges).toMatchObject([{ name: 'likelihood', rewarded: false }])
     expect(header('own-judge').judge).toEqual({ scorer: 'custom', name: 'shared words', version: 3 })
     expect(summary.judge).toEqual(header('own-judge').judge)
     const broken: Judge = { ...judge, score: async () => Promise.reject(new Error('no connection')) }
@@ -249,10 +251,12 @@ describe('train()', () => {
     const opened = await openEncoder(model)
     const refused = (change: Partial<TrainOptions>) => expect(train(short('refused', change))).rejects
     await refused({ ...more, judgeModel: opened }).toThrow(/^judgeModel does nothing here/)
-    await refused({ ...more, test: { judges: [embedding] } }).toThrow(/test\.judges\.0: this judge measures/)
+    await refused({ ...more, test: { judges: [embedding] } }).toThrow(
+      /are the same, the embedding scorer on .*: name it once/,
+    )
     await opened.close()
     const base = { scorer: 'likelihood', model: NANO } as const
-    await refused({ test: { judges: [base] } }).toThrow(/test\.judges\.0: this judge measures already/)
+    await refused({ test: { judges: [base] } }).toThrow(/the same, the likelihood scorer on .*nano: name it/)
     const wrong = { scorer: 'likelihood', model } as const
     await refused({ test: { judges: [wrong] } }).toThrow(/needs the embedding scorer/)
   })

@@ -26,7 +26,7 @@ import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
 import { poolSeed } from './measure.ts'
-import { Models, refuseUnusableModels, type TrainEngine } from './models.ts'
+import { Models, refuseSameJudges, refuseUnusableModels, type TrainEngine } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
 import { recordedConfig } from './recorded-config.ts'
@@ -233,12 +233,14 @@ function configOf(options: TrainOptions): TrainConfig {
   const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, rewards, ...rest } = options
   const { mlflow, resume, signal, onEvent, reward, ...settings } = rest
   const opened = typeof model === 'string' ? undefined : openedOf(model)
-  const added = rewards && { added: rewards.map(({ reward: each, weight }) => ({ ...recorded(each), weight })) }
+  const added = rewards?.length
+    ? { added: rewards.map(({ reward: each, weight }) => ({ ...recorded(each), weight })) }
+    : undefined
   const values = {
     ...settings,
     ...(judgeModel ? { judge: { ...impliedScorer(judgeModel), model: judgeModel.info.name, ...settings.judge } } : {}),
     ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
-    ...(customReward || rewards || reward
+    ...(customReward || added || reward
       ? { reward: { ...reward, ...(customReward ? { type: 'custom', ...recorded(customReward) } : {}), ...added } }
       : {}),
     name: basename(resolve(out)),
@@ -259,11 +261,12 @@ function configOf(options: TrainOptions): TrainConfig {
       'invalid-options',
       `the reward ${config.reward.name} is a function: give train() its customReward`,
     )
-  if (config.reward.added && !rewards)
+  if (config.reward.added && !added)
     throw new BumpError(
       'invalid-options',
       `reward.added names functions (${config.reward.added.map(({ name }) => name).join(', ')}): give train() its rewards`,
     )
+  refuseSameJudges(config, customJudge !== undefined)
   return config
 }
 

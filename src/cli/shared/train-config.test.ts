@@ -185,7 +185,6 @@ const mistakes: [string, () => Partial<TrainFlags>, string][] = [
     set('test.judges=[{scorer: embedding}]'),
     'test.judges.0.model: the embedding scorer needs an encoder',
   ],
-  ['a judge of the test that rewards', set('test.judges=[{scorer: likelihood}]'), 'this judge measures already'],
   [
     'an unknown section',
     file('seed: 1\noptimizer:\n  steps: 3\n'),
