@@ -7,12 +7,17 @@ import { drawPools } from './pools.ts'
 const config = (more: object = {}) =>
   bidirectionalRewardSchema.parse({ hardExamples: { embedder: 'toy encoder', ...more } }).hardExamples!
 
+// Each text begins with the same word, since the toy tokens hold the space before a word.
 const USERS = [
-  { id: 'rose', shown: ['roses beans soil', 'roses pruning'], heldOut: ['roses soil', 'quantum chess', 'beans roses'] },
-  { id: 'bean', shown: ['beans soil compost'], heldOut: ['beans'] },
-  { id: 'copy', shown: ['roses beans soil', 'roses pruning'], heldOut: ['roses again'] },
-  { id: 'rail', shown: ['trains stations'], heldOut: ['rails'] },
-  { id: 'tram', shown: ['trams wires'], heldOut: ['trams'] },
+  {
+    id: 'rose',
+    shown: ['on roses beans soil', 'on roses pruning'],
+    heldOut: ['on roses soil', 'on quantum chess', 'on beans roses'],
+  },
+  { id: 'bean', shown: ['on beans soil compost'], heldOut: ['on beans'] },
+  { id: 'copy', shown: ['on roses beans soil', 'on roses pruning'], heldOut: ['on roses again'] },
+  { id: 'rail', shown: ['on trains stations'], heldOut: ['on rails'] },
+  { id: 'tram', shown: ['on trams wires'], heldOut: ['on trams'] },
 ]
 
 async function embedded(more: object = {}) {
@@ -28,11 +33,10 @@ it('takes the held-out interaction least like the history, and the most similar 
   expect(hardExamples.similarity('rose', 'copy')).toBeCloseTo(1)
   for (let seed = 0; seed < 20; seed++) {
     const pool = poolOf(hardExamples, seed)
-    expect(pool.positives).toEqual(['quantum chess'])
+    expect(pool.positives).toEqual(['on quantum chess'])
     expect(pool.others).toEqual([1])
   }
-  expect(poolOf(await embedded({ ceiling: 1 - 1e-9 }), 0, 4).others.slice(0, 1)).toEqual([1])
-  expect(poolOf(await embedded({ ceiling: 1 }), 0, 2).others).toContain(1)
+  expect(poolOf(hardExamples, 0, 4).others).not.toContain(2)
 })
 
 it('keeps the least similar rival where all are near-duplicates, and forward negatives as they are drawn', async () => {
