@@ -213,11 +213,12 @@ describe('train()', () => {
     const hard = (embedder: string) => ({
       split: { ...SHORT.split, heldOut: 2 },
       reward: { negatives: 2, hardExamples: { embedder } },
+      optim: { steps: 1 },
     })
     const encoder = golden('encoder-mean')
     await train(short('hard', hard(encoder)))
     expect(header('hard').embedder).toMatchObject({ name: encoder, pooling: 'mean', dimensions: 16 })
-    expect(steps('hard')).toHaveLength(2)
+    expect(steps('hard')).toHaveLength(1)
     const opened = await openEncoder(encoder, { threads: 1 })
     await train(short('hard-opened', { ...hard(encoder), reward: { negatives: 2 }, embedder: opened }))
     await opened.close()
