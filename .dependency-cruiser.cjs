@@ -38,7 +38,7 @@ const rooms = {
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/'],
 }
 /** Files that open a model by its name, for the front door. */
-const opens = ['src/generator/open\\.ts$', 'src/train/train\\.ts$', 'src/evaluate/profiles/models\\.ts$']
+const opens = ['src/generator/open\\.ts$', 'src/train/models\\.ts$', 'src/evaluate/profiles/models\\.ts$']
 
 const inner = Object.keys(rooms)
 const rule = (room, allowed) => {

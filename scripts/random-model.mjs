@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const dist = (path) => import(join(fileURLToPath(new URL('../dist', import.meta.url)), path))
-const { newWeights } = await dist('engine/runtime/model-weights.js')
+const { newWeight } = await dist('engine/runtime/model-weights.js')
 const { writeHuggingFaceFolder } = await dist('engine/weights/save-weights.js')
 
 const SHAPES = JSON.parse(readFileSync(new URL('../tools/bench/shapes.json', import.meta.url), 'utf8'))
@@ -20,6 +20,5 @@ if (!shape || !folder || !existsSync(join(tokenizer ?? '', 'tokenizer.json'))) {
   )
   process.exit(2)
 }
-const weights = newWeights(shape, 1)
-writeHuggingFaceFolder(folder, shape, (tensor) => weights.get(tensor).data, 'F16')
+writeHuggingFaceFolder(folder, shape, (tensor) => newWeight(shape, tensor, 1), 'F16')
 for (const file of TOKENIZER) if (existsSync(join(tokenizer, file))) cpSync(join(tokenizer, file), join(folder, file))

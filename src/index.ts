@@ -52,6 +52,7 @@ export type { PartEvent, Phase } from './train/phase-progress.ts'
 export type { TrainConfig, TrainConfigInput } from './train/config.ts'
 export type { DirectionIntervals, Summary, TaskComparison } from './run/format.ts'
 export type { MlflowOptions } from './run/mlflow/tracked-run.ts'
+export type { AddedReward } from './reward/added.ts'
 export { type CustomReward, defineReward, type RewardContext } from './reward/custom.ts'
 export type { RewardConfig } from './reward/config.ts'
 export type { PoolUser } from './reward/pools.ts'
@@ -63,7 +64,12 @@ export type {
   RolloutReward,
   ScoredBatch,
 } from './reward/reward.ts'
-export type { JudgeConfig, JudgeConfigInput } from './judge/config.ts'
+export type {
+  AnyJudgeConfig,
+  AnyJudgeConfigInput,
+  JudgeConfig,
+  JudgeConfigInput,
+} from './judge/config.ts'
 export type { Judge, JudgeOptions, JudgeRequest, JudgeScores, JudgeUsage, Pool, PoolScores } from './judge/types.ts'
 export {
   type Generator,

@@ -97,6 +97,24 @@ describe('bump evaluate profiles', () => {
     expect(captured.stderr).toMatch(/(\d+) pairs of a profile and an interaction to judge, \1 of them judged before/)
   })
 
+  it('judges by each judge that is named, one table each', async () => {
+    const out = join(folder, 'judges')
+    const encoder = fileURLToPath(new URL('../engine/golden/encoder-mean', import.meta.url))
+    const named = ['--judge', 'likelihood', '--judge', `embedding=${encoder}`]
+    await evaluate('--run', run, ...named, '--conditions', 'generic', '--pool-sizes', '4', '--out', out)
+    const { tables, settings } = result(out)
+    expect(tables.map(({ title }) => title.split(':')[0])).toEqual([
+      'K = 4, judged by likelihood on nano',
+      'K = 4, judged by embedding on encoder-mean',
+    ])
+    expect(tables[0].notes.join()).toContain('the same that')
+    expect(tables[1].notes.join()).toContain('another judge, the likelihood scorer')
+    expect(settings).toMatchObject({ judge: { model: NANO }, judges: [{ model: NANO }, { model: encoder }] })
+    const [{ conditions }] = userLines(out)
+    expect(Object.keys(conditions.generic.judges)).toEqual(['likelihood', 'embedding'])
+    expect(conditions.generic.judges.likelihood.pools).toEqual(conditions.generic.pools)
+  })
+
   it('compares files, servers and untrained models under another scorer', async () => {
     const known = JSON.parse(readFileSync(join(run, 'users.json'), 'utf8'))
     const file = join(folder, 'mine.jsonl')
@@ -226,6 +244,13 @@ describe('bump evaluate profiles refuses', () => {
       /"localhost" is not the address of a server/,
     ],
     ['trained profiles of no run', () => ['--model', NANO, '--logs', LOG, '--conditions', 'run'], /name a run/],
+    ['a judge twice', () => ['--run', run, '--judge', 'pointwise', '--judge', 'pointwise'], /none twice/],
+    ['an encoder that is not named', () => ['--run', run, '--judge', 'embedding'], /judges: .*needs an encoder/],
+    [
+      'judges and a scorer',
+      () => ['--run', run, '--judge', 'pointwise', '--scorer', 'likelihood'],
+      /leave out judgeModel, scorer and decoder/,
+    ],
     ['a folder that is no run', () => ['--run', folder], /is no run folder/],
     [
       'profiles of another data set',
@@ -249,6 +274,7 @@ describe('bump evaluate profiles refuses', () => {
   it.each([
     ['--conditions', 'none,all', /No condition "all". Conditions are none, generic/],
     ['--pool-sizes', '8,x', /whole number above 0/],
+    ['--judge', 'pairwise=x', /No scorer "pairwise". Scorers are likelihood/],
     ['--scorer', 'pairwise', /Allowed choices are likelihood/],
   ])('%s %s', async (flag, value, message) => {
     await expect(evaluate('--run', run, flag, value)).rejects.toThrow(message)

@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { type CompareEvent, compareProfiles, DEFAULT_POOL_SIZES, DEFAULT_USERS } from '../evaluate/profiles/compare.ts'
 import { CONDITION_KINDS, type ConditionKind } from '../evaluate/profiles/conditions.ts'
 import { shownTable } from '../evaluate/profiles/table.ts'
-import { type JudgeConfig, SCORER_NAMES } from '../judge/config.ts'
+import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
@@ -42,6 +42,7 @@ Examples:
   bump evaluate profiles --run runs/posts --checkpoint step-20 --run runs/other --judge-model judge.gguf
   bump evaluate profiles --run runs/papers --logs dev.json --text title --pool-sizes 8,32 --users 100
   bump evaluate profiles --run runs/posts --scorer embedding --judge-model BAAI/bge-small-en-v1.5
+  bump evaluate profiles --run runs/posts --judge likelihood --judge embedding=BAAI/bge-small-en-v1.5
   bump evaluate profiles --run runs/posts --server http://localhost:8000/v1 --server-model qwen3
   bump evaluate profiles --model ./SmolLM2-135M-Instruct --logs posts.jsonl --profiles mine.jsonl --scorer listwise
 `
@@ -54,6 +55,7 @@ interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags, Serve
   judgeModel?: string
   scorer?: JudgeConfig['scorer']
   decoder?: (typeof DECODERS)[number]
+  judge?: JudgeConfigInput[]
   conditions?: ConditionKind[]
   poolSizes?: number[]
   users?: number
@@ -81,6 +83,11 @@ export function evaluateProfilesCommand(): Command {
       ),
     )
     .addOption(new Option('--decoder <name>', 'how the listwise scorer answers').choices(DECODERS))
+    .option(
+      '--judge <scorer[=model]>',
+      'a judge, in place of the three above: tables of each; may be repeated (default: every judge of the first run)',
+      judgeNamed,
+    )
     .option('--conditions <list>', 'conditions to compare, with commas between (default: all)', conditionList)
     .option(
       '--pool-sizes <list>',
@@ -103,6 +110,16 @@ function conditionList(text: string): ConditionKind[] {
       throw new InvalidArgumentError(`No condition "${part.trim()}". Conditions are ${CONDITION_KINDS.join(', ')}.`)
     return found
   })
+}
+
+/** `embedding=BAAI/bge-small-en-v1.5`; without a model, that of the run. */
+function judgeNamed(text: string, before: JudgeConfigInput[] = []): JudgeConfigInput[] {
+  const [name, ...rest] = text.split('=')
+  const scorer = SCORER_NAMES.find((known) => known === name)
+  if (scorer === undefined)
+    throw new InvalidArgumentError(`No scorer "${name}". Scorers are ${SCORER_NAMES.join(', ')}.`)
+  const model = rest.length > 0 ? { model: rest.join('=') } : {}
+  return [...before, { scorer, ...model } as JudgeConfigInput]
 }
 
 function sizeList(text: string): number[] {
@@ -130,6 +147,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           judgeModel: flags.judgeModel,
           scorer: flags.scorer,
           decoder: flags.decoder,
+          judges: flags.judge,
           poolSizes: flags.poolSizes,
           users: flags.users,
           seed: flags.seed,

@@ -39,6 +39,7 @@ describe('bump judge check', () => {
 
   it.each([
     [['--scorer', 'pointwise', '--decoder', 'permutation', '--logs', 'a.jsonl'], '--decoder belongs to'],
+    [['--scorer', 'likelihood', '--combine', 'worst', '--logs', 'a.jsonl'], '--combine needs at least two'],
     [[], 'name them by --logs'],
   ])('refuses flags that do not belong together: %j', async (flags, message) => {
     const run = judgeCommand().parseAsync(['check', '--judge-model', 'm', ...flags], { from: 'user' })

@@ -7,7 +7,14 @@ import {
   type JudgeCheckEvent,
   judgeCheck,
 } from '../evaluate/judge-check.ts'
-import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
+import {
+  type AnyJudgeConfigInput,
+  COMBINATIONS,
+  type Combination,
+  type JudgeConfig,
+  type JudgeConfigInput,
+  SCORER_NAMES,
+} from '../judge/config.ts'
 import { readsEncoder } from '../judge/judge.ts'
 import { DECODERS } from '../judge/listwise.ts'
 import { readingLine } from '../logs/load.ts'
@@ -33,6 +40,7 @@ interface CheckFlags extends LogFlags, EngineFlags {
   pooling?: Pooling
   scorer?: Scorer[]
   decoder?: (typeof DECODERS)[number]
+  combine?: Combination
   users: number
   heldOut: number
   minInteractions: number
@@ -64,6 +72,11 @@ function checkCommand(): Command {
     )
     .addOption(
       new Option('--decoder <name>', 'how the listwise scorer answers (default: check each)').choices(DECODERS),
+    )
+    .addOption(
+      new Option('--combine <how>', 'check all of these together as well, by the mean or the worst of them').choices(
+        COMBINATIONS,
+      ),
     )
     .option('--users <count>', 'users to check, drawn from the log', positiveInteger, 64)
     .option('--held-out <count>', 'interactions held out a user (P)', positiveInteger, 1)
@@ -97,6 +110,7 @@ Examples:
   bump judge check --logs reviews.parquet --user user_id --time ts --text "title || ': ' || body" --judge-model judge.gguf
   bump judge check --logs clicks.csv --judge-model judge.gguf --scorer likelihood --scorer pointwise --users 200 -k 16
   bump judge check --logs reviews.jsonl --judge-model judge.gguf --encoder BAAI/bge-small-en-v1.5
+  bump judge check --logs reviews.jsonl --judge-model judge.gguf --encoder BAAI/bge-small-en-v1.5 --scorer likelihood --scorer embedding --combine worst
 `
 
 async function check(flags: CheckFlags): Promise<void> {
@@ -135,12 +149,13 @@ async function check(flags: CheckFlags): Promise<void> {
 /** The judges that the flags name, or all that their models allow: of the listwise scorer, one a decoder. */
 function judgesOf({
   decoder,
+  combine,
   maxInteractionTokens,
   judgeModel,
   encoder,
   pooling,
   ...flags
-}: CheckFlags): JudgeConfigInput[] {
+}: CheckFlags): AnyJudgeConfigInput[] {
   const modelOf = (scorer: Scorer) => (readsEncoder({ scorer }) ? encoder : judgeModel)
   const scorer = flags.scorer ?? SCORER_NAMES.filter(modelOf)
   if (!judgeModel && !encoder)
@@ -154,11 +169,15 @@ function judgesOf({
   if (pooling && !encoder) throw new BumpError('invalid-options', '--pooling belongs to --encoder')
   if (decoder !== undefined && !scorer.includes('listwise'))
     throw new BumpError('invalid-options', '--decoder belongs to --scorer listwise')
-  return scorer.flatMap((name): JudgeConfigInput[] => {
+  const judges = scorer.flatMap((name): JudgeConfigInput[] => {
     if (name === 'embedding') return [{ scorer: name, model: encoder!, maxInteractionTokens }]
     if (name !== 'listwise') return [{ scorer: name, maxInteractionTokens }]
     return (decoder ? [decoder] : DECODERS).map((each) => ({ scorer: name, decoder: each, maxInteractionTokens }))
   })
+  if (!combine) return judges
+  if (judges.length < 2)
+    throw new BumpError('invalid-options', '--combine needs at least two judges: name --scorer twice')
+  return [...judges, { scorer: 'several', combine, judges }]
 }
 
 function tell(event: JudgeCheckEvent, say: OnLine): void {

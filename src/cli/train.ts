@@ -9,10 +9,11 @@ import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine
 import { collect } from './shared/flag-values.ts'
 import { addLogFlags, addTrustFlag } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
+import { addedModule, addedRewardsOf, customRewardOf } from './shared/reward-modules.ts'
 import { summaryTable } from './shared/summary-table.ts'
 import { print } from './shared/terminal.ts'
 import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-config.ts'
-import { customRewardOf, TrainView } from './shared/training.ts'
+import { TrainView } from './shared/training.ts'
 
 const HELP = `
 Everything that flags do not name is set in the YAML file or by --set; --dry-run shows all of it with its defaults.
@@ -25,6 +26,7 @@ Examples:
   bump train --config train.yaml --set optim.loss=gspo --set rollout.groupSize=16 --dry-run
   bump train --logs train.json --test-logs dev.json --text title --model ./SmolLM2-135M-Instruct
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --judge-model BAAI/bge-small-en-v1.5 --set judge.scorer=embedding
+  bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --add-reward ./kind.mjs=0.5
   bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --mlflow http://127.0.0.1:5000
   bump train --resume --name posts
@@ -46,6 +48,12 @@ export function trainCommand(): Command {
       '--reward <name>',
       'bidirectional: label-free, by the judge; labels: the metric of a LaMP task; or a module of yours, ./reward.mjs (default: bidirectional)',
     )
+    .option(
+      '--add-reward <module[=weight]>',
+      'a module of yours, ./kind.mjs or ./kind.mjs=0.5, whose reward is added to that one; may be repeated',
+      collect,
+      [],
+    )
     .option('--task <number>', 'with --reward labels: the LaMP task, 1 to 7')
     .option('--data <folder>', 'with --reward labels: its folder; without --logs its profiles are the logs')
     .option('--name <name>', 'name of the run (default: from log and model)')
@@ -66,6 +74,7 @@ export function trainCommand(): Command {
 }
 
 interface RunFlags extends TrainFlags, EngineFlags {
+  addReward: string[]
   dryRun?: boolean
   mlflow?: string
   mlflowExperiment?: string
@@ -90,6 +99,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
           engine: engineOptions(flags),
           customReward: await customRewardOf(config, flags.reward),
           mlflow: mlflowOf(flags),
+          rewards: await addedRewardsOf(config, flags.addReward.map(addedModule)),
           resume: flags.resume,
           signal,
           onEvent: view.onEvent,

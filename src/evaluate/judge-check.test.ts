@@ -49,6 +49,18 @@ describe('checkJudges', () => {
     )
   })
 
+  it('checks several judges as one, whose worst may lie below chance', async () => {
+    const judges = [judge('likelihood'), judge('embedding')]
+    const together = (combine: 'mean' | 'worst') => ({ scorer: 'several' as const, combine, judges })
+    const result = await check(toyModel(), [...judges, together('mean'), together('worst')], { encoder: toyEncoder() })
+    expect(result.failed).toEqual([])
+    const [a, b, middle, worst] = result.judges.map(({ history }) => history.forward.mean)
+    expect(middle).toBeCloseTo((a + b) / 2, 12)
+    expect(worst).toBeLessThanOrEqual(Math.min(a, b))
+    expect(result.judges[3].mismatched.forward.mean).toBeLessThan(result.judges[2].mismatched.forward.mean)
+    expect(result.judges[3].mismatchedOffChance).toEqual([])
+  })
+
   it('checks the scorers that there is a model for', async () => {
     const names = async (models: Partial<JudgeCheckOptions>) =>
       (await checkJudges(users, { historyTokens: 128, ...models })).judges.map(({ name }) => name)

@@ -1,8 +1,18 @@
 // Can this judge tell these users apart? Asked before any training, with the raw history in the profile's place:
 // a judge at chance there can reward nothing (docs/method.md §10). The command line puts the answer into words.
-import { type JudgeConfig, type JudgeConfigInput, judgeConfigSchema, SCORER_NAMES } from '../judge/config.ts'
-import { createJudge, judgeName, ownJudge, readsEncoder } from '../judge/judge.ts'
+import {
+  type AnyJudgeConfig,
+  type AnyJudgeConfigInput,
+  anyJudgeConfigSchema,
+  type JudgeConfig,
+  type JudgeConfigInput,
+  mapJudges,
+  SCORER_NAMES,
+  singleJudges,
+} from '../judge/config.ts'
+import { createJudges, judgeName, ownJudge, readsEncoder } from '../judge/judge.ts'
 import { DECODERS } from '../judge/listwise.ts'
+import { type AnyJudge, isSeveral } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, splitDataset } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
@@ -44,10 +54,10 @@ export interface JudgeCheckOptions {
   /** Judges by the embedding scorer. */
   encoder?: Encoder
   /**
-   * Options of judges over `model` or `encoder`, or judges of your own; default: every scorer that there is a model for,
+   * Options of judges over `model` or `encoder` (of several as one, too), or judges of your own; default: every scorer that there is a model for,
    * the listwise one with each decoder.
    */
-  judges?: readonly (JudgeConfigInput | Judge)[]
+  judges?: readonly (AnyJudgeConfigInput | Judge)[]
   /** At most so many users, drawn from the log; default 64. */
   users?: number
   /** P: later interactions held out a user; default 1. */
@@ -164,8 +174,8 @@ export async function checkJudges(
   return { users: users.length, judges: checked, failed, recommended: recommend(checked) }
 }
 
-function configOf(input: JudgeConfigInput): JudgeConfig {
-  const config = judgeConfigSchema.safeParse(input)
+function configOf(input: AnyJudgeConfigInput): AnyJudgeConfig {
+  const config = anyJudgeConfigSchema.safeParse(input)
   if (config.success) return config.data
   const problems = config.error.issues.map(({ path, message }) => [...path, message].join(': '))
   throw new BumpError('invalid-options', `judges: ${problems.join('; ')}`)
@@ -180,25 +190,26 @@ function tokenizerOf({ model, encoder }: CheckedModels): Tokenizer {
   throw new BumpError('invalid-options', 'judgeCheck() lacks model and encoder: it needs one of them, or both')
 }
 
-/** A judge that reads whole histories. Throws BumpError where there is no model for its scorer. */
+/** A judge that reads whole histories, or several. Throws BumpError where there is no model for a scorer. */
 function openJudge(
-  config: JudgeConfig,
+  config: AnyJudgeConfig,
   histories: readonly string[],
   { model, encoder, historyTokens = 256 }: CheckedModels,
-): Judge {
-  const reader: JudgeModel | undefined = readsEncoder(config) ? encoder : model
-  if (!reader)
+): AnyJudge {
+  const readers = singleJudges(config).map((judge): JudgeModel => {
+    const reader = readsEncoder(judge) ? encoder : model
+    if (reader) return reader
     throw new BumpError(
       'invalid-options',
-      `the ${config.scorer} scorer reads with ${readsEncoder(config) ? 'an encoder' : 'a language model'}, but there is none`,
+      `the ${judge.scorer} scorer reads with ${readsEncoder(judge) ? 'an encoder' : 'a language model'}, but there is none`,
     )
-  // The histories were cut by the tokens of the language model, where there is one: an encoder has others.
-  const lengths = reader === model ? [] : histories.map((history) => reader.tokenizer.encode(history).length)
-  return createJudge(
-    reader,
-    { ...config, maxProfileTokens: Math.max(historyTokens, ...lengths) },
-    { cacheEntries: 100_000 },
-  )
+  })
+  const whole = (judge: JudgeConfig, i: number): JudgeConfig => {
+    // The histories were cut by the tokens of the language model, where there is one: an encoder has others.
+    const lengths = readers[i] === model ? [] : histories.map((text) => readers[i].tokenizer.encode(text).length)
+    return { ...judge, maxProfileTokens: Math.max(historyTokens, ...lengths) }
+  }
+  return createJudges(readers, mapJudges(config, whole), { cacheEntries: 100_000 })
 }
 
 /** Options of every scorer that there is a model for. */
@@ -213,7 +224,7 @@ function everyScorer({ model, encoder }: CheckedModels): JudgeConfigInput[] {
 async function checkJudge(
   users: readonly User[],
   histories: readonly string[],
-  judge: Judge,
+  judge: AnyJudge,
   { heldOut: positives = 1, negatives = 8, seed = 0, signal, onEvent }: Omit<JudgeCheckOptions, 'logs'>,
 ): Promise<CheckedJudge> {
   const started = performance.now()
@@ -231,6 +242,12 @@ async function checkJudge(
     { others: histories },
   )
   const usages = [history, mismatched, generic].map(({ usage }) => usage)
+  const off = (direction: Direction): boolean => {
+    const chance = mismatched.chance[direction]
+    // Where the worst judge counts, what says nothing lies below chance.
+    const below = isSeveral(judge) && judge.combine === 'worst' && mismatched[direction].mean < chance
+    return !below && isOff(mismatched[direction], chance)
+  }
   const gains = DIRECTIONS.map((direction) => gainOverChance(history[direction].mean, history.chance[direction]))
   return {
     name: judge.name,
@@ -243,7 +260,7 @@ async function checkJudge(
     tokens: usages.reduce((sum, { tokens }) => sum + tokens, 0),
     tells: DIRECTIONS.filter((direction) => isAbove(history[direction], history.chance[direction])),
     gain: (gains[0] + gains[1]) / 2,
-    mismatchedOffChance: DIRECTIONS.filter((direction) => isOff(mismatched[direction], mismatched.chance[direction])),
+    mismatchedOffChance: DIRECTIONS.filter(off),
     genericAboveChance: DIRECTIONS.filter((direction) => isAbove(generic[direction], generic.chance[direction])),
   }
 }

@@ -176,7 +176,7 @@ describe('labelReward', () => {
       users,
       seed: 1,
     })
-    expect(await reward.evaluate?.([{ id: 'a', heldOut: [] }], ['blue'], {})).toEqual({
+    expect(await reward.evaluate?.([{ id: 'a', heldOut: [], history: [], rollouts: [] }], ['blue'], {})).toEqual({
       score: 0.5,
       metrics: { labels: 0.5, score: 0.5 },
     })

@@ -119,7 +119,9 @@ export interface TrainCompletion {
   advantage: number
   /** [tokens] weight of each token in the loss: mask, normalisation and importance correction multiplied. */
   weights: Float32Array
-  /** [tokens] log probabilities under the policy that sampled them. Needed by ppo and cispo. */
+  /**
+   * [tokens] log probabilities that the ratios of ppo and cispo start from; absent: those of this very pass, all ratios 1.
+   */
   oldLogprobs?: Float32Array
   /** [tokens] log probabilities under the frozen base. Needed where `klCoef` is above 0. */
   refLogprobs?: Float32Array

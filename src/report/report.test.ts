@@ -47,6 +47,14 @@ describe('a report of one run', () => {
     expect(text).not.toContain('KL to the frozen base: 0')
   })
 
+  it('shows the same profiles by other judges side by side', async () => {
+    const { text } = await report([writeRun(join(root, 'tea'), { judges: ['embedding', 'listwise<'] })])
+    expect(text).toContain('The same profiles by each judge')
+    expect(text).toContain('after, embedding on embedding-model (no part in the reward)')
+    expect(text).toContain('listwise&lt; on listwise&lt;-model (no part in the reward)')
+    expect((await report([writeRun(join(root, 'one'))])).text).not.toContain('by each judge')
+  })
+
   it('stands in the run folder unless --out says otherwise', async () => {
     const run = writeRun(join(root, 'tea'))
     expect(await writeReport({ runs: [run] })).toMatchObject({ path: join(run, 'report.html'), notes: [] })

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { judgeConfigSchema } from '../judge/config.ts'
-import { createJudge } from '../judge/judge.ts'
+import { anyJudgeConfigSchema, judgeConfigSchema } from '../judge/config.ts'
+import { createJudge, createJudges } from '../judge/judge.ts'
 import { toyUsers } from '../judge/testing/toy-world.ts'
 import type { Judge, Pool } from '../judge/types.ts'
+import { toyEncoder } from '../model/testing/toy-encoder.ts'
 import { toyModel } from '../model/testing/toy-model.ts'
 import { mean } from '../util/stats.ts'
 import { combineReward, computeRewards } from './bidirectional.ts'
@@ -104,6 +105,46 @@ describe('computeRewards', () => {
     await expect(computeRewards(mute, judge, config, [1])).rejects.toThrow('has no rollout')
     const cancelled = computeRewards(batch, judge, config, [1], { signal: AbortSignal.abort() })
     await expect(cancelled).rejects.toThrow('cancelled')
+  })
+})
+
+describe('several judges', () => {
+  const models = [toyModel({ blind: true }), toyEncoder()]
+  const judges = [{ scorer: 'likelihood' }, { scorer: 'embedding', model: 'toy encoder' }]
+  const single = (i: number) => createJudge(models[i], judgeConfigSchema.parse(judges[i]))
+  const together = (combine: string) =>
+    createJudges(models, anyJudgeConfigSchema.parse({ scorer: 'several', combine, judges }))
+
+  it.each([
+    ['mean', (a: number, b: number) => (a + b) / 2],
+    ['worst', Math.min],
+  ])('combine as NDCG, each rollout and direction by itself: %s', async (combine, of) => {
+    const seen: number[] = []
+    const onProgress = (share: number) => seen.push(share)
+    const alone = [
+      await computeRewards(truthAndLie(), single(0), config, [1]),
+      await computeRewards(truthAndLie(), single(1), config, [1]),
+    ]
+    const { rewards, chance, usage } = await computeRewards(truthAndLie(), together(combine), config, [1], {
+      onProgress,
+    })
+    for (const [u, group] of rewards.entries())
+      for (const [g, { terms, raw }] of group.entries()) {
+        const [blind, able] = alone.map((each) => each.rewards[u][g].terms)
+        expect(terms).toEqual({
+          forward: of(blind.forward, able.forward),
+          backward: of(blind.backward, able.backward),
+          'likelihood/forward': blind.forward,
+          'likelihood/backward': blind.backward,
+          'embedding/forward': able.forward,
+          'embedding/backward': able.backward,
+        })
+        expect(raw).toBe(terms.forward + terms.backward)
+      }
+    expect(chance).toEqual(alone[0].chance)
+    expect(usage.pairs).toBe(alone[0].usage.pairs + alone[1].usage.pairs)
+    expect(seen.at(-1)).toBe(1)
+    expect(seen).toEqual([...seen].sort((a, b) => a - b))
   })
 })
 

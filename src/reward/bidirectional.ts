@@ -1,6 +1,7 @@
 // The bidirectional reward, the default of every run (docs/method.md §3-6): a profile must find its user's own held-out
 // interactions among those of other users (forward), and these must find the profile among the others' (backward). A
-// batch costs one call of the judge; GRPO reads `total`, its zero-variance filter `raw`.
+// batch costs one call of each judge; GRPO reads `total`, its zero-variance filter `raw`.
+import { type AnyJudge, combined, isSeveral } from '../judge/several.ts'
 import type { Judge, JudgeOptions, JudgeRequest, JudgeScores, JudgeUsage, Pool } from '../judge/types.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, uniform } from '../util/random.ts'
@@ -12,7 +13,7 @@ import { drawPools, type UserPool } from './pools.ts'
 import { type RewardFunction, type RewardUser, type Rollout, type RolloutReward, totalReward } from './reward.ts'
 
 /** The reward as the GRPO loop takes it. It scores batches; how it validates is put beside it in train/. */
-export function bidirectionalReward(judge: Judge, config: BidirectionalConfig): Pick<RewardFunction, 'score'> {
+export function bidirectionalReward(judge: AnyJudge, config: BidirectionalConfig): Pick<RewardFunction, 'score'> {
   return {
     async score(batch, seedParts, options) {
       const { rewards, chance, usage } = await computeRewards(batch, judge, config, seedParts, options)
@@ -30,13 +31,13 @@ interface BatchRewards {
 }
 
 /**
- * Rewards of all rollouts of a batch, with one call of the judge. Of more than P held-out interactions P are drawn.
+ * Rewards of all rollouts of a batch, with one call of each judge. Of more than P held-out interactions P are drawn.
  * `seedParts` (run seed, step) determine pools and orders; all rollouts of a user share both. Throws BumpError
  * (`too-few-users`) for a batch of one user or a user without held-out interactions or rollouts.
  */
 export async function computeRewards(
   batch: readonly RewardUser[],
-  judge: Judge,
+  judge: AnyJudge,
   config: BidirectionalConfig,
   seedParts: readonly (string | number)[],
   options: JudgeOptions = {},
@@ -49,10 +50,18 @@ export async function computeRewards(
     // The word 'rival' is part of the seed: another word would draw other profiles.
     others: pools[i].others.map((j) => pickRollout(batch[j], seedFrom(...seed, user.id, 'rival', batch[j].id))),
   }))
-  const { ndcg, usage } = await ndcgOfProfiles(pooled, judge, options)
+  const { ndcg, byJudge, usage } = await ndcgOfProfiles(pooled, judge, options)
   return {
     rewards: batch.map((user, i) =>
-      user.rollouts.map((rollout, g) => combineReward(ndcg[i][g], rollout, user.history, config)),
+      user.rollouts.map((rollout, g) =>
+        combineReward(
+          ndcg[i][g],
+          rollout,
+          user.history,
+          config,
+          termsByJudge(byJudge, (each) => each[i][g]),
+        ),
+      ),
     ),
     chance: {
       forward: mean(pools.map((pool) => pool.chance.forward)),
@@ -71,15 +80,35 @@ function pickRollout(user: RewardUser, seed: number): string {
   return choice[Math.floor(uniform(seed)() * choice.length)].text
 }
 
-/** The total, w_fwd·forward + w_bwd·backward less the penalties, with its parts. Pure. */
+/**
+ * The total, w_fwd·forward + w_bwd·backward less the penalties, with its parts; what each of several judges gave stands
+ * beside them. Pure.
+ */
 export function combineReward(
   ndcg: DirectionNdcg,
   rollout: Rollout,
   history: readonly string[],
   config: BidirectionalConfig,
+  byJudge: Readonly<Record<string, number>> = {},
 ): RolloutReward {
   const raw = config.forwardWeight * ndcg.forward + config.backwardWeight * ndcg.backward
-  return totalReward({ ...ndcg }, raw, rollout, history, config)
+  return totalReward({ ...ndcg, ...byJudge }, raw, rollout, history, config)
+}
+
+/** Numbers of each of several judges under `<judge>/forward` and `<judge>/backward`. */
+export function termsByJudge<T>(
+  byJudge: Readonly<Record<string, T>>,
+  of: (values: T) => DirectionNdcg,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(byJudge).flatMap(([name, values]) => {
+      const { forward, backward } = of(values)
+      return [
+        [`${name}/forward`, forward],
+        [`${name}/backward`, backward],
+      ]
+    }),
+  )
 }
 
 /** NDCG of one profile in both directions. */
@@ -178,15 +207,49 @@ function candidatesIn({ forward, backward }: JudgeRequest): number {
   return [...forward, ...backward].reduce((sum, { candidates }) => sum + candidates.length, 0)
 }
 
-/** [user][profile] NDCG forward and backward, and what the judge's one call cost. */
+/** NDCG of profiles, [user][profile]. */
+interface JudgedProfiles {
+  ndcg: DirectionNdcg[][]
+  /** What each of several judges gave, by its name; empty for one judge. */
+  byJudge: Record<string, DirectionNdcg[][]>
+  usage: JudgeUsage
+}
+
+/**
+ * NDCG forward and backward of all profiles, and what the call of each judge cost. The NDCG of several judges are
+ * combined in each direction, never their scores. Throws as `scoreProfiles`.
+ */
 export async function ndcgOfProfiles(
   pooled: readonly PooledProfiles[],
-  judge: Judge,
-  options: JudgeOptions = {},
-): Promise<{ ndcg: DirectionNdcg[][]; usage: JudgeUsage }> {
-  const { scores, usage } = await scoreProfiles(pooled, judge, options)
-  const ndcg = pooled.map(({ pool }, u) => scores[u].map((profile) => measureRanking(profile, pool, ndcgFromScores)))
-  return { ndcg, usage }
+  judge: AnyJudge,
+  { signal, onProgress }: JudgeOptions = {},
+): Promise<JudgedProfiles> {
+  const judges = isSeveral(judge) ? Object.entries(judge.judges) : [['', judge] as const]
+  const answers: [name: string, ndcg: DirectionNdcg[][]][] = []
+  const usage = { pairs: 0, tokens: 0 }
+  for (const [i, [name, each]] of judges.entries()) {
+    const share = (done: number) => onProgress?.((i + done) / judges.length)
+    const answer = await scoreProfiles(pooled, each, { signal, onProgress: share })
+    const ndcg = pooled.map(({ pool }, u) =>
+      answer.scores[u].map((profile) => measureRanking(profile, pool, ndcgFromScores)),
+    )
+    answers.push([name, ndcg])
+    usage.pairs += answer.usage.pairs
+    usage.tokens += answer.usage.tokens
+  }
+  if (!isSeveral(judge)) return { ndcg: answers[0][1], byJudge: {}, usage }
+  const of = (u: number, g: number, direction: keyof DirectionNdcg) =>
+    combined(
+      judge.combine,
+      answers.map(([, ndcg]) => ndcg[u][g][direction]),
+    )
+  return {
+    ndcg: pooled.map(({ profiles }, u) =>
+      profiles.map((_, g) => ({ forward: of(u, g, 'forward'), backward: of(u, g, 'backward') })),
+    ),
+    byJudge: Object.fromEntries(answers),
+    usage,
+  }
 }
 
 /**

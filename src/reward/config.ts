@@ -16,11 +16,30 @@ const guards = {
   copyCap: z.number().min(0).default(1).describe('Upper bound of the penalty for copied text.'),
 }
 
+/** Rewards beside the run's (added.ts): functions, so this says only which they were. */
+const added = {
+  added: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(200).describe('What the reward calls itself, or the module that it is from.'),
+        weight: z.number().describe('What its value is multiplied by.'),
+        options: z.record(z.string(), z.unknown()).default({}).describe('Its own settings.'),
+      }),
+    )
+    .min(1)
+    .refine((rewards) => new Set(rewards.map(({ name }) => name)).size === rewards.length, 'two rewards have one name')
+    .optional()
+    .describe(
+      'Rewards of your own that are added to this one, each with name, weight and options. They are functions: `rewards` of train(), or --add-reward, gives them.',
+    ),
+}
+
 /** Label-free: NDCG in both directions by the judge. */
 export const bidirectionalRewardSchema = z.strictObject({
   type: z.literal('bidirectional').default('bidirectional'),
   forwardWeight: z.number().min(0).default(1).describe('w_fwd: weight of NDCG forward.'),
   backwardWeight: z.number().min(0).default(1).describe('w_bwd: weight of NDCG backward.'),
+  ...added,
   ...pools,
   ...guards,
 })
@@ -30,6 +49,7 @@ const customRewardSchema = z.strictObject({
   type: z.literal('custom'),
   name: z.string().min(1).max(200).describe('What the reward calls itself.'),
   options: z.record(z.string(), z.unknown()).default({}).describe('Its own settings.'),
+  ...added,
   ...pools,
   ...guards,
 })

@@ -3,7 +3,7 @@
 import type { UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
-import { guarded } from '../util/guarded.ts'
+import { guarded, orCancelled } from '../util/guarded.ts'
 import type { RewardConfig } from './config.ts'
 import { type RewardFunction, type RewardUser, type Rollout, type ScoredBatch, totalReward } from './reward.ts'
 
@@ -59,8 +59,10 @@ export function defineReward(
         const rewards = await Promise.all(
           batch.map((user) =>
             Promise.all(
-              user.rollouts.map(async (rollout) => {
-                const terms = termsOf(name, user.id, await score(rollout, user, options))
+              user.rollouts.map(async (rollout, g) => {
+                const where = `rollout ${g} of user ${user.id}`
+                const ask = () => score(rollout, user, options)
+                const terms = termsOf(name, where, await guarded(`the reward ${name} on ${where}`, options.signal, ask))
                 const raw = Object.values(terms).reduce((sum, value) => sum + value, 0)
                 return totalReward(terms, raw, rollout, user.history, config)
               }),
@@ -74,23 +76,23 @@ export function defineReward(
 }
 
 /** What a function of one profile gave, by name. A number that is not finite is left to `checkedReward`. */
-function termsOf(name: string, user: string, given: unknown): Record<string, number> {
+function termsOf(name: string, where: string, given: unknown): Record<string, number> {
   const terms = typeof given === 'object' && given !== null ? given : { [name]: given }
   const values = Object.entries(terms)
   const broken = values.find(([, value]) => typeof value !== 'number')
   if (broken || values.length === 0 || Array.isArray(given))
-    throw failed(name, `gave ${JSON.stringify(given)} for a profile of user ${user}: give a number, or numbers by name`)
+    throw failed(name, `gave ${JSON.stringify(given)} for ${where}: give a number, or numbers by name`)
   return terms as Record<string, number>
 }
 
 /**
  * Makes the reward, with its answers checked. What it throws while it is made or asked is a BumpError `reward-failed`
- * that names it, and user and term where a number cannot be used.
+ * that names it, and user, rollout and term where a number cannot be used. It is left alone once the signal aborts.
  */
 export async function makeReward(custom: CustomReward, context: RewardContext): Promise<RewardFunction> {
   const { name } = custom
   const guard = <T>(signal: AbortSignal | undefined, work: () => T | Promise<T>) =>
-    guarded(`the reward ${name}`, signal, work)
+    guarded(`the reward ${name}`, signal, () => orCancelled(signal, work))
   const reward = await guard(undefined, () => custom.create(context))
   return {
     origin: reward.origin,
@@ -109,9 +111,13 @@ function checkRewards(name: string, batch: readonly RewardUser[], { rewards }: S
   if (rewards.length !== batch.length || batch.some(({ rollouts }, u) => rewards[u].length !== rollouts.length))
     throw failed(name, 'did not give one reward for each rollout of each user')
   for (const [u, group] of rewards.entries())
-    for (const { terms, raw, total } of group) {
+    for (const [g, { terms, raw, total }] of group.entries()) {
       const broken = Object.entries({ ...terms, raw, total }).find(([, value]) => !Number.isFinite(value))
-      if (broken) throw failed(name, `gave ${broken[1]} as ${broken[0]} of user ${batch[u].id}: give finite numbers`)
+      if (broken)
+        throw failed(
+          name,
+          `gave ${broken[1]} as ${broken[0]} for rollout ${g} of user ${batch[u].id}: give finite numbers`,
+        )
       const taken = Object.keys(terms).find((key) => TAKEN.has(key))
       if (taken !== undefined)
         throw failed(name, `has a term called ${taken}, which rollouts.jsonl uses itself: call it otherwise`)

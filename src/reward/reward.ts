@@ -23,9 +23,12 @@ export interface RewardUser extends PoolUser {
 
 /** Every part of one rollout's reward. */
 export interface RolloutReward {
-  /** The reward's own terms by name, e.g. NDCG `forward` and `backward`; all 0 for an empty profile. */
+  /**
+   * The reward's own terms by name, e.g. NDCG `forward` and `backward`, and beside them what each of several judges
+   * gave; all 0 for an empty profile.
+   */
   terms: Readonly<Record<string, number>>
-  /** What the terms add up to, before any penalty. */
+  /** What the terms add up to with their weights, before any penalty. */
   raw: number
   /** Length penalty, subtracted. */
   length: number
@@ -66,11 +69,11 @@ export interface RewardFunction {
     options: { signal?: AbortSignal /** Takes the share that is done. */; onProgress?: (share: number) => void },
   ): Promise<ScoredBatch>
   /**
-   * `profiles[i]` of `users[i]`: what validation measures, and the best checkpoint is chosen by. Equal users are
-   * measured alike, so that scores of one run can be compared.
+   * `profiles[i]` of `users[i]`, whose only rollout it is: what validation measures, and the best checkpoint is chosen
+   * by. Equal users are measured alike, so that scores of one run can be compared.
    */
   evaluate?(
-    users: readonly PoolUser[],
+    users: readonly RewardUser[],
     profiles: readonly string[],
     options: { signal?: AbortSignal /** Takes the share that is done. */; onProgress?: (share: number) => void },
   ): Promise<ProfileScore>

@@ -31,6 +31,8 @@ export const runHeaderSchema = z.object({
   model: identitySchema,
   /** What judged, where profiles were trained. */
   judge: identitySchema.optional(),
+  /** What else measured in the final test. */
+  testJudges: z.array(identitySchema).optional(),
   /** What decides the reward besides configuration and judge, where it is one of your own. */
   reward: identitySchema.optional(),
   /** Digest of the users (or examples), and how many each part has. */
@@ -90,11 +92,15 @@ export const rolloutLineSchema = z.looseObject({
 /** A line of rollouts.jsonl. */
 export type RolloutLine = z.infer<typeof rolloutLineSchema>
 
+const ndcgSchema = z.object({ forward: z.number(), backward: z.number() })
+
 const testedProfileSchema = z.object({
   profile: z.string(),
   tokens: z.number(),
   forward: z.number(),
   backward: z.number(),
+  /** By each of several judges and each other judge of the test. */
+  judges: z.record(z.string(), ndcgSchema).optional(),
 })
 
 export const profileLineSchema = z.object({
@@ -125,6 +131,21 @@ const taskComparisonSchema = z.object({
 /** A task's own metrics on users never trained on, where the reward was a task's metric. */
 export type TaskComparison = z.infer<typeof taskComparisonSchema>
 
+const judgedSchema = z.object({
+  /** As metrics call the judge. */
+  name: z.string(),
+  /** What decides its scores. */
+  judge: identitySchema,
+  /** Whether it took part in the reward. */
+  rewarded: z.boolean(),
+  before: directionsSchema,
+  after: directionsSchema,
+  difference: directionsSchema,
+})
+
+/** The final test by one more judge. */
+export type JudgedComparison = z.infer<typeof judgedSchema>
+
 export const summarySchema = z.object({
   /** Zero-shot profiles of the frozen base. */
   before: directionsSchema,
@@ -138,6 +159,8 @@ export const summarySchema = z.object({
     /** After, with every user given another user's profile: must be at chance. Null for fewer than 3 users. */
     mismatched: directionsSchema.nullable(),
   }),
+  /** The same profiles in the same pools, by each of several judges and each other judge of the test. */
+  judges: z.array(judgedSchema).optional(),
   /** Where the reward was a task's metric and the test users have questions of it. */
   task: taskComparisonSchema.optional(),
   /** NDCG of a random order in the same pools. */

@@ -15,7 +15,9 @@ export interface Metric {
 
 /**
  * By name, in the order in which they are logged. A part in <angle brackets> stands for any name: `<term>` for a term
- * of the reward (`forward` and `backward` of the bidirectional one), `<count>` for something that a judge counts.
+ * of the reward (`forward` and `backward` of the bidirectional one), `<judge>` for one of several judges by its scorer
+ * (`likelihood`, `embedding`, `likelihood2`), `<direction>` for `forward` or `backward`, `<count>` for something that a
+ * judge counts.
  */
 export const METRICS: Readonly<Record<string, Metric>> = {
   step: {
@@ -53,6 +55,18 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     unit: 'term',
     meaning: 'Standard deviation (n − 1) of the term over all rollouts.',
     trl: 'same, with a term in the place of a reward function',
+  },
+  'rewards/<judge>/<direction>/mean': {
+    run: 'train',
+    line: 'step',
+    unit: 'NDCG',
+    meaning: 'Of several judges: mean NDCG by this one; `rewards/forward/mean` and its like are of all together.',
+  },
+  'rewards/<judge>/<direction>/std': {
+    run: 'train',
+    line: 'step',
+    unit: 'NDCG',
+    meaning: 'Standard deviation (n − 1) of it over all rollouts.',
   },
   'rewards/length/mean': {
     run: 'train',
@@ -266,11 +280,29 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     meaning:
       "Mean of a term over the validation users' profiles, one each: `forward` and `backward` NDCG, or the terms of another reward.",
   },
+  'eval/<judge>/<direction>': {
+    run: 'train',
+    line: 'validation',
+    unit: 'NDCG',
+    meaning: "Of several judges: mean NDCG of the validation users' profiles by this one.",
+  },
   'eval/score': {
     run: 'train',
     line: 'validation',
     unit: 'reward',
-    meaning: 'What chooses the best checkpoint: the terms with their weights, without penalties.',
+    meaning: 'What chooses the best checkpoint: the terms with their weights, less the penalties.',
+  },
+  'eval/length': {
+    run: 'train',
+    line: 'validation',
+    unit: 'reward',
+    meaning: "Mean length penalty of the validation users' profiles, as it is added: never above 0.",
+  },
+  'eval/copied': {
+    run: 'train',
+    line: 'validation',
+    unit: 'reward',
+    meaning: 'Mean penalty for text that they copy, as it is added: never above 0.',
   },
   'eval/chance/<term>': {
     run: 'train',

@@ -1,7 +1,7 @@
 // The configuration of a training run: one schema for YAML files, flags and the library. Every default stands here.
 import { z } from 'zod'
 import { profileSchema, promptSchema } from '../generator/config.ts'
-import { judgeConfigSchema } from '../judge/config.ts'
+import { anyJudgeConfigSchema, judgeConfigSchema, sameJudge, singleJudges } from '../judge/config.ts'
 import { logFormatNames } from '../logs/formats/formats.ts'
 import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import { PRECISIONS, PROJECTIONS, QUANTIZE } from '../model/contract.ts'
@@ -159,7 +159,7 @@ export const trainConfigSchema = z
       .describe(
         "What training computes the base's products in. int8: faster and in far less memory, with gradients that are off by a little; quantize is then int8 too.",
       ),
-    judge: judgeConfigSchema,
+    judge: anyJudgeConfigSchema,
     reward: rewardConfigSchema,
     prompt: promptSchema,
     rollout: z
@@ -235,6 +235,13 @@ export const trainConfigSchema = z
     test: z
       .strictObject({
         maxUsers: z.int().min(2).default(200).describe('At most this many users of the test part are measured.'),
+        judges: z
+          .array(judgeConfigSchema)
+          .min(1)
+          .optional()
+          .describe(
+            'Judges that took no part in the reward and measure the same profiles beside it, each a section like `judge`.',
+          ),
       })
       .prefault({})
       .describe('The final test, before and after, on users that no choice of the run has seen.'),
@@ -244,6 +251,14 @@ export const trainConfigSchema = z
   .refine(({ quantize, trainable }) => quantize === 'none' || trainable.type === 'lora', {
     path: ['quantize'],
     error: 'full fine-tuning changes the weights: quantize and precision are for LoRA',
+  })
+  .superRefine(({ model, judge, test }, context) => {
+    const seen = [...singleJudges(judge)]
+    for (const [i, each] of (test.judges ?? []).entries()) {
+      if (seen.some((before) => sameJudge(before, each, model)))
+        context.addIssue({ code: 'custom', path: ['test', 'judges', i], message: 'this judge measures already' })
+      seen.push(each)
+    }
   })
 
 /** A resolved configuration. */

@@ -1,17 +1,18 @@
 // The reward of a run that is given none of its own: the bidirectional reward of the configuration, with its validation
 // by the one evaluator of profiles.
 import { evaluateProfiles } from '../evaluate/measure/evaluate-profiles.ts'
-import type { Judge } from '../judge/types.ts'
-import { bidirectionalReward } from '../reward/bidirectional.ts'
+import type { AnyJudge } from '../judge/several.ts'
+import { bidirectionalReward, termsByJudge } from '../reward/bidirectional.ts'
 import type { BidirectionalConfig } from '../reward/config.ts'
 import type { RewardFunction } from '../reward/reward.ts'
+import { mean } from '../util/stats.ts'
 
 /**
  * NDCG forward and backward by the judge (docs/method.md §3-6). `poolSeed` determines the pools of `evaluate`: equal
  * seeds and users give equal pools.
  */
 export function defaultReward(
-  judge: Judge,
+  judge: AnyJudge,
   config: BidirectionalConfig,
   poolSeed: number,
 ): Required<Pick<RewardFunction, 'score' | 'evaluate'>> {
@@ -20,13 +21,17 @@ export function defaultReward(
     ...bidirectionalReward(judge, config),
     async evaluate(users, profiles, { signal, onProgress }) {
       const options = { positives, negatives, seed: poolSeed, signal, onProgress }
-      const { forward, backward, chance } = await evaluateProfiles(users, profiles, judge, options)
+      const { forward, backward, byJudge, chance } = await evaluateProfiles(users, profiles, judge, options)
       const score = forwardWeight * forward.mean + backwardWeight * backward.mean
       return {
         score,
         metrics: {
           forward: forward.mean,
           backward: backward.mean,
+          ...termsByJudge(byJudge, (users) => ({
+            forward: mean(users.map((user) => user.forward)),
+            backward: mean(users.map((user) => user.backward)),
+          })),
           score,
           'chance/forward': chance.forward,
           'chance/backward': chance.backward,

@@ -1,7 +1,8 @@
 // The end of a run: the best checkpoint against the zero-shot model on the test users, who took no part in any choice.
+import { type AnyJudge, isSeveral } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
 import type { UserSplit } from '../logs/types.ts'
-import type { LanguageModel } from '../model/contract.ts'
+import type { LanguageModel, WeightSet } from '../model/contract.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import type { ProfileLine, Summary } from '../run/format.ts'
 import { readProfileLines } from '../run/read.ts'
@@ -18,7 +19,7 @@ import {
 import type { OngoingRun } from './ongoing-run.ts'
 import type { Part } from './phase-progress.ts'
 
-type MeasuredUsers = Pick<Measurement, 'users' | 'profiles' | 'lengths'>
+type MeasuredUsers = Pick<Measurement, 'users' | 'byJudge' | 'profiles' | 'lengths'>
 
 /** What of a run's final test does not depend on its training. */
 export interface Baseline {
@@ -33,7 +34,9 @@ export interface FinalTestInputs {
   /** The policy, with its frozen base. */
   model: LanguageModel
   /** Ranks the test users' pools, whatever the reward is. */
-  judge: Judge
+  judge: AnyJudge
+  /** Others that measure the same profiles, by their names. */
+  testJudges?: Readonly<Record<string, Judge>>
   /** The judge for texts longer than its budget for a profile. */
   wholeTexts?: WholeTextJudge
   reward: RewardFunction
@@ -45,18 +48,20 @@ export interface FinalTestInputs {
 
 /** What the test says of a run's summary, and the test users' profiles before and after. */
 export interface FinalTest {
-  result: Pick<Summary, 'before' | 'after' | 'difference' | 'controls' | 'task' | 'chance' | 'users'>
+  result: Pick<Summary, 'before' | 'after' | 'difference' | 'controls' | 'judges' | 'task' | 'chance' | 'users'>
   profiles: ProfileLine[]
 }
 
 /** Measures the frozen base (unless `baseline` knows), then the best checkpoint, which the model is left at. */
 export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promise<FinalTest> {
-  const { config, model, judge, reward, users, baseline, signal } = inputs
+  const { config, model, judge, testJudges = {}, reward, users, baseline, signal } = inputs
   const testUsers = measuredUsers(users.test, config.test.maxUsers, config)
   const progress = run.beginParts('test', testParts(inputs, testUsers.length))
-  const before = baseline?.before ?? (await measure(model, judge, testUsers, config, 'base', progress, signal))
+  const measured = (weights: WeightSet) =>
+    measure(model, { judge, others: testJudges }, testUsers, config, weights, progress, signal)
+  const before = baseline?.before ?? (await measured('base'))
   await run.loadBest()
-  const after = await measure(model, judge, testUsers, config, 'policy', progress, signal)
+  const after = await measured('policy')
   const controls = await measureControls(model.tokenizer, judge, testUsers, after.profiles, config, {
     signal,
     wholeTexts: inputs.wholeTexts,
@@ -71,6 +76,7 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
     result: {
       ...compareMeasurements(before, after, config.split.seed),
       controls,
+      ...judgedBy({ ...(isSeveral(judge) ? judge.judges : {}), ...testJudges }, testJudges, before, after, config),
       ...(task ? { task } : {}),
       chance: before.chance,
       users: testUsers.length,
@@ -79,22 +85,45 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
   }
 }
 
+/** The comparison by each of several judges and each other judge. */
+function judgedBy(
+  judges: Readonly<Record<string, Judge>>,
+  others: Readonly<Record<string, Judge>>,
+  before: MeasuredUsers,
+  after: MeasuredUsers,
+  { split }: TrainConfig,
+): Pick<Summary, 'judges'> {
+  const compared = Object.entries(judges).map(([name, judge]) => ({
+    name,
+    judge: judge.describe(),
+    rewarded: !(name in others),
+    ...compareMeasurements({ users: before.byJudge[name] }, { users: after.byJudge[name] }, split.seed),
+  }))
+  return compared.length > 0 ? { judges: compared } : {}
+}
+
 /** What the test does, in its order. */
-function testParts({ baseline, reward }: FinalTestInputs, users: number): Part[] {
+function testParts({ baseline, reward, testJudges = {} }: FinalTestInputs, users: number): Part[] {
   const part = (kind: Part['kind'], what: string): Part => ({ what, kind, users })
+  const measured = (when: string) => [
+    part('write', `profiles ${when} training`),
+    part('judge', `judging those ${when} training`),
+    ...Object.keys(testJudges).map((name) => part('judge', `judging those ${when} training by ${name}`)),
+  ]
   return [
-    ...(baseline ? [] : [part('write', 'profiles before training'), part('judge', 'judging those before training')]),
-    part('write', 'profiles after training'),
-    part('judge', 'judging those after training'),
+    ...(baseline ? [] : measured('before')),
+    ...measured('after'),
     ...(baseline ? [] : [part('judge', 'judging the raw histories')]),
     ...(users < 3 ? [] : [part('judge', "judging other people's profiles")]),
     ...(reward.compareTask ? [part('judge', "the task's own questions")] : []),
   ]
 }
 
-function tested({ profiles, lengths, users }: MeasuredUsers, u: number): ProfileLine['before'] {
+function tested({ profiles, lengths, users, byJudge }: MeasuredUsers, u: number): ProfileLine['before'] {
   const { forward, backward } = users[u]
-  return { profile: profiles[u], tokens: lengths[u], forward, backward }
+  const judges = Object.entries(byJudge).map(([name, each]) => [name, each[u]] as const)
+  const line = { profile: profiles[u], tokens: lengths[u], forward, backward }
+  return judges.length > 0 ? { ...line, judges: Object.fromEntries(judges) } : line
 }
 
 /** What a finished run measured before training, for runs of the same model, judge, users and budgets. */
@@ -103,6 +132,12 @@ export function readBaseline(run: string, summary: Summary): Baseline {
   return {
     before: {
       users: lines.map(({ user, before: { forward, backward } }) => ({ id: user, forward, backward })),
+      byJudge: Object.fromEntries(
+        Object.keys(lines[0]?.before.judges ?? {}).map((name) => [
+          name,
+          lines.map(({ before }) => before.judges![name]),
+        ]),
+      ),
       profiles: lines.map(({ before }) => before.profile),
       lengths: lines.map(({ before }) => before.tokens),
       chance: summary.chance,

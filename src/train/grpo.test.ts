@@ -142,6 +142,27 @@ describe('training', () => {
     expect(two.loss).not.toBeCloseTo(one.loss as number, 3)
   })
 
+  it('begins the ratios at the log probabilities of training where rollouts are of other weights', async () => {
+    const clipped = async (quantize: 'none' | 'int8') => {
+      const folder = join(root, quantize)
+      const policy = toyPolicy()
+      const model = {
+        ...policy,
+        async sample(...args: Parameters<typeof policy.sample>) {
+          const groups = await policy.sample(...args)
+          for (const { logprobs } of groups.flat()) logprobs.set(logprobs.map((value) => value - 0.3))
+          return groups
+        },
+      }
+      await run({ folder, model, config: toyConfig({ quantize, optim: { steps: 1 } }) })
+      const step = lines(folder, 'metrics.jsonl').find((line) => 'reward' in line)!
+      expect(step['sampling/sampling_logp_difference/mean']).toBeCloseTo(0.3, 4)
+      return step['clip_ratio/region_mean']
+    }
+    expect(await clipped('int8')).toBe(0)
+    expect(await clipped('none')).toBeGreaterThan(0.1)
+  })
+
   it('makes no step where every completion is cut at the token limit', async () => {
     const folder = join(root, 'truncated')
     const model = toyPolicy()

@@ -148,8 +148,8 @@ function batchUsers(users: readonly User[], size: number, step: number, seed: nu
 /**
  * Makes `optim.numUpdates` optimiser steps on the groups that are kept; metrics are null where none is. Old log
  * probabilities are the sampler's own for a single on-policy update: sampler and trainer then hold the same weights,
- * and their ratio is 1 but for rounding. With several updates, importance sampling or a quantised sampler, the trainer
- * scores them first. `signal` cancels until the first optimiser step; from there on the update is finished, so that the
+ * and their ratio is 1 but for rounding. With a quantised sampler they are the trainer's of that very update; with
+ * several updates or importance sampling the trainer scores them first. `signal` cancels until the first optimiser step; from there on the update is finished, so that the
  * policy never stays between two steps.
  */
 async function updatePolicy(
@@ -167,10 +167,14 @@ async function updatePolicy(
     return { ...Object.fromEntries(UPDATE_METRICS.map((name) => [name, null])), learning_rate: learningRate }
 
   const sampler_U_G_T = groups_U.map(({ rollouts }) => rollouts.map(({ completion }) => completion.logprobs))
-  // Other weights sampled than those that are trained on.
+  // Other weights sampled than those that are trained on: of a single update the trainer's own are those of its pass.
   const mixed = config.quantize !== 'none' && config.precision === 'f32'
-  const rescored = optim.numUpdates > 1 || optim.importanceSampling.enabled || mixed
-  const old_U_G_T = rescored ? await logprobs(model, groups_U, config, 'policy', signal) : sampler_U_G_T
+  const rescored = optim.numUpdates > 1 || optim.importanceSampling.enabled
+  const old_U_G_T = rescored
+    ? await logprobs(model, groups_U, config, 'policy', signal)
+    : mixed
+      ? undefined
+      : sampler_U_G_T
   const reference_U_G_T = optim.klCoef > 0 ? await logprobs(model, groups_U, config, 'base', signal) : undefined
   const policyLoss = LOSSES[optim.loss]
   const weights_UG_T = tokenWeights(
@@ -180,7 +184,7 @@ async function updatePolicy(
         length: completion.tokens.length,
         masked: masked(completion),
         correction: optim.importanceSampling.enabled
-          ? importanceWeights(old_U_G_T[u][g], sampler_U_G_T[u][g], optim.importanceSampling.cap)
+          ? importanceWeights(old_U_G_T![u][g], sampler_U_G_T[u][g], optim.importanceSampling.cap)
           : undefined,
       })),
     ),
@@ -192,7 +196,7 @@ async function updatePolicy(
       tokens: completion.tokens,
       advantage,
       weights: weights_UG_T[u * config.rollout.groupSize + g],
-      oldLogprobs: old_U_G_T[u][g],
+      oldLogprobs: old_U_G_T?.[u][g],
       refLogprobs: reference_U_G_T?.[u][g],
     })),
   }))

@@ -155,7 +155,7 @@ export interface LossInput {
   logprobs: ArrayLike<number>
   advantage: number
   weights: ArrayLike<number>
-  /** Log probabilities under the policy that sampled. Needed by ppo and cispo. */
+  /** Log probabilities that the ratios of ppo and cispo start from; absent: `logprobs`, held fast. */
   oldLogprobs?: ArrayLike<number>
   /** Log probabilities under the frozen base. Needed where `klCoef` is above 0. */
   refLogprobs?: ArrayLike<number>
@@ -214,7 +214,7 @@ function clippedObjective(ratio: number, advantage: number, { clipLow, clipHigh 
 /** −Σ_t w_t·min(r_t·A, clip(r_t)·A) */
 function ppoLoss(bounds: ClipBounds, completion: LossInput): LossAndGradient {
   const { logprobs, advantage, weights } = completion
-  const old = needed(completion.oldLogprobs, 'oldLogprobs')
+  const old = completion.oldLogprobs ?? logprobs
   const gradient = new Float64Array(logprobs.length)
   let loss = 0
   for (let t = 0; t < logprobs.length; t++) {
@@ -229,7 +229,7 @@ function ppoLoss(bounds: ClipBounds, completion: LossInput): LossAndGradient {
 /** −(Σ_t w_t)·min(s·A, clip(s)·A), s = exp(mean of logp_t − old_t) over the n tokens of weight above 0 */
 function sequencePpoLoss(bounds: ClipBounds, completion: LossInput): LossAndGradient {
   const { logprobs, advantage, weights } = completion
-  const old = needed(completion.oldLogprobs, 'oldLogprobs')
+  const old = completion.oldLogprobs ?? logprobs
   const gradient = new Float64Array(logprobs.length)
   const counted = [...gradient.keys()].filter((t) => weights[t] > 0)
   const n = counted.length
@@ -244,7 +244,7 @@ function sequencePpoLoss(bounds: ClipBounds, completion: LossInput): LossAndGrad
 /** −Σ_t w_t·stopgrad(min(r_t, 1 + clipHigh))·A·logp_t */
 function cispoLoss(clipHigh: number, completion: LossInput): LossAndGradient {
   const { logprobs, advantage, weights } = completion
-  const old = needed(completion.oldLogprobs, 'oldLogprobs')
+  const old = completion.oldLogprobs ?? logprobs
   const gradient = new Float64Array(logprobs.length)
   let loss = 0
   for (let t = 0; t < logprobs.length; t++) {

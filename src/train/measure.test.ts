@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createJudge } from '../judge/judge.ts'
+import { createJudges } from '../judge/judge.ts'
 import type { Judge } from '../judge/types.ts'
 import type { User } from '../logs/types.ts'
 import { toyModel } from '../model/testing/toy-model.ts'
@@ -27,11 +27,11 @@ describe('the control of the raw history', () => {
     const settings = config({ maxProfileTokens })
     const { history } = await measureControls(
       model.tokenizer,
-      createJudge(model, settings.judge),
+      createJudges([model], settings.judge),
       users,
       users.map(() => 'a profile'),
       settings,
-      { wholeTexts: wholeTextJudge(model, settings.judge), onNote: (text) => notes.push(text) },
+      { wholeTexts: wholeTextJudge([model], settings.judge), onNote: (text) => notes.push(text) },
     )
     return history
   }

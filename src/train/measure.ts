@@ -4,11 +4,16 @@ import { type HistoryBudget, rawHistory } from '../evaluate/measure/controls.ts'
 import { evaluateProfiles, type ProfileEvaluation } from '../evaluate/measure/evaluate-profiles.ts'
 import { generateProfiles } from '../generator/generate.ts'
 import { profileSeeds } from '../generator/profile-users.ts'
-import { createJudge } from '../judge/judge.ts'
+import { mapJudges, singleJudges } from '../judge/config.ts'
+import { createJudges } from '../judge/judge.ts'
+import type { AnyJudge } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
 import type { User } from '../logs/types.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
 import type { JudgeModel } from '../model/encoder.ts'
+import { profileScore } from '../reward/added.ts'
+import type { DirectionNdcg } from '../reward/bidirectional.ts'
+import { copiedPenalty, lengthPenalty } from '../reward/guards.ts'
 import type { ProfileScore, RewardFunction } from '../reward/reward.ts'
 import type { DirectionIntervals } from '../run/format.ts'
 import { BumpError } from '../util/errors.ts'
@@ -74,7 +79,10 @@ export const validationParts = (users: number): Part[] => [
   { what: 'judging', kind: 'judge', users },
 ]
 
-/** The policy's score on the validation users, and what is logged of it. `progress`: of `validationParts`. */
+/**
+ * The policy's score on the validation users, penalties taken off as in training, and what is logged of it. `progress`:
+ * of `validationParts`.
+ */
 export async function validate(
   model: LanguageModel,
   reward: RewardFunction,
@@ -84,41 +92,28 @@ export async function validate(
   signal?: AbortSignal,
 ): Promise<ProfileScore> {
   const measured = await measuredProfiles(model, users, config, 'policy', progress, signal)
-  const { score, metrics } = await progress.next(async (onProgress) =>
-    reward.evaluate
-      ? await reward.evaluate(poolUsers(users), measured.profiles, { signal, onProgress })
-      : await rewardOfEach(reward, users, measured, config, signal),
-  )
-  return {
-    score,
-    metrics: prefixed('eval', { ...metrics, mean_length: mean(measured.lengths), users: users.length }),
-  }
-}
-
-/** A reward that only scores rollouts: one profile a user, with the same seed at every validation. */
-async function rewardOfEach(
-  reward: RewardFunction,
-  users: readonly User[],
-  { profiles, lengths, shown }: MeasuredProfiles,
-  config: TrainConfig,
-  signal?: AbortSignal,
-): Promise<ProfileScore> {
   const batch = poolUsers(users).map((user, u) => ({
     ...user,
-    history: shown[u],
-    rollouts: [{ text: profiles[u], tokens: lengths[u] }],
+    history: measured.shown[u],
+    rollouts: [{ text: measured.profiles[u], tokens: measured.lengths[u] }],
   }))
-  const { rewards, chance } = await reward.score(batch, ['validation', config.split.seed], { signal })
-  const each = rewards.map(([rollout]) => rollout)
-  const terms = Object.keys(each[0].terms).map((term) => [term, mean(each.map((rollout) => rollout.terms[term]))])
-  const score = mean(each.map(({ raw }) => raw))
-  return { score, metrics: { ...Object.fromEntries(terms), score, ...prefixed('chance', chance) } }
+  const raw = await progress.next((onProgress) =>
+    profileScore(reward, batch, config.split.seed, { signal, onProgress }),
+  )
+  const length = 0 - mean(measured.lengths.map((tokens) => lengthPenalty(tokens, config.reward)))
+  const copied = 0 - mean(measured.profiles.map((text, u) => copiedPenalty(text, measured.shown[u], config.reward)))
+  const score = raw.score + length + copied
+  const logged = { ...raw.metrics, length, copied, score, mean_length: mean(measured.lengths), users: users.length }
+  return { score, metrics: prefixed('eval', logged) }
 }
 
-/** Profiles of the users under the given weights, and how well they identify them. Equal users get equal pools. */
+/**
+ * Profiles of the users under the given weights, and how well they identify them, by the judge and by `others`. Equal
+ * users get equal pools.
+ */
 export async function measure(
   model: LanguageModel,
-  judge: Judge,
+  { judge, others }: { judge: AnyJudge; others: Readonly<Record<string, Judge>> },
   users: readonly User[],
   config: TrainConfig,
   weights: WeightSet,
@@ -126,10 +121,15 @@ export async function measure(
   signal?: AbortSignal,
 ): Promise<Measurement> {
   const { profiles, lengths } = await measuredProfiles(model, users, config, weights, progress, signal)
-  const evaluation = await progress.next((onProgress) =>
-    evaluateProfiles(poolUsers(users), profiles, judge, { ...poolOptions(config), signal, onProgress }),
-  )
-  return { ...evaluation, profiles, lengths }
+  const by = (each: AnyJudge) =>
+    progress.next((onProgress) =>
+      evaluateProfiles(poolUsers(users), profiles, each, { ...poolOptions(config), signal, onProgress }),
+    )
+  const evaluation = await by(judge)
+  const byJudge = { ...evaluation.byJudge }
+  for (const [name, other] of Object.entries(others))
+    byJudge[name] = (await by(other)).users.map(({ forward, backward }) => ({ forward, backward }))
+  return { ...evaluation, byJudge, profiles, lengths }
 }
 
 type PerUser = (user: number, direction: 'forward' | 'backward') => number
@@ -150,14 +150,14 @@ function intervalsOver(users: number, value: PerUser, seed: number): DirectionIn
 }
 
 /** Intervals of one evaluation. */
-function directionIntervals(evaluation: Pick<ProfileEvaluation, 'users'>, seed: number): DirectionIntervals {
+function directionIntervals(evaluation: { users: readonly DirectionNdcg[] }, seed: number): DirectionIntervals {
   return intervalsOver(evaluation.users.length, (u, direction) => evaluation.users[u][direction], seed)
 }
 
 /** Before, after and their paired difference, over the same users in the same pools. */
 export function compareMeasurements(
-  before: Pick<ProfileEvaluation, 'users'>,
-  after: Pick<ProfileEvaluation, 'users'>,
+  before: { users: readonly DirectionNdcg[] },
+  after: { users: readonly DirectionNdcg[] },
   seed: number,
 ): Record<'before' | 'after' | 'difference', DirectionIntervals> {
   return {
@@ -172,13 +172,16 @@ export function compareMeasurements(
 }
 
 /** The run's judge for texts of any length: it reads each of them whole, as the raw history's control needs it. */
-export type WholeTextJudge = (texts: readonly string[]) => Judge
+export type WholeTextJudge = (texts: readonly string[]) => AnyJudge
 
-/** Raises the budget of a judge on `model` to the longest of the texts. */
-export function wholeTextJudge(model: JudgeModel, config: TrainConfig['judge']): WholeTextJudge {
+/** Raises the budget of each judge to the longest of the texts; `models[i]` is what the i-th reads with. */
+export function wholeTextJudge(models: readonly JudgeModel[], config: TrainConfig['judge']): WholeTextJudge {
   return (texts) => {
-    const lengths = texts.map((text) => model.tokenizer.encode(text).length)
-    return createJudge(model, { ...config, maxProfileTokens: Math.max(config.maxProfileTokens, ...lengths) })
+    const raised = mapJudges(config, (judge, i) => {
+      const lengths = texts.map((text) => models[i].tokenizer.encode(text).length)
+      return { ...judge, maxProfileTokens: Math.max(judge.maxProfileTokens, ...lengths) }
+    })
+    return createJudges(models, raised)
   }
 }
 
@@ -198,7 +201,7 @@ interface ControlOptions {
  */
 export async function measureControls(
   tokenizer: Tokenizer,
-  judge: Judge,
+  judge: AnyJudge,
   users: readonly User[],
   profiles: readonly string[],
   config: TrainConfig,
@@ -207,7 +210,7 @@ export async function measureControls(
   const { signal, known, wholeTexts, onNote, progress } = options
   const evaluate = (
     texts: readonly string[],
-    reader: Judge,
+    reader: AnyJudge,
     { mismatched, onProgress }: { mismatched?: boolean; onProgress?: (share: number) => void } = {},
   ) => evaluateProfiles(poolUsers(users), texts, reader, { ...poolOptions(config), mismatched, signal, onProgress })
   const histories = (budget: HistoryBudget) => users.map(({ history }) => rawHistory(history, tokenizer, budget))
@@ -219,7 +222,8 @@ export async function measureControls(
       if (!(BumpError.isInstance(error) && error.code === 'context-exceeded')) throw error
     }
     // The run has ended: what the judge cannot hold must not end it without a result.
-    const historyTokens = Math.min(config.prompt.historyTokens, config.judge.maxProfileTokens)
+    const budgets = singleJudges(config.judge).map(({ maxProfileTokens }) => maxProfileTokens)
+    const historyTokens = Math.min(config.prompt.historyTokens, ...budgets)
     onNote?.(`the judge cannot hold the whole raw history: its control shows the latest ${historyTokens} tokens`)
     return await evaluate(histories({ ...config.prompt, historyTokens }), judge, { onProgress })
   }

@@ -39,6 +39,7 @@ it('bump train logs the names of the table', async () => {
     logs: { paths: [join(root, 'log.jsonl')], user: 'user', time: 'time', text: 'text' },
     out,
     split: { minInteractions: 2, validation: 6, test: 6 },
+    judge: { scorer: 'several', judges: [{ scorer: 'likelihood' }, { scorer: 'likelihood', maxProfileTokens: 8 }] },
     reward: { negatives: 4 },
     rollout: { users: 6, groupSize: 4 },
     profile: { maxTokens: 4 },

@@ -6,7 +6,7 @@ import type { LanguageModel } from '../model/contract.ts'
 import type { RunFolder } from '../run/folder.ts'
 import type { LoopState, RolloutLine } from '../run/format.ts'
 import { checkpointPath } from '../run/read.ts'
-import { CancelledError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import { type Costs, type Part, type PartEvent, type Phase, PhaseProgress } from './phase-progress.ts'
 
 /** What a run tells while it trains. */
@@ -181,16 +181,21 @@ export class OngoingRun {
   }
 
   /**
-   * Runs the loop. Where `signal` ends it, the last complete step becomes a checkpoint first: nothing of a step under
-   * way was kept, neither in the policy nor in the state.
+   * Runs the loop. Where `signal` ends it, or a reward or judge of the caller's fails, the last complete step becomes a
+   * checkpoint first: nothing of a step under way was kept, neither in the policy nor in the state.
    */
   async until<T>(signal: AbortSignal | undefined, loop: () => Promise<T>): Promise<T> {
     try {
       return await loop()
     } catch (error) {
-      if (!(error instanceof CancelledError && signal?.aborted)) throw error
+      const cancelled = error instanceof CancelledError && signal?.aborted
+      const failed = BumpError.isInstance(error) && error.code === 'reward-failed'
+      if (!cancelled && !failed) throw error
       await this.checkpoint()
-      throw new CancelledError(`ended after step ${this.step}, with a checkpoint`)
+      const ended = `ended after step ${this.step}, with a checkpoint`
+      if (cancelled) throw new CancelledError(ended)
+      this.note(`${ended}: resume goes on from there`)
+      throw error
     }
   }
 }

@@ -208,6 +208,55 @@ describe('train()', () => {
     )
   })
 
+  it('is rewarded by the worst of several judges, and tested by others', { timeout: 120_000 }, async () => {
+    const model = fileURLToPath(new URL('../engine/golden/encoder-mean', import.meta.url))
+    const embedding = { scorer: 'embedding', model } as const
+    const judges = [{ scorer: 'likelihood' as const }, embedding]
+    const other = { scorer: 'embedding', model, maxProfileTokens: 4 } as const
+    const more = {
+      judge: { scorer: 'several', combine: 'worst', judges },
+      optim: { steps: 1 },
+      test: { judges: [other] },
+    } satisfies Partial<TrainOptions>
+    const { folder: run, summary } = await train(short('several', more))
+    expect(header('several')).toMatchObject({
+      judge: { scorer: 'several', combine: 'worst', judges: [{ scorer: 'likelihood' }, { pooling: 'mean' }] },
+      testJudges: [{ scorer: 'embedding', maxProfileTokens: 4, name: model }],
+    })
+    const names = ['likelihood', 'embedding', 'embedding2']
+    expect(summary.judges!.map(({ name, rewarded }) => [name, rewarded])).toEqual(names.map((name, i) => [name, i < 2]))
+    const lines = read('several', 'profiles.jsonl').trim().split('\n')
+    for (const { before, after } of lines.map((line) => JSON.parse(line)))
+      for (const { forward, judges } of [before, after]) {
+        expect(Object.keys(judges)).toEqual(names)
+        expect(forward).toBe(Math.min(judges.likelihood.forward, judges.embedding.forward))
+      }
+    const [step] = steps('several')
+    expect(step['rewards/forward/mean']).toBeLessThanOrEqual(step['rewards/embedding/forward/mean'])
+    const { tables, settings } = await compareProfiles({
+      runs: [run],
+      out: join(folder, 'by-each'),
+      poolSizes: [2],
+      kinds: ['generic', 'run'],
+    })
+    expect(tables.map(({ title }) => title)).toEqual([
+      expect.stringMatching(/^K = 2, judged by likelihood on nano: /),
+      expect.stringMatching(/^K = 2, judged by embedding on encoder-mean: /),
+    ])
+    expect(tables[1].notes.join()).toMatch(/trained with the worst of likelihood and embedding .*this judge among them/)
+    expect(settings.judges).toHaveLength(2)
+
+    const opened = await openEncoder(model)
+    const refused = (change: Partial<TrainOptions>) => expect(train(short('refused', change))).rejects
+    await refused({ ...more, judgeModel: opened }).toThrow(/^judgeModel does nothing here/)
+    await refused({ ...more, test: { judges: [embedding] } }).toThrow(/test\.judges\.0: this judge measures/)
+    await opened.close()
+    const base = { scorer: 'likelihood', model: NANO } as const
+    await refused({ test: { judges: [base] } }).toThrow(/test\.judges\.0: this judge measures already/)
+    const wrong = { scorer: 'likelihood', model } as const
+    await refused({ test: { judges: [wrong] } }).toThrow(/needs the embedding scorer/)
+  })
+
   it('takes a reward module from the command line, only where the command names it', { timeout: 120_000 }, async () => {
     const module = join(folder, 'reward.mjs')
     writeFileSync(module, 'export default ({ text }, { id }) => ({ letters: text.length / 100, known: id ? 1 : 0 })\n')
@@ -220,43 +269,24 @@ describe('train()', () => {
       errors += text
       return true
     })
-    expect(await command('--reward', module, '--steps', '1'), errors).toBe(0)
-    expect(steps('module')[0]).toMatchObject({ 'rewards/known/mean': 1 })
+    const second = join(folder, 'second.mjs')
+    writeFileSync(second, 'export default async () => 2\n')
+    const named = ['--reward', module, '--add-reward', `${second}=0.5`]
+    expect(await command(...named, '--steps', '1'), errors).toBe(0)
+    expect(steps('module')[0]).toMatchObject({ 'rewards/known/mean': 1, 'rewards/second/mean': 2 })
+    const digest = expect.stringMatching(/^[0-9a-f]{64}$/)
     expect(header('module')).toMatchObject({
-      config: { reward: { type: 'custom', name: module } },
-      reward: { name: module, module: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      config: { reward: { type: 'custom', name: module, added: [{ name: second, weight: 0.5 }] } },
+      reward: { name: module, module: digest, added: [{ name: second, module: digest }] },
     })
+    expect(await main(['train', '--resume', '--name', 'module', '--runs', folder, '--reward', module])).toBe(2)
+    expect(errors).toContain(`name it by --add-reward ${second}=0.5 if you trust it`)
     expect(await main(['train', '--resume', '--name', 'module', '--runs', folder])).toBe(2)
     expect(errors).toContain(`name it by --reward ${module} if you trust it`)
     writeFileSync(module, 'export default 3\n')
     expect(await command('--reward', join(folder, 'none.mjs'), '--name', 'none')).toBe(2)
     silent.mockRestore()
     quiet.mockRestore()
-  })
-
-  it('names a reward that throws or gives no number, and loses nothing', { timeout: 120_000 }, async () => {
-    const given = (value: number | Record<string, number>) => defineReward('mine', () => value)
-    const failing = (out: string, customReward: ReturnType<typeof given>) =>
-      expect(train(short(out, { customReward }))).rejects
-    await failing('nan', given(Number.NaN)).toThrow(/the reward mine gave NaN as mine of user person-/)
-    await failing('taken', given({ tokens: 1 })).toThrow(/has a term called tokens, which rollouts\.jsonl uses itself/)
-    const thrown = defineReward('mine', () => {
-      throw new Error('out of luck')
-    })
-    await failing('throws', thrown).toThrow(/the reward mine failed: out of luck/)
-    // What only a program without types can give.
-    for (const [i, odd] of [true, undefined, '0.5', {}, [1]].entries())
-      await failing(`odd-${i}`, given(odd as number)).toThrow(/^the reward mine gave .* for a profile of user person-/)
-    let asked = 0
-    const uneven = defineReward('mine', (): Record<string, number> => (asked++ % 2 === 0 ? { a: 1 } : { a: 1, b: 2 }))
-    await failing('uneven', uneven).toThrow(/has the terms a for one profile and a, b for another/)
-    const unmade = { name: 'mine', create: () => Promise.reject(new Error('no table')) }
-    await failing('unmade', unmade).toMatchObject({
-      code: 'reward-failed',
-      message: 'the reward mine failed: no table',
-    })
-    expect(existsSync(join(folder, 'throws', 'config.json'))).toBe(true)
-    expect(existsSync(join(folder, 'throws', 'lock'))).toBe(false)
   })
 
   it('refuses what does not go together', async () => {

@@ -1,15 +1,16 @@
 // train(): one call from logs and a model to a trained profile generator and its run folder. `bump train`, `bump demo`
 // and `bump ablate` make this very call. The loop itself is in grpo.ts.
 import { basename, join, resolve } from 'node:path'
+import { singleJudges } from '../judge/config.ts'
 import { createJudge, ownJudge } from '../judge/judge.ts'
+import { type AnyJudge, judgeKeys } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
 import { type LoadedUsers, loadUsers, readingLine, type SplitOptions, splitDataset } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { isEncoder, type JudgeModel } from '../model/encoder.ts'
-import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
-import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
+import { type AddedReward, withAdded } from '../reward/added.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import { RunFolder } from '../run/folder.ts'
@@ -17,7 +18,6 @@ import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
 import { followed, type MlflowOptions, reachMlflow } from '../run/mlflow/tracked-run.ts'
 import { packageInfo } from '../run/package-info.ts'
 import { checkpointSteps, readSummary } from '../run/read.ts'
-import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
@@ -25,7 +25,8 @@ import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
-import { poolSeed, wholeTextJudge } from './measure.ts'
+import { poolSeed } from './measure.ts'
+import { Models, refuseUnusableModels, type TrainEngine } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
 import { recordedConfig } from './recorded-config.ts'
@@ -55,7 +56,7 @@ export interface TrainOptions extends TrainSettings {
   /** What training computes the base's products in, where `model` is a name. */
   precision?: TrainConfigInput['precision']
   /** What models that are named here run on: device, threads and memory. */
-  engine?: Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
+  engine?: TrainEngine
   /** The judge's model, where it is open already; an encoder's scorer is embedding. */
   judgeModel?: JudgeModel
   /** A judge of your own, in place of the one that `judge` describes. */
@@ -64,6 +65,8 @@ export interface TrainOptions extends TrainSettings {
   customReward?: CustomReward
   /** Follows the run in MLflow: settings and metrics are sent to this server, texts never. */
   mlflow?: MlflowOptions
+  /** Rewards of your own beside that one, each with its weight. */
+  rewards?: readonly AddedReward[]
   /** Goes on with the run in the folder, where there is one. */
   resume?: boolean
   /** Ends the run at a clean checkpoint: train() then throws a CancelledError, and `resume` goes on. */
@@ -114,8 +117,8 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   requireOptions('train()', options, ['model', 'logs', 'out'])
   const { out, customJudge, mlflow, resume = false, signal, onEvent = () => {} } = options
   const config = configOf(options)
-  if (typeof options.model === 'string') refuseUnusable(config.model)
-  if (!options.judgeModel && !customJudge) refuseUnusableJudge(config.judge)
+  const named = options.judgeModel || customJudge ? [] : singleJudges(config.judge)
+  refuseUnusableModels(options.model, [...named, ...(config.test.judges ?? [])])
   if (mlflow) await reachMlflow(mlflow, out)
   const users = await usersOf(options, config, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
@@ -123,17 +126,21 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   const models = new Models(options, config, note)
   try {
     const model = await models.policy()
-    const judgeModel = await models.judge(model)
-    const judge = customJudge ? ownJudge(customJudge) : createJudge(judgeModel, config.judge)
-    const reward = await rewardOf(options, { config, users, model, judge, note, open: (name) => models.open(name) })
+    const { judge, wholeTexts } = customJudge
+      ? { judge: ownJudge(customJudge), wholeTexts: undefined }
+      : await models.judge(model)
+    const testJudges = await testJudgesOf(config, customJudge !== undefined, models, model)
+    const open = (name: string) => models.open(name)
+    const { reward, record } = await rewardOf(options, { config, users, model, judge, note, open })
     return await trainUsers(config, {
       users,
       model,
       judge,
-      wholeTexts: customJudge ? undefined : wholeTextJudge(judgeModel, config.judge),
+      testJudges,
+      wholeTexts,
       judgeRecord: customJudge ? describeJudge(judge) : judge.describe(),
       reward,
-      rewardRecord: options.customReward && { name: options.customReward.name, ...reward.origin },
+      rewardRecord: record,
       baseline,
       out,
       mlflow,
@@ -189,34 +196,50 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
   }
 }
 
-/** Throws BumpError where the judge's model lies on this machine and cannot be used, before other work is done. */
-function refuseUnusableJudge(judge: TrainConfig['judge']): void {
-  if (judge.scorer === 'embedding') refuseUnusableEncoder(judge.model, judge.pooling)
-  else if (judge.model !== undefined) refuseUnusable(judge.model)
+/** The other judges of the test. Their names are none of those that rewarded. */
+async function testJudgesOf(
+  { judge, test }: TrainConfig,
+  custom: boolean,
+  models: Models,
+  policy: LanguageModel,
+): Promise<Record<string, Judge>> {
+  const judges = test.judges ?? []
+  const rewarding = custom ? [] : singleJudges(judge)
+  const keys = judgeKeys([...rewarding, ...judges]).slice(rewarding.length)
+  const opened: Record<string, Judge> = {}
+  for (const [i, each] of judges.entries()) {
+    const [reader] = await models.readersOf(each, policy)
+    opened[keys[i]] = createJudge(reader, each)
+  }
+  return opened
 }
 
 /** Throws BumpError where an option would do nothing, since another one decides what it is about. */
-function refuseIdle({ model, trainable, quantize, precision, judgeModel, customJudge }: TrainOptions): void {
+function refuseIdle(options: TrainOptions): void {
+  const { model, trainable, quantize, precision, judge, judgeModel, customJudge } = options
   const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
   for (const [name, value] of Object.entries({ trainable, quantize, precision }))
     if (typeof model !== 'string' && value !== undefined)
       throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
   if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
+  if (judgeModel && judge?.scorer === 'several')
+    throw idle('judgeModel', 'several judges name the models that they read with, each in judge.judges')
 }
 
 /** The resolved configuration. Throws BumpError `invalid-options` with every problem. */
 function configOf(options: TrainOptions): TrainConfig {
   refuseIdle(options)
-  const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, ...rest } = options
+  const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, rewards, ...rest } = options
   const { mlflow, resume, signal, onEvent, reward, ...settings } = rest
   const opened = typeof model === 'string' ? undefined : openedOf(model)
+  const added = rewards && { added: rewards.map(({ reward: each, weight }) => ({ ...recorded(each), weight })) }
   const values = {
     ...settings,
     ...(judgeModel ? { judge: { ...impliedScorer(judgeModel), model: judgeModel.info.name, ...settings.judge } } : {}),
     ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
-    ...(customReward
-      ? { reward: { ...reward, type: 'custom', name: customReward.name, options: customReward.options ?? {} } }
-      : reward && { reward }),
+    ...(customReward || rewards || reward
+      ? { reward: { ...reward, ...(customReward ? { type: 'custom', ...recorded(customReward) } : {}), ...added } }
+      : {}),
     name: basename(resolve(out)),
     model: typeof model === 'string' ? model : model.info.name,
     logs: {
@@ -235,8 +258,16 @@ function configOf(options: TrainOptions): TrainConfig {
       'invalid-options',
       `the reward ${config.reward.name} is a function: give train() its customReward`,
     )
+  if (config.reward.added && !rewards)
+    throw new BumpError(
+      'invalid-options',
+      `reward.added names functions (${config.reward.added.map(({ name }) => name).join(', ')}): give train() its rewards`,
+    )
   return config
 }
+
+/** What config.json says of a reward of one's own. */
+const recorded = ({ name, options = {} }: CustomReward) => ({ name, options })
 
 /** An encoder judges in one way only. */
 const impliedScorer = (model: JudgeModel) => (isEncoder(model) ? { scorer: 'embedding' } : {})
@@ -298,77 +329,39 @@ function checkUsers(users: UserSplit, config: TrainConfig): void {
       )
 }
 
-/** The models of a run: those that the caller gave, and those that are opened by name and closed again. */
-class Models {
-  private readonly opened: JudgeModel[] = []
-
-  constructor(
-    private readonly options: TrainOptions,
-    private readonly config: TrainConfig,
-    private readonly onProgress: OnLine,
-  ) {}
-
-  async policy(): Promise<LanguageModel> {
-    const { model } = this.options
-    const { trainable, seed } = this.config
-    return typeof model === 'string' ? await this.open(model, { trainable, seed }) : model
-  }
-
-  /** Default: the frozen base of the policy. */
-  async judge(policy: LanguageModel): Promise<JudgeModel> {
-    const { judge } = this.config
-    if (this.options.judgeModel) return this.options.judgeModel
-    if (judge.model === undefined || this.options.customJudge) return policy
-    if (judge.scorer !== 'embedding') return await this.open(judge.model)
-    const { engine, signal } = this.options
-    const { pooling } = judge
-    const encoder = await openEncoder(judge.model, {
-      pooling,
-      threads: engine?.threads,
-      signal,
-      onProgress: this.onProgress,
-    })
-    this.opened.push(encoder)
-    return encoder
-  }
-
-  async close(): Promise<void> {
-    for (const model of this.opened) await model.close()
-  }
-
-  async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'> = {}): Promise<LanguageModel> {
-    const { engine, signal } = this.options
-    // The limit on memory is training's.
-    const shared = options.trainable ? engine : { ...engine, memory: undefined }
-    const model = await openModel(name, {
-      ...shared,
-      quantize: this.config.quantize,
-      precision: this.config.precision,
-      signal,
-      onProgress: this.onProgress,
-      ...options,
-    })
-    this.opened.push(model)
-    return model
-  }
-}
-
+/** The reward of a run, with those that are added, and what decides theirs besides the configuration. */
 async function rewardOf(
-  { customReward }: TrainOptions,
-  { config, judge, ...context }: { config: TrainConfig; judge: Judge } & Omit<RewardContext, 'config' | 'splitSeed'>,
-): Promise<RewardFunction> {
-  const { reward, split } = config
-  if (customReward) return await makeReward(customReward, { ...context, config: reward, splitSeed: split.seed })
-  if (reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
-  return defaultReward(judge, reward, poolSeed(config))
+  { customReward, rewards = [] }: TrainOptions,
+  { config, judge, ...context }: { config: TrainConfig; judge: AnyJudge } & Omit<RewardContext, 'config' | 'splitSeed'>,
+): Promise<{ reward: RewardFunction; record?: Record<string, unknown> }> {
+  const splitSeed = config.split.seed
+  const make = (custom: CustomReward) => makeReward(custom, { ...context, config: config.reward, splitSeed })
+  const named = ({ name }: CustomReward, { origin }: RewardFunction) => ({ name, ...origin })
+  const own = customReward ? await make(customReward) : bidirectionalOf(config, judge)
+  const added: { name: string; weight: number; reward: RewardFunction }[] = []
+  for (const { reward, weight } of rewards) added.push({ name: reward.name, weight, reward: await make(reward) })
+  const record = {
+    ...(customReward ? named(customReward, own) : {}),
+    ...(rewards.length > 0 ? { added: rewards.map(({ reward }, i) => named(reward, added[i].reward)) } : {}),
+  }
+  return {
+    reward: withAdded(own, added, splitSeed),
+    record: Object.keys(record).length > 0 ? record : undefined,
+  }
 }
 
-function headerOf(config: TrainConfig, { users, model, judgeRecord, rewardRecord }: RunParts): RunHeader {
+function bidirectionalOf(config: TrainConfig, judge: AnyJudge): RewardFunction {
+  if (config.reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
+  return defaultReward(judge, config.reward, poolSeed(config))
+}
+
+function headerOf(config: TrainConfig, { users, model, judgeRecord, testJudges, rewardRecord }: RunParts): RunHeader {
   return {
     config: recordedConfig(config),
     package: packageInfo(),
     model: describeModel(model),
     judge: judgeRecord,
+    ...(config.test.judges ? { testJudges: Object.values(testJudges ?? {}).map((judge) => judge.describe()) } : {}),
     ...(rewardRecord ? { reward: rewardRecord } : {}),
     data: {
       digest: dataDigest(users),
@@ -384,7 +377,7 @@ function describeModel({ info }: LanguageModel): Record<string, unknown> {
   return { name, digest, parameters, trainableParameters }
 }
 
-function describeJudge(judge: Judge): Record<string, unknown> {
+function describeJudge(judge: AnyJudge): Record<string, unknown> {
   return { scorer: 'custom', name: judge.name, ...judge.describe() }
 }
 

@@ -17,9 +17,13 @@ export const CASES: Record<string, Case> = {
   judges,
   step,
   growth,
+  int8Rollouts: async (_, device) => [(await smallStep(SMOLLM2_135M, device, { quantize: 'int8' })).row],
+  int8Step: async (_, device) => [(await smallStep(SMOLLM2_135M, device, { precision: 'int8' })).row],
   qwenGroup: (machine, device) => group(QWEN25_05B, machine, { device }, {}),
   qwenInt8Group: (machine) => group(QWEN25_05B, machine, { precision: 'int8' }, {}),
   qwenInference: (_, device) => inference(QWEN25_05B, 'none', device),
   qwenInt8: (_, device) => inference(QWEN25_05B, 'int8', device),
   qwenStep: async (_, device) => [(await smallStep(QWEN25_05B, device)).row],
+  qwenInt8Rollouts: async (_, device) => [(await smallStep(QWEN25_05B, device, { quantize: 'int8' })).row],
+  qwenInt8Step: async (_, device) => [(await smallStep(QWEN25_05B, device, { precision: 'int8' })).row],
 }

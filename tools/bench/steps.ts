@@ -1,5 +1,5 @@
 // Whole GRPO steps: rollout, judge, training and optimiser on the engine, without text.
-import type { Engine } from '../../src/engine/engine.ts'
+import type { Engine, EngineOptions } from '../../src/engine/engine.ts'
 import type { Device } from '../../src/engine/runtime/device.ts'
 import {
   adam,
@@ -70,6 +70,11 @@ const byPhase = (seconds: Record<string, number>) =>
     .map(([phase, s]) => `${phase} ${s.toFixed(1)}`)
     .join(', ')
 
+/** What is read in 8 bits: what `quantize` and `precision` of a configuration say. */
+type Bits = Pick<EngineOptions, 'quantize' | 'precision'>
+const bitsName = ({ quantize, precision }: Bits) =>
+  precision === 'int8' ? ', all in int8' : quantize === 'int8' ? ', rollouts and judge in int8' : ''
+
 /** B=8 users, G=8 rollouts, prompt 300, completion 64, likelihood judge with 9 candidates of 25 tokens. */
 export const step: Case = async (_, device) => {
   const engine = await openBench(SMOLLM2_135M, { trainable, device })
@@ -88,12 +93,12 @@ export const step: Case = async (_, device) => {
 const SMALL: StepShape = { users: 4, rollouts: 4, prompt: 150, completion: 32, candidates: 5 }
 
 /** A step that takes seconds, after a smaller one. */
-export async function smallStep(shape: Shape, device: Device) {
-  const engine = await openBench(shape, { trainable, device })
+export async function smallStep(shape: Shape, device: Device, bits: Bits = {}) {
+  const engine = await openBench(shape, { trainable, device, ...bits })
   await stepSeconds(engine, { ...SMALL, users: 2 })
   const whole = await stepSeconds(engine, SMALL)
   const row: Row = {
-    what: named(shape, 'a small step: 4 users × 4 rollouts, 150+32, 5 candidates'),
+    what: named(shape, `a small step: 4 users × 4 rollouts, 150+32, 5 candidates${bitsName(bits)}`),
     figure: `${total(whole).toFixed(1)} s (${byPhase(whole)}), peak ${peakGB().toFixed(1)} GB`,
   }
   return { engine, whole, row }

@@ -55,7 +55,8 @@ validation, both with their \`step\`. A number is \`null\` in a step in which no
 [TRL](https://huggingface.co/docs/trl) logs are its own, so that dashboards made for it fit; the last column says
 where the meaning differs, and is empty for names that TRL does not have.`,
     `A part in angle brackets stands for any name: \`<term>\` for a term of the reward (\`forward\` and \`backward\` of the
-bidirectional one), \`<count>\` for something that a judge counts.`,
+bidirectional one), \`<judge>\` for one of several judges by its scorer (\`likelihood\`, \`embedding\`, \`likelihood2\`),
+\`<direction>\` for \`forward\` or \`backward\`, \`<count>\` for something that a judge counts.`,
     part('bump train: steps', ({ run, line }) => run !== 'sft' && line !== 'validation'),
     part('bump train: validations', ({ run, line }) => run !== 'sft' && line !== 'step'),
     part('bump sft: steps', ({ run, line }) => run !== 'train' && line !== 'validation'),

@@ -95,7 +95,7 @@ function row(name: string, { schema, required, only }: Field): string[] {
 function typeOf(schema: Schema): string {
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ')
   if (schema.type === 'array') return `list of ${typeOf(schema.items!)}`
-  if (schema.type === 'object') return 'mapping'
+  if (schema.type === 'object' || schema.oneOf) return 'mapping'
   if (schema.type === 'boolean') return '`true`, `false`'
   if (schema.type === 'integer') return ['whole number', ...bounds(schema)].join(' ')
   if (schema.type === 'number') return ['number', ...bounds(schema)].join(' ')

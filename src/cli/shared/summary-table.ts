@@ -1,5 +1,5 @@
 // The end of a run on the terminal: NDCG of users never trained on, before and after, beside chance.
-import type { DirectionIntervals, SftSummary, Summary } from '../../run/format.ts'
+import type { DirectionIntervals, JudgedComparison, SftSummary, Summary } from '../../run/format.ts'
 import { intervalText } from '../../util/stats.ts'
 import { duration } from './progress.ts'
 
@@ -26,10 +26,33 @@ export function summaryTable(summary: Summary): string {
     ...(mismatched ? [intervals('mismatched', mismatched)] : []),
     intervals('raw history', history),
     '',
+    ...judgeLines(summary.judges),
     ...taskLines(summary.task),
     "mismatched: every user with another user's profile, must be near chance; raw history: the history in the profile's place",
     '',
   ].join('\n')
+}
+
+/** The same profiles by each of several judges and by those of the test. */
+function judgeLines(judges: Summary['judges']): string[] {
+  if (!judges) return []
+  const width = Math.max(...judges.map(({ name }) => name.length)) + 2
+  const row = (name: string, [before, after, difference]: string[]) =>
+    `  ${name.padEnd(width)}${before.padEnd(26)}${after.padEnd(26)}${difference}`.trimEnd()
+  const named = ({ name, judge, rewarded }: JudgedComparison) =>
+    `  ${name}: ${String(judge.name)}${rewarded ? '' : ', took no part in the reward'}`
+  return [
+    'The same profiles by each judge, mean of both directions',
+    row('', ['before', 'after', 'difference']),
+    ...judges.map(({ name, before, after, difference }) =>
+      row(
+        name,
+        [before, after, difference].map(({ both }) => intervalText(both)),
+      ),
+    ),
+    ...judges.map(named),
+    '',
+  ]
 }
 
 /** The task's own metrics before and after, where the reward was one. */

@@ -15,6 +15,7 @@ import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { assignmentLayer, flagLayer } from './flag-layers.ts'
 import type { LogFlags, TrustFlags } from './log-flags.ts'
+import { addedModule } from './reward-modules.ts'
 
 export interface TrainFlags extends LogFlags, TrustFlags {
   config?: string
@@ -23,6 +24,7 @@ export interface TrainFlags extends LogFlags, TrustFlags {
   judgeModel?: string
   testLogs?: string[]
   reward?: string
+  addReward?: string[]
   task?: string
   data?: string
   name?: string
@@ -69,7 +71,12 @@ export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainC
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     return [{ flag, path, value: kind === 'number' ? numberOr(value) : value }]
   })
-  const own: Layer[] = [rewardLayer(flags.reward), flagLayer(given), assignmentLayer(flags.set)]
+  const own: Layer[] = [
+    rewardLayer(flags.reward),
+    addedLayer(flags.addReward),
+    flagLayer(given),
+    assignmentLayer(flags.set),
+  ]
   if (flags.config !== undefined) own.unshift(fileLayer(flags.config))
   const wanted = mergeLayers(own)
   const under = presetLayers(wanted.preset)
@@ -138,6 +145,12 @@ function rewardLayer(reward: string | undefined): Layer {
   if (reward === undefined) return { values: {}, where: () => '--reward' }
   const section = reward === 'bidirectional' ? { type: reward } : { type: 'custom', name: reward }
   return { values: { reward: section }, where: () => '--reward' }
+}
+
+/** What --add-reward names: modules with their weights. */
+function addedLayer(modules: readonly string[] = []): Layer {
+  const values = modules.length > 0 ? { reward: { added: modules.map(addedModule) } } : {}
+  return { values, where: () => '--add-reward' }
 }
 
 /** Under the reward of labels, the logs are the profiles of the task's questions where no others are named. */

@@ -161,6 +161,28 @@ it('draws a policy back that has left the base far behind, by a finite gradient'
   expect(Math.sqrt(error / size)).toBeLessThan(1e-4)
 })
 
+it.each(['dapo', 'gspo', 'cispo'] as const)(
+  '%s begins at its own log probabilities where none are given',
+  async (name) => {
+    const logprobs = await logprobsAt(someGroups(c), 1)
+    const loss = LOSSES[name].tokenLoss({ clipLow, clipHigh, klCoef: 0.1, temperature: 1 })
+    const of = (old: (u: number, g: number) => number[] | undefined) =>
+      exact.run(
+        drawn(name, logprobs, 1).map(({ prompt, completions }, u) => ({
+          prompt,
+          completions: completions.map((completion, g) => ({ ...completion, oldLogprobs: old(u, g) })),
+        })),
+        loss,
+      )
+    const [own, given] = [await of(() => undefined), await of((u, g) => logprobs[u][g])]
+    expect(own.loss).toBeCloseTo(given.loss, 12)
+    for (const [tensor, gradient] of own.gradients)
+      gradient.forEach((g, i) => {
+        expect(g).toBeCloseTo(given.gradients.get(tensor)![i], 12)
+      })
+  },
+)
+
 /** Where the ratios lie between the bounds, by the sign of the advantage: what min and clip decide by. */
 function regionsOf(loss: TokenLoss, groups: PackGroup[], logprobs: number[][][]): string[] {
   return completionsOf(groups).flatMap(({ advantage, weights, oldLogprobs }, i) => {

@@ -30,6 +30,9 @@ interface TokenInputs {
   weight: Value
 }
 
+/** An `old` of a token without one, which no log probability can be: the token's own takes its place, held fast. */
+export const OWN_LOGPROB = 1
+
 /** Selected rows are handled in this many chunks, so that a chunk's logits stay small. The row count must divide. */
 export const HEAD_CHUNKS = 4
 
@@ -141,7 +144,8 @@ function makeCoefficients(g: Graph, kind: LossKind): (logprob: Value, t: TokenIn
   const spread = kind.sequenceRatio ? g.input('sequence_spread', ['M', 'S']) : undefined
 
   return (logprob, t) => {
-    let change = g.op('Sub', [logprob, t.old])
+    const old = g.op('Where', [g.op('Greater', [t.old, g.scalar(0)]), logprob, t.old])
+    let change = g.op('Sub', [logprob, old])
     if (mean && spread) change = g.op('MatMul', [spread, g.op('MatMul', [mean, change])])
     const ratio = g.op('Exp', [change])
     let objective: Value

@@ -1,4 +1,4 @@
-// Where a model in 8 bits lies in its file: what weights/quantize.ts writes and the graphs of integer products read.
+// Where a model in 8 bits lies in its file: what runtime/prepare-quantized.ts writes and the graphs of integer products read.
 
 /** A range of a file, in bytes. */
 export interface ByteRange {

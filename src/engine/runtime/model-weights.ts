@@ -43,17 +43,20 @@ function newAdapter(c: ModelConfig, settings: LoraSettings): Map<string, OwnedTe
 
 /** Random weights of a new model: normal with deviation 0.02, output projections scaled by 1/√(2·layers), norms 1. */
 export function newWeights(c: ModelConfig, seed: number): Map<string, OwnedTensor> {
-  const out = new Map<string, OwnedTensor>()
-  for (const [name, dims] of weightShapes(c)) {
-    const data = new Float32Array(dims.reduce((a, b) => a * b, 1))
-    if (name.endsWith('norm')) data.fill(1)
-    else if (!name.endsWith('.bias')) {
-      const output = name.endsWith('.o') || name.endsWith('.down')
-      normals(data, output ? 0.02 / Math.sqrt(2 * c.layers) : 0.02, seedFrom(seed, 'weights', name))
-    }
-    out.set(name, { dims, data })
-  }
-  return out
+  return new Map([...weightShapes(c)].map(([name, dims]) => [name, { dims, data: newWeight(c, name, seed) }]))
+}
+
+/** One of them. */
+export function newWeight(c: ModelConfig, name: string, seed: number): Float32Array {
+  const data = new Float32Array(
+    weightShapes(c)
+      .get(name)!
+      .reduce((a, b) => a * b, 1),
+  )
+  if (name.endsWith('norm')) return data.fill(1)
+  if (name.endsWith('.bias')) return data
+  const output = name.endsWith('.o') || name.endsWith('.down')
+  return normals(data, output ? 0.02 / Math.sqrt(2 * c.layers) : 0.02, seedFrom(seed, 'weights', name))
 }
 
 const feedsOf = (tensors: ReadonlyMap<string, OwnedTensor>): Feeds =>

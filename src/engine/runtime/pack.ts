@@ -2,7 +2,7 @@
 // of one micro-batch. The prompt of a group stands once for all its completions (see model/packed-attention.ts).
 import type { TokenLoss } from '../../model/contract.ts'
 import type { ModelConfig } from '../model/config.ts'
-import { HEAD_CHUNKS, lossKind } from '../model/loss-head.ts'
+import { HEAD_CHUNKS, lossKind, OWN_LOGPROB } from '../model/loss-head.ts'
 import { rotaryRows } from '../model/rope.ts'
 import { type Feeds, floats, longs } from './tensors.ts'
 
@@ -119,7 +119,7 @@ export function packFeeds(
         targets.push(data.tokens[t])
         columns.weight.push(data.weights[t])
         columns.advantage.push(data.advantage)
-        columns.old.push(data.oldLogprobs?.[t] ?? 0)
+        columns.old.push(data.oldLogprobs?.[t] ?? OWN_LOGPROB)
         columns.reference.push(data.refLogprobs?.[t] ?? 0)
         order.push({ group: packed.group, completion: packed.completion, token: t })
       }

@@ -14,9 +14,10 @@ import { converted, type Piece, piecesOf } from '../weights/convert.ts'
 import { transpose } from '../weights/hf-names.ts'
 import { configOf } from '../weights/open-source.ts'
 import { flatLayout, preparedOnce } from '../weights/open-weights.ts'
-import { isTable, QUANTISATION, quantizedLayout, quantizeMatrix, quantizeRowsInto } from '../weights/quantize.ts'
+import { isTable, QUANTISATION, quantizedLayout } from '../weights/quantized-layout.ts'
 import type { WeightSource } from '../weights/source.ts'
 import { activationLevels } from './integer-levels.ts'
+import { type QuantizedValues, Quantizer } from './quantizer.ts'
 
 const CHUNK = 1 << 24
 
@@ -93,11 +94,11 @@ async function write(
   }
   try {
     for await (const [piece, values] of converted(model, source, pieces, onDigest)) {
-      file.put(piece, values)
+      await file.put(piece, values)
       progress.update(piece.offset + values.byteLength)
     }
   } finally {
-    file.close()
+    await file.close()
   }
   return digest
 }
@@ -106,8 +107,10 @@ async function write(
 class QuantizedFile {
   private readonly layout
   private readonly descriptor: number
+  // The other processor converts what comes next.
+  private readonly quantizer = new Quantizer(1)
   /** A table whose rows are coming. */
-  private table: { values: Int8Array; scales: Float32Array } | undefined
+  private table: QuantizedValues | undefined
 
   constructor(
     path: string,
@@ -120,35 +123,40 @@ class QuantizedFile {
   }
 
   /** A tensor, or the next rows of a table. */
-  put(piece: Piece, values: Float32Array): void {
+  async put(piece: Piece, values: Float32Array): Promise<void> {
     const { name } = piece
     const matrix = this.layout.matrices.get(name)
     if (!matrix) this.write(this.layout.tensors.get(name)!, values)
-    else if (isTable(this.config, name)) this.putRows(piece, values, matrix)
+    else if (isTable(this.config, name)) await this.putRows(piece, values, matrix)
     else {
-      this.putMatrix(matrix, quantizeMatrix(values, matrix.outputs))
+      this.putMatrix(matrix, await this.quantizer.byColumns(values, matrix.outputs))
       const back = this.layout.matrices.get(transposed(name))
-      if (back) this.putMatrix(back, quantizeMatrix(transpose(values, matrix.inputs, matrix.outputs), back.outputs))
+      if (back) this.putMatrix(back, await this.quantizer.byRows(values, back.inputs))
     }
   }
 
-  /** Rows of the embedding or the head, in order. */
-  private putRows({ name, from, elements }: Piece, rows: Float32Array, matrix: QuantizedMatrix): void {
+  /** Rows of the embedding or the head, in order; a row is an output. */
+  private async putRows({ name, from, elements }: Piece, rows: Float32Array, matrix: QuantizedMatrix): Promise<void> {
     const { inputs, outputs } = matrix
     if (from === 0) this.table = { values: new Int8Array(inputs * outputs), scales: new Float32Array(outputs) }
-    quantizeRowsInto(rows, inputs, from / inputs, this.table!)
+    const { values, scales } = this.table!
+    const made = await this.quantizer.byRows(rows, inputs)
+    const [first, count] = [from / inputs, elements / inputs]
+    scales.set(made.scales, first)
+    for (let h = 0; h < inputs; h++) values.set(made.values.subarray(h * count, (h + 1) * count), h * outputs + first)
     if (from + elements < inputs * outputs) return
     this.putMatrix(matrix, this.table!)
     const back = this.layout.matrices.get(transposed(name))
-    if (back) this.write(back.values, transpose(this.table!.values, inputs, outputs))
+    if (back) this.write(back.values, transpose(values, inputs, outputs))
     this.table = undefined
   }
 
-  close(): void {
+  async close(): Promise<void> {
     closeSync(this.descriptor)
+    await this.quantizer.close()
   }
 
-  private putMatrix(to: QuantizedMatrix, made: { values: Int8Array; scales: Float32Array }): void {
+  private putMatrix(to: QuantizedMatrix, made: QuantizedValues): void {
     this.write(to.values, made.values)
     this.write(to.scales, made.scales)
   }

@@ -1,7 +1,8 @@
 // How well profiles identify users who were never trained on: NDCG in both directions with bootstrap intervals
 // (docs/method.md §10). The one evaluator: of validation, the final test and the judge check.
-import type { Judge, JudgeUsage } from '../../judge/types.ts'
-import { ndcgOfProfiles } from '../../reward/bidirectional.ts'
+import type { AnyJudge } from '../../judge/several.ts'
+import type { JudgeUsage } from '../../judge/types.ts'
+import { type DirectionNdcg, ndcgOfProfiles } from '../../reward/bidirectional.ts'
 import { drawPools, type PoolUser } from '../../reward/pools.ts'
 import { seedFrom } from '../../util/random.ts'
 import { bootstrapInterval, type Interval, mean } from '../../util/stats.ts'
@@ -29,6 +30,8 @@ export interface EvaluationOptions {
 export interface ProfileEvaluation {
   /** [user] in the order given. */
   users: { id: string; forward: number; backward: number }[]
+  /** By each of several judges, [user]; empty for one judge. */
+  byJudge: Record<string, DirectionNdcg[]>
   forward: Interval
   backward: Interval
   /** NDCG of a random order in these pools, mean over users. */
@@ -44,7 +47,7 @@ export interface ProfileEvaluation {
 export async function evaluateProfiles(
   users: readonly PoolUser[],
   profiles: readonly string[],
-  judge: Judge,
+  judge: AnyJudge,
   options: EvaluationOptions,
 ): Promise<ProfileEvaluation> {
   if (profiles.length !== users.length) throw new RangeError(`${profiles.length} profiles for ${users.length} users`)
@@ -61,11 +64,14 @@ export async function evaluateProfiles(
     profiles: [profiles[mismatch ? mismatch[i] : i]],
     others: pool.others.map((j) => others[j]),
   }))
-  const { ndcg, usage } = await ndcgOfProfiles(pooled, judge, { signal, onProgress })
+  const { ndcg, byJudge, usage } = await ndcgOfProfiles(pooled, judge, { signal, onProgress })
   const forward = ndcg.map(([profile]) => profile.forward)
   const backward = ndcg.map(([profile]) => profile.backward)
   return {
     users: users.map((user, i) => ({ id: user.id, forward: forward[i], backward: backward[i] })),
+    byJudge: Object.fromEntries(
+      Object.entries(byJudge).map(([name, each]) => [name, each.map(([profile]) => profile)]),
+    ),
     forward: bootstrapInterval(forward, { seed: seedFrom('bootstrap', seed) }),
     backward: bootstrapInterval(backward, { seed: seedFrom('bootstrap', seed) }),
     chance: {

@@ -2,12 +2,13 @@
 // profiles` does. Profiles are collected (collect.ts), judged (judging.ts) and put into tables (table.ts); <out> gets
 // result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
 import { basename, join } from 'node:path'
-import { type JudgeConfig, judgeConfigSchema } from '../../judge/config.ts'
-import { readsEncoder } from '../../judge/judge.ts'
+import type { JudgeConfig } from '../../judge/config.ts'
+import { judgeName } from '../../judge/judge.ts'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
+import { judgeKeys } from '../../judge/several.ts'
 import type { LoadedUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
-import { isEncoder, type JudgeModel } from '../../model/encoder.ts'
+import type { JudgeModel } from '../../model/encoder.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
 import { refuseUntrusted, withoutNamed } from '../../run/trust.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
@@ -21,9 +22,10 @@ import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
 import { type CollectedConditions, collectConditions, type ProfileSources } from './collect.ts'
 import type { ProfileCondition } from './conditions.ts'
-import { judgeNotes, judgeRecord, trainingJudge } from './judges.ts'
-import { checkPoolSizes, type JudgingWork, judgeConditions } from './judging.ts'
+import { type JudgeRecord, judgeNotes, judgeRecord, trainingJudges } from './judges.ts'
+import { checkPoolSizes, type JudgingWork, judgeConditions, type PoolSizeScores } from './judging.ts'
 import { type EvaluationEngine, EvaluationModels, nameOf } from './models.ts'
+import { type JudgeChoice, judgesOf, type PlannedJudge } from './planned-judges.ts'
 import { ScoreFile } from './score-file.ts'
 import { profileTable } from './table.ts'
 import { evaluationUsers } from './users.ts'
@@ -45,22 +47,13 @@ export type CompareEvent =
   /** `passing`: the next one says more. */
   | { type: 'note'; text: string; passing?: boolean }
 
-export interface CompareProfilesOptions extends Partial<ProfileSources> {
+export interface CompareProfilesOptions extends Partial<ProfileSources>, JudgeChoice {
   /** Run folders of bump train. Settings that are not named here are those of the first. */
   runs?: readonly string[]
   /** Whose profiles are compared; default: the test users of the first run. Columns not named are those of that run. */
   logs?: LogSource | string
   /** Take SQL expressions of the first run's logs although they were never used on this machine. */
   trust?: boolean
-  /**
-   * The judge's model, opened, or its name; default: that of the first run, else `model`. The embedding scorer's is an
-   * encoder.
-   */
-  judgeModel?: JudgeModel | string
-  /** How the judge scores; default: an opened encoder by embedding, else as the first run's, else by likelihood. */
-  scorer?: JudgeConfig['scorer']
-  /** How the listwise scorer answers. */
-  decoder?: Extract<JudgeConfig, { scorer: 'listwise' }>['decoder']
   /** K of each table, ascending; default: those of `DEFAULT_POOL_SIZES` that fit. */
   poolSizes?: readonly number[]
   /** At most so many users. */
@@ -90,13 +83,14 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
   const models = new EvaluationModels({ ...options.engine, signal, onProgress })
   models.refuseUnusable(options.model)
   const plan = await planOf(options, models)
+  const [first] = plan.judges
   const release = lockFolder(options.out, 'out folder')
   try {
     const collected = await collectConditions(
       { ...options, runs: plan.runs, checkpoints: options.checkpoints ?? [], files: options.files ?? [] },
       {
         ...plan,
-        judgeTokenizer: () => models.judge(plan.judgeModel, plan.judge, async ({ tokenizer }) => tokenizer),
+        judgeTokenizer: () => models.judge(first.model, first.config, async ({ tokenizer }) => tokenizer),
         out: options.out,
         models,
         signal,
@@ -105,9 +99,13 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
     )
     for (const text of collected.notes) onEvent?.({ type: 'note', text })
     const planned = withUsers(plan, collected.users, options)
-    const { judgeModel, judge, config } = plan
-    const work = (model: JudgeModel) => judgeAndWrite(planned, collected, model, started, options)
-    return await models.judge(judgeModel, judge, work, { quantize: config.quantize })
+    const { quantize } = plan.config
+    const judged: JudgedConditions[] = []
+    for (const { model, config } of plan.judges) {
+      const work = (reader: JudgeModel) => judgedBy(reader, config, planned, collected, options)
+      judged.push(await models.judge(model, config, work, { quantize }))
+    }
+    return writeResult(planned, collected, judged, started, options)
   } finally {
     release()
   }
@@ -118,8 +116,8 @@ interface Plan {
   runs: TrainedRun[]
   /** That of the first run; without one, the defaults. */
   config: TrainConfig
-  judge: JudgeConfig
-  judgeModel: JudgeModel | string
+  /** One after the other, so that one model is open at a time. */
+  judges: PlannedJudge[]
   users: User[]
   poolSizes: readonly number[]
   /** The logs that the users stand in. */
@@ -135,10 +133,10 @@ async function planOf(options: CompareProfilesOptions, models: EvaluationModels)
     trainConfigSchema.parse({
       name: 'default',
       logs: { paths: ['-'] },
-      model: nameOf(model ?? options.judgeModel!),
+      model: nameOf(model ?? options.judgeModel ?? '-'),
     })
-  const { judge, judgeModel } = judgeOf(options, config)
-  models.refuseUnusableJudge(judgeModel, judge)
+  const judges = judgesOf(options, config)
+  for (const { model: reader, config: judge } of judges) models.refuseUnusableJudge(reader, judge)
   const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
   const { user, time, text, with: tables } = config.logs
   const taken = withoutNamed(own ? { user, time, text, with: tables } : config.logs, own ?? {})
@@ -152,14 +150,14 @@ async function planOf(options: CompareProfilesOptions, models: EvaluationModels)
   const users = measuredUsers(found.users, options.users ?? DEFAULT_USERS, config)
   if (users.length < found.users.length)
     onEvent?.({ type: 'note', text: `evaluating ${users.length} of ${found.users.length} users` })
-  const poolSizes = poolSizesOf(options, users.length, judge, config)
-  return { runs, config, judge, judgeModel, users, poolSizes, paths: found.source.paths }
+  const poolSizes = poolSizesOf(options, users.length, judges, config)
+  return { runs, config, judges, users, poolSizes, paths: found.source.paths }
 }
 
 /** The plan for the users of whom there are profiles, who may be fewer than planned. */
 function withUsers(plan: Plan, users: User[], options: CompareProfilesOptions): Plan {
   if (users.length === plan.users.length) return plan
-  return { ...plan, users, poolSizes: poolSizesOf(options, users.length, plan.judge, plan.config) }
+  return { ...plan, users, poolSizes: poolSizesOf(options, users.length, plan.judges, plan.config) }
 }
 
 /** The log's own columns, where they are named. */
@@ -167,58 +165,26 @@ function definedOf(source: LogSource): LogSource {
   return Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined)) as unknown as LogSource
 }
 
-function checkOptions({ runs = [], checkpoints = [], model, judgeModel, logs }: CompareProfilesOptions): void {
+function checkOptions(options: CompareProfilesOptions): void {
+  const { runs = [], checkpoints = [], model, judgeModel, judges, logs, scorer, decoder } = options
   const wrong = (message: string) => new BumpError('invalid-options', message)
   if (checkpoints.length > 0 && runs.length === 0) throw wrong('a checkpoint belongs to a run: name the run')
   if (runs.length === 0 && logs === undefined)
     throw wrong('profiles are compared on users: name a run (its test users are measured) or interaction logs')
-  if (runs.length === 0 && model === undefined && judgeModel === undefined)
+  if (judges && [judgeModel, scorer, decoder].some((option) => option !== undefined))
+    throw wrong('judges say what they read with and how: leave out judgeModel, scorer and decoder')
+  if (runs.length === 0 && model === undefined && judgeModel === undefined && judges === undefined)
     throw wrong('without a run there is no judge: name the judge model (or a model, which then judges as well)')
-}
-
-/** What the judge reads with, and how it scores. */
-function judgeOf(options: CompareProfilesOptions, config: TrainConfig): Pick<Plan, 'judge' | 'judgeModel'> {
-  const { judgeModel: given, runs = [], model } = options
-  const opened = given !== undefined && typeof given !== 'string'
-  const scorer = opened && isEncoder(given) ? (options.scorer ?? 'embedding') : options.scorer
-  const encodes = readsEncoder({ scorer: scorer ?? config.judge.scorer })
-  // The run's own judge, where it is of the same kind, else the model that became its generator.
-  const recorded = readsEncoder(config.judge) === encodes ? config.judge.model : undefined
-  const judgeModel = given ?? recorded ?? (encodes ? undefined : runs.length > 0 ? config.model : model)
-  if (judgeModel === undefined)
-    throw new BumpError(
-      'invalid-options',
-      'the embedding scorer needs an encoder: name it as the judge model, such as BAAI/bge-small-en-v1.5',
-    )
-  return { judgeModel, judge: judgeConfigOf({ ...options, scorer }, nameOf(judgeModel), config) }
-}
-
-/** The scorer named, else that of the first run. The judge reads at least as much as the generator does. */
-function judgeConfigOf({ scorer, decoder }: CompareProfilesOptions, encoder: string, config: TrainConfig): JudgeConfig {
-  const { maxProfileTokens, maxInteractionTokens } = config.judge
-  const own = scorer === undefined ? config.judge : undefined
-  const named = own ?? judgeConfigSchema.parse(scorer === 'embedding' ? { scorer, model: encoder } : { scorer })
-  const budgets = {
-    maxProfileTokens: Math.max(maxProfileTokens, config.prompt.historyTokens),
-    maxInteractionTokens,
-  }
-  if (decoder === undefined && named.scorer === 'embedding') return { ...named, ...budgets, model: encoder }
-  if (decoder === undefined) return { ...named, ...budgets }
-  if (named.scorer !== 'listwise')
-    throw new BumpError(
-      'invalid-options',
-      `a decoder belongs to the listwise scorer, but the judge's is ${named.scorer}`,
-    )
-  return { ...named, ...budgets, decoder }
 }
 
 function poolSizesOf(
   { poolSizes, onEvent }: CompareProfilesOptions,
   users: number,
-  judge: JudgeConfig,
+  judges: readonly PlannedJudge[],
   { reward }: TrainConfig,
 ): readonly number[] {
-  const most = judge.scorer === 'listwise' ? LISTWISE_CANDIDATES - reward.positives : Number.POSITIVE_INFINITY
+  const listwise = judges.some(({ config }) => config.scorer === 'listwise')
+  const most = listwise ? LISTWISE_CANDIDATES - reward.positives : Number.POSITIVE_INFINITY
   if (poolSizes) {
     checkPoolSizes(users, poolSizes)
     if (poolSizes.some((size) => size > most))
@@ -236,44 +202,77 @@ function poolSizesOf(
   return sizes
 }
 
-async function judgeAndWrite(
-  plan: Plan,
-  { conditions, notes, generators }: CollectedConditions,
-  model: JudgeModel,
-  started: number,
-  { out, seed = 0, command = 'compareProfiles', signal, onEvent }: CompareProfilesOptions,
-): Promise<EvaluationResult> {
-  const { users, judge, poolSizes, config } = plan
-  const { positives } = config.reward
-  const pooled = poolUsers(users)
-  const sizes = await judgeConditions(pooled, conditions, model, judge, {
-    positives,
+/** The conditions by one judge. */
+interface JudgedConditions {
+  record: JudgeRecord
+  /** [size] */
+  sizes: PoolSizeScores[]
+  /** What the judge did not read as it was written. */
+  notes: string[]
+}
+
+async function judgedBy(
+  reader: JudgeModel,
+  judge: JudgeConfig,
+  { users, poolSizes, config, judges }: Plan,
+  { conditions }: CollectedConditions,
+  { out, seed = 0, signal, onEvent }: CompareProfilesOptions,
+): Promise<JudgedConditions> {
+  const record = judgeRecord(reader.info, judge)
+  const what = judges.length > 1 ? `judging by ${nameIn(record)}` : 'judging'
+  const sizes = await judgeConditions(poolUsers(users), conditions, reader, judge, {
+    positives: config.reward.positives,
     poolSizes,
     seed,
     store: new ScoreFile(join(out, 'scores.jsonl')),
     signal,
     onStart: (work) => onEvent?.({ type: 'judging', conditions: conditions.length, users: users.length, work }),
-    onProgress: (done, total) => onEvent?.({ type: 'progress', what: 'judging', done, total }),
+    onProgress: (done, total) => onEvent?.({ type: 'progress', what, done, total }),
   })
-  const record = judgeRecord(model.info, judge)
-  const all = [
-    `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
-    ...judgeNotes(record, plan.runs),
-    ...conditions
-      .filter(({ mismatched }) => mismatched)
-      .map(({ label }) => `"${label}" is the mismatched control: it must be at chance.`),
-    ...readingNotes(conditions, model, judge),
-    ...notes,
-  ]
+  return { record, sizes, notes: readingNotes(conditions, reader, judge) }
+}
+
+const nameIn = ({ model, config }: JudgeRecord) => `${judgeName(config)} on ${basename(model)}`
+
+function writeResult(
+  plan: Plan,
+  { conditions, notes, generators }: CollectedConditions,
+  judged: readonly JudgedConditions[],
+  started: number,
+  { out, seed = 0, command = 'compareProfiles' }: CompareProfilesOptions,
+): EvaluationResult {
+  const { users, poolSizes, config } = plan
+  const { positives } = config.reward
+  const pooled = poolUsers(users)
+  const [{ record }] = judged
+  const tables = judged.flatMap((by) => {
+    const all = [
+      `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+      ...judgeNotes(by.record, plan.runs),
+      ...conditions
+        .filter(({ mismatched }) => mismatched)
+        .map(({ label }) => `"${label}" is the mismatched control: it must be at chance.`),
+      ...by.notes,
+      ...notes,
+    ]
+    const judge = judged.length > 1 ? nameIn(by.record) : undefined
+    return by.sizes.map((sized) => profileTable(sized, conditions, all, seed, judge))
+  })
   const result: EvaluationResult = {
     kind: 'profiles',
     createdAt: new Date().toISOString(),
     command,
     seconds: Math.round(performance.now() - started) / 1000,
-    tables: sizes.map((sized) => profileTable(sized, conditions, all, seed)),
+    tables,
     settings: {
       judge: record,
-      trainingJudges: Object.fromEntries(plan.runs.map((run) => [run.folder, trainingJudge(run)])),
+      ...(judged.length > 1 ? { judges: judged.map((by) => by.record) } : {}),
+      trainingJudges: Object.fromEntries(
+        plan.runs.map((run) => {
+          const trainings = trainingJudges(run)
+          return [run.folder, trainings.length === 1 ? trainings[0] : trainings]
+        }),
+      ),
       generators,
       logs: plan.paths.map((path) => (path.includes('://') ? bareAddresses(path) : basename(path))),
       users: users.length,
@@ -286,7 +285,9 @@ async function judgeAndWrite(
       seed,
     },
   }
-  writeProfileResult(out, result, userRecords(pooled, conditions, sizes, mismatchedWith(users.length, seed)))
+  const keys = judgeKeys(judged.map((by) => by.record.config))
+  const byJudge = judged.map(({ sizes }, i) => ({ judge: keys[i], sizes }))
+  writeProfileResult(out, result, userRecords(pooled, conditions, byJudge, mismatchedWith(users.length, seed)))
   return result
 }
 

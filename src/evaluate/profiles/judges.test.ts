@@ -34,6 +34,20 @@ describe('judgeNotes', () => {
     expect(note('base', 'likelihood', own)).toMatch(/was trained with the judge shared words/)
   })
 
+  it('knows runs with several judges', () => {
+    const judges = [{ scorer: 'likelihood' }, { scorer: 'embedding', model: 'bge' }]
+    const of = run({ judge: { scorer: 'several', combine: 'worst', judges } })
+    const digests = [
+      { name: 'base', digest: 'base-digest' },
+      { name: 'bge', digest: 'bge-digest' },
+    ]
+    of.header.judge = { scorer: 'several', combine: 'worst', judges: digests }
+    expect(note('base', 'likelihood', of)).toMatch(/the worst of likelihood and embedding .*this judge among them/)
+    expect(note('big', 'likelihood', of)).toMatch(
+      /other judges, the worst of .*\(the likelihood scorer on base, the emb/,
+    )
+  })
+
   it('knows runs that no judge trained', () => {
     const own = run({ reward: { type: 'custom', name: 'labels', options: {} } })
     expect(note('base', 'likelihood', own)).toMatch(/trained by the reward labels, without a judge/)

@@ -73,7 +73,7 @@ describe('users.jsonl', () => {
         { id: 'b', heldOut },
       ],
       [conditions[3], mismatched],
-      [scores],
+      [{ judge: 'likelihood', sizes: [scores] }],
       [1, 0],
     )
     expect(records[0]).toMatchObject({

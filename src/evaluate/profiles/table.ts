@@ -27,12 +27,13 @@ const COLUMNS = MEASURES.flatMap(([measure, label]) =>
   SIDES.map((side) => ({ key: `${measure}_${side}`, label: `${label} ${side}`, measure, side })),
 )
 
-/** The table of one pool size. Differences are of all pairs, the later condition minus the earlier one. */
+/** The table of one pool size; `judge`: named where there are several. Differences are of all pairs, the later condition minus the earlier one. */
 export function profileTable(
   sized: PoolSizeScores,
   conditions: readonly ProfileCondition[],
   notes: readonly string[],
   seed: number,
+  judge?: string,
 ): ResultTable {
   const options = { seed: seedFrom('bootstrap', seed) }
   const intervals = (of: (column: (typeof COLUMNS)[number]) => Interval): Record<string, Interval> =>
@@ -41,7 +42,7 @@ export function profileTable(
     Object.fromEntries(COLUMNS.map(({ key, measure, side }) => [key, users.map((u) => scoreOf(u, measure, side))])),
   )
   return {
-    title: `K = ${sized.negatives}: each profile among those of ${sized.negatives} other users`,
+    title: `K = ${sized.negatives}${judge ? `, judged by ${judge}` : ''}: each profile among those of ${sized.negatives} other users`,
     notes: [...notes],
     metrics: COLUMNS.map(
       ({ key, label, measure, side }): ResultMetric => ({

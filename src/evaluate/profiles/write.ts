@@ -9,14 +9,19 @@ import type { PoolSizeScores, UserScores } from './judging.ts'
 
 /**
  * A line of users.jsonl for each user: by condition the judged profile (and for the mismatched control, whose it is)
- * with its scores by pool size. `quality` is the gain over chance, mean of both directions, in the smallest pools.
+ * with its scores by pool size. `quality` is the gain over chance, mean of both directions, in the smallest pools. Both
+ * are of the first judge; where there are several, `judges` has them of each.
  */
 export function userRecords(
   users: readonly PoolUser[],
   conditions: readonly ProfileCondition[],
-  sizes: readonly PoolSizeScores[],
+  judged: readonly { judge: string; sizes: readonly PoolSizeScores[] }[],
   mismatch: readonly number[],
 ): object[] {
+  const scoresOf = (sizes: readonly PoolSizeScores[], c: number, u: number) => ({
+    quality: quality(sizes[0].scores[c][u]),
+    pools: Object.fromEntries(sizes.map(({ negatives, scores }) => [negatives, scores[c][u]])),
+  })
   return users.map(({ id }, u) => ({
     user: id,
     conditions: Object.fromEntries(
@@ -25,8 +30,10 @@ export function userRecords(
         {
           profile: profiles[mismatched ? mismatch[u] : u],
           ...(mismatched ? { of: users[mismatch[u]].id } : {}),
-          quality: quality(sizes[0].scores[c][u]),
-          pools: Object.fromEntries(sizes.map(({ negatives, scores }) => [negatives, scores[c][u]])),
+          ...scoresOf(judged[0].sizes, c, u),
+          ...(judged.length > 1
+            ? { judges: Object.fromEntries(judged.map(({ judge, sizes }) => [judge, scoresOf(sizes, c, u)])) }
+            : {}),
         },
       ]),
     ),

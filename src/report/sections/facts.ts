@@ -34,6 +34,8 @@ function modelText({ name, parameters, trainableParameters, digest }: Record<str
 }
 
 function judgeText(judge: Record<string, unknown>, model: Record<string, unknown>): string {
+  if (Array.isArray(judge.judges))
+    return `${judge.combine} of ${judge.judges.map((each) => `(${judgeText(record(each), model)})`).join(' and ')}`
   const same = judge.digest !== undefined && judge.digest === model.digest
   return joined([same ? 'the same model, frozen' : modelText(judge), typeof judge.scorer === 'string' && judge.scorer])
 }
@@ -62,11 +64,21 @@ function taskText({ task, condition }: Record<string, unknown>, { rebuilt }: Rec
   ])
 }
 
-function rewardText({ type, task, forwardWeight, backwardWeight, lengthBudget }: Record<string, unknown>): string {
+function rewardText({
+  type,
+  task,
+  forwardWeight,
+  backwardWeight,
+  added,
+  lengthBudget,
+}: Record<string, unknown>): string {
+  const others = Array.isArray(added) ? added.map(record) : []
   const bidirectional = typeof forwardWeight === 'number' && typeof backwardWeight === 'number'
   return joined([
     type === 'labels' && `labels of LaMP-${task}`,
     bidirectional && `${forwardWeight} × forward + ${backwardWeight} × backward`,
+    others.length > 0 &&
+      `added: ${others.map(({ name, weight }) => `${weight} × ${lastPart(String(name))}`).join(' + ')}`,
     typeof lengthBudget === 'number' && `free up to ${lengthBudget} tokens`,
   ])
 }

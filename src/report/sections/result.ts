@@ -1,8 +1,8 @@
 // The final measurement: users whom no choice of the run has seen, before and after, beside the controls.
 
-import type { DirectionIntervals, Summary, TaskComparison } from '../../run/format.ts'
+import type { DirectionIntervals, JudgedComparison, Summary, TaskComparison } from '../../run/format.ts'
 import { type ForestRow, forestTable } from '../forest.ts'
-import { formatCount, formatNumber } from '../format.ts'
+import { formatCount, formatNumber, lastPart, shortened } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import type { RunData } from '../run-data.ts'
 
@@ -50,9 +50,32 @@ export function result(runs: readonly RunData[]): Html | undefined {
 <p class="lead">How well profiles tell people apart, for users who took no part in training or in the choice of a checkpoint. Intervals are 95 % bootstrap intervals over users; a hollow dot is a difference whose interval includes zero. “gain” is the share of the way from chance to perfect. Mismatched: every user with another user’s profile, which must be near chance. Raw history: the interactions that the generator reads, in the profile’s place.</p>
 <div class="pair">
 ${[both, differences, forward, backward]}</div>
+${measured.flatMap(({ name, summary }) => (summary.judges ? [judgeTables(summary.judges, named('by each judge', name))] : []))}
 ${measured.flatMap(({ name, summary }) => (summary.task ? taskTables(summary.task, named(summary.task.task, name)) : []))}
 </section>
 `
+}
+
+/** The same profiles by every judge: those of the reward, and those that took no part in it. */
+function judgeTables(judges: readonly JudgedComparison[], title: string): Html {
+  const labelled = judges.map((each) => ({ ...each, label: judgeLabel(each) }))
+  const scores = labelled.flatMap(({ label, before, after }) => [
+    row(`before, ${label}`, before.both),
+    row(`after, ${label}`, after.both),
+  ])
+  const changes = labelled.map(({ label, difference }) => row(label, difference.both))
+  const reference = { label: 'no change', value: 0 }
+  return html`<div class="pair">
+${forestTable({ caption: `The same profiles ${title}: NDCG, both directions`, heading: 'Profile', rows: scores })}
+${forestTable({ caption: `After less before ${title}`, heading: 'Judge', rows: changes, reference, difference: true })}
+</div>
+<p class="notes">A judge without part in the reward shows whether profiles say more about people, or only more to the judge that they were trained by.</p>
+`
+}
+
+function judgeLabel({ name, judge, rewarded }: JudgedComparison): string {
+  const model = typeof judge.name === 'string' ? ` on ${lastPart(judge.name)}` : ''
+  return shortened(`${name}${model}${rewarded ? '' : ' (no part in the reward)'}`, 80)
 }
 
 /** The task's own metrics, where they were the reward. */

@@ -17,13 +17,15 @@ export interface FolderOptions {
   /** Mean change of the NDCG from before to after. */
   change?: number
   finished?: boolean
+  /** Names of judges that took no part in the reward. */
+  judges?: string[]
 }
 
 const jsonLines = (records: readonly object[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('')
 
 /** A profile generator's run. */
 export function writeRun(path: string, options: FolderOptions = {}): string {
-  const { steps = 40, profile = 'Likes tea.', change = 0.3, finished = true } = options
+  const { steps = 40, profile = 'Likes tea.', change = 0.3, finished = true, judges = [] } = options
   mkdirSync(path, { recursive: true })
   const model = { name: 'models/nano', digest: 'abcdef0123', parameters: 2e6, trainableParameters: 2e6 }
   const header = {
@@ -74,11 +76,21 @@ export function writeRun(path: string, options: FolderOptions = {}): string {
     controls: { history: directions(0.9), mismatched: directions(0.48) },
     chance: { forward: 0.473, backward: 0.473 },
     ...{ users: 64, steps, bestStep: steps, seed: 3, seconds: { rollout: 10, judge: 20 }, peakMemoryBytes: 1e9 },
-    ...{ model, judge: header.judge, data: header.data },
+    ...{
+      model,
+      judge: header.judge,
+      data: header.data,
+      ...(judges.length > 0 ? { judges: judges.map(judgedBy) } : {}),
+    },
   }
   writeFileSync(join(path, 'summary.json'), JSON.stringify(summary))
   return path
 }
+
+const judgedBy = (name: string) => ({
+  ...{ name, judge: { name: `models/${name}-model` }, rewarded: false },
+  ...{ before: directions(0.55), after: directions(0.65), difference: directions(0.1, 0.06) },
+})
 
 function stepMetrics(step: number): Record<string, number | null> {
   const wave = Math.sin(step)

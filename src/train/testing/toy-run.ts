@@ -1,5 +1,7 @@
 // A training run on the toy policy and its toy users, without logs or files of models.
-import { createJudge } from '../../judge/judge.ts'
+import { singleJudges } from '../../judge/config.ts'
+import { createJudges } from '../../judge/judge.ts'
+import type { AnyJudge } from '../../judge/several.ts'
 import type { Judge } from '../../judge/types.ts'
 import type { UserSplit } from '../../logs/types.ts'
 import type { LanguageModel } from '../../model/contract.ts'
@@ -17,7 +19,8 @@ export interface ToyRun {
   out: string
   model?: LanguageModel
   users?: UserSplit
-  judge?: Judge
+  judge?: AnyJudge
+  testJudges?: Record<string, Judge>
   reward?: RewardFunction
   baseline?: Baseline
   mlflow?: MlflowOptions
@@ -28,7 +31,8 @@ export interface ToyRun {
 
 /** Trains the toy policy by the reward that the configuration names. */
 export async function toyRun({ config, model = toyPolicy(), users = toySplit(), ...rest }: ToyRun): Promise<TrainRun> {
-  const judge = rest.judge ?? createJudge(model, config.judge)
+  const models = singleJudges(config.judge).map(() => model)
+  const judge = rest.judge ?? createJudges(models, config.judge)
   const bidirectional = config.reward.type === 'bidirectional' ? config.reward : undefined
   const reward = rest.reward ?? defaultReward(judge, bidirectional!, poolSeed(config))
   return await trainUsers(config, { ...rest, users, model, judge, reward, judgeRecord: { ...config.judge } })

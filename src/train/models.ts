@@ -1,0 +1,102 @@
+// The models of a run: those that the caller gave, and those that are opened by name and closed again.
+import { type AnyJudgeConfig, type JudgeConfig, singleJudges } from '../judge/config.ts'
+import { createJudges, readsEncoder } from '../judge/judge.ts'
+import type { AnyJudge } from '../judge/several.ts'
+import type { LanguageModel } from '../model/contract.ts'
+import type { JudgeModel, Pooling } from '../model/encoder.ts'
+import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
+import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
+import type { OnLine } from '../util/byte-progress.ts'
+import type { TrainConfig } from './config.ts'
+import { type WholeTextJudge, wholeTextJudge } from './measure.ts'
+
+/** What models that are named run on: device, threads and memory. */
+export type TrainEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
+
+/** What of the options of train() decides its models. */
+export interface GivenModels {
+  model: LanguageModel | string
+  judgeModel?: JudgeModel
+  engine?: TrainEngine
+  signal?: AbortSignal
+}
+
+/** Throws BumpError where the model to train, or that of a judge, lies here and cannot be used. */
+export function refuseUnusableModels(model: LanguageModel | string, judges: readonly JudgeConfig[]): void {
+  if (typeof model === 'string') refuseUnusable(model)
+  for (const judge of judges)
+    if (judge.scorer === 'embedding') refuseUnusableEncoder(judge.model, judge.pooling)
+    else if (judge.model !== undefined) refuseUnusable(judge.model)
+}
+
+export class Models {
+  private readonly opened: JudgeModel[] = []
+  /** What judges read with that named it, so that two judges on one model open it once. */
+  private readonly readers = new Map<string, JudgeModel>()
+
+  constructor(
+    private readonly options: GivenModels,
+    private readonly config: TrainConfig,
+    private readonly onProgress: OnLine,
+  ) {}
+
+  async policy(): Promise<LanguageModel> {
+    const { model } = this.options
+    const { trainable, seed } = this.config
+    return typeof model === 'string' ? await this.open(model, { trainable, seed }) : model
+  }
+
+  /** The judge of the run, by the model that the caller opened, those that it names, or the policy's frozen base. */
+  async judge(policy: LanguageModel): Promise<{ judge: AnyJudge; wholeTexts: WholeTextJudge }> {
+    const { judge } = this.config
+    const { judgeModel } = this.options
+    const models = judgeModel ? [judgeModel] : await this.readersOf(judge, policy)
+    return { judge: createJudges(models, judge), wholeTexts: wholeTextJudge(models, judge) }
+  }
+
+  /** What each judge of a configuration reads with; default: the frozen base of the policy. */
+  async readersOf(config: AnyJudgeConfig, policy: LanguageModel): Promise<JudgeModel[]> {
+    const readers: JudgeModel[] = []
+    for (const judge of singleJudges(config)) readers.push(await this.reader(judge, policy))
+    return readers
+  }
+
+  async close(): Promise<void> {
+    for (const model of this.opened) await model.close()
+  }
+
+  async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'> = {}): Promise<LanguageModel> {
+    const { engine, signal } = this.options
+    // The limit on memory is training's.
+    const shared = options.trainable ? engine : { ...engine, memory: undefined }
+    const model = await openModel(name, {
+      ...shared,
+      quantize: this.config.quantize,
+      precision: this.config.precision,
+      signal,
+      onProgress: this.onProgress,
+      ...options,
+    })
+    this.opened.push(model)
+    return model
+  }
+
+  private async reader(judge: JudgeConfig, policy: LanguageModel): Promise<JudgeModel> {
+    if (judge.model === undefined) return policy
+    const pooling = judge.scorer === 'embedding' ? judge.pooling : undefined
+    const key = JSON.stringify([readsEncoder(judge), judge.model, pooling])
+    const known = this.readers.get(key)
+    if (known) return known
+    const reader = readsEncoder(judge) ? await this.encoder(judge.model, pooling) : await this.open(judge.model)
+    this.readers.set(key, reader)
+    return reader
+  }
+
+  private async encoder(name: string, pooling: Pooling | undefined): Promise<JudgeModel> {
+    const { engine, signal } = this.options
+    const { onProgress } = this
+    const encoder = await openEncoder(name, { pooling, threads: engine?.threads, signal, onProgress })
+    this.opened.push(encoder)
+    return encoder
+  }
+}
