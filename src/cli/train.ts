@@ -26,6 +26,7 @@ Examples:
   bump train --config train.yaml --set optim.loss=gspo --set rollout.groupSize=16 --dry-run
   bump train --logs train.json --test-logs dev.json --text title --model ./SmolLM2-135M-Instruct
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --judge-model BAAI/bge-small-en-v1.5 --set judge.scorer=embedding
+  bump train --config train.yaml --set 'test.judges=[{scorer: embedding, model: BAAI/bge-small-en-v1.5}]'
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --add-reward ./kind.mjs=0.5
   bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --mlflow http://127.0.0.1:5000
@@ -98,8 +99,8 @@ async function runTrain(flags: RunFlags): Promise<void> {
           ...optionsOf(config, flags.runs),
           engine: engineOptions(flags),
           customReward: await customRewardOf(config, flags.reward),
-          mlflow: mlflowOf(flags),
           rewards: await addedRewardsOf(config, flags.addReward.map(addedModule)),
+          mlflow: mlflowOf(flags),
           resume: flags.resume,
           signal,
           onEvent: view.onEvent,

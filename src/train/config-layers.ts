@@ -166,6 +166,11 @@ function suggestion(key: string, valid: readonly string[]): string {
 
 /** Keys in `value` that no variant of the schema knows, each with the names that are valid in its place. */
 function unknownKeys(schema: z.core.$ZodType, value: unknown, path: Path): { path: Path; valid: string[] }[] {
+  if (Array.isArray(value)) {
+    const list = bare(schema)
+    if (!(list instanceof z.ZodArray)) return []
+    return value.flatMap((each: unknown, i) => unknownKeys(list.element, each, [...path, i]))
+  }
   if (!isPlain(value)) return []
   const shapes = objectShapes(schema)
   if (shapes.length === 0) return []
@@ -180,11 +185,15 @@ function unknownKeys(schema: z.core.$ZodType, value: unknown, path: Path): { pat
 
 /** Shapes of the object, or of every variant of the union, under defaults and optionals. */
 function objectShapes(schema: z.core.$ZodType): Record<string, z.core.$ZodType>[] {
-  if (schema instanceof z.ZodObject) return [schema.shape]
-  if (schema instanceof z.ZodUnion) return schema.options.flatMap(objectShapes)
-  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional)
-    return objectShapes(schema.def.innerType)
-  return []
+  const inner = bare(schema)
+  if (inner instanceof z.ZodObject) return [inner.shape]
+  return inner instanceof z.ZodUnion ? inner.options.flatMap(objectShapes) : []
+}
+
+/** The schema under defaults and optionals. */
+function bare(schema: z.core.$ZodType): z.core.$ZodType {
+  const wrapped = schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional
+  return wrapped ? bare(schema.def.innerType) : schema
 }
 
 function configError(message: string): BumpError {

@@ -83,18 +83,19 @@ describe("a reward of one's own", () => {
     for (const of of [timeless, (run: string) => read(run, 'profiles.jsonl')]) expect(of('broken')).toBe(of('whole'))
   })
 
-  it('may hang beyond the end of the run', async () => {
+  it.each(['reward', 'judge'])('may hang, as a judge may, when the run is ended: %s', async (what) => {
     const stop = new AbortController()
-    const onEvent = (event: TrainEvent) => event.type === 'step' && stop.abort()
-    let asked = 0
-    const hangs: typeof short = (rollout) => {
-      if (++asked > 6) queueMicrotask(() => stop.abort())
-      return asked > 6 ? new Promise(() => {}) : short(rollout)
+    const hang = (): Promise<never> => {
+      queueMicrotask(() => stop.abort())
+      return new Promise(() => {})
     }
-    const cancelled = { code: 'cancelled', message: expect.stringMatching(/after step 0, with a checkpoint/) }
-    await expect(
-      train(options('hangs', { rewards: rewards(hangs), signal: stop.signal, onEvent })),
-    ).rejects.toMatchObject(cancelled)
+    const customJudge = { name: 'silent', describe: () => ({}), score: hang }
+    const more = what === 'judge' ? { customJudge } : { rewards: rewards(hang) }
+    const hanging = train(options(`hanging-${what}`, { ...more, signal: stop.signal }))
+    await expect(hanging).rejects.toMatchObject({
+      code: 'cancelled',
+      message: expect.stringMatching(/after step 0, with a checkpoint/),
+    })
   })
 
   it('names what cannot be', async () => {

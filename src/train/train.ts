@@ -63,10 +63,10 @@ export interface TrainOptions extends TrainSettings {
   customJudge?: Judge
   /** A reward of your own, in place of the bidirectional one; `reward` still sets its guards. */
   customReward?: CustomReward
-  /** Follows the run in MLflow: settings and metrics are sent to this server, texts never. */
-  mlflow?: MlflowOptions
   /** Rewards of your own beside that one, each with its weight. */
   rewards?: readonly AddedReward[]
+  /** Follows the run in MLflow: settings and metrics are sent to this server, texts never. */
+  mlflow?: MlflowOptions
   /** Goes on with the run in the folder, where there is one. */
   resume?: boolean
   /** Ends the run at a clean checkpoint: train() then throws a CancelledError, and `resume` goes on. */

@@ -171,6 +171,22 @@ const mistakes: [string, () => Partial<TrainFlags>, string][] = [
   ['YAML that does not parse', file('optim: {steps: 3\nseed: 1'), 'not valid YAML'],
   ['a key given twice', file('seed: 1\nname: a\nseed: 2\n'), 'train.yaml:3: not valid YAML'],
   [
+    'an unknown key in a list',
+    file('judge:\n  scorer: several\n  judges:\n    - { scorer: likelihood }\n    - { scorer: pointwise, modle: x }\n'),
+    'train.yaml:3: unknown key judge.judges.1.modle; did you mean model?',
+  ],
+  [
+    'one judge as several',
+    set('judge.scorer=several', 'judge.judges=[{scorer: likelihood}]'),
+    'judge.judges: name at least two judges',
+  ],
+  [
+    'an encoder that is not named',
+    set('test.judges=[{scorer: embedding}]'),
+    'test.judges.0.model: the embedding scorer needs an encoder',
+  ],
+  ['a judge of the test that rewards', set('test.judges=[{scorer: likelihood}]'), 'this judge measures already'],
+  [
     'an unknown section',
     file('seed: 1\noptimizer:\n  steps: 3\n'),
     'train.yaml:2: unknown key optimizer; did you mean optim?',

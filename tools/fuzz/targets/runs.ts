@@ -52,6 +52,7 @@ export const yaml: Target = {
   words: [
     'optim:', 'steps', 'name: ', '\n  ', '- ', '&a', '*a', '<<: *a', '!!binary x', '!!set {a}', '? [a]', '---\n',
     '...\n', '%YAML 1.1\n', 'null', '.inf', '0o17', '{', '}', 'judge: {scorer: listwise}',
+    'judge: {scorer: several, judges: [{scorer: likelihood}, {scorer: embedding, model: x}]}',
   ],
   samples: async () => [{ 'train.yaml': programFile(YAML) }, { 'train.yaml': jsonFile(parse(YAML)) }],
   run: async (folder) => {
