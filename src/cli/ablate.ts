@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { type Command as CliCommand, Command, InvalidArgumentError } from 'commander'
-import { VARIANTS, type Variant } from '../evaluate/ablation.ts'
+import { VARIANTS, type Variant, variantsOf } from '../evaluate/ablation.ts'
 import type { EvaluationResult } from '../evaluate/result.ts'
 import { runAblation } from '../evaluate/run-ablation.ts'
 import { writeFileAtomic } from '../util/files.ts'
@@ -17,8 +17,8 @@ import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-
 import { TrainView } from './shared/training.ts'
 
 const HELP = `
-Variants: both (the reward as configured), forward (no backward reward), backward (no forward reward) and
-no-length-penalty. All have the same users, budget and seeds, and all are judged in both directions on the same users
+Variants: both (the reward as configured), forward (no backward reward), backward (no forward reward),
+no-length-penalty and, with --embedder, in-batch (no hard examples). All have the same users, budget and seeds, and all are judged in both directions on the same users
 never trained on. Each run is one of bump train in runs/<name>-<variant>-s<seed>; the table is in runs/<name>/result.json.
 The same command again goes on where it was stopped: finished runs are kept.
 
@@ -26,11 +26,13 @@ Examples:
   bump ablate --logs posts.jsonl --model ./SmolLM2-135M-Instruct --name posts-ablation
   bump ablate --logs train.json --test-logs dev.json --model ./SmolLM2-135M-Instruct --seeds 1,2,3 --steps 60
   bump ablate --config train.yaml --variants both,forward,backward --name directions
+  bump ablate --logs posts.jsonl --model ./SmolLM2-135M-Instruct --embedder BAAI/bge-small-en-v1.5 \
+    --set split.heldOut=4 --variants both,in-batch --name hard
 `
 
 interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, EngineFlags {
   name: string
-  variants: Variant[]
+  variants?: Variant[]
   seeds: number[]
 }
 
@@ -46,8 +48,12 @@ export function ablateCommand(): Command {
       '--judge-model <where>',
       "another model as the judge, with judge.scorer=embedding an encoder (default: the generator's frozen base)",
     )
+    .option(
+      '--embedder <where>',
+      'BUMP+: a sentence encoder that chooses hard positives and rivals, such as BAAI/bge-small-en-v1.5',
+    )
     .option('--name <name>', 'name of the ablation: first part of its runs’ names', 'ablation')
-    .option('--variants <list>', 'what to train', variantList, [...VARIANTS])
+    .option('--variants <list>', 'what to train (default: all that the configuration allows)', variantList)
     .option('--seeds <list>', 'seeds, each of which trains every variant', seedList, [1])
     .option('--config <file>', 'YAML file with any part of the configuration of bump train')
     .option('--preset <name>', "start from a preset: paper (the paper's own choices)")
@@ -91,7 +97,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
       (signal) =>
         runAblation({
           config: base,
-          variants: flags.variants,
+          variants: flags.variants ?? variantsOf(base),
           seeds: flags.seeds,
           runs: flags.runs,
           engine: engineOptions(flags),

@@ -39,6 +39,7 @@ describe('bump evaluate incremental', () => {
     expect(all.prompt.mean).toBeGreaterThan(first.prompt.mean)
     expect(cost.differences[0].values.prompt.mean).toBeCloseTo(rewritten.prompt.mean - all.prompt.mean, 9)
     expect(captured.stdout).toContain('rewritten, period 2 − from all, period 2')
+    expect(quality.notes.at(-1)).toMatch(/^rewritten, period 2: \d of 3 are the profile before, word for word/)
 
     const [file] = readdirSync(join(out, 'profiles'))
     const lines = () =>

@@ -46,6 +46,10 @@ export function trainCommand(): Command {
       "another model as the judge, with judge.scorer=embedding an encoder (default: the generator's frozen base)",
     )
     .option(
+      '--embedder <where>',
+      'BUMP+: a sentence encoder that chooses hard positives and rivals, such as BAAI/bge-small-en-v1.5',
+    )
+    .option(
       '--reward <name>',
       'bidirectional: label-free, by the judge; labels: the metric of a LaMP task; or a module of yours, ./reward.mjs (default: bidirectional)',
     )

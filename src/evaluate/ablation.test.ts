@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Summary } from '../run/format.ts'
 import { trainConfigSchema } from '../train/config.ts'
-import { ablationTable, type Variant, type VariantRun, variantConfig } from './ablation.ts'
+import { ablationTable, type Variant, type VariantRun, variantConfig, variantsOf } from './ablation.ts'
 
 const base = (reward: object = {}) =>
   trainConfigSchema.parse({ name: 'abl', logs: { paths: ['a.jsonl'] }, model: 'm', reward })
@@ -46,6 +46,11 @@ describe('variantConfig', () => {
     expect(variantConfig(config, 'forward', 1).reward).toEqual({ ...config.reward, backwardWeight: 0 })
     expect(variantConfig(config, 'backward', 1).reward).toEqual({ ...config.reward, forwardWeight: 0 })
     expect(variantConfig(config, 'no-length-penalty', 1).reward).toEqual({ ...config.reward, lengthPenalty: 0 })
+    const hard = base({ forwardWeight: 2, hardExamples: { embedder: 'e', positives: false } })
+    expect(variantConfig(hard, 'in-batch', 1).reward).toEqual(config.reward)
+    expect(variantsOf(hard)).toContain('in-batch')
+    expect(variantsOf(config)).not.toContain('in-batch')
+    expect(() => variantConfig(config, 'in-batch', 1)).toThrow(/leaves out reward.hardExamples, which is not set/)
   })
 
   it('refuses a base that leaves a part out by itself, or has another reward', () => {

@@ -7,7 +7,7 @@ import { seedFrom } from '../util/random.ts'
 import { bootstrapInterval, type Interval, mean } from '../util/stats.ts'
 import type { ResultMetric, ResultRow, ResultTable } from './result.ts'
 
-export const VARIANTS = ['both', 'forward', 'backward', 'no-length-penalty'] as const
+export const VARIANTS = ['both', 'forward', 'backward', 'no-length-penalty', 'in-batch'] as const
 export type Variant = (typeof VARIANTS)[number]
 
 const LABELS: Record<Variant, string> = {
@@ -15,6 +15,7 @@ const LABELS: Record<Variant, string> = {
   forward: 'forward only',
   backward: 'backward only',
   'no-length-penalty': 'no length penalty',
+  'in-batch': 'no hard examples',
 }
 
 /** A finished run of one variant. */
@@ -24,6 +25,12 @@ export interface VariantRun {
   summary: Summary
   /** Of the test users, in the same order in every run. */
   profiles: readonly ProfileLine[]
+}
+
+/** The variants of a configuration: what is not configured cannot be left out. */
+export function variantsOf({ reward }: TrainConfig): Variant[] {
+  const hard = reward.type === 'bidirectional' && reward.hardExamples !== undefined
+  return VARIANTS.filter((variant) => hard || variant !== 'in-batch')
 }
 
 /**
@@ -43,11 +50,17 @@ export function variantConfig(base: TrainConfig, variant: Variant, seed: number)
         'invalid-options',
         `reward.${key} is 0 in all variants: the ablation sets it to 0 where it belongs, leave it out`,
       )
+  if (variant === 'in-batch' && !reward.hardExamples)
+    throw new BumpError(
+      'invalid-options',
+      'the variant in-batch leaves out reward.hardExamples, which is not set: set its embedder, or leave out the variant',
+    )
   const change = {
     both: {},
     forward: { backwardWeight: 0 },
     backward: { forwardWeight: 0 },
     'no-length-penalty': { lengthPenalty: 0 },
+    'in-batch': { hardExamples: undefined },
   }[variant]
   return { ...base, name: `${base.name}-${variant}-s${seed}`, seed, reward: { ...reward, ...change } }
 }

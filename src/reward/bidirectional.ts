@@ -8,15 +8,23 @@ import { seedFrom, uniform } from '../util/random.ts'
 import { mean } from '../util/stats.ts'
 import type { BidirectionalConfig } from './config.ts'
 import { isEmptyProfile } from './guards.ts'
+import type { HardExamples } from './hard-examples.ts'
 import { ndcgFromScores } from './ndcg.ts'
 import { drawPools, type UserPool } from './pools.ts'
 import { type RewardFunction, type RewardUser, type Rollout, type RolloutReward, totalReward } from './reward.ts'
 
 /** The reward as the GRPO loop takes it. It scores batches; how it validates is put beside it in train/. */
-export function bidirectionalReward(judge: AnyJudge, config: BidirectionalConfig): Pick<RewardFunction, 'score'> {
+export function bidirectionalReward(
+  judge: AnyJudge,
+  config: BidirectionalConfig,
+  hardExamples?: HardExamples,
+): Pick<RewardFunction, 'score'> {
   return {
     async score(batch, seedParts, options) {
-      const { rewards, chance, usage } = await computeRewards(batch, judge, config, seedParts, options)
+      const { rewards, chance, usage } = await computeRewards(batch, judge, config, seedParts, {
+        ...options,
+        hardExamples,
+      })
       return { rewards, chance, usage: { ...usage } }
     },
   }
@@ -31,7 +39,8 @@ interface BatchRewards {
 }
 
 /**
- * Rewards of all rollouts of a batch, with one call of each judge. Of more than P held-out interactions P are drawn.
+ * Rewards of all rollouts of a batch, with one call of each judge. Of more than P held-out interactions P are drawn
+ * (`hardExamples` chooses them).
  * `seedParts` (run seed, step) determine pools and orders; all rollouts of a user share both. Throws BumpError
  * (`too-few-users`) for a batch of one user or a user without held-out interactions or rollouts.
  */
@@ -40,10 +49,11 @@ export async function computeRewards(
   judge: AnyJudge,
   config: BidirectionalConfig,
   seedParts: readonly (string | number)[],
-  options: JudgeOptions = {},
+  { hardExamples, ...options }: JudgeOptions & { hardExamples?: HardExamples } = {},
 ): Promise<BatchRewards> {
   const seed = ['reward', ...seedParts]
-  const pools = drawPools(batch, { positives: config.positives, negatives: config.negatives, seed })
+  const { positives, negatives } = config
+  const pools = drawPools(batch, { positives, negatives, seed, hardExamples })
   const pooled = batch.map((user, i) => ({
     pool: pools[i],
     profiles: user.rollouts.map((rollout) => rollout.text),

@@ -1,5 +1,6 @@
 // Options of the reward, checked once at the edge. The defaults are the paper's setting (docs/method.md §3-6).
 import { z } from 'zod'
+import { POOLINGS } from '../model/encoder.ts'
 
 /** Pools of NDCG: those of the bidirectional reward, and those of the final test whatever the reward. */
 const pools = {
@@ -34,11 +35,44 @@ const added = {
     ),
 }
 
+/** BUMP+ (hard-examples.ts). */
+const hardExamplesSchema = z
+  .strictObject({
+    embedder: z
+      .string({ error: 'hard examples need an encoder, such as BAAI/bge-small-en-v1.5' })
+      .min(1)
+      .describe('A sentence encoder of the BERT family: a Hugging Face folder or a hub name.'),
+    pooling: z
+      .enum(POOLINGS)
+      .optional()
+      .describe("How the vectors of a text's tokens become one, where the encoder's folder does not say."),
+    positives: z
+      .boolean()
+      .default(true)
+      .describe('Positives are the held-out interactions least like the visible history.'),
+    negatives: z
+      .boolean()
+      .default(true)
+      .describe('Rival profiles are of the users with the most similar visible histories, who share batches.'),
+    ceiling: z
+      .number()
+      .min(-1)
+      .max(1)
+      .default(0.98)
+      .describe('Users more similar than this (cosine) are near-duplicates, and no rivals of each other.'),
+  })
+  .refine(({ positives, negatives }) => positives || negatives, 'positives and negatives are both off: leave it out')
+
 /** Label-free: NDCG in both directions by the judge. */
 export const bidirectionalRewardSchema = z.strictObject({
   type: z.literal('bidirectional').default('bidirectional'),
   forwardWeight: z.number().min(0).default(1).describe('w_fwd: weight of NDCG forward.'),
   backwardWeight: z.number().min(0).default(1).describe('w_bwd: weight of NDCG backward.'),
+  hardExamples: hardExamplesSchema
+    .optional()
+    .describe(
+      'BUMP+: harder positives and rivals in training, by a sentence encoder; validation and test keep theirs.',
+    ),
   ...added,
   ...pools,
   ...guards,
@@ -60,5 +94,6 @@ export const rewardConfigSchema = z
 
 export type RewardConfig = z.infer<typeof rewardConfigSchema>
 export type BidirectionalConfig = z.infer<typeof bidirectionalRewardSchema>
+export type HardExamplesConfig = z.infer<typeof hardExamplesSchema>
 /** What a profile loses for length and copied text. */
 export type GuardConfig = Pick<BidirectionalConfig, keyof typeof guards>

@@ -2,6 +2,7 @@
 import { normaliseText } from '../logs/normalise.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
+import type { HardExamples } from './hard-examples.ts'
 import { chanceNdcg } from './ndcg.ts'
 
 /** What pools need of a user. */
@@ -36,6 +37,8 @@ export interface PoolOptions {
   seed: readonly (string | number)[]
   /** A user (by index) who gives user i neither interactions nor a profile. */
   excluded?: (i: number) => number | undefined
+  /** Chooses positives and the others' profiles, in place of chance; knows all users. */
+  hardExamples?: HardExamples
 }
 
 /**
@@ -61,13 +64,16 @@ export function drawPools(users: readonly PoolUser[], options: PoolOptions): Use
         'too-few-users',
         `user ${user.id} has no other user to be told from: the reward needs at least ${excluded === undefined ? 2 : 3} users in a batch`,
       )
-    const positives = shuffled(user.heldOut, part('positives')).slice(0, options.positives)
+    const { hardExamples } = options
+    const heldOut = shuffled(user.heldOut, part('positives'))
+    const positives = (hardExamples?.hardestFirst(user.id, heldOut) ?? heldOut).slice(0, options.positives)
     const offered = drawn.map((j) => shuffled(users[j].heldOut, part('negatives', users[j].id)))
     const negatives = distinctTexts(offered, options.negatives)
     const interactions = [...positives, ...negatives]
     const own = new Set(positives.map(normaliseText))
     const relevant = interactions.map((text) => own.has(normaliseText(text)))
-    const others = drawn.slice(0, options.negatives)
+    const rivals = hardExamples?.rivals(user.id, drawn, (j) => users[j].id) ?? drawn
+    const others = rivals.slice(0, options.negatives)
     const hits = relevant.filter(Boolean).length
     return {
       positives,

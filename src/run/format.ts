@@ -33,6 +33,8 @@ export const runHeaderSchema = z.object({
   judge: identitySchema.optional(),
   /** What else measured in the final test. */
   testJudges: z.array(identitySchema).optional(),
+  /** The encoder that chooses hard examples. */
+  embedder: identitySchema.optional(),
   /** What decides the reward besides configuration and judge, where it is one of your own. */
   reward: identitySchema.optional(),
   /** Digest of the users (or examples), and how many each part has. */

@@ -7,7 +7,7 @@ import { commandOf } from './read.ts'
 export function refuseChanges(path: string, stored: RunHeader, now: RunHeader): void {
   if (stored.kind !== now.kind)
     throw new BumpError('run-unusable', `${path} is a run of ${commandOf(stored)}. Give this one another name.`)
-  const changed = (['config', 'model', 'judge', 'testJudges', 'reward', 'data'] as const).flatMap((part) =>
+  const changed = (['config', 'model', 'judge', 'testJudges', 'embedder', 'reward', 'data'] as const).flatMap((part) =>
     differences(part === 'config' ? [] : [part], stored[part], now[part]),
   )
   if (changed.length === 0) return

@@ -252,6 +252,15 @@ export const trainConfigSchema = z
     path: ['quantize'],
     error: 'full fine-tuning changes the weights: quantize and precision are for LoRA',
   })
+  .superRefine(({ reward, split }, context) => {
+    if (reward.type !== 'bidirectional' || !reward.hardExamples?.positives) return
+    if (split.heldOut <= reward.positives)
+      context.addIssue({
+        code: 'custom',
+        path: ['reward', 'hardExamples', 'positives'],
+        message: `nothing to choose: all ${split.heldOut} held-out interactions (split.heldOut) are positives (reward.positives ${reward.positives}). Raise split.heldOut, or set this to false`,
+      })
+  })
 
 /** A resolved configuration. */
 export type TrainConfig = z.infer<typeof trainConfigSchema>

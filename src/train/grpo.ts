@@ -3,12 +3,13 @@
 //
 // Names say their axes: U users of a batch, G rollouts of a user, T tokens of a completion.
 import { generateProfiles } from '../generator/generate.ts'
-import type { User } from '../logs/types.ts'
 import type { Completion, LanguageModel, TrainGroup, WeightSet } from '../model/contract.ts'
+import type { HardExamples } from '../reward/hard-examples.ts'
 import type { RunHeader, Summary } from '../run/format.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
-import { seedFrom, shuffled } from '../util/random.ts'
+import { seedFrom } from '../util/random.ts'
 import { advantages, varies } from './advantages.ts'
+import { UserBatches } from './batches.ts'
 import type { TrainConfig } from './config.ts'
 import { type FinalTestInputs, finalTest } from './final-test.ts'
 import { importanceWeights, LOSSES, tokenWeights } from './losses.ts'
@@ -21,6 +22,8 @@ import { learningRateAt } from './schedule.ts'
 export interface GrpoInputs extends FinalTestInputs {
   /** What the run's config.json says of model, judge and data. */
   header: RunHeader
+  /** Composes the batches; it knows all users of training. */
+  hardExamples?: HardExamples
 }
 
 /** Trains to the last step and tests the best checkpoint. Throws CancelledError where the signal aborts. */
@@ -28,6 +31,7 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
   const { config, model, reward, users, signal } = inputs
   const { rollout, profile, prompt, optim, seed } = config
   const validationUsers = measuredUsers(users.validation, config.validation.maxUsers, config)
+  const batches = new UserBatches(users.train, config, inputs.hardExamples)
 
   for (;;) {
     if (run.validationDue) {
@@ -45,7 +49,7 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
     const what = `step ${step + 1}`
     const rollouts = run.beginParts('rollout', [{ what, kind: 'sample', users: rollout.users }])
     const sampling = performance.now()
-    const users_U = batchUsers(users.train, rollout.users, step, seed)
+    const users_U = batches.at(step)
     const mostTokens = rollout.users * rollout.groupSize * profile.maxTokens
     const generated_U = await rollouts.next((onProgress) =>
       generateProfiles(model, users_U, {
@@ -132,17 +136,6 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
   run.folder.write('profiles.jsonl', test.profiles.map((line) => `${JSON.stringify(line)}\n`).join(''))
   run.folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`)
   return summary
-}
-
-/**
- * Users of step `step` (from 0): each epoch goes through the users in a seeded order, `size` at a time; the remainder
- * of an epoch is left out, so that no user stands in a batch twice.
- */
-function batchUsers(users: readonly User[], size: number, step: number, seed: number): User[] {
-  const batches = Math.floor(users.length / size)
-  const order = shuffled(users, seedFrom(seed, 'epoch', Math.floor(step / batches)))
-  const start = (step % batches) * size
-  return order.slice(start, start + size)
 }
 
 /**

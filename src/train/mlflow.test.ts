@@ -150,9 +150,10 @@ describe('a followed run', () => {
       }
       const notes = await run({
         onEvent: (event) => {
+          // Before any request that the server will not answer.
+          if (event.type === 'validation' && what === 'silence') WAITS.request = 100
           if (event.type === 'step' && event.step === 2) {
             down = true
-            if (what === 'silence') WAITS.request = 20
             if (what === 'refused connections') server.stop()
           }
         },

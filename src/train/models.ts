@@ -3,9 +3,10 @@ import { type AnyJudgeConfig, type JudgeConfig, sameJudge, singleJudges } from '
 import { createJudges, readsEncoder } from '../judge/judge.ts'
 import type { AnyJudge } from '../judge/several.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import type { JudgeModel, Pooling } from '../model/encoder.ts'
+import type { Encoder, JudgeModel, Pooling } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
 import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
+import type { HardExamplesConfig } from '../reward/config.ts'
 import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import type { TrainConfig } from './config.ts'
@@ -18,6 +19,7 @@ export type TrainEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'
 export interface GivenModels {
   model: LanguageModel | string
   judgeModel?: JudgeModel
+  embedder?: Encoder
   engine?: TrainEngine
   signal?: AbortSignal
 }
@@ -33,9 +35,14 @@ export function refuseSameJudges({ model, judge, test }: TrainConfig, custom: bo
     )
 }
 
-/** Throws BumpError where the model to train, or that of a judge, lies here and cannot be used. */
-export function refuseUnusableModels(model: LanguageModel | string, judges: readonly JudgeConfig[]): void {
+/** Throws BumpError where the model to train, that of a judge, or the embedder lies here and cannot be used. */
+export function refuseUnusableModels(
+  model: LanguageModel | string,
+  judges: readonly JudgeConfig[],
+  hardExamples?: HardExamplesConfig,
+): void {
   if (typeof model === 'string') refuseUnusable(model)
+  if (hardExamples) refuseUnusableEncoder(hardExamples.embedder, hardExamples.pooling)
   for (const judge of judges)
     if (judge.scorer === 'embedding') refuseUnusableEncoder(judge.model, judge.pooling)
     else if (judge.model !== undefined) refuseUnusable(judge.model)
@@ -76,6 +83,11 @@ export class Models {
     return readers
   }
 
+  /** The encoder that chooses hard examples. */
+  async embedder({ embedder, pooling }: HardExamplesConfig): Promise<Encoder> {
+    return this.options.embedder ?? (await this.encoder(embedder, pooling))
+  }
+
   async close(): Promise<void> {
     for (const model of this.opened) await model.close()
   }
@@ -107,7 +119,7 @@ export class Models {
     return reader
   }
 
-  private async encoder(name: string, pooling: Pooling | undefined): Promise<JudgeModel> {
+  private async encoder(name: string, pooling: Pooling | undefined): Promise<Encoder> {
     const { engine, signal } = this.options
     const { onProgress } = this
     const encoder = await openEncoder(name, { pooling, threads: engine?.threads, signal, onProgress })

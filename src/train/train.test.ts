@@ -210,6 +210,29 @@ describe('train()', () => {
     )
   })
 
+  it('trains on hard examples: the embedder is recorded, and resume takes no other', { timeout: 120_000 }, async () => {
+    const golden = (name: string) => fileURLToPath(new URL(`../engine/golden/${name}`, import.meta.url))
+    const hard = (embedder: string) => ({
+      split: { ...SHORT.split, heldOut: 2 },
+      reward: { negatives: 2, hardExamples: { embedder } },
+      optim: { steps: 1 },
+    })
+    const encoder = golden('encoder-mean')
+    await train(short('hard', hard(encoder)))
+    expect(header('hard').embedder).toMatchObject({ name: encoder, pooling: 'mean', dimensions: 16 })
+    expect(steps('hard')).toHaveLength(1)
+    const opened = await openEncoder(encoder, { threads: 1 })
+    await train(short('hard-opened', { ...hard(encoder), reward: { negatives: 2 }, embedder: opened }))
+    await opened.close()
+    expect(timeless('hard-opened')).toBe(timeless('hard'))
+    await expect(train(short('hard', { ...hard(golden('encoder-cls')), resume: true }))).rejects.toThrow(
+      /embedder\.digest/,
+    )
+    await expect(train(short('no', hard(NANO)))).rejects.toThrow(/not an encoder of the BERT family/)
+    await expect(train(short('no', hard('/no/where')))).rejects.toThrow(/\/no\/where/)
+    await expect(train(short('no', { ...hard(encoder), split: SHORT.split }))).rejects.toThrow(/Raise split\.heldOut/)
+  })
+
   it('is rewarded by the worst of several judges, and tested by others', { timeout: 120_000 }, async () => {
     const model = fileURLToPath(new URL('../engine/golden/encoder-mean', import.meta.url))
     const embedding = { scorer: 'embedding', model } as const

@@ -9,10 +9,11 @@ import { type LoadedUsers, loadUsers, readingLine, type SplitOptions, splitDatas
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
-import { isEncoder, type JudgeModel } from '../model/encoder.ts'
-import { type AddedReward, withAdded } from '../reward/added.ts'
-import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
-import type { RewardFunction } from '../reward/reward.ts'
+import { type Encoder, isEncoder, type JudgeModel } from '../model/encoder.ts'
+import type { AddedReward } from '../reward/added.ts'
+import type { BidirectionalConfig } from '../reward/config.ts'
+import type { CustomReward } from '../reward/custom.ts'
+import { HardExamples } from '../reward/hard-examples.ts'
 import { RunFolder } from '../run/folder.ts'
 import type { RunHeader, RunUsers, Summary } from '../run/format.ts'
 import { followed, type MlflowOptions, reachMlflow } from '../run/mlflow/tracked-run.ts'
@@ -20,17 +21,17 @@ import { packageInfo } from '../run/package-info.ts'
 import { checkpointSteps, readSummary } from '../run/read.ts'
 import { BumpError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
+import { embedUsers } from './batches.ts'
 import type { TrainConfig, TrainConfigInput } from './config.ts'
-import { defaultReward } from './default-reward.ts'
 import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
-import { poolSeed } from './measure.ts'
 import { Models, refuseSameJudges, refuseUnusableModels, type TrainEngine } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
 import { recordedConfig } from './recorded-config.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
+import { rewardOf } from './run-reward.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
 export type TrainSettings = Partial<
@@ -63,6 +64,8 @@ export interface TrainOptions extends TrainSettings {
   customJudge?: Judge
   /** A reward of your own, in place of the bidirectional one; `reward` still sets its guards. */
   customReward?: CustomReward
+  /** The encoder that chooses hard examples, where it is open already; `reward.hardExamples` says the rest. */
+  embedder?: Encoder
   /** Rewards of your own beside that one, each with its weight. */
   rewards?: readonly AddedReward[]
   /** Follows the run in MLflow: settings and metrics are sent to this server, texts never. */
@@ -118,7 +121,8 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   const { out, customJudge, mlflow, resume = false, signal, onEvent = () => {} } = options
   const asked = configOf(options)
   const named = options.judgeModel || customJudge ? [] : singleJudges(asked.judge)
-  refuseUnusableModels(options.model, [...named, ...(asked.test.judges ?? [])])
+  const { hardExamples: hard } = bidirectional(asked)
+  refuseUnusableModels(options.model, [...named, ...(asked.test.judges ?? [])], options.embedder ? undefined : hard)
   if (mlflow) await reachMlflow(mlflow, out)
   const users = await usersOf(options, asked, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
@@ -131,8 +135,10 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       ? { judge: ownJudge(customJudge), wholeTexts: undefined }
       : await models.judge(model)
     const testJudges = await testJudgesOf(config, customJudge !== undefined, models, model)
+    const hardExamples = hard && new HardExamples(await models.embedder(hard), hard)
     const open = (name: string) => models.open(name)
-    const { reward, record } = await rewardOf(options, { config, users, model, judge, note, open })
+    const context = { config, users, model, judge, note, open }
+    const { reward, record } = await rewardOf(options, context, hardExamples)
     return await trainUsers(config, {
       users,
       model,
@@ -141,6 +147,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       wholeTexts,
       judgeRecord: customJudge ? describeJudge(judge) : judge.describe(),
       reward,
+      hardExamples,
       rewardRecord: record,
       baseline,
       out,
@@ -162,6 +169,8 @@ interface RunParts
   judgeRecord: Record<string, unknown>
   /** And of a reward of one's own. */
   rewardRecord?: Record<string, unknown>
+  /** Chooses positives, rivals and batches; it is given all users of training here. */
+  hardExamples?: HardExamples
 }
 
 /** Policies that a run of this process has trained, or is training: they stand no longer where a run begins. */
@@ -185,6 +194,10 @@ export async function trainUsers(config: TrainConfig, parts: RunParts): Promise<
       if (finished) {
         onEvent({ type: 'note', text: 'this run is finished; its summary stands' })
         return finished
+      }
+      if (parts.hardExamples) {
+        const say = (text: string) => onEvent({ type: 'note', text, passing: true })
+        await embedUsers(parts.hardExamples, users.train, model.tokenizer, config.prompt, say, signal)
       }
       onEvent({ type: 'start', steps: config.optim.steps })
       trained.add(model)
@@ -217,11 +230,12 @@ async function testJudgesOf(
 
 /** Throws BumpError where an option would do nothing, since another one decides what it is about. */
 function refuseIdle(options: TrainOptions): void {
-  const { model, trainable, quantize, precision, judge, judgeModel, customJudge } = options
+  const { model, trainable, quantize, precision, judge, judgeModel, customJudge, customReward, embedder } = options
   const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
   for (const [name, value] of Object.entries({ trainable, quantize, precision }))
     if (typeof model !== 'string' && value !== undefined)
       throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
+  if (embedder && customReward) throw idle('embedder', 'it is for pools of the bidirectional reward')
   if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
   if (judgeModel && judge?.scorer === 'several')
     throw idle('judgeModel', 'several judges name the models that they read with, each in judge.judges')
@@ -231,7 +245,7 @@ function refuseIdle(options: TrainOptions): void {
 function configOf(options: TrainOptions): TrainConfig {
   refuseIdle(options)
   const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, rewards, ...rest } = options
-  const { mlflow, resume, signal, onEvent, reward, ...settings } = rest
+  const { mlflow, resume, signal, onEvent, reward, embedder, ...settings } = rest
   const opened = typeof model === 'string' ? undefined : openedOf(model)
   const added = rewards?.length
     ? { added: rewards.map(({ reward: each, weight }) => ({ ...recorded(each), weight })) }
@@ -240,8 +254,15 @@ function configOf(options: TrainOptions): TrainConfig {
     ...settings,
     ...(judgeModel ? { judge: { ...impliedScorer(judgeModel), model: judgeModel.info.name, ...settings.judge } } : {}),
     ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
-    ...(customReward || added || reward
-      ? { reward: { ...reward, ...(customReward ? { type: 'custom', ...recorded(customReward) } : {}), ...added } }
+    ...(customReward || added || reward || embedder
+      ? {
+          reward: {
+            ...reward,
+            ...(customReward ? { type: 'custom', ...recorded(customReward) } : {}),
+            ...added,
+            ...(embedder ? { hardExamples: { embedder: embedder.info.name, ...hardExamplesOf(reward) } } : {}),
+          },
+        }
       : {}),
     name: basename(resolve(out)),
     model: typeof model === 'string' ? model : model.info.name,
@@ -269,6 +290,14 @@ function configOf(options: TrainOptions): TrainConfig {
   refuseSameJudges(config, customJudge !== undefined)
   return config
 }
+
+/** The section of hard examples as a caller writes it. */
+const hardExamplesOf = (reward: TrainSettings['reward']) =>
+  reward && 'hardExamples' in reward ? reward.hardExamples : undefined
+
+/** The section of the bidirectional reward, empty for any other. */
+const bidirectional = ({ reward }: TrainConfig): Partial<BidirectionalConfig> =>
+  reward.type === 'bidirectional' ? reward : {}
 
 /** What config.json says of a reward of one's own. */
 const recorded = ({ name, options = {} }: CustomReward) => ({ name, options })
@@ -333,39 +362,15 @@ function checkUsers(users: UserSplit, config: TrainConfig): void {
       )
 }
 
-/** The reward of a run, with those that are added, and what decides theirs besides the configuration. */
-async function rewardOf(
-  { customReward, rewards = [] }: TrainOptions,
-  { config, judge, ...context }: { config: TrainConfig; judge: AnyJudge } & Omit<RewardContext, 'config' | 'splitSeed'>,
-): Promise<{ reward: RewardFunction; record?: Record<string, unknown> }> {
-  const splitSeed = config.split.seed
-  const make = (custom: CustomReward) => makeReward(custom, { ...context, config: config.reward, splitSeed })
-  const named = ({ name }: CustomReward, { origin }: RewardFunction) => ({ name, ...origin })
-  const own = customReward ? await make(customReward) : bidirectionalOf(config, judge)
-  const added: { name: string; weight: number; reward: RewardFunction }[] = []
-  for (const { reward, weight } of rewards) added.push({ name: reward.name, weight, reward: await make(reward) })
-  const record = {
-    ...(customReward ? named(customReward, own) : {}),
-    ...(rewards.length > 0 ? { added: rewards.map(({ reward }, i) => named(reward, added[i].reward)) } : {}),
-  }
-  return {
-    reward: withAdded(own, added, splitSeed),
-    record: Object.keys(record).length > 0 ? record : undefined,
-  }
-}
-
-function bidirectionalOf(config: TrainConfig, judge: AnyJudge): RewardFunction {
-  if (config.reward.type !== 'bidirectional') throw new TypeError('configOf let a reward pass that is not made')
-  return defaultReward(judge, config.reward, poolSeed(config))
-}
-
-function headerOf(config: TrainConfig, { users, model, judgeRecord, testJudges, rewardRecord }: RunParts): RunHeader {
+function headerOf(config: TrainConfig, parts: RunParts): RunHeader {
+  const { users, model, judgeRecord, testJudges, rewardRecord, hardExamples } = parts
   return {
     config: recordedConfig(config),
     package: packageInfo(),
     model: describeModel(model),
     judge: judgeRecord,
     ...(config.test.judges ? { testJudges: Object.values(testJudges ?? {}).map((judge) => judge.describe()) } : {}),
+    ...(hardExamples ? { embedder: hardExamples.describe() } : {}),
     ...(rewardRecord ? { reward: rewardRecord } : {}),
     data: {
       digest: dataDigest(users),

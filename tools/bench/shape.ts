@@ -2,7 +2,7 @@
 // a benchmark needs no download and goes the whole way from files.
 import { existsSync, readFileSync } from 'node:fs'
 import type { ModelConfig } from '../../src/engine/model/config.ts'
-import { newWeights } from '../../src/engine/runtime/model-weights.ts'
+import { newWeight } from '../../src/engine/runtime/model-weights.ts'
 import { writeHuggingFaceFolder } from '../../src/engine/weights/save-weights.ts'
 import { cacheFolder } from '../../src/util/files.ts'
 
@@ -24,8 +24,7 @@ export const TINY_QWEN2 = shape('tiny-qwen2')
 export function benchModel({ name, config }: Shape): string {
   const folder = cacheFolder('bench', `${name}-random`)
   if (!existsSync(`${folder}/model.safetensors`)) {
-    const weights = newWeights(config, 1)
-    writeHuggingFaceFolder(folder, config, (name) => weights.get(name)!.data, 'F16')
+    writeHuggingFaceFolder(folder, config, (name) => newWeight(config, name, 1), 'F16')
   }
   return folder
 }

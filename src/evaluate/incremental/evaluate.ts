@@ -120,6 +120,7 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
           `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each, the same after every period; histories in ${periods} periods of as many interactions; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
           `Judge: the ${judge.scorer} scorer on ${name}.`,
           `The profile of period 1 is also what is left where a profile is never written again. "${conditions.at(-1)!.label}" of another user is the mismatched control: it must be at chance.`,
+          ...unchangedNotes(written),
         ]
         return [{ model: name, digest, config: judge }, qualityTable(profileTable(scored, all, notes, seed))] as const
       },
@@ -229,6 +230,15 @@ function qualityTable(table: ResultTable): ResultTable {
 /** Whether two conditions are both ways of one period. */
 function isCompared(a: string, b: string): boolean {
   return a.startsWith('rewritten') && b === a.replace('rewritten', 'all')
+}
+
+/** How often rewriting changed nothing. */
+function unchangedNotes(written: readonly PeriodProfiles[]): string[] {
+  const chain = written.filter(({ way, period }) => way === 'rewritten' || period === 1)
+  return chain.slice(1).map((each, before) => {
+    const same = each.profiles.filter((profile, u) => profile === chain[before].profiles[u]).length
+    return `${conditionOf(each).label}: ${same} of ${each.profiles.length} are the profile before, word for word.`
+  })
 }
 
 /** What one profile costs. */

@@ -5,6 +5,7 @@ import type { AnyJudge } from '../../judge/several.ts'
 import type { Judge } from '../../judge/types.ts'
 import type { UserSplit } from '../../logs/types.ts'
 import type { LanguageModel } from '../../model/contract.ts'
+import type { HardExamples } from '../../reward/hard-examples.ts'
 import type { RewardFunction } from '../../reward/reward.ts'
 import type { MlflowOptions } from '../../run/mlflow/tracked-run.ts'
 import type { TrainConfig } from '../config.ts'
@@ -22,6 +23,7 @@ export interface ToyRun {
   judge?: AnyJudge
   testJudges?: Record<string, Judge>
   reward?: RewardFunction
+  hardExamples?: HardExamples
   baseline?: Baseline
   mlflow?: MlflowOptions
   resume?: boolean
@@ -34,6 +36,6 @@ export async function toyRun({ config, model = toyPolicy(), users = toySplit(), 
   const models = singleJudges(config.judge).map(() => model)
   const judge = rest.judge ?? createJudges(models, config.judge)
   const bidirectional = config.reward.type === 'bidirectional' ? config.reward : undefined
-  const reward = rest.reward ?? defaultReward(judge, bidirectional!, poolSeed(config))
+  const reward = rest.reward ?? defaultReward(judge, bidirectional!, poolSeed(config), rest.hardExamples)
   return await trainUsers(config, { ...rest, users, model, judge, reward, judgeRecord: { ...config.judge } })
 }
