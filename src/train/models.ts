@@ -9,7 +9,7 @@ import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.t
 import type { HardExamplesConfig } from '../reward/config.ts'
 import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
-import type { TrainConfig } from './config.ts'
+import { type TrainConfig, trainConfigSchema } from './config.ts'
 import { type WholeTextJudge, wholeTextJudge } from './measure.ts'
 
 /** What models that are named run on: device, threads and memory. */
@@ -64,7 +64,8 @@ export class Models {
     const { model } = this.options
     const { trainable, seed } = this.config
     const policy = typeof model === 'string' ? await this.open(model, { trainable, seed }) : model
-    this.config = { ...this.config, quantize: policy.info.opened?.quantize ?? 'none' }
+    // Parsed again, its keys stand in the order of the schema, whoever set them.
+    this.config = trainConfigSchema.parse({ ...this.config, quantize: policy.info.opened?.quantize ?? 'none' })
     return policy
   }
 
