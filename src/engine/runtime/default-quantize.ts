@@ -7,9 +7,9 @@ import { activationLevels } from './integer-levels.ts'
 const PARAMETERS = 100e6
 
 /**
- * int8 for sampling and scoring with models of 100 M parameters and more on a processor with integer products of full
- * range (VNNI, AMX, or arm64); the exact weights otherwise, and where they are all trained. docs/performance.md has what it gains
- * and what it costs.
+ * int8 for sampling and scoring with models of 100 M parameters and more, on a processor with integer products of full
+ * range (VNNI, AMX or arm64); the exact weights otherwise, and where all of them are trained. docs/performance.md has
+ * what it gains and what it costs.
  */
 export async function defaultQuantize(
   config: ModelConfig,

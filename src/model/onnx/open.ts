@@ -31,8 +31,8 @@ export interface OpenModelOptions {
   /** What an adapter's first weights derive from: the seed of the run. Default 1, as a run's. */
   seed?: number
   /**
-   * Integers that sampling and scoring read the matrices in; default: int8 where that pays (`defaultQuantize`). Not with full
-   * fine-tuning, nor on a GPU.
+   * Integers that sampling and scoring read the matrices in; default: int8 from 100 M parameters on, where the processor
+   * has the products for it. Not with full fine-tuning, nor on a GPU.
    */
   quantize?: Quantize
   /** What training computes the base's products in; default f32. int8 makes `quantize` int8 too. */
