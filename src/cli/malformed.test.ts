@@ -60,7 +60,13 @@ describe('run folders', () => {
 
   beforeAll(async () => {
     const trainable = { type: 'lora', rank: 2, alpha: 4, targets: ['q'] }
-    const config = trainConfigSchema.parse({ name: 'x', logs: { paths: ['x'] }, model: path('model'), trainable })
+    const config = trainConfigSchema.parse({
+      name: 'x',
+      logs: { paths: ['x'] },
+      model: path('model'),
+      trainable,
+      quantize: 'none',
+    })
     const { digest } = await openWeights(path('model'))
     const program = { name: 'bump-profiles', version: '0' }
     write('run/config.json', JSON.stringify({ config, package: program, model: { digest }, data: {} }))
