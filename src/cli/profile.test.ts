@@ -40,7 +40,13 @@ describe('bump profile --run', () => {
   function runWith(name: string, logs: object): string {
     const run = join(folder, name)
     const prompt = { system: 's', instruction: 'i' }
-    const config = trainConfigSchema.parse({ name, model: 'm', prompt, logs: { paths: ['old.csv'], ...logs } })
+    const config = trainConfigSchema.parse({
+      name,
+      model: 'm',
+      quantize: 'none',
+      prompt,
+      logs: { paths: ['old.csv'], ...logs },
+    })
     mkdirSync(run, { recursive: true })
     const header = { config, package: { name: 'bump', version: '0' }, model: { digest: 'd' }, data: {} }
     writeFileSync(join(run, 'config.json'), JSON.stringify(header))
