@@ -6,17 +6,23 @@ import { type ScoreStore, scoreKey } from './cache.ts'
 import { describeJudge, type Scorer, scorerFields } from './scorer.ts'
 import type { Judge, JudgeOptions, JudgeRequest, Pool } from './types.ts'
 
+/** Where an encoder is; `reader`: what needs one. */
+export const encoderField = (reader: string) =>
+  z
+    .string({ error: `${reader} an encoder, such as BAAI/bge-small-en-v1.5` })
+    .min(1)
+    .describe('A sentence encoder of the BERT family: a Hugging Face folder or a hub name.')
+
+export const poolingField = z
+  .enum(POOLINGS)
+  .optional()
+  .describe("How the vectors of a text's tokens become one, where the encoder's folder does not say.")
+
 const config = z.strictObject({
   scorer: z.literal('embedding'),
   ...scorerFields,
-  model: z
-    .string({ error: 'the embedding scorer needs an encoder, such as BAAI/bge-small-en-v1.5' })
-    .min(1)
-    .describe('A sentence encoder of the BERT family: a Hugging Face folder or a hub name.'),
-  pooling: z
-    .enum(POOLINGS)
-    .optional()
-    .describe("How the vectors of a text's tokens become one, where the encoder's folder does not say."),
+  model: encoderField('the embedding scorer needs'),
+  pooling: poolingField,
 })
 type Config = z.infer<typeof config>
 

@@ -1,6 +1,6 @@
 // Options of the reward, checked once at the edge. The defaults are the paper's setting (docs/method.md §3-6).
 import { z } from 'zod'
-import { POOLINGS } from '../model/encoder.ts'
+import { encoderField, poolingField } from '../judge/embedding.ts'
 
 /** Pools of NDCG: those of the bidirectional reward, and those of the final test whatever the reward. */
 const pools = {
@@ -38,14 +38,8 @@ const added = {
 /** BUMP+ (hard-examples.ts). */
 const hardExamplesSchema = z
   .strictObject({
-    embedder: z
-      .string({ error: 'hard examples need an encoder, such as BAAI/bge-small-en-v1.5' })
-      .min(1)
-      .describe('A sentence encoder of the BERT family: a Hugging Face folder or a hub name.'),
-    pooling: z
-      .enum(POOLINGS)
-      .optional()
-      .describe("How the vectors of a text's tokens become one, where the encoder's folder does not say."),
+    embedder: encoderField('hard examples need'),
+    pooling: poolingField,
     positives: z
       .boolean()
       .default(true)
