@@ -107,8 +107,7 @@ async function write(
 class QuantizedFile {
   private readonly layout
   private readonly descriptor: number
-  // The other processor converts what comes next.
-  private readonly quantizer = new Quantizer(1)
+  private readonly quantizer = new Quantizer()
   /** A table whose rows are coming. */
   private table: QuantizedValues | undefined
 

@@ -4,7 +4,7 @@ import { normals, seedFrom } from '../../util/random.ts'
 import { transpose } from '../weights/hf-names.ts'
 import { type QuantizedValues, Quantizer } from './quantizer.ts'
 
-const quantizer = new Quantizer(1)
+const quantizer = new Quantizer()
 afterAll(() => quantizer.close())
 
 const sizes = fc.record({ inputs: fc.integer({ min: 1, max: 140 }), outputs: fc.integer({ min: 1, max: 140 }) })

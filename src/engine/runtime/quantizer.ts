@@ -20,9 +20,6 @@ export class Quantizer {
   /** By orientation and shape: a model has few. */
   private readonly sessions = new Map<string, InferenceSession>()
 
-  /** @param threads of the runtime */
-  constructor(private readonly threads: number) {}
-
   /** A matrix [inputs, outputs]. */
   async byColumns(matrix: Float32Array, outputs: number): Promise<QuantizedValues> {
     return await this.run('columns', matrix, [matrix.length / outputs, outputs])
@@ -46,7 +43,8 @@ export class Quantizer {
     let session = this.sessions.get(key)
     if (!session) {
       session = await InferenceSession.create(quantisation(outputsAre, dims), {
-        intraOpNumThreads: this.threads,
+        // Another processor converts what comes next.
+        intraOpNumThreads: 1,
         // What it frees goes back to the system at once: matrices are large.
         enableCpuMemArena: false,
         logSeverityLevel: 3,
