@@ -1,8 +1,9 @@
 // The benchmarks by name.
 import type { Case } from './case.ts'
+import { pools } from './encoder.ts'
 import { inference, judges, products } from './inference.ts'
 import { QWEN25_05B, SMOLLM2_135M } from './shape.ts'
-import { growth, smallStep, step } from './steps.ts'
+import { embeddingStep, growth, smallStep, step } from './steps.ts'
 import { group, int8Train, layerWise, train } from './training.ts'
 
 export const CASES: Record<string, Case> = {
@@ -18,6 +19,8 @@ export const CASES: Record<string, Case> = {
   step,
   growth,
   int8Rollouts: async (_, device) => [(await smallStep(SMOLLM2_135M, device, { quantize: 'int8' })).row],
+  embeddingStep,
+  pools,
   int8Step: async (_, device) => [(await smallStep(SMOLLM2_135M, device, { precision: 'int8' })).row],
   qwenGroup: (machine, device) => group(QWEN25_05B, machine, { device }, {}),
   qwenInt8Group: (machine) => group(QWEN25_05B, machine, { precision: 'int8' }, {}),

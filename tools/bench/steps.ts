@@ -1,6 +1,7 @@
 // Whole GRPO steps: rollout, judge, training and optimiser on the engine, without text.
 import type { Engine, EngineOptions } from '../../src/engine/engine.ts'
 import type { Device } from '../../src/engine/runtime/device.ts'
+import type { TokenIds } from '../../src/model/contract.ts'
 import {
   adam,
   type Case,
@@ -14,6 +15,7 @@ import {
   tokens,
   trainable,
 } from './case.ts'
+import { compareAll, openBenchEncoder } from './encoder.ts'
 import { type Shape, SMOLLM2_135M } from './shape.ts'
 
 interface StepShape {
@@ -25,8 +27,11 @@ interface StepShape {
   candidates: number
 }
 
-/** Seconds of one GRPO step by phase. */
-async function stepSeconds(engine: Engine, shape: StepShape): Promise<Record<string, number>> {
+/** Compares every profile with every candidate. */
+type JudgeWork = (profiles: readonly TokenIds[], candidates: readonly TokenIds[]) => Promise<unknown>
+
+/** Seconds of one GRPO step by phase. Judged by likelihood where no `judge` is given. */
+async function stepSeconds(engine: Engine, shape: StepShape, judge?: JudgeWork): Promise<Record<string, number>> {
   const { users, rollouts: G, completion: T } = shape
   const prompts = Array.from({ length: users }, () => tokens(shape.prompt))
   const seconds: Record<string, number> = {}
@@ -48,8 +53,15 @@ async function stepSeconds(engine: Engine, shape: StepShape): Promise<Record<str
     ),
   )
   const pool = Array.from({ length: shape.candidates }, () => tokens(25))
-  const jobs = rollouts.flat().map((r) => ({ prefix: [...tokens(8), ...r.tokens], continuations: pool }))
-  await clock('judge', () => engine.score(jobs, 'base', {}, never))
+  const profiles = rollouts.flat().map((r) => [...tokens(8), ...r.tokens])
+  const likelihood: JudgeWork = (texts, continuations) =>
+    engine.score(
+      texts.map((prefix) => ({ prefix, continuations })),
+      'base',
+      {},
+      never,
+    )
+  await clock('judge', () => (judge ?? likelihood)(profiles, pool))
   await clock('train', () =>
     engine.forwardBackward(
       prompts.map((prompt, u) => ({
@@ -93,12 +105,12 @@ export const step: Case = async (_, device) => {
 const SMALL: StepShape = { users: 4, rollouts: 4, prompt: 150, completion: 32, candidates: 5 }
 
 /** A step that takes seconds, after a smaller one. */
-export async function smallStep(shape: Shape, device: Device, bits: Bits = {}) {
+export async function smallStep(shape: Shape, device: Device, bits: Bits = {}, judge?: JudgeWork) {
   const engine = await openBench(shape, { trainable, device, ...bits })
-  await stepSeconds(engine, { ...SMALL, users: 2 })
-  const whole = await stepSeconds(engine, SMALL)
+  await stepSeconds(engine, { ...SMALL, users: 2 }, judge)
+  const whole = await stepSeconds(engine, SMALL, judge)
   const row: Row = {
-    what: named(shape, `a small step: 4 users × 4 rollouts, 150+32, 5 candidates${bitsName(bits)}`),
+    what: named(shape, `a small step: 4 users × 4 rollouts, 150+32, 5 candidates${bitsName(bits)}${judge ? ', judged by an encoder' : ''}`),
     figure: `${total(whole).toFixed(1)} s (${byPhase(whole)}), peak ${peakGB().toFixed(1)} GB`,
   }
   return { engine, whole, row }
@@ -122,4 +134,11 @@ export const growth: Case = async (_, device) => {
     })
   }
   return rows
+}
+
+/** The small step, judged by similarity. */
+export const embeddingStep: Case = async (_, device) => {
+  const encoder = await openBenchEncoder()
+  const judge: JudgeWork = (profiles, candidates) => compareAll(encoder, profiles, candidates)
+  return [(await smallStep(SMOLLM2_135M, device, { quantize: 'int8' }, judge)).row]
 }
