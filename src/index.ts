@@ -42,6 +42,8 @@ export type * from './model/encoder.ts'
 export { type DeviceRequest, type OnnxModel, type OpenModelOptions, openModel } from './model/onnx/open.ts'
 export { type OpenEncoderOptions, openEncoder } from './model/onnx/open-encoder.ts'
 export { type OpenAiOptions, openOpenAi } from './model/openai/open.ts'
+export { type AnswerStore, openServedModel, type ServedModelOptions } from './model/openai/served.ts'
+export type * from './model/served.ts'
 export type { AnswerOptions, TextModel } from './model/text-model.ts'
 export type { TrainableInput } from './model/trainable.ts'
 

@@ -12,6 +12,7 @@ import { addLogFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { duration } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { addJudgeServerFlags, type JudgeServerFlags, judgeServerOf } from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-config.ts'
 import { TrainView } from './shared/training.ts'
@@ -30,7 +31,7 @@ Examples:
     --set split.heldOut=4 --variants both,in-batch --name hard
 `
 
-interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, EngineFlags {
+interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, EngineFlags, JudgeServerFlags {
   name: string
   variants?: Variant[]
   seeds: number[]
@@ -41,7 +42,7 @@ export function ablateCommand(): Command {
   const command = new Command('ablate').description(
     'train with parts of the reward left out, and compare what each is worth on the same unseen users',
   )
-  addLogFlags(command)
+  addJudgeServerFlags(addLogFlags(command))
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'what becomes the generator: a Hugging Face folder, a .gguf file or a hub name')
     .option(
@@ -101,6 +102,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
           seeds: flags.seeds,
           runs: flags.runs,
           engine: engineOptions(flags),
+          judgeServer: judgeServerOf(flags),
           signal,
           onEvent: (event) => {
             if (event.type !== 'run') return view.onEvent(event)

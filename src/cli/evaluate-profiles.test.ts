@@ -249,7 +249,7 @@ describe('bump evaluate profiles refuses', () => {
     [
       'judges and a scorer',
       () => ['--run', run, '--judge', 'pointwise', '--scorer', 'likelihood'],
-      /leave out judgeModel, scorer and decoder/,
+      /leave out judgeModel, servedJudge, scorer and decoder/,
     ],
     ['a folder that is no run', () => ['--run', folder], /is no run folder/],
     [

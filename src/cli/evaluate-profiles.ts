@@ -20,7 +20,14 @@ import {
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
-import { addServerFlags, type ServerFlags, serverOf } from './shared/server-flags.ts'
+import {
+  addJudgeServerFlags,
+  addServerFlags,
+  type JudgeServerFlags,
+  judgeServerOf,
+  type ServerFlags,
+  serverOf,
+} from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 
 const HELP = `
@@ -43,11 +50,12 @@ Examples:
   bump evaluate profiles --run runs/papers --logs dev.json --text title --pool-sizes 8,32 --users 100
   bump evaluate profiles --run runs/posts --scorer embedding --judge-model BAAI/bge-small-en-v1.5
   bump evaluate profiles --run runs/posts --judge likelihood --judge embedding=BAAI/bge-small-en-v1.5
+  bump evaluate profiles --run runs/posts --judge-server http://localhost:8000/v1 --judge-server-model qwen3 --scorer listwise
   bump evaluate profiles --run runs/posts --server http://localhost:8000/v1 --server-model qwen3
   bump evaluate profiles --model ./SmolLM2-135M-Instruct --logs posts.jsonl --profiles mine.jsonl --scorer listwise
 `
 
-interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags, ServerFlags {
+interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags, ServerFlags, JudgeServerFlags {
   run: string[]
   checkpoint: string[]
   model?: string
@@ -68,7 +76,7 @@ export function evaluateProfilesCommand(): Command {
   const command = new Command('profiles').description(
     'measure how well profiles identify people never trained on, in both directions',
   )
-  addServerFlags(addTrustFlag(addLogFlags(command)), 'profiles by a model on a server')
+  addJudgeServerFlags(addServerFlags(addTrustFlag(addLogFlags(command)), 'profiles by a model on a server'))
     .option('--run <folder>', 'run folder of bump train; may be repeated', collect, [])
     .option('--checkpoint <name>', 'a checkpoint of the first run, such as step-20; may be repeated', collect, [])
     .option('--model <where>', 'untrained model for zero-shot profiles: a folder, a .gguf file or a hub name')
@@ -145,6 +153,8 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           trust: flags.trust,
           logs: paths && { paths, ...sourceOptions(flags) },
           judgeModel: flags.judgeModel,
+          judgeServer: judgeServerOf(flags),
+          servedJudge: flags.judgeServerModel,
           scorer: flags.scorer,
           decoder: flags.decoder,
           judges: flags.judge,

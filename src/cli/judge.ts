@@ -24,6 +24,7 @@ import { QUANTIZE } from '../model/contract.ts'
 import { POOLINGS, type Pooling } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel } from '../model/onnx/open.ts'
 import { openEncoder } from '../model/onnx/open-encoder.ts'
+import { openServedModel } from '../model/openai/served.ts'
 import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import { intervalText } from '../util/stats.ts'
@@ -31,11 +32,12 @@ import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { addLogFlags, type LogFlags, reportLines, sourceOptions } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
+import { addJudgeServerFlags, type JudgeServerFlags, judgeServerOf } from './shared/server-flags.ts'
 import { print, say } from './shared/terminal.ts'
 
 type Scorer = JudgeConfig['scorer']
 
-interface CheckFlags extends LogFlags, EngineFlags {
+interface CheckFlags extends LogFlags, EngineFlags, JudgeServerFlags {
   judgeModel?: string
   encoder?: string
   pooling?: Pooling
@@ -62,7 +64,7 @@ function checkCommand(): Command {
   const command = new Command('check').description(
     'measure whether the judge can tell the users of a log apart, per scorer, beside chance',
   )
-  addLogFlags(command)
+  addJudgeServerFlags(addLogFlags(command))
     .option('--judge-model <where>', 'a language model as the judge: a Hugging Face folder, a .gguf file or a hub name')
     .option('--encoder <where>', 'a sentence encoder as the judge, by the embedding scorer: a folder or a hub name')
     .addOption(new Option('--pooling <name>', "how the encoder pools, where its folder doesn't say").choices(POOLINGS))
@@ -111,14 +113,16 @@ Examples:
   bump judge check --logs reviews.jsonl --judge-model ./SmolLM2-135M-Instruct
   bump judge check --logs reviews.parquet --user user_id --time ts --text "title || ': ' || body" --judge-model judge.gguf
   bump judge check --logs clicks.csv --judge-model judge.gguf --scorer likelihood --scorer pointwise --users 200 -k 16
+  bump judge check --logs reviews.jsonl --judge-server http://127.0.0.1:8000/v1 --judge-server-model Qwen/Qwen3-4B-Instruct-2507
   bump judge check --logs reviews.jsonl --judge-model judge.gguf --encoder BAAI/bge-small-en-v1.5
   bump judge check --logs reviews.jsonl --judge-model judge.gguf --encoder BAAI/bge-small-en-v1.5 --scorer likelihood --scorer embedding --combine worst
 `
 
 async function check(flags: CheckFlags): Promise<void> {
-  const { logs: paths, judgeModel, encoder: encoderName, pooling, quantize } = flags
+  const { logs: paths, judgeModel, judgeServerModel, encoder: encoderName, pooling, quantize } = flags
   if (paths === undefined)
     throw new BumpError('invalid-options', 'a judge is checked on interaction logs: name them by --logs')
+  const judgeServer = judgeServerOf(flags)
   const judges = judgesOf(flags)
   await interruptible(
     () => say('stopping; press Ctrl-C again to stop at once'),
@@ -127,9 +131,10 @@ async function check(flags: CheckFlags): Promise<void> {
       const logs = await openLogs(paths, { ...sourceOptions(flags), signal })
       try {
         const shared = { signal, onProgress: say }
+        const served = judgeServer && openServedModel({ ...judgeServer, model: judgeServerModel!, onNote: say })
         const model = judgeModel
           ? await openModel(judgeModel, { ...engineOptions(flags), quantize, ...shared })
-          : undefined
+          : served
         const { threads } = engineOptions(flags)
         const encoder = encoderName ? await openEncoder(encoderName, { pooling, threads, ...shared }) : undefined
         try {
@@ -137,6 +142,8 @@ async function check(flags: CheckFlags): Promise<void> {
           const options = { users, heldOut, minInteractions, negatives, historyTokens, interactionTokens, seed }
           const onEvent = (event: JudgeCheckEvent) => tell(event, say)
           print(checkReport(await judgeCheck({ logs, model, encoder, judges, ...options, signal, onEvent })))
+          const spent = served?.spent()
+          if (spent) print(`${spent}\n`)
         } finally {
           await model?.close()
           await encoder?.close()
@@ -154,19 +161,29 @@ function judgesOf({
   combine,
   maxInteractionTokens,
   judgeModel,
+  judgeServer,
+  judgeServerModel,
   encoder,
   pooling,
   ...flags
 }: CheckFlags): AnyJudgeConfigInput[] {
-  const modelOf = (scorer: Scorer) => (readsEncoder({ scorer }) ? encoder : judgeModel)
+  if (judgeModel && judgeServer)
+    throw new BumpError('invalid-options', '--judge-model and --judge-server: name one language model')
+  if (judgeServer && !judgeServerModel)
+    throw new BumpError('invalid-options', '--judge-server needs --judge-server-model: the name of the model there')
+  const languageModel = judgeModel ?? judgeServerModel
+  const modelOf = (scorer: Scorer) => (readsEncoder({ scorer }) ? encoder : languageModel)
   const scorer = flags.scorer ?? SCORER_NAMES.filter(modelOf)
-  if (!judgeModel && !encoder)
-    throw new BumpError('invalid-options', 'a judge needs a model: name it by --judge-model, an encoder by --encoder')
+  if (!languageModel && !encoder)
+    throw new BumpError(
+      'invalid-options',
+      'a judge needs a model: name it by --judge-model or --judge-server, an encoder by --encoder',
+    )
   const lacking = scorer.find((name) => !modelOf(name))
   if (lacking)
     throw new BumpError(
       'invalid-options',
-      `--scorer ${lacking} reads with ${readsEncoder({ scorer: lacking }) ? 'an encoder: name it by --encoder' : 'a language model: name it by --judge-model'}`,
+      `--scorer ${lacking} reads with ${readsEncoder({ scorer: lacking }) ? 'an encoder: name it by --encoder' : 'a language model: name it by --judge-model or --judge-server'}`,
     )
   if (pooling && !encoder) throw new BumpError('invalid-options', '--pooling belongs to --encoder')
   if (decoder !== undefined && !scorer.includes('listwise'))

@@ -10,6 +10,7 @@ import { collect } from './shared/flag-values.ts'
 import { addLogFlags, addTrustFlag } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
 import { addedModule, addedRewardsOf, customRewardOf } from './shared/reward-modules.ts'
+import { addJudgeServerFlags, type JudgeServerFlags, judgeServerOf } from './shared/server-flags.ts'
 import { summaryTable } from './shared/summary-table.ts'
 import { print } from './shared/terminal.ts'
 import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-config.ts'
@@ -27,6 +28,8 @@ Examples:
   bump train --logs train.json --test-logs dev.json --text title --model ./SmolLM2-135M-Instruct
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --judge-model BAAI/bge-small-en-v1.5 --set judge.scorer=embedding
   bump train --config train.yaml --set 'test.judges=[{scorer: embedding, model: BAAI/bge-small-en-v1.5}]'
+  bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --judge-server http://127.0.0.1:8000/v1 \
+    --judge-server-model Qwen/Qwen3-4B-Instruct-2507 --set judge.scorer=listwise
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --add-reward ./kind.mjs=0.5
   bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --mlflow http://127.0.0.1:5000
@@ -38,7 +41,7 @@ export function trainCommand(): Command {
   const command = new Command('train').description(
     'train a profile generator on interaction logs with GRPO under the bidirectional reward',
   )
-  addTrustFlag(addLogFlags(command))
+  addJudgeServerFlags(addTrustFlag(addLogFlags(command)))
     .option('--test-logs <paths...>', 'logs of other users for the final test (default: a part of --logs)')
     .option('--model <where>', 'what becomes the generator: a Hugging Face folder, a .gguf file or a hub name')
     .option(
@@ -78,7 +81,7 @@ export function trainCommand(): Command {
   return addEngineFlags(command)
 }
 
-interface RunFlags extends TrainFlags, EngineFlags {
+interface RunFlags extends TrainFlags, EngineFlags, JudgeServerFlags {
   addReward: string[]
   dryRun?: boolean
   mlflow?: string
@@ -106,6 +109,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
           engine: engineOptions(flags),
           customReward: await customRewardOf(config, flags.reward),
           rewards: await addedRewardsOf(config, flags.addReward.map(addedModule)),
+          judgeServer: judgeServerOf(flags),
           mlflow: mlflowOf(flags),
           resume: flags.resume,
           signal,

@@ -20,6 +20,7 @@ import { DEFAULT_MIN_INTERACTIONS } from '../logs/split.ts'
 import type { LogSource, User } from '../logs/types.ts'
 import type { LanguageModel, Tokenizer } from '../model/contract.ts'
 import type { Encoder, JudgeModel } from '../model/encoder.ts'
+import type { ServedModel } from '../model/served.ts'
 import { gainOverChance } from '../reward/ndcg.ts'
 import { poolUsers } from '../train/measure.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
@@ -49,8 +50,11 @@ export type JudgeCheckEvent =
 export interface JudgeCheckOptions {
   /** Opened by `openLogs`, or what `openLogs` takes. */
   logs: Logs | LogSource | string
-  /** Its frozen base judges, and its tokenizer counts the history. Needed, unless an encoder judges alone. */
-  model?: LanguageModel
+  /**
+   * Its frozen base judges, and its tokenizer counts the history; or a model on a server (`openServedModel`). Needed,
+   * unless an encoder judges alone.
+   */
+  model?: LanguageModel | ServedModel
   /** Judges by the embedding scorer. */
   encoder?: Encoder
   /**

@@ -22,6 +22,7 @@ export interface AblationOptions {
   /** Folder of the run folders, `<name>-<variant>-s<seed>`. */
   runs: string
   engine?: TrainOptions['engine']
+  judgeServer?: TrainOptions['judgeServer']
   /** Ends the run under way at a clean checkpoint; the same call goes on. */
   signal?: AbortSignal
   onEvent?: (event: AblationEvent) => void
@@ -65,6 +66,7 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
         logs,
         testLogs,
         engine: options.engine,
+        judgeServer: options.judgeServer,
         resume: true,
         signal,
         onEvent: (event) => {

@@ -61,6 +61,11 @@ export function singleJudges(config: AnyJudgeConfig): readonly JudgeConfig[] {
   return config.scorer === 'several' ? config.judges : [config]
 }
 
+/** The name of the model on a server that a judge reads with; undefined where it reads with one of this machine. */
+export function servedModelOf(judge: JudgeConfig): string | undefined {
+  return judge.scorer === 'embedding' ? undefined : judge.server
+}
+
 /** The configuration with each of its judges changed. */
 export function mapJudges(
   config: AnyJudgeConfig,
@@ -71,6 +76,6 @@ export function mapJudges(
 
 /** Whether two judges give the same scores. `base`: what a judge reads with that names no model. */
 export function sameJudge(a: JudgeConfig, b: JudgeConfig, base?: string): boolean {
-  const named = (judge: JudgeConfig) => ({ ...judge, model: judge.model ?? base })
+  const named = (judge: JudgeConfig) => (servedModelOf(judge) ? judge : { ...judge, model: judge.model ?? base })
   return isDeepStrictEqual(named(a), named(b))
 }

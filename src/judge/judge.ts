@@ -1,6 +1,7 @@
 // Opens the judge that a configuration names. Its scorers are files of their own: likelihood.ts, pointwise.ts,
 // listwise.ts, embedding.ts; several.ts puts judges together.
 import { isEncoder, type JudgeModel } from '../model/encoder.ts'
+import type { ServedAbility } from '../model/served.ts'
 import { BumpError } from '../util/errors.ts'
 import { guarded, orCancelled } from '../util/guarded.ts'
 import { ScoreCache, type ScoreStore } from './cache.ts'
@@ -11,6 +12,12 @@ import type { Judge } from './types.ts'
 /** Whether a judge reads with a sentence encoder; all others read with a language model. */
 export function readsEncoder({ scorer }: Pick<JudgeConfig, 'scorer'>): boolean {
   return scorer === 'embedding'
+}
+
+/** What a server must be able to do for a judge that reads with a model on one. */
+export function neededOfServer(config: JudgeConfig): ServedAbility {
+  if (config.scorer === 'listwise' && config.decoder === 'permutation') return 'orders'
+  return config.scorer === 'likelihood' ? 'continuations' : 'labels'
 }
 
 interface CreateJudgeOptions {

@@ -3,14 +3,15 @@
 import { z } from 'zod'
 import type { LanguageModel, ScoreRequest, TokenIds } from '../model/contract.ts'
 import { cutText } from '../model/cut.ts'
+import { type ContinuationRequest, isServed, type ServedModel } from '../model/served.ts'
 import { checkFits } from './budget.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
-import { matrixJudge, type Pair } from './matrix.ts'
+import { matrixJudge, type PairScorer } from './matrix.ts'
 import { likelihoodPrefix, UNCONDITIONAL_PREFIX } from './prompts.ts'
-import { type Scorer, scorerFields } from './scorer.ts'
-import type { Judge, JudgeOptions } from './types.ts'
+import { languageModelFields, ONE_READER, readsOne, type Scorer } from './scorer.ts'
+import type { Judge } from './types.ts'
 
-const config = z.strictObject({ scorer: z.literal('likelihood'), ...scorerFields })
+const config = z.strictObject({ scorer: z.literal('likelihood'), ...languageModelFields }).refine(readsOne, ONE_READER)
 type Config = z.infer<typeof config>
 
 export const likelihood = {
@@ -23,7 +24,12 @@ export const likelihood = {
  * score(profile, interaction) = [log p(interaction | profile) − log p(interaction)] / tokens(interaction), in nats per
  * token. The space that ends a prefix is moved to the interaction, so that both sides are tokenised as in running text.
  */
-function likelihoodJudge(model: LanguageModel, config: Config, store: ScoreStore): Judge {
+function likelihoodJudge(model: LanguageModel | ServedModel, config: Config, store: ScoreStore): Judge {
+  const score = isServed(model) ? byText(model, config) : byTokens(model, config, store)
+  return matrixJudge(model, config, likelihood.name(), score, store)
+}
+
+function byTokens(model: LanguageModel, config: Config, store: ScoreStore): PairScorer {
   const { tokenizer } = model
   const prefixTokens = (text: string): TokenIds => [
     ...(tokenizer.bosToken === undefined ? [] : [tokenizer.bosToken]),
@@ -43,7 +49,7 @@ function likelihoodJudge(model: LanguageModel, config: Config, store: ScoreStore
   const baselineKey = (interaction: string) =>
     scoreKey('likelihood baseline', model.info.digest, config.maxInteractionTokens, interaction)
 
-  const score = async (pairs: readonly Pair[], { signal, onProgress }: JudgeOptions) => {
+  return async (pairs, { signal, onProgress }) => {
     const interactions = [...new Set(pairs.map((pair) => pair.interaction))]
     const continuations = new Map(interactions.map((interaction) => [interaction, interactionTokens(interaction)]))
     const byProfile = new Map<string, string[]>()
@@ -92,7 +98,32 @@ function likelihoodJudge(model: LanguageModel, config: Config, store: ScoreStore
     const scores = pairs.map(({ profile, interaction }) => rows.get(profile)?.get(interaction) ?? Number.NaN)
     return { scores, tokens }
   }
-  return matrixJudge(model, config, likelihood.name(), score, store)
+}
+
+/** The same over a server, which tokenises each text with its prefix as a whole. */
+function byText(model: ServedModel, { maxProfileTokens, maxInteractionTokens }: Config): PairScorer {
+  // The server's own tokens are what `maxTokens` counts; of the text, more than these may be is left out here.
+  const request = (prefix: string, interaction: string): ContinuationRequest => ({
+    prefix: prefix.trimEnd(),
+    continuation: ` ${cutText(model.tokenizer, interaction.trim(), 2 * maxInteractionTokens)}`,
+    maxTokens: maxInteractionTokens,
+  })
+  return async (pairs, options) => {
+    const interactions = [...new Set(pairs.map(({ interaction }) => interaction))]
+    const requests = [
+      ...interactions.map((interaction) => request(UNCONDITIONAL_PREFIX, interaction)),
+      ...pairs.map(({ profile, interaction }) =>
+        request(likelihoodPrefix(cutText(model.tokenizer, profile, maxProfileTokens)), interaction),
+      ),
+    ]
+    const { answers, tokens } = await model.continuationLogprobs(requests, options)
+    const baseline = new Map(interactions.map((interaction, i) => [interaction, answers[i].logprob]))
+    const conditional = answers.slice(interactions.length)
+    const scores = pairs.map(
+      ({ interaction }, i) => (conditional[i].logprob - baseline.get(interaction)!) / conditional[i].tokens,
+    )
+    return { scores, tokens }
+  }
 }
 
 function sum(values: Float32Array): number {

@@ -1,32 +1,35 @@
 // The listwise judge: the query and the lettered candidates stand in one prompt, shown in M random orders, and the
 // answer is a complete ordering by constrained decoding (docs/method.md §5) [paper].
 import { z } from 'zod'
-import type { LanguageModel, TokenIds } from '../model/contract.ts'
+import type { ChatMessage, LanguageModel } from '../model/contract.ts'
 import { cutText } from '../model/cut.ts'
+import { isServed, type ServedAnswers, type ServedModel } from '../model/served.ts'
 import { BumpError } from '../util/errors.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import { checkFits } from './budget.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
 import { LISTWISE_LABELS, listwisePrompt } from './prompts.ts'
-import { describeJudge, type Scorer, scorerFields } from './scorer.ts'
+import { describeJudge, languageModelFields, ONE_READER, readsOne, type Scorer } from './scorer.ts'
 import type { Judge, JudgeOptions, JudgeRequest, JudgeScores, Pool } from './types.ts'
 
-const config = z.strictObject({
-  scorer: z.literal('listwise'),
-  decoder: z
-    .enum(['permutation', 'first-token'])
-    .default('permutation')
-    .describe(
-      'permutation: one constrained step a candidate [paper]; first-token: candidates by the logit of their label.',
-    ),
-  orders: z
-    .int()
-    .min(1)
-    .max(16)
-    .default(2)
-    .describe('M random orders in which each pool is shown; the NDCG values are averaged.'),
-  ...scorerFields,
-})
+const config = z
+  .strictObject({
+    scorer: z.literal('listwise'),
+    decoder: z
+      .enum(['permutation', 'first-token'])
+      .default('permutation')
+      .describe(
+        'permutation: one constrained step a candidate [paper]; first-token: candidates by the logit of their label.',
+      ),
+    orders: z
+      .int()
+      .min(1)
+      .max(16)
+      .default(2)
+      .describe('M random orders in which each pool is shown; the NDCG values are averaged.'),
+    ...languageModelFields,
+  })
+  .refine(readsOne, ONE_READER)
 type Config = z.infer<typeof config>
 
 /** How a listwise judge's answer is read. */
@@ -40,26 +43,29 @@ export const listwise = {
 
 /** A pool in one order, as a prompt. `order[i]` is the candidate shown under label i. */
 interface ShownPool {
-  prompt: TokenIds
+  prompt: ChatMessage[]
   order: number[]
   key: string
 }
+
+/** [prompt][label] scores of the first `n` labels, the higher the better; all prompts show `n` candidates. */
+type Ask = (prompts: readonly ChatMessage[][], n: number, options: JudgeOptions) => Promise<ServedAnswers<number[]>>
 
 /**
  * A judge that reads whole pools. Throws BumpError where the labels are no single tokens, or a pool has too many
  * candidates.
  */
-function listwiseJudge(model: LanguageModel, config: Config, store: ScoreStore): Judge {
+function listwiseJudge(model: LanguageModel | ServedModel, config: Config, store: ScoreStore): Judge {
   const { tokenizer } = model
-  const labels = labelTokens(model)
+  const ask = isServed(model) ? byText(model, config) : byTokens(model, config)
 
   /** [order] the pool's prompts. */
   function shownPools(direction: 'forward' | 'backward', pool: Pool): ShownPool[] {
     const n = pool.candidates.length
-    if (n > labels.length)
+    if (n > LISTWISE_LABELS.length)
       throw new BumpError(
         'judge-unusable',
-        `a listwise judge ranks at most ${labels.length} candidates, but a pool has ${n}: ` +
+        `a listwise judge ranks at most ${LISTWISE_LABELS.length} candidates, but a pool has ${n}: ` +
           'lower the number of negatives, or use the likelihood or pointwise scorer',
       )
     const [queryBudget, candidateBudget] =
@@ -71,40 +77,12 @@ function listwiseJudge(model: LanguageModel, config: Config, store: ScoreStore):
     return Array.from({ length: config.orders }, (_, i) => {
       const order = shuffled([...candidates.keys()], seedFrom(pool.seed, 'order', i))
       const shown = order.map((candidate) => candidates[candidate])
-      const prompt = tokenizer.chat(listwisePrompt(direction, query, shown))
-      checkFits(model, prompt.length + n)
       return {
-        prompt,
+        prompt: listwisePrompt(direction, query, shown),
         order,
         key: scoreKey(config.scorer, config.decoder, model.info.digest, direction, query, ...shown),
       }
     })
-  }
-
-  /** [prompt][label]: scores of the labels, the higher the better, all prompts showing `n` candidates. */
-  async function answer(
-    prompts: readonly TokenIds[],
-    n: number,
-    { signal, onProgress }: JudgeOptions,
-  ): Promise<number[][]> {
-    const shown = labels.slice(0, n)
-    if (config.decoder === 'first-token') {
-      const logits = await model.labelLogits(prompts, shown, { weights: 'base', signal, onProgress })
-      return logits.map((row) => Array.from(row))
-    }
-    const completions = await model.sample(
-      prompts.map((prompt) => ({ prompt, seeds: [0] })),
-      {
-        maxTokens: n,
-        temperature: 0,
-        stopTokens: [],
-        allowed: { steps: [shown], distinct: true },
-        weights: 'base',
-        signal,
-        onProgress: (tokens) => onProgress?.(tokens / (prompts.length * n)),
-      },
-    )
-    return completions.map(([{ tokens }]) => shown.map((label) => -tokens.indexOf(label)))
   }
 
   return {
@@ -131,23 +109,60 @@ function listwiseJudge(model: LanguageModel, config: Config, store: ScoreStore):
       let done = 0
       for (const [n, pools] of missing) {
         const prompts = [...pools.values()].map(({ prompt }) => prompt)
-        const scores = await answer(prompts, n, {
+        const { answers, tokens } = await ask(prompts, n, {
           signal: options.signal,
           onProgress: (share) => options.onProgress?.((done + share * prompts.length) / total),
         })
         done += prompts.length
+        usage.pairs += n * prompts.length
+        usage.tokens += tokens
         let i = 0
-        for (const [key, { prompt }] of pools) {
-          usage.pairs += n
-          usage.tokens += prompt.length + (config.decoder === 'permutation' ? n : 0)
-          known.set(key, scores[i])
-          store.set(key, scores[i++])
+        for (const key of pools.keys()) {
+          known.set(key, answers[i])
+          store.set(key, answers[i++])
         }
       }
       const scoresOf = (orders: readonly ShownPool[]) =>
         orders.map((shown) => byCandidate(shown, known.get(shown.key) ?? []))
       return { forward: forward.map(scoresOf), backward: backward.map(scoresOf), usage }
     },
+  }
+}
+
+function byTokens(model: LanguageModel, { decoder }: Config): Ask {
+  const labels = labelTokens(model)
+  return async (messages, n, { signal, onProgress }) => {
+    const shown = labels.slice(0, n)
+    const prompts = messages.map((each) => model.tokenizer.chat(each))
+    for (const prompt of prompts) checkFits(model, prompt.length + n)
+    const read = prompts.reduce((sum, prompt) => sum + prompt.length, 0)
+    if (decoder === 'first-token') {
+      const logits = await model.labelLogits(prompts, shown, { weights: 'base', signal, onProgress })
+      return { answers: logits.map((row) => Array.from(row)), tokens: read }
+    }
+    const completions = await model.sample(
+      prompts.map((prompt) => ({ prompt, seeds: [0] })),
+      {
+        maxTokens: n,
+        temperature: 0,
+        stopTokens: [],
+        allowed: { steps: [shown], distinct: true },
+        weights: 'base',
+        signal,
+        onProgress: (tokens) => onProgress?.(tokens / (prompts.length * n)),
+      },
+    )
+    const answers = completions.map(([{ tokens }]) => shown.map((label) => -tokens.indexOf(label)))
+    return { answers, tokens: read + n * prompts.length }
+  }
+}
+
+function byText(model: ServedModel, { decoder }: Config): Ask {
+  return async (prompts, n, options) => {
+    const labels = LISTWISE_LABELS.slice(0, n)
+    if (decoder === 'first-token') return await model.labelLogprobs(prompts, labels, options)
+    const { answers, tokens } = await model.orders(prompts, labels, options)
+    return { answers: answers.map((order) => labels.map((_, label) => -order.indexOf(label))), tokens }
   }
 }
 

@@ -1,6 +1,6 @@
 // Judges that score one (profile, interaction) pair at a time: likelihood and pointwise. One sparse matrix of pairs
 // serves both directions, read row-wise forward and column-wise backward.
-import type { LanguageModel } from '../model/contract.ts'
+import type { JudgeModel } from '../model/encoder.ts'
 import { type ScoreStore, scoreKey } from './cache.ts'
 import { describeJudge, type ScorerConfig } from './scorer.ts'
 import type { Judge, JudgeOptions, JudgeRequest, JudgeScores, Pool } from './types.ts'
@@ -24,7 +24,7 @@ export type PairScorer = (
 
 /** A judge over a pair scorer: equal pairs are scored once, and kept for later calls as far as `store` keeps them. */
 export function matrixJudge(
-  model: LanguageModel,
+  model: JudgeModel,
   config: ScorerConfig,
   name: string,
   scorePairs: PairScorer,

@@ -1,6 +1,7 @@
 // The contract of a sentence encoder: texts in, vectors out, whose products say how alike two texts are. It lies on the
 // ground floor like that of a language model (contract.ts); embedded: model/onnx/open-encoder.ts.
 import type { LanguageModel, Tokenizer } from './contract.ts'
+import type { ServedModel } from './served.ts'
 
 /** How the vectors of a text's tokens become one: that of the first token, or the mean of all. */
 export const POOLINGS = ['cls', 'mean'] as const
@@ -47,7 +48,7 @@ export interface Encoder {
 }
 
 /** What a judge reads with. */
-export type JudgeModel = LanguageModel | Encoder
+export type JudgeModel = LanguageModel | Encoder | ServedModel
 
 export function isEncoder(model: JudgeModel): model is Encoder {
   return 'encode' in model

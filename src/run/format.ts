@@ -8,6 +8,7 @@
 //   checkpoints/step-N/  the model's state, and loop.json: LoopState
 //   profiles.jsonl       a line a test user: ProfileLine
 //   summary.json         Summary (bump train) or SftSummary (bump sft)
+//   judge-answers.jsonl  what a server answered to a judge, by content (judge/score-file.ts)
 //   mlflow.json          where the run is followed, and its id there (mlflow/tracked-run.ts)
 import { z } from 'zod'
 

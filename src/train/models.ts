@@ -1,11 +1,16 @@
 // The models of a run: those that the caller gave, and those that are opened by name and closed again.
-import { type AnyJudgeConfig, type JudgeConfig, sameJudge, singleJudges } from '../judge/config.ts'
-import { createJudges, readsEncoder } from '../judge/judge.ts'
+import { join } from 'node:path'
+import type { ScoreStore } from '../judge/cache.ts'
+import { type AnyJudgeConfig, type JudgeConfig, sameJudge, servedModelOf, singleJudges } from '../judge/config.ts'
+import { createJudges, neededOfServer, readsEncoder } from '../judge/judge.ts'
+import { lazyScoreFile } from '../judge/score-file.ts'
 import type { AnyJudge } from '../judge/several.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import type { Encoder, JudgeModel, Pooling } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
 import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
+import { openServedModel } from '../model/openai/served.ts'
+import type { ServedModel, ServerAccess } from '../model/served.ts'
 import type { HardExamplesConfig } from '../reward/config.ts'
 import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
@@ -19,6 +24,8 @@ export type TrainEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'
 export interface GivenModels {
   model: LanguageModel | string
   judgeModel?: JudgeModel
+  judgeServer?: ServerAccess
+  out: string
   embedder?: Encoder
   engine?: TrainEngine
   signal?: AbortSignal
@@ -31,7 +38,22 @@ export function refuseSameJudges({ model, judge, test }: TrainConfig, custom: bo
   if (twice)
     throw new BumpError(
       'invalid-options',
-      `two judges of this run are the same, the ${twice.scorer} scorer on ${twice.model ?? model}: name it once, in judge or in test.judges`,
+      `two judges of this run are the same, the ${twice.scorer} scorer on ${servedModelOf(twice) ?? twice.model ?? model}: name it once, in judge or in test.judges`,
+    )
+}
+
+/** Throws BumpError where a judge needs a server and none is named, or one is named and no judge needs it. */
+export function refuseOtherServers(judges: readonly JudgeConfig[], judgeServer: ServerAccess | undefined): void {
+  const served = judges.map(servedModelOf).find((name) => name !== undefined)
+  if (served !== undefined && judgeServer === undefined)
+    throw new BumpError(
+      'invalid-options',
+      `a judge of this run reads with ${served} on a server, to which texts of the logs are sent: give its address by judgeServer, no file names it`,
+    )
+  if (served === undefined && judgeServer !== undefined)
+    throw new BumpError(
+      'invalid-options',
+      'judgeServer does nothing here: no judge reads with a model on a server. Name that model by judge.server',
     )
 }
 
@@ -52,13 +74,19 @@ export class Models {
   private readonly opened: JudgeModel[] = []
   /** What judges read with that named it, so that two judges on one model open it once. */
   private readonly readers = new Map<string, JudgeModel>()
+  /** Models on the server, by their names there. */
+  private readonly served = new Map<string, ServedModel>()
+  /** What servers answered to judges. */
+  private readonly answers: ScoreStore
 
   constructor(
     private readonly options: GivenModels,
     /** Says how the policy is read, once it is open. */
     public config: TrainConfig,
     private readonly onProgress: OnLine,
-  ) {}
+  ) {
+    this.answers = lazyScoreFile(join(options.out, 'judge-answers.jsonl'))
+  }
 
   async policy(): Promise<LanguageModel> {
     const { model } = this.options
@@ -91,6 +119,10 @@ export class Models {
 
   async close(): Promise<void> {
     for (const model of this.opened) await model.close()
+    for (const model of this.served.values()) {
+      const spent = model.spent()
+      if (spent) this.onProgress(spent)
+    }
   }
 
   async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'> = {}): Promise<LanguageModel> {
@@ -110,6 +142,8 @@ export class Models {
   }
 
   private async reader(judge: JudgeConfig, policy: LanguageModel): Promise<JudgeModel> {
+    const served = servedModelOf(judge)
+    if (served !== undefined) return await this.servedReader(served, judge)
     if (judge.model === undefined) return policy
     const pooling = judge.scorer === 'embedding' ? judge.pooling : undefined
     const key = JSON.stringify([readsEncoder(judge), judge.model, pooling])
@@ -118,6 +152,17 @@ export class Models {
     const reader = readsEncoder(judge) ? await this.encoder(judge.model, pooling) : await this.open(judge.model)
     this.readers.set(key, reader)
     return reader
+  }
+
+  /** A model on the server; every answer is kept in the run's folder, so that nothing is asked twice. */
+  private async servedReader(name: string, judge: JudgeConfig): Promise<ServedModel> {
+    const { answers } = this
+    const { judgeServer, signal } = this.options
+    const model =
+      this.served.get(name) ?? openServedModel({ ...judgeServer!, model: name, answers, onNote: this.onProgress })
+    this.served.set(name, model)
+    await model.ready(neededOfServer(judge), signal)
+    return model
   }
 
   private async encoder(name: string, pooling: Pooling | undefined): Promise<Encoder> {

@@ -181,7 +181,7 @@ export class OngoingRun {
   }
 
   /**
-   * Runs the loop. Where `signal` ends it, or a reward or judge of the caller's fails, the last complete step becomes a
+   * Runs the loop. Where `signal` ends it, or a reward, a judge or a server fails, the last complete step becomes a
    * checkpoint first: nothing of a step under way was kept, neither in the policy nor in the state.
    */
   async until<T>(signal: AbortSignal | undefined, loop: () => Promise<T>): Promise<T> {
@@ -189,7 +189,7 @@ export class OngoingRun {
       return await loop()
     } catch (error) {
       const cancelled = error instanceof CancelledError && signal?.aborted
-      const failed = BumpError.isInstance(error) && error.code === 'reward-failed'
+      const failed = BumpError.isInstance(error) && ['reward-failed', 'server-failed'].includes(error.code)
       if (!cancelled && !failed) throw error
       await this.checkpoint()
       const ended = `ended after step ${this.step}, with a checkpoint`

@@ -5,11 +5,12 @@ import { singleJudges } from '../judge/config.ts'
 import { createJudge, ownJudge } from '../judge/judge.ts'
 import { type AnyJudge, judgeKeys } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
-import { type LoadedUsers, loadUsers, readingLine, type SplitOptions, splitDataset } from '../logs/load.ts'
+import type { LoadedUsers } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
 import type { LogSource, User, UserSplit } from '../logs/types.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { type Encoder, isEncoder, type JudgeModel } from '../model/encoder.ts'
+import { isServed, type ServerAccess } from '../model/served.ts'
 import type { AddedReward } from '../reward/added.ts'
 import type { BidirectionalConfig } from '../reward/config.ts'
 import type { CustomReward } from '../reward/custom.ts'
@@ -26,12 +27,13 @@ import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
-import { Models, refuseSameJudges, refuseUnusableModels, type TrainEngine } from './models.ts'
+import { Models, refuseOtherServers, refuseSameJudges, refuseUnusableModels, type TrainEngine } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
 import { recordedConfig } from './recorded-config.ts'
 import { presetLayers, resolveTrainConfig } from './resolve-config.ts'
 import { rewardOf } from './run-reward.ts'
+import { sourceOf, usersOf } from './run-users.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
 export type TrainSettings = Partial<
@@ -60,6 +62,8 @@ export interface TrainOptions extends TrainSettings {
   engine?: TrainEngine
   /** The judge's model, where it is open already; an encoder's scorer is embedding. */
   judgeModel?: JudgeModel
+  /** Where judges are that read with a model on a server (`judge.server`); texts of the logs are sent there. */
+  judgeServer?: ServerAccess
   /** A judge of your own, in place of the one that `judge` describes. */
   customJudge?: Judge
   /** A reward of your own, in place of the bidirectional one; `reward` still sets its guards. */
@@ -120,9 +124,11 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   requireOptions('train()', options, ['model', 'logs', 'out'])
   const { out, customJudge, mlflow, resume = false, signal, onEvent = () => {} } = options
   const asked = configOf(options)
-  const named = options.judgeModel || customJudge ? [] : singleJudges(asked.judge)
+  const own = options.judgeModel || customJudge ? [] : singleJudges(asked.judge)
+  const named = [...own, ...(asked.test.judges ?? [])]
   const { hardExamples: hard } = bidirectional(asked)
-  refuseUnusableModels(options.model, [...named, ...(asked.test.judges ?? [])], options.embedder ? undefined : hard)
+  refuseUnusableModels(options.model, named, options.embedder ? undefined : hard)
+  refuseOtherServers(named, options.judgeServer)
   if (mlflow) await reachMlflow(mlflow, out)
   const users = await usersOf(options, asked, onEvent)
   onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
@@ -245,14 +251,14 @@ function refuseIdle(options: TrainOptions): void {
 function configOf(options: TrainOptions): TrainConfig {
   refuseIdle(options)
   const { model, logs, testLogs, out, engine, judgeModel, customJudge, customReward, rewards, ...rest } = options
-  const { mlflow, resume, signal, onEvent, reward, embedder, ...settings } = rest
+  const { mlflow, resume, signal, onEvent, reward, embedder, judgeServer, ...settings } = rest
   const opened = typeof model === 'string' ? undefined : openedOf(model)
   const added = rewards?.length
     ? { added: rewards.map(({ reward: each, weight }) => ({ ...recorded(each), weight })) }
     : undefined
   const values = {
     ...settings,
-    ...(judgeModel ? { judge: { ...impliedScorer(judgeModel), model: judgeModel.info.name, ...settings.judge } } : {}),
+    ...(judgeModel ? { judge: { ...impliedJudge(judgeModel), ...settings.judge } } : {}),
     ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
     ...(customReward || added || reward || embedder
       ? {
@@ -302,8 +308,11 @@ const bidirectional = ({ reward }: TrainConfig): Partial<BidirectionalConfig> =>
 /** What config.json says of a reward of one's own. */
 const recorded = ({ name, options = {} }: CustomReward) => ({ name, options })
 
-/** An encoder judges in one way only. */
-const impliedScorer = (model: JudgeModel) => (isEncoder(model) ? { scorer: 'embedding' } : {})
+/** What an opened model says of the judge: an encoder judges in one way only. */
+const impliedJudge = (model: JudgeModel) => ({
+  ...(isEncoder(model) ? { scorer: 'embedding' } : {}),
+  [isServed(model) ? 'server' : 'model']: model.info.name,
+})
 
 /** How a model was opened. Throws BumpError where it cannot be trained. */
 function openedOf({ info }: LanguageModel): NonNullable<LanguageModel['info']['opened']> | undefined {
@@ -313,38 +322,6 @@ function openedOf({ info }: LanguageModel): NonNullable<LanguageModel['info']['o
       `${info.name} was opened for inference: open it with openModel(…, { trainable: 'lora' })`,
     )
   return info.opened
-}
-
-function sourceOf(logs: TrainOptions['logs']): LogSource {
-  if (typeof logs === 'string') return { paths: [logs] }
-  return 'source' in logs ? logs.source : logs
-}
-
-/** The users of a run: from one log, or with the test's users from logs of their own. */
-async function usersOf(
-  { logs, testLogs, signal }: TrainOptions,
-  config: TrainConfig,
-  onEvent: (event: TrainEvent) => void,
-): Promise<UserSplit> {
-  const load = async (from: Logs | LogSource, options: SplitOptions, test: boolean): Promise<UserSplit> => {
-    if (!('source' in from)) onEvent({ type: 'note', text: readingLine(from) })
-    const loaded = await ('source' in from ? splitDataset(from, options, signal) : loadUsers(from, options, signal))
-    onEvent({ type: 'logs', report: loaded.report, test })
-    return loaded.split
-  }
-  const from = typeof logs === 'object' && 'source' in logs ? logs : sourceOf(logs)
-  if (!testLogs) return await load(from, config.split, false)
-  const split = await load(from, { ...config.split, test: 0 }, false)
-  const testFrom = 'source' in testLogs ? testLogs : { ...sourceOf(logs), paths: testLogs }
-  const { train: test } = await load(testFrom, { ...config.split, validation: 0, test: 0 }, true)
-  const known = new Set([...split.train, ...split.validation].map(({ id }) => id))
-  const both = test.filter(({ id }) => known.has(id)).map(({ id }) => id)
-  if (both.length > 0)
-    throw new BumpError(
-      'logs-unusable',
-      `${both.length} users stand in the logs of training and in those of the test (${both.slice(0, 5).join(', ')}): the test would not measure unseen people. Take them out of one.`,
-    )
-  return { ...split, test }
 }
 
 function checkUsers(users: UserSplit, config: TrainConfig): void {

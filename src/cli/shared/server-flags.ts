@@ -1,6 +1,7 @@
 // Flags of the commands that ask a model on an OpenAI-compatible server.
 import type { Command } from 'commander'
 import { openOpenAi } from '../../model/openai/open.ts'
+import type { ServerAccess } from '../../model/served.ts'
 import type { TextModel } from '../../model/text-model.ts'
 import { BumpError } from '../../util/errors.ts'
 import { positiveInteger } from './flag-values.ts'
@@ -11,6 +12,49 @@ export interface ServerFlags {
   serverContext?: number
   serverConcurrency?: number
   serverTimeout?: number
+}
+
+export interface JudgeServerFlags {
+  judgeServer?: string
+  judgeServerModel?: string
+  judgeServerConcurrency?: number
+  judgeServerTimeout?: number
+}
+
+/** Adds --judge-server and what belongs to it. */
+export function addJudgeServerFlags(command: Command): Command {
+  return command
+    .option(
+      '--judge-server <address>',
+      'an OpenAI-compatible API whose model judges; texts of the logs are sent there (key in OPENAI_API_KEY)',
+    )
+    .option('--judge-server-model <name>', 'name of the model on that server')
+    .option('--judge-server-concurrency <count>', 'requests to that server at a time (default: 8)', positiveInteger)
+    .option(
+      '--judge-server-timeout <seconds>',
+      'seconds that that server may take for an answer (default: 240)',
+      positiveInteger,
+    )
+}
+
+/**
+ * Where the judge's model is; undefined where the flags name no server. Throws BumpError where they do not belong
+ * together.
+ */
+export function judgeServerOf(flags: JudgeServerFlags): ServerAccess | undefined {
+  const { judgeServer, judgeServerModel, judgeServerConcurrency, judgeServerTimeout } = flags
+  if (judgeServer !== undefined)
+    return { baseUrl: judgeServer, concurrency: judgeServerConcurrency, timeout: judgeServerTimeout }
+  refuseIdleFlags('--judge-server', { judgeServerModel, judgeServerConcurrency, judgeServerTimeout })
+  return undefined
+}
+
+/** Throws BumpError where one of the flags is given, which all belong to another that is not. */
+function refuseIdleFlags(needed: string, flags: Record<string, unknown>): void {
+  const [idle] = Object.entries(flags).filter(([, value]) => value !== undefined)
+  if (idle === undefined) return
+  const flag = `--${idle[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  throw new BumpError('invalid-options', `${flag} belongs to ${needed}: give the address of the server`)
 }
 
 /** Adds --server and what belongs to it; `what` the model there is asked for. */
@@ -31,11 +75,8 @@ export function addServerFlags(command: Command, what: string): Command {
 export function serverOf(flags: ServerFlags, onNote: (line: string) => void): TextModel | undefined {
   const { server, serverModel, serverContext, serverConcurrency, serverTimeout } = flags
   if (server === undefined) {
-    const others = { serverModel, serverContext, serverConcurrency, serverTimeout }
-    const [idle] = Object.entries(others).filter(([, value]) => value !== undefined)
-    if (idle === undefined) return undefined
-    const flag = `--${idle[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-    throw new BumpError('invalid-options', `${flag} belongs to --server: give the address of the server`)
+    refuseIdleFlags('--server', { serverModel, serverContext, serverConcurrency, serverTimeout })
+    return undefined
   }
   if (serverModel === undefined)
     throw new BumpError('invalid-options', '--server needs --server-model: the name of the model there')

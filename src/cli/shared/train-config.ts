@@ -22,6 +22,7 @@ export interface TrainFlags extends LogFlags, TrustFlags {
   preset?: string
   model?: string
   judgeModel?: string
+  judgeServerModel?: string
   embedder?: string
   testLogs?: string[]
   reward?: string
@@ -55,6 +56,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['with', 'logs.with', 'text'],
   ['model', 'model', 'text'],
   ['judgeModel', 'judge.model', 'text'],
+  ['judgeServerModel', 'judge.server', 'text'],
   ['embedder', 'reward.hardExamples.embedder', 'text'],
   ['task', 'reward.options.task', 'number'],
   ['data', 'reward.options.data', 'text'],

@@ -2,13 +2,15 @@
 // profiles` does. Profiles are collected (collect.ts), judged (judging.ts) and put into tables (table.ts); <out> gets
 // result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
 import { basename, join } from 'node:path'
-import type { JudgeConfig } from '../../judge/config.ts'
+import { type JudgeConfig, servedModelOf } from '../../judge/config.ts'
 import { judgeName } from '../../judge/judge.ts'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
+import { lazyScoreFile, ScoreFile } from '../../judge/score-file.ts'
 import { judgeKeys } from '../../judge/several.ts'
 import type { LoadedUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
 import type { JudgeModel } from '../../model/encoder.ts'
+import type { ServerAccess } from '../../model/served.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
 import { refuseUntrusted, withoutNamed } from '../../run/trust.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
@@ -26,7 +28,6 @@ import { type JudgeRecord, judgeNotes, judgeRecord, trainingJudges } from './jud
 import { checkPoolSizes, type JudgingWork, judgeConditions, type PoolSizeScores } from './judging.ts'
 import { type EvaluationEngine, EvaluationModels, nameOf } from './models.ts'
 import { type JudgeChoice, judgesOf, type PlannedJudge } from './planned-judges.ts'
-import { ScoreFile } from './score-file.ts'
 import { profileTable } from './table.ts'
 import { evaluationUsers } from './users.ts'
 import { userRecords, writeProfileResult } from './write.ts'
@@ -64,6 +65,8 @@ export interface CompareProfilesOptions extends Partial<ProfileSources>, JudgeCh
   out: string
   /** What models that are named run on. */
   engine?: EvaluationEngine
+  /** Where judges are that read with a model on a server; no file names it. Texts of the users are sent there. */
+  judgeServer?: ServerAccess
   /** As result.json records it; default 'compareProfiles'. */
   command?: string
   signal?: AbortSignal
@@ -80,7 +83,9 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
   const started = performance.now()
   const { signal, onEvent } = options
   const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
-  const models = new EvaluationModels({ ...options.engine, signal, onProgress })
+  const { judgeServer } = options
+  const served = judgeServer && { ...judgeServer, answers: lazyScoreFile(join(options.out, 'judge-answers.jsonl')) }
+  const models = new EvaluationModels({ ...options.engine, signal, onProgress }, served)
   models.refuseUnusable(options.model)
   const plan = await planOf(options, models)
   const [first] = plan.judges
@@ -133,10 +138,15 @@ async function planOf(options: CompareProfilesOptions, models: EvaluationModels)
     trainConfigSchema.parse({
       name: 'default',
       logs: { paths: ['-'] },
-      model: nameOf(model ?? options.judgeModel ?? '-'),
+      model: nameOf(model ?? options.judgeModel ?? options.servedJudge ?? '-'),
     })
   const judges = judgesOf(options, config)
   for (const { model: reader, config: judge } of judges) models.refuseUnusableJudge(reader, judge)
+  if (options.judgeServer && !judges.some((judge) => servedModelOf(judge.config)))
+    throw new BumpError(
+      'invalid-options',
+      'judgeServer does nothing here: no judge reads with a model on a server. Name that model by servedJudge',
+    )
   const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
   const { user, time, text, with: tables } = config.logs
   const taken = withoutNamed(own ? { user, time, text, with: tables } : config.logs, own ?? {})
@@ -166,14 +176,15 @@ function definedOf(source: LogSource): LogSource {
 }
 
 function checkOptions(options: CompareProfilesOptions): void {
-  const { runs = [], checkpoints = [], model, judgeModel, judges, logs, scorer, decoder } = options
+  const { runs = [], checkpoints = [], model, judgeModel, servedJudge, judges, logs, scorer, decoder } = options
   const wrong = (message: string) => new BumpError('invalid-options', message)
   if (checkpoints.length > 0 && runs.length === 0) throw wrong('a checkpoint belongs to a run: name the run')
   if (runs.length === 0 && logs === undefined)
     throw wrong('profiles are compared on users: name a run (its test users are measured) or interaction logs')
-  if (judges && [judgeModel, scorer, decoder].some((option) => option !== undefined))
-    throw wrong('judges say what they read with and how: leave out judgeModel, scorer and decoder')
-  if (runs.length === 0 && model === undefined && judgeModel === undefined && judges === undefined)
+  if (judges && [judgeModel, servedJudge, scorer, decoder].some((option) => option !== undefined))
+    throw wrong('judges say what they read with and how: leave out judgeModel, servedJudge, scorer and decoder')
+  if (judgeModel !== undefined && servedJudge !== undefined) throw wrong('name one judge: judgeModel, or servedJudge')
+  if (runs.length === 0 && [model, judgeModel, servedJudge, judges].every((option) => option === undefined))
     throw wrong('without a run there is no judge: name the judge model (or a model, which then judges as well)')
 }
 

@@ -4,6 +4,9 @@ import type { LanguageModel } from '../../model/contract.ts'
 import type { JudgeModel, Pooling } from '../../model/encoder.ts'
 import { type OnnxModel, type OpenModelOptions, openModel, refuseUnusable } from '../../model/onnx/open.ts'
 import { openEncoder, refuseUnusableEncoder } from '../../model/onnx/open-encoder.ts'
+import { openServedModel, type ServedModelOptions } from '../../model/openai/served.ts'
+import type { ServedModel } from '../../model/served.ts'
+import { BumpError } from '../../util/errors.ts'
 
 /** What models that are named run on, each by itself. */
 export type EvaluationEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
@@ -14,10 +17,15 @@ export type NamedModel = OnnxModel
 interface JudgeReader {
   scorer: string
   pooling?: Pooling
+  server?: string
 }
 
 export class EvaluationModels {
-  constructor(private readonly engine: EvaluationEngine & Pick<OpenModelOptions, 'signal' | 'onProgress'>) {}
+  /** `judgeServer`: where judges are that read with a model on a server. */
+  constructor(
+    private readonly engine: EvaluationEngine & Pick<OpenModelOptions, 'signal' | 'onProgress'>,
+    private readonly judgeServer?: Omit<ServedModelOptions, 'model'>,
+  ) {}
 
   /** Throws a BumpError where a model on this machine cannot be opened, before other work is done. */
   refuseUnusable(model: LanguageModel | string | undefined): void {
@@ -27,7 +35,8 @@ export class EvaluationModels {
   /** As `refuseUnusable`, of the model that a judge reads with. */
   refuseUnusableJudge(model: JudgeModel | string, judge: JudgeReader): void {
     if (typeof model !== 'string') return
-    if (judge.scorer === 'embedding') refuseUnusableEncoder(model, judge.pooling)
+    if (judge.server !== undefined) this.served(judge.server)
+    else if (judge.scorer === 'embedding') refuseUnusableEncoder(model, judge.pooling)
     else refuseUnusable(model)
   }
 
@@ -39,6 +48,13 @@ export class EvaluationModels {
     options: Pick<OpenModelOptions, 'quantize'> = {},
   ): Promise<T> {
     if (typeof model !== 'string') return await work(model)
+    if (judge.server !== undefined) {
+      const served = this.served(judge.server)
+      const worked = await work(served)
+      const spent = served.spent()
+      if (spent) this.engine.onProgress?.(spent)
+      return worked
+    }
     if (judge.scorer !== 'embedding') return await this.named(model, work, options)
     const { device, ...engine } = this.engine
     const encoder = await openEncoder(model, { ...engine, pooling: judge.pooling })
@@ -47,6 +63,15 @@ export class EvaluationModels {
     } finally {
       await encoder.close()
     }
+  }
+
+  private served(name: string): ServedModel {
+    const { judgeServer, engine } = this
+    if (judgeServer) return openServedModel({ ...judgeServer, model: name, onNote: engine.onProgress })
+    throw new BumpError(
+      'invalid-options',
+      `the judge reads with ${name} on a server, and no file says where that is: give its address by judgeServer, or name another judge`,
+    )
   }
 
   /** `work` on a model, as it is or by its name; `options` are for one that is opened. */

@@ -5,6 +5,7 @@ import {
   type JudgeConfigInput,
   judgeConfigSchema,
   sameJudge,
+  servedModelOf,
   singleJudges,
 } from '../../judge/config.ts'
 import { readsEncoder } from '../../judge/judge.ts'
@@ -20,6 +21,8 @@ export interface JudgeChoice {
    * encoder.
    */
   judgeModel?: JudgeModel | string
+  /** In place of `judgeModel`: the name of a model on the server that judges. */
+  servedJudge?: string
   /** How the judge scores; default: an opened encoder by embedding, else as the first run's, else by likelihood. */
   scorer?: JudgeConfig['scorer']
   /** How the listwise scorer answers. */
@@ -42,7 +45,7 @@ type Choosing = JudgeChoice & Partial<Pick<ProfileSources, 'model'>> & { runs?: 
 /** The judges that the options name, else those of the first run. */
 export function judgesOf(options: Choosing, config: TrainConfig): PlannedJudge[] {
   const own = singleJudges(config.judge)
-  const { judges, scorer, decoder, judgeModel } = options
+  const { judges, scorer, decoder, judgeModel, servedJudge } = options
   if (judges) {
     const named = judges.map((input) => namedJudge(input, options, config))
     const twice = named.some(({ config: judge }, i) => named.slice(0, i).some((each) => sameJudge(each.config, judge)))
@@ -50,7 +53,7 @@ export function judgesOf(options: Choosing, config: TrainConfig): PlannedJudge[]
       throw new BumpError('invalid-options', 'judges: name at least one judge, and none twice')
     return named
   }
-  if ([scorer, decoder, judgeModel].every((option) => option === undefined))
+  if ([scorer, decoder, judgeModel, servedJudge].every((option) => option === undefined))
     return own.map((judge) => judgeOf(options, judge, config))
   return [judgeOf(options, own.find((judge) => judge.scorer === scorer) ?? own[0], config)]
 }
@@ -59,6 +62,8 @@ export function judgesOf(options: Choosing, config: TrainConfig): PlannedJudge[]
 function namedJudge(input: JudgeConfigInput, { runs = [], model }: Choosing, config: TrainConfig): PlannedJudge {
   const { data: judge, error } = judgeConfigSchema.safeParse(input)
   if (!judge) throw new BumpError('invalid-options', `judges: ${error.issues.map(({ message }) => message).join('; ')}`)
+  const served = servedModelOf(judge)
+  if (served !== undefined) return { model: served, config: { ...judge, ...budgetsOf(judge, config) } }
   const recorded = singleJudges(config.judge).find((each) => !readsEncoder(each))?.model
   const reader = judge.model ?? recorded ?? (runs.length > 0 ? config.model : model)
   if (reader === undefined)
@@ -68,19 +73,27 @@ function namedJudge(input: JudgeConfigInput, { runs = [], model }: Choosing, con
 
 /** What a judge reads with, and how it scores; `own`: that of the first run. */
 function judgeOf(options: Choosing, own: JudgeConfig, config: TrainConfig): PlannedJudge {
-  const { judgeModel: given, runs = [], model } = options
+  const { judgeModel: given, servedJudge, runs = [], model } = options
   const opened = given !== undefined && typeof given !== 'string'
   const scorer = opened && isEncoder(given) ? (options.scorer ?? 'embedding') : options.scorer
   const encodes = readsEncoder({ scorer: scorer ?? own.scorer })
+  if (encodes && servedJudge !== undefined)
+    throw new BumpError(
+      'invalid-options',
+      'the embedding scorer reads with an encoder, which no server holds: name another scorer',
+    )
   // The run's own judge, where it is of the same kind, else the model that became its generator.
   const recorded = readsEncoder(own) === encodes ? own.model : undefined
-  const reader = given ?? recorded ?? (encodes ? undefined : runs.length > 0 ? config.model : model)
+  const served = servedJudge ?? (given === undefined && !encodes ? servedModelOf(own) : undefined)
+  const reader = given ?? served ?? recorded ?? (encodes ? undefined : runs.length > 0 ? config.model : model)
   if (reader === undefined)
     throw new BumpError(
       'invalid-options',
       'the embedding scorer needs an encoder: name it as the judge model, such as BAAI/bge-small-en-v1.5',
     )
-  return { model: reader, config: judgeConfigOf({ ...options, scorer }, nameOf(reader), own, config) }
+  const judge = judgeConfigOf({ ...options, scorer }, nameOf(reader), own, config)
+  if (judge.scorer === 'embedding') return { model: reader, config: judge }
+  return { model: reader, config: { ...judge, ...(served ? { model: undefined } : {}), server: served } }
 }
 
 /** The scorer named, else that of the first run. */

@@ -5,6 +5,9 @@ import { asksForStream, type Refusal, refusedParameter, refusesSystemRole } from
 
 /** Names of the limit on tokens, in the order tried: newer models of OpenAI refuse the one that all others know. */
 const LIMIT_NAMES = ['max_tokens', 'max_completion_tokens'] as const
+/** What can be left out. */
+const OPTIONAL = ['temperature', 'seed', ...LIMIT_NAMES] as const
+const OWN: readonly string[] = ['model', 'messages', 'stream', ...OPTIONAL]
 
 /** How one answer is wanted. */
 export interface Wanted {
@@ -12,6 +15,8 @@ export interface Wanted {
   maxTokens: number
   temperature: number
   seed: number
+  /** Fields of the request besides these, such as a constraint of the answer. */
+  more?: Readonly<Record<string, unknown>>
 }
 
 export interface Body {
@@ -47,7 +52,7 @@ export class Parameters {
   }
 
   /** The body of a request by what is known now, with so many tokens for thinking. */
-  body({ messages, maxTokens, temperature, seed }: Wanted, thinking: number): Body {
+  body({ messages, maxTokens, temperature, seed, more }: Wanted, thinking: number): Body {
     const limit = LIMIT_NAMES.find((name) => !this.#refused.has(name))
     return {
       model: this.model,
@@ -56,6 +61,7 @@ export class Parameters {
       ...(this.#refused.has('seed') ? {} : { seed }),
       ...(limit ? { [limit]: maxTokens + thinking } : {}),
       ...(this.#stream ? { stream: true } : {}),
+      ...more,
     }
   }
 
@@ -73,10 +79,11 @@ export class Parameters {
       this.#stream = true
       return true
     }
-    const sent = (['temperature', 'seed', ...LIMIT_NAMES] as const).filter((name) => body[name] !== undefined)
-    const name = refusedParameter(refusal, sent)
-    if (name !== undefined) {
-      this.#leaveOut(name)
+    const more = Object.keys(body).filter((name) => !OWN.includes(name))
+    const name = refusedParameter(refusal, [...OPTIONAL.filter((each) => body[each] !== undefined), ...more])
+    const refused = OPTIONAL.find((each) => each === name)
+    if (refused !== undefined) {
+      this.#leaveOut(refused)
       return true
     }
     if (!body.messages.some(({ role }) => role === 'system') || !refusesSystemRole(refusal)) return false
@@ -102,7 +109,7 @@ export class Parameters {
     this.#say(`is what was asked for, but the server says that "${answering}" answers`)
   }
 
-  #leaveOut(name: 'temperature' | 'seed' | (typeof LIMIT_NAMES)[number]): void {
+  #leaveOut(name: (typeof OPTIONAL)[number]): void {
     if (this.#refused.has(name)) return
     this.#refused.add(name)
     if (name === 'temperature') this.#say('refuses "temperature": it samples as it does by default, not greedily')

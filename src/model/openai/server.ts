@@ -18,6 +18,15 @@ export interface Server extends RefusingServer {
   /** Milliseconds before the first retry; doubled for each further one. */
   backoff: number
   fetch: typeof fetch
+  /** What it was asked so far, by its own count. */
+  spent: Spent
+}
+
+/** Requests that a server answered, and tokens that it read and wrote for them. */
+interface Spent {
+  requests: number
+  read: number
+  written: number
 }
 
 const LONGEST_BACKOFF = 30_000
@@ -77,6 +86,7 @@ export function checkedServer(options: ServerOptions): Server {
     timeout: Math.min(options.timeout, LONGEST_TIMEOUT),
     backoff,
     fetch,
+    spent: { requests: 0, read: 0, written: 0 },
   }
 }
 
@@ -112,7 +122,13 @@ export async function post(
 ): Promise<{ json: unknown } | Refusal> {
   for (let attempt = 0; ; attempt++) {
     const answer = await request(server, path, body, signal)
-    if (!('status' in answer)) return answer
+    if (!('status' in answer)) {
+      const { read = 0, written = 0 } = usageOf(answer.json) ?? {}
+      server.spent.requests++
+      server.spent.read += read
+      server.spent.written += written
+      return answer
+    }
     const wait = answer.retryAfter ?? jittered(server, attempt, body)
     if (!isPassing(answer) || attempt >= server.maxRetries || wait > LONGEST_WAIT)
       return { ...answer, retries: attempt }
@@ -184,6 +200,16 @@ function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<v
 }
 
 const modelsSchema = z.object({ data: z.array(z.object({ id: z.string() })) })
+
+const usageSchema = z.object({
+  usage: z.object({ prompt_tokens: z.number().catch(0), completion_tokens: z.number().catch(0) }),
+})
+
+/** Tokens that an answer says were read and written for it; undefined where it does not. */
+export function usageOf(json: unknown): { read: number; written: number } | undefined {
+  const { usage } = usageSchema.safeParse(json).data ?? {}
+  return usage && { read: usage.prompt_tokens, written: usage.completion_tokens }
+}
 
 /** Names of the first models that the server lists; undefined where it has no list. */
 export async function modelNames(server: Server, signal: AbortSignal | undefined): Promise<string[] | undefined> {

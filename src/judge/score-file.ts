@@ -1,8 +1,8 @@
 // Judged scores on disk, by content: an interrupted evaluation goes on where it stopped, and a second one with other
-// conditions or pool sizes judges only what is new. The keys hold the judge's model, scorer and budgets
-// (judge/cache.ts).
-import type { ScoreStore } from '../../judge/cache.ts'
-import { JsonlCache } from '../../util/jsonl-cache.ts'
+// conditions or pool sizes judges only what is new. The keys hold the judge's model, scorer and budgets (cache.ts).
+// Also a server's answers to a judge (model/openai/served.ts).
+import { JsonlCache } from '../util/jsonl-cache.ts'
+import type { ScoreStore } from './cache.ts'
 
 interface Entry {
   key: string
@@ -31,6 +31,16 @@ export class ScoreFile implements ScoreStore {
   set(key: string, scores: readonly number[]): void {
     this.entries.add({ key, scores })
   }
+}
+
+/** A score file that is opened when it is first needed: by then its folder is there, and held by this process. */
+export function lazyScoreFile(path: string): ScoreStore {
+  let file: ScoreFile | undefined
+  const opened = () => {
+    file ??= new ScoreFile(path)
+    return file
+  }
+  return { get: (key) => opened().get(key), set: (key, scores) => opened().set(key, scores) }
 }
 
 function entryOf(value: unknown): Entry | undefined {
