@@ -46,7 +46,10 @@ export async function compareAll(
   profiles: readonly TokenIds[],
   interactions: readonly TokenIds[],
 ): Promise<Float64Array> {
-  const vectors = await encoder.encode([...profiles, ...interactions].map((text) => [text]), never)
+  const vectors = await encoder.encode(
+    [...profiles, ...interactions].map((text) => [text]),
+    never,
+  )
   const scores = new Float64Array(profiles.length * interactions.length)
   for (let p = 0; p < profiles.length; p++)
     for (let i = 0; i < interactions.length; i++) {

@@ -110,7 +110,10 @@ export async function smallStep(shape: Shape, device: Device, bits: Bits = {}, j
   await stepSeconds(engine, { ...SMALL, users: 2 }, judge)
   const whole = await stepSeconds(engine, SMALL, judge)
   const row: Row = {
-    what: named(shape, `a small step: 4 users × 4 rollouts, 150+32, 5 candidates${bitsName(bits)}${judge ? ', judged by an encoder' : ''}`),
+    what: named(
+      shape,
+      `a small step: 4 users × 4 rollouts, 150+32, 5 candidates${bitsName(bits)}${judge ? ', judged by an encoder' : ''}`,
+    ),
     figure: `${total(whole).toFixed(1)} s (${byPhase(whole)}), peak ${peakGB().toFixed(1)} GB`,
   }
   return { engine, whole, row }
