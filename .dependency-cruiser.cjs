@@ -1,5 +1,5 @@
 // Imports go one way, along the flow of the data: logs -> generator -> judge -> reward -> train -> evaluate -> lamp ->
-// report -> cli. The contract of a language model lies on the ground floor, so that the engine and everything above it
+// report -> store -> serve -> cli. The contract of a language model lies on the ground floor, so that the engine and everything above it
 // share it; only model/onnx knows the engine; nothing imports cli/. docs/architecture.md says why.
 const contract = 'model/(contract|encoder|served|text-model|trainable|cut|answers)\\.ts$'
 const opening = 'model/(onnx/open(-encoder)?|openai/served)\\.ts$'
@@ -35,7 +35,10 @@ const rooms = {
   evaluate: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
   lamp: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
   report: ['util/', 'run/', 'evaluate/result'],
-  cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/'],
+  store: ['util/'],
+  'serve/worker': [...ground, 'generator/', 'judge/', 'reward/', 'evaluate/measure/', 'store/'],
+  serve: ['util/', 'store/', 'serve/worker/'],
+  cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/', 'store/', 'serve/'],
 }
 /** Files that open a model by its name, for the front door. */
 const opens = ['src/generator/open\\.ts$', 'src/train/models\\.ts$', 'src/evaluate/profiles/models\\.ts$']

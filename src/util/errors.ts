@@ -21,6 +21,9 @@ export const ERROR_CODES = {
   'lamp-unusable': 'LaMP files cannot be read, or hold too little.',
   'run-unusable': 'A run folder is missing, damaged, of another version, or was started with other settings.',
   'run-locked': 'Another process is working in the folder.',
+  'store-unusable': 'A database of profiles cannot be opened, read or written, or is of a newer bump.',
+  'not-found': 'There is no such project, user, interaction, version, correction or key.',
+  conflict: 'Something else was changed in the meantime, or was given before with another content.',
   'file-unusable': 'A file cannot be read or written, or is damaged.',
   cancelled: 'The caller cancelled the work (Ctrl-C, an AbortSignal).',
 } as const

@@ -1,0 +1,63 @@
+// The stores that tests run on: SQLite always, Postgres where its programs are found.
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { PG_USER, postgresPrograms, postgresServer } from '../../logs/testing/postgres.ts'
+import { addInteractions } from '../interactions.ts'
+import { openStore, type Store } from '../open.ts'
+import { createProject } from '../projects.ts'
+import type { Scope, UserScope } from '../scope.ts'
+import type { ProjectSettingsInput } from '../settings.ts'
+
+/** A store that is open while the tests run, and its address. */
+export interface TestedStore {
+  store(): Store
+  address(): string
+}
+
+/** The suites on each database; where Postgres is not installed that one is skipped, and the report says so. */
+export function onEachStore(suites: (tested: TestedStore) => void): void {
+  describe('on SQLite', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bump-store-'))
+    opened(() => join(folder, 'store.sqlite'), suites)
+    afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  })
+  describe.skipIf(postgresPrograms === undefined)('on Postgres (skipped where it is not installed)', () => {
+    if (postgresPrograms === undefined) return
+    const server = postgresServer('CREATE DATABASE store')
+    opened(() => {
+      const { host, port } = server()
+      return `postgres://${PG_USER.name}:${encodeURIComponent(PG_USER.password)}@${host}:${port}/store`
+    }, suites)
+  })
+}
+
+function opened(address: () => string, suites: (tested: TestedStore) => void): void {
+  let store: Store
+  beforeAll(async () => {
+    store = await openStore(address())
+  })
+  // Before the server stops, which waits for its connections.
+  afterAll(async () => {
+    await store.close()
+  })
+  suites({ store: () => store, address })
+}
+
+/** A project of its own for one test. */
+export async function newProject(store: Store, settings: ProjectSettingsInput = {}): Promise<Scope> {
+  const { id } = await createProject(store, { id: randomUUID(), settings })
+  return { project: id, actor: 'test' }
+}
+
+/** A user with so many interactions, `i1` the oldest. */
+export async function withUser(store: Store, scope: Scope, user: string, interactions: number): Promise<UserScope> {
+  await addInteractions(
+    store,
+    scope,
+    Array.from({ length: interactions }, (_, i) => ({ user, id: `i${i + 1}`, time: i + 1, text: `text ${i + 1}` })),
+  )
+  return { ...scope, user }
+}
