@@ -1,6 +1,6 @@
 // What goes wrong at the HTTP interface, as RFC 9457 has it: every answer that is no success is one of these.
-import type { Context } from 'hono'
-import { BumpError } from '../util/errors.ts'
+import { HTTPException } from 'hono/http-exception'
+import { BumpError, type ErrorCode } from '../util/errors.ts'
 
 /** Stable codes for programs, each with its status and what it means. */
 export const PROBLEMS = {
@@ -22,10 +22,16 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS
 
+/** What errors of the store are to the caller. */
+const OF_ERRORS: Partial<Record<ErrorCode, ProblemCode>> = {
+  'invalid-options': 'invalid-request',
+  'not-found': 'not-found',
+  conflict: 'conflict',
+  'store-unusable': 'unavailable',
+}
+
 /** A problem of one request. `detail` is for people: what was wrong, where, and what to do; never a text of a user. */
 export class Problem extends Error {
-  readonly status: (typeof PROBLEMS)[ProblemCode][0]
-
   constructor(
     readonly code: ProblemCode,
     detail: string = PROBLEMS[code][1],
@@ -33,26 +39,33 @@ export class Problem extends Error {
   ) {
     super(detail)
     this.name = 'Problem'
-    this.status = PROBLEMS[code][0]
   }
 
   /** The problem that an error is to the caller. What no caller can mend says nothing of the error. */
   static of(error: unknown): Problem {
     if (error instanceof Problem) return error
-    if (BumpError.isInstance(error) && error.code === 'invalid-options') return new Problem('invalid-request', error.message)
+    const code = BumpError.isInstance(error) ? OF_ERRORS[error.code] : undefined
+    if (code === 'unavailable') return new Problem(code)
+    if (code !== undefined) return new Problem(code, (error as Error).message)
+    if (error instanceof HTTPException) return ofStatus(error.status)
     return new Problem('internal')
+  }
+
+  /**
+   * The answer: `application/problem+json`. It also carries the member `error` in the form of OpenAI, so that clients
+   * of the proxy show its words.
+   */
+  response(requestId: string): Response {
+    const { code, message: detail, headers } = this
+    const [status, title] = PROBLEMS[code]
+    const error = { message: detail, type: code, param: null, code }
+    const body = JSON.stringify({ type: 'about:blank', title, status, code, detail, requestId, error })
+    return new Response(body, { status, headers: { 'content-type': 'application/problem+json', ...headers } })
   }
 }
 
-/**
- * A problem as an answer: `application/problem+json`. It also carries the member `error` in the form of OpenAI, so that
- * clients of the proxy show its words.
- */
-export function problemResponse(c: Context, problem: Problem): Response {
-  const { code, status, message, headers } = problem
-  const body = {
-    ...{ type: 'about:blank', title: PROBLEMS[code][1], status, code, detail: message },
-    error: { message, type: code, param: null, code },
-  }
-  return c.body(JSON.stringify(body), status, { 'content-type': 'application/problem+json', ...headers })
+/** What the HTTP library refuses by itself: a body that is no JSON, too long, or of another type. */
+function ofStatus(status: number): Problem {
+  const [code] = Object.entries(PROBLEMS).find(([, [its]]) => its === status) ?? ['internal']
+  return new Problem(code as ProblemCode)
 }
