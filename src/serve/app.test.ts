@@ -71,7 +71,7 @@ describe('a key', () => {
 })
 
 describe('interactions', () => {
-  const send = (body: unknown, headers?: HeadersInit, query = '') =>
+  const send = (body: unknown, headers?: Record<string, string>, query = '') =>
     api.call(admin, 'POST', `/v1/interactions${query}`, body, headers)
 
   it('are stored once, whatever is sent again', async () => {
@@ -123,7 +123,7 @@ describe('interactions', () => {
     ])
   })
 
-  it.each<[string, unknown, HeadersInit, number, RegExp]>([
+  it.each<[string, unknown, Record<string, string>, number, RegExp]>([
     ['an unknown field', { interactions: [{ user: 'e', text: 'x', txt: 'y' }] }, {}, 400, /interactions\.0: .*txt/],
     ['no list', { interactions: 5 }, {}, 400, /interactions: /],
     ['an empty list', { interactions: [] }, {}, 400, /interactions: /],
