@@ -87,3 +87,12 @@ const fromRow = ({ id, name, settings, created_at }: StoreTables['project']): Pr
   settings: projectSettings(JSON.parse(settings)),
   createdAt: created_at,
 })
+
+/** Makes a project where there is none of this id. Throws as `createProject`. */
+export async function ensureProject(store: Store, id: string): Promise<void> {
+  try {
+    await createProject(store, { id })
+  } catch (error) {
+    if (!BumpError.isInstance(error) || error.code !== 'conflict') throw error
+  }
+}

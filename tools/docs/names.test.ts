@@ -26,6 +26,11 @@ const COMMANDS = [
   'evaluate incremental',
   'evaluate lamp',
   'evaluate predictions',
+  'serve keys create',
+  'serve keys list',
+  'serve keys revoke',
+  'serve import',
+  'serve',
 ]
 
 const captured = capturedOutput()

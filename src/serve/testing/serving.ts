@@ -18,7 +18,13 @@ export interface Serving {
   /** A new key of a project. */
   key(role: Exclude<Role, 'root'>, of?: { project?: string; user?: string; expiresAt?: number }): Promise<string>
   /** A request; a body that is no string is sent as JSON. */
-  call(key: string | undefined, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  call(
+    key: string | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>
   close(): Promise<void>
 }
 
