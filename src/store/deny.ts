@@ -4,7 +4,7 @@
 
 /** Words that say nothing by themselves. */
 const FUNCTION_WORDS = new Set(
-  'a an and are as at be been but by did do does for from had has have he her his i in is it its me my no not of on or our she so that the their them they this to too very was we were who will with would you your person people user someone'.split(
+  'a am an and are as at be been but by did do does for from had has have he her his i in is it its me my no not of on or our she so that the their them they this to too very was we were who will with would you your person people user someone'.split(
     ' ',
   ),
 )

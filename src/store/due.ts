@@ -20,6 +20,8 @@ export interface DueState {
   /** When the first of the new ones came. */
   newSince: number | null
   refreshedAt: number | null
+  /** Versions rejected one after the other: from the second on, the pause doubles each time. */
+  rejections: number
   /** As it stands now. */
   due: Due
 }
@@ -39,10 +41,14 @@ export function dueAfter(state: DueState, refresh: ProjectSettings['refresh'], n
   const { n, newN, newCharacters, newSince, refreshedAt } = state
   if (newN === 0 || newSince === null) return NEVER
   const last = refreshedAt ?? Number.NEGATIVE_INFINITY
+  const pause = refresh.pauseSeconds * 1000 * 2 ** Math.max(0, state.rejections - 1)
   const quiet = Math.min(now + refresh.quietSeconds * 1000, newSince + refresh.longestWaitSeconds * 1000)
-  const soon = Math.max(quiet, last + refresh.pauseSeconds * 1000)
+  const soon = Math.max(quiet, last + pause)
   if (!state.hasProfile) return n >= refresh.firstAfter ? { due_at: soon, due_reason: 'first' } : NEVER
   const enough = newN >= Math.max(refresh.newAtLeast, Math.ceil(refresh.newShare * n))
   if (enough || newCharacters >= refresh.newCharacters) return { due_at: soon, due_reason: 'new' }
   return { due_at: Math.max(soon, last + refresh.staleDays * DAY), due_reason: 'age' }
 }
+
+/** Milliseconds to wait after the `attempts`-th failure in a row: doubling, at most six hours. */
+export const backOff = (attempts: number): number => Math.min(30_000 * 2 ** Math.min(attempts - 1, 20), 6 * 3_600_000)

@@ -42,7 +42,9 @@ export interface StoredInteraction {
   excluded: boolean
 }
 
-const ANSWER_KEPT = 86_400_000
+const DAY = 86_400_000
+/** Milliseconds that the answer to a request is kept. */
+const ANSWER_KEPT = DAY
 
 /**
  * Stores a batch, of any users of the scope. Throws BumpError: `not-found` without such a project, `conflict` where the
@@ -144,6 +146,7 @@ async function addChecked(
     living.map(({ user }) => user),
   )
   const texts = await textsOf(tx, project, living)
+  const oldest = settings.retainDays === undefined ? Number.NEGATIVE_INFINITY : now - settings.retainDays * DAY
   const rows: InteractionTable[] = []
   const replaced = new Map<PersonTable, CheckedInteraction[]>()
   for (const each of living) {
@@ -153,6 +156,12 @@ async function addChecked(
     if (there === text) answer.duplicates++
     else if (there !== undefined && upsert) replaced.set(person, [...(replaced.get(person) ?? []), each])
     else if (there !== undefined) answer.conflicts.push({ index, id })
+    else if (each.at < oldest)
+      answer.rejected.push({
+        index,
+        reason: 'time',
+        message: `it is older than the ${settings.retainDays} days of this project`,
+      })
     else if (person.stored >= settings.interactionsPerUser)
       answer.rejected.push({
         index,

@@ -158,7 +158,10 @@ export async function putPerson(
     person.due_reason = atOnce
     // What failed before is tried again with what was changed.
     person.attempts = 0
-  } else Object.assign(person, dueAfter(dueStateOf(person), refresh, now))
+  } else if (person.attempts === 0 || person.profiling !== 'on') {
+    // What failed keeps the time of its next attempt.
+    Object.assign(person, dueAfter(dueStateOf(person), refresh, now))
+  }
   const { project, user, ...columns } = person
   await tx.updateTable('person').set(columns).where('project', '=', project).where('user', '=', user).execute()
 }
@@ -171,6 +174,7 @@ const dueStateOf = (person: PersonTable) => ({
   newCharacters: person.new_characters,
   newSince: person.new_since,
   refreshedAt: person.refreshed_at,
+  rejections: person.rejections,
   due: { due_at: person.due_at, due_reason: person.due_reason },
 })
 

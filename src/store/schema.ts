@@ -149,7 +149,16 @@ interface IdempotencyTable {
   expires_at: number
 }
 
+/** The processes that write profiles. */
+interface WorkerTable {
+  id: string
+  seen_at: number
+  /** Digest of the generator. */
+  writer: string
+}
+
 export interface StoreTables {
+  worker: WorkerTable
   project: ProjectTable
   api_key: ApiKeyTable
   person: PersonTable

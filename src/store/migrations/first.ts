@@ -24,6 +24,12 @@ export const first: Migration = {
       .addColumn('last_used_at', 'bigint')
       .execute()
     await db.schema
+      .createTable('worker')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('seen_at', 'bigint', (c) => c.notNull())
+      .addColumn('writer', 'text', (c) => c.notNull())
+      .execute()
+    await db.schema
       .createTable('person')
       .addColumn('project', 'text', (c) => c.notNull())
       .addColumn('user', 'text', (c) => c.notNull())

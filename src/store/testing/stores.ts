@@ -7,7 +7,10 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { PG_USER, postgresPrograms, postgresServer } from '../../logs/testing/postgres.ts'
 import { addInteractions } from '../interactions.ts'
 import { openStore, type Store } from '../open.ts'
+import { requestRefresh } from '../persons.ts'
 import { createProject } from '../projects.ts'
+import { type Claim, LEASE } from '../queue.ts'
+import { finishRefresh, type RefreshResult, type RefreshWork, refreshWork } from '../refresh.ts'
 import type { Scope, UserScope } from '../scope.ts'
 import type { ProjectSettingsInput } from '../settings.ts'
 
@@ -60,4 +63,37 @@ export async function withUser(store: Store, scope: Scope, user: string, interac
     Array.from({ length: interactions }, (_, i) => ({ user, id: `i${i + 1}`, time: i + 1, text: `text ${i + 1}` })),
   )
   return { ...scope, user }
+}
+
+/** Makes a user's profile due, and claims that user. */
+export async function claimed(store: Store, scope: UserScope): Promise<RefreshWork> {
+  await requestRefresh(store, scope)
+  const claim: Claim = { project: scope.project, user: scope.user, lease: 'test' }
+  await store.db
+    .updateTable('person')
+    .set({ lease: claim.lease, leased_until: Date.now() + LEASE })
+    .where('project', '=', scope.project)
+    .where('user', '=', scope.user)
+    .execute()
+  return (await refreshWork(store, claim))!
+}
+
+/** Publishes a text as the worker does, written from all interactions of the user but those hidden. */
+export async function published(
+  store: Store,
+  scope: UserScope,
+  text: string,
+  { heldOut = [] as string[], status = 'published' as 'published' | 'rejected' } = {},
+): Promise<RefreshResult> {
+  const work = await claimed(store, scope)
+  return await finishRefresh(store, work, { written: written(work, text, { heldOut, status }) })
+}
+
+export function written(
+  { interactions }: RefreshWork,
+  text: string,
+  { heldOut = [] as string[], status = 'published' as 'published' | 'rejected' } = {},
+) {
+  const shown = interactions.map(({ id }) => id).filter((id) => !heldOut.includes(id))
+  return { text, status, writer: 'w', shown, heldOut, throughTime: interactions.at(-1)!.time, gate: { d: 0 } }
 }
