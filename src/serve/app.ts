@@ -8,6 +8,7 @@ import { around } from './around.ts'
 import { authentication, type FindKey } from './auth.ts'
 import { RateLimit, rateLimited } from './limits.ts'
 import type { ServerMetrics } from './metrics.ts'
+import { pageRoutes } from './pages/pages.tsx'
 import { Problem } from './problem.ts'
 import { proxyRoutes } from './proxy/proxy.ts'
 import type { Upstream } from './proxy/upstream.ts'
@@ -65,6 +66,7 @@ export function createApp(options: AppOptions): Api {
   administrationRoutes(api, store)
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
   app.route('/v1', api)
+  app.route('/', pageRoutes(store, find))
 
   if (upstream === undefined) return app
   app.use('/openai/v1/*', ...guards, longest(PROXY_BYTES))

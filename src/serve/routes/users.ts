@@ -1,9 +1,11 @@
 // Users: who there is, whether profiles are written of them, and everything that is stored about one.
 import { createRoute, z } from '@hono/zod-openapi'
+import { createKey } from '../../store/keys.ts'
 import type { Store } from '../../store/open.ts'
 import { listUsers, readUser, setProfiling } from '../../store/persons.ts'
-import { PROFILING } from '../../store/scope.ts'
+import { ofUser, PROFILING } from '../../store/scope.ts'
 import { scopeOf, userScopeOf } from '../auth.ts'
+import { originOf } from '../origin.ts'
 import { type Api, answers, body, pageAnswer, pageOf, pageQuery, timeSchema, userParam } from './route.ts'
 
 const user = z
@@ -47,6 +49,20 @@ const change = createRoute({
   responses: answers('The user.', user),
 })
 
+const link = createRoute({
+  method: 'post',
+  path: '/users/{user}/links',
+  summary: 'Make a link to the page where a user reads, corrects and erases what is said of them',
+  request: {
+    params: userParam,
+    body: body(z.strictObject({ ttl: z.int().min(60).max(3600).default(900).describe('Seconds that it works.') })),
+  },
+  responses: answers(
+    'The link. Who has it is the user: hand it to nobody else.',
+    z.object({ url: z.string(), expiresAt: timeSchema }).openapi('Link'),
+  ),
+})
+
 /** The routes of users. */
 export function userRoutes(api: Api, store: Store): void {
   api.openapi(list, async (c) =>
@@ -58,5 +74,14 @@ export function userRoutes(api: Api, store: Store): void {
   api.openapi(change, async (c) => {
     const scope = userScopeOf(c, 'write', c.req.valid('param').user)
     return c.json(await setProfiling(store, scope, c.req.valid('json').profiling), 200)
+  })
+
+  api.openapi(link, async (c) => {
+    const scope = scopeOf(c, 'write')
+    const { user } = c.req.valid('param')
+    await readUser(store, ofUser(scope, user))
+    const expiresAt = Date.now() + c.req.valid('json').ttl * 1000
+    const { key } = await createKey(store, scope, { role: 'write', user, expiresAt })
+    return c.json({ url: `${originOf(c)}/me/enter/${key}`, expiresAt }, 200)
   })
 }
