@@ -154,7 +154,7 @@ async function keysPage(c: Context<ServeEnv>, store: Store, made?: string) {
           <caption>Keys of this project. Times are UTC.</caption>
           <thead>
             <tr>
-              {['Key', 'Role', 'For user', 'Made', 'Ends', 'Last used', ''].map((name) => (
+              {['Key', 'Role', 'For user', 'Made', 'Ends', 'Last used', 'State'].map((name) => (
                 <th scope="col">{name}</th>
               ))}
             </tr>

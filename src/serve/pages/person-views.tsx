@@ -107,7 +107,7 @@ function Said({ base, own, user, profile }: Pick<OverviewProps, 'base' | 'own' |
             {sentencesOf(text).map((sentence, i) => (
               <li>
                 {`${sentence} `}
-                <a href={`${base}/sentences/${i + 1}`} aria-label={`Where sentence ${i + 1} comes from`}>
+                <a href={`${base}/sentences/${i + 1}`} aria-label={`Why? Where sentence ${i + 1} comes from`}>
                   Why?
                 </a>
               </li>
