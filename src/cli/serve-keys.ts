@@ -18,8 +18,8 @@ interface CreateFlags extends KeysFlags {
 }
 
 const HELP = `
-A key is shown once. Roles: ingest stores interactions; read reads profiles; write does both, corrects and refreshes;
-admin also erases, exports and makes keys; root makes projects and sees nothing of them.
+A key is shown once. Roles: ingest stores interactions; read reads profiles; write does both, corrects, refreshes,
+erases and exports; admin also makes keys and sees the audit; root makes projects and sees nothing of them.
 
 Examples:
   bump serve keys create --db bump.sqlite --role admin

@@ -9,7 +9,7 @@ import { interruptible } from './shared/process.ts'
 import { print, say } from './shared/terminal.ts'
 
 interface ServeFlags {
-  db: string
+  db?: string
   host: string
   port: number
   auth: boolean
@@ -33,7 +33,7 @@ export function serveCommand(): Command {
   return new Command('serve')
     .description('serve profiles: HTTP API and OpenAI-compatible proxy')
     .enablePositionalOptions()
-    .requiredOption('--db <where>', 'the database: a file, or a postgres:// address')
+    .option('--db <where>', 'the database: a file, or a postgres:// address')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 takes a free one', naturalNumber, 8080)
     .option('--no-auth', 'take requests without a key, for --project, from this machine alone')
@@ -52,6 +52,7 @@ export function serveCommand(): Command {
 
 async function serve(flags: ServeFlags): Promise<void> {
   const { db, host, port, auth, project, rateLimit, upstream, upstreamContext } = flags
+  if (db === undefined) throw new BumpError('invalid-options', '--db is required: where are the profiles?')
   if (upstream === undefined && upstreamContext !== undefined)
     throw new BumpError('invalid-options', '--upstream-context belongs to --upstream: give the address of the server')
   const [{ default: pino }, { openStore }, { ensureProject }, { startServer }] = await Promise.all([

@@ -209,6 +209,27 @@ describe('a profile', () => {
   })
 })
 
+describe('what is erased', () => {
+  it('is said before, goes with all that was written from it, and does not come back', async () => {
+    await api.call(admin, 'POST', '/v1/interactions', { interactions: interactions('fay', 3) })
+    const dry = await api.call(admin, 'POST', '/v1/users/fay/forget', { match: 'WROTE 2' })
+    expect(dry.json).toMatchObject({ dryRun: true, interactions: 1, ids: ['i2'] })
+    expect((await api.call(admin, 'POST', '/v1/users/fay/forget', {})).status).toBe(400)
+    const gone = await api.call(admin, 'DELETE', '/v1/users/fay/interactions/i2')
+    expect(gone.json).toMatchObject({ dryRun: false, interactions: 1 })
+    expect((await api.call(admin, 'DELETE', '/v1/users/fay/interactions/i2')).status).toBe(404)
+    const again = await api.call(admin, 'POST', '/v1/interactions', { interactions: interactions('fay', 3) })
+    expect(again.json).toMatchObject({ duplicates: 2, rejected: [{ index: 1, reason: 'deleted' }] })
+    const exported = await api.call(admin, 'GET', '/v1/users/fay/export')
+    expect(exported.json.interactions.map(({ id }: { id: string }) => id)).toEqual(['i1', 'i3'])
+    expect((await api.call(admin, 'DELETE', '/v1/users/fay')).json).toMatchObject({
+      interactions: 2,
+      beyond: expect.any(Array),
+    })
+    expect((await api.call(admin, 'GET', '/v1/users/fay')).status).toBe(404)
+  })
+})
+
 describe('the operator', () => {
   it('makes, lists and revokes keys', async () => {
     const made = await api.call(admin, 'POST', '/v1/keys', { role: 'read', user: 'eve' })
@@ -220,6 +241,10 @@ describe('the operator', () => {
     expect((await api.call(made.json.key, 'GET', '/v1/users/eve')).status).toBe(401)
     const { json } = await api.call(admin, 'GET', '/v1/audit?limit=1')
     expect(json.data).toMatchObject([{ action: 'key.revoked', details: { key: made.json.id } }])
+    const queue = await api.call(admin, 'GET', '/v1/queue')
+    expect(queue.json.data).toContainEqual(
+      expect.objectContaining({ user: 'eve', reason: 'requested', claimed: false }),
+    )
   })
 })
 

@@ -14,10 +14,11 @@ import { proxyRoutes } from './proxy/proxy.ts'
 import type { Upstream } from './proxy/upstream.ts'
 import { administrationRoutes } from './routes/administration.ts'
 import { correctionRoutes } from './routes/corrections.ts'
+import { erasureRoutes } from './routes/erasure.ts'
 import { interactionRoutes } from './routes/interactions.ts'
 import { profileRoutes } from './routes/profiles.ts'
 import { type Api, newApi } from './routes/route.ts'
-import { type Readiness, systemRoutes } from './routes/system.ts'
+import { systemRoutes } from './routes/system.ts'
 import { userRoutes } from './routes/users.ts'
 import { profileForModel } from './served.ts'
 
@@ -25,7 +26,8 @@ export interface AppOptions {
   store: Store
   log: Logger
   metrics: ServerMetrics
-  readiness: Readiness
+  /** Whether the server is ending. */
+  ending: () => boolean
   /** Requests a minute of one key; undefined: no limit. */
   requestsPerMinute?: number
   /** Whose project a request without a key is of, where keys are switched off. */
@@ -47,7 +49,7 @@ export function createApp(options: AppOptions): Api {
   app.use(around(log, metrics))
   app.onError((error, c) => Problem.of(error).response(c.get('requestId')))
   app.notFound((c) => new Problem('not-found').response(c.get('requestId')))
-  systemRoutes(app, store, metrics, options.readiness)
+  systemRoutes(app, store, metrics, options.ending)
 
   const guards = [authentication(find), ...(requestsPerMinute ? [rateLimited(new RateLimit(requestsPerMinute))] : [])]
   const longest = (maxSize: number) =>
@@ -63,6 +65,7 @@ export function createApp(options: AppOptions): Api {
   userRoutes(api, store)
   profileRoutes(api, store)
   correctionRoutes(api, store)
+  erasureRoutes(api, store)
   administrationRoutes(api, store)
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
   app.route('/v1', api)

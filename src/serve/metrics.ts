@@ -1,5 +1,5 @@
 // What Prometheus reads at /metrics: counts and times, with no id of a user or a key in any label.
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** The metrics of one server. */
 export function serverMetrics() {
@@ -21,6 +21,8 @@ export function serverMetrics() {
       labelNames: ['result'] as const,
       registers,
     }),
+    due: new Gauge({ name: 'queue_due', help: 'Users whose profile is due', registers }),
+    oldestDue: new Gauge({ name: 'queue_oldest_seconds', help: 'Time that the first of them is due', registers }),
     proxied: new Counter({
       name: 'proxy_inject_total',
       help: 'Requests through the proxy, by what became of the profile',

@@ -48,7 +48,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const app = createApp({
     ...{ store, log, upstream, contextTokens: options.contextTokens, requestsPerMinute: options.requestsPerMinute },
     metrics: serverMetrics(),
-    readiness: { ending: () => ending, workerSilence: () => undefined },
+    ending: () => ending,
     everybody: openProject === undefined ? undefined : everybodyOf(openProject),
   })
   const server = createAdaptorServer({ fetch: app.fetch }) as import('node:http').Server

@@ -1,9 +1,10 @@
-// What the operator of a project needs: its keys and its audit; and projects, for the holder of a root key.
+// What the operator of a project needs: its keys, its audit and its queue; and projects, for the holder of a root key.
 import { createRoute, z } from '@hono/zod-openapi'
 import { readAudit } from '../../store/audit.ts'
 import { createKey, listKeys, ROLES, revokeKey } from '../../store/keys.ts'
 import type { Store } from '../../store/open.ts'
 import { createProject, listProjects } from '../../store/projects.ts'
+import { listQueue } from '../../store/queue.ts'
 import { rootOnly, scopeOf } from '../auth.ts'
 import { type Api, answers, body, idSchema, pageAnswer, pageOf, pageQuery, timeSchema } from './route.ts'
 
@@ -72,6 +73,30 @@ const audit = createRoute({
   ),
 })
 
+const queue = createRoute({
+  method: 'get',
+  path: '/queue',
+  summary: 'Users whose profile is due, the longest due first',
+  request: { query: pageQuery.omit({ cursor: true }) },
+  responses: answers(
+    'Users.',
+    z.object({
+      data: z.array(
+        z
+          .object({
+            user: z.string(),
+            dueAt: timeSchema,
+            reason: z.string().optional(),
+            claimed: z.boolean().describe('Whether a worker has it.'),
+            attempts: z.int(),
+            lastError: z.string().optional(),
+          })
+          .openapi('QueuedUser'),
+      ),
+    }),
+  ),
+})
+
 const project = z.object({ id: z.string(), name: z.string(), createdAt: timeSchema }).openapi('Project')
 
 const listOfProjects = createRoute({
@@ -89,7 +114,7 @@ const newProject = createRoute({
   responses: answers('The project, and its admin key in full for the only time.', project.extend({ key: z.string() })),
 })
 
-/** The routes of keys, the audit and projects. */
+/** The routes of keys, the audit, the queue and projects. */
 export function administrationRoutes(api: Api, store: Store): void {
   api.openapi(listOfKeys, async (c) => c.json({ data: await listKeys(store, scopeOf(c, 'admin')) }, 200))
 
@@ -106,6 +131,10 @@ export function administrationRoutes(api: Api, store: Store): void {
 
   api.openapi(audit, async (c) =>
     c.json(pageAnswer(await readAudit(store, scopeOf(c, 'admin'), c.req.valid('query'))), 200),
+  )
+
+  api.openapi(queue, async (c) =>
+    c.json({ data: await listQueue(store, scopeOf(c, 'admin'), c.req.valid('query')) }, 200),
   )
 
   api.openapi(listOfProjects, async (c) => {

@@ -4,6 +4,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { NewInteraction } from '../../store/interaction-input.ts'
 import { addInteractions, listInteractions, setExcluded } from '../../store/interactions.ts'
 import type { Store } from '../../store/open.ts'
+import { readUser } from '../../store/persons.ts'
 import { BumpError } from '../../util/errors.ts'
 import { isShallow, MAX_DEPTH, parseJson } from '../../util/parse-json.ts'
 import { scopeOf, userScopeOf } from '../auth.ts'
@@ -135,7 +136,9 @@ export function interactionRoutes(api: Api, store: Store, { interactions: counte
 
   api.openapi(list, async (c) => {
     const { user } = c.req.valid('param')
-    const page = await listInteractions(store, userScopeOf(c, 'read', user), c.req.valid('query'))
+    const scope = userScopeOf(c, 'read', user)
+    await readUser(store, scope)
+    const page = await listInteractions(store, scope, c.req.valid('query'))
     return c.json(pageAnswer(page), 200)
   })
 

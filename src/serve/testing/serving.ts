@@ -44,8 +44,7 @@ export async function serving(options: Partial<AppOptions> = {}): Promise<Servin
   for (const id of ['a', 'b']) await createProject(store, { id })
   const logged: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(line) })
-  const readiness = { ending: () => false, workerSilence: () => undefined }
-  const app = createApp({ store, log, metrics: serverMetrics(), readiness, ...options })
+  const app = createApp({ store, log, metrics: serverMetrics(), ending: () => false, ...options })
   return {
     app,
     store,
