@@ -15,6 +15,7 @@ import { sftCommand } from './sft.ts'
 import { INTERRUPTED } from './shared/process.ts'
 import { say, sayError } from './shared/terminal.ts'
 import { trainCommand } from './train.ts'
+import { workerCommand } from './worker.ts'
 
 const HELP = `
 Examples:
@@ -60,6 +61,7 @@ function program(): Command {
     reportCommand(),
     sftCommand(),
     evaluateCommand(),
+    workerCommand(),
   ])
     bump.addCommand(command)
   settle(bump)

@@ -26,6 +26,7 @@ const COMMANDS = [
   'evaluate incremental',
   'evaluate lamp',
   'evaluate predictions',
+  'worker',
 ]
 
 const captured = capturedOutput()
