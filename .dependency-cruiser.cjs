@@ -37,7 +37,7 @@ const rooms = {
   report: ['util/', 'run/', 'evaluate/result'],
   store: ['util/'],
   'serve/worker': [...ground, 'generator/', 'judge/', 'reward/', 'evaluate/measure/', 'store/'],
-  serve: [...ground, 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'serve/worker/'],
+  serve: [...ground, 'logs/', 'generator/prompt', 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'serve/worker/'],
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/', 'store/', 'serve/'],
 }
 /** Files that open a model by its name, for the front door. */

@@ -49,6 +49,9 @@ async function runWorkerCommand(flags: WorkerFlags): Promise<void> {
           const { judge, close } = await workerJudge(generator, flags.encoder, { signal, onProgress: say })
           try {
             say(`writing profiles of ${store.name}, generator ${generator.digest}, judge ${judge.name}`)
+            // The server that started it ends it, also where that one dies without a word.
+            process.send?.({ type: 'ready' })
+            if (process.send) process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
             const onEvent = (event: WorkerEvent) => reportEvent(event, say)
             const users = await runWorker({ store, generator, judge, once: flags.once, signal, onEvent })
             if (flags.once) print(`${users} users\n`)
