@@ -37,11 +37,11 @@ const rooms = {
   report: ['util/', 'run/', 'evaluate/result'],
   store: ['util/'],
   'serve/worker': [...ground, 'generator/', 'judge/', 'reward/', 'evaluate/measure/', 'store/'],
-  serve: [...ground, 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'serve/worker/'],
+  serve: [...ground, 'logs/', 'generator/prompt', 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'serve/worker/'],
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/', 'store/', 'serve/'],
 }
 /** Files that open a model by its name, for the front door. */
-const opens = ['src/generator/open\\.ts$', 'src/train/models\\.ts$', 'src/evaluate/profiles/models\\.ts$']
+const opens = ['src/generator/open\\.ts$', 'src/train/models\\.ts$', 'src/evaluate/profiles/models\\.ts$', 'src/serve/worker/judge\\.ts$']
 
 const inner = Object.keys(rooms)
 const rule = (room, allowed) => {
@@ -67,7 +67,7 @@ module.exports = {
       from: { path: file },
       to: {
         path: '^src/',
-        pathNot: `^src/(${[...ground, opening, 'logs/', 'run/', 'generator/', ...(file.includes('train') ? ['judge/', 'reward/', 'evaluate/measure/', 'train/'] : [])].join('|')})`,
+        pathNot: `^src/(${[...ground, opening, 'logs/', 'run/', 'generator/', ...(file.includes('serve') ? ['judge/'] : []), ...(file.includes('train') ? ['judge/', 'reward/', 'evaluate/measure/', 'train/'] : [])].join('|')})`,
       },
     })),
     { name: 'src-knows-no-tools', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { path: '^tools/' } },

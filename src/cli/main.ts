@@ -16,6 +16,7 @@ import { sftCommand } from './sft.ts'
 import { INTERRUPTED } from './shared/process.ts'
 import { say, sayError } from './shared/terminal.ts'
 import { trainCommand } from './train.ts'
+import { workerCommand } from './worker.ts'
 
 const HELP = `
 Examples:
@@ -64,6 +65,7 @@ function program(): Command {
     sftCommand(),
     evaluateCommand(),
     serveCommand(),
+    workerCommand(),
   ])
     bump.addCommand(command)
   settle(bump)

@@ -1,14 +1,18 @@
 // `bump serve`: the API and the proxy over a store of profiles. What it needs is loaded when it runs: it starts nothing
 // else of bump later.
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { BumpError } from '../util/errors.ts'
 import { serveImportCommand } from './serve-import.ts'
 import { serveKeysCommand } from './serve-keys.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { addGeneratorFlags, checkGeneratorFlags, type GeneratorFlags } from './shared/generator.ts'
 import { interruptible } from './shared/process.ts'
 import { print, say } from './shared/terminal.ts'
 
-interface ServeFlags {
+interface ServeFlags extends GeneratorFlags {
+  demo?: boolean
+  encoder?: string
   db?: string
   host: string
   port: number
@@ -20,17 +24,19 @@ interface ServeFlags {
 }
 
 const HELP = `
-The database is a file, made where there is none, or a server of Postgres. bump serve import fills it from logs.
+The database is a file, made where there is none, or a server of Postgres. bump serve import fills it from logs. With
+--run or --model the profiles are written by a process beside the server; without, bump worker writes them.
 
 Examples:
+  bump serve --demo
   bump serve keys create --db bump.sqlite --role admin
-  bump serve --db bump.sqlite --upstream https://api.openai.com/v1
+  bump serve --db bump.sqlite --run runs/reviews --upstream https://api.openai.com/v1
   bump serve --db postgres://bump@db.firm/bump --host 0.0.0.0 --rate-limit 6000
 `
 
 /** `bump serve` and what belongs to it. */
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description('serve profiles: HTTP API and OpenAI-compatible proxy')
     .enablePositionalOptions()
     .option('--db <where>', 'the database: a file, or a postgres:// address')
@@ -44,6 +50,9 @@ export function serveCommand(): Command {
       'an OpenAI-compatible API: requests to /openai/v1 go there with the profile of their user (key in OPENAI_API_KEY)',
     )
     .option('--upstream-context <tokens>', 'tokens that its models read: longer requests go without', positiveInteger)
+    .option('--demo', 'the bundled log and the nano model, in a database that goes at the end; prints a key')
+  return addGeneratorFlags(command)
+    .option('--encoder <where>', 'sentence encoder that judges texts before they are published')
     .addHelpText('after', HELP)
     .action(serve)
     .addCommand(serveKeysCommand())
@@ -51,8 +60,28 @@ export function serveCommand(): Command {
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
-  const { db, host, port, auth, project, rateLimit, upstream, upstreamContext } = flags
+  if (flags.demo) {
+    const { withDemo } = await import('../serve/demo.ts')
+    const { db, run, model } = flags
+    if (db !== undefined || run !== undefined || model !== undefined)
+      throw new BumpError(
+        'invalid-options',
+        '--demo brings its own database and model: leave out --db, --run and --model',
+      )
+    return await withDemo(async ({ db, key, user, ...generator }) => {
+      await serveStore({ ...flags, db, ...generator }, (address) => {
+        say(`A profile, in a minute: curl -H 'authorization: Bearer ${key}' ${address}/v1/users/${user}/profile`)
+      })
+    })
+  }
+  const { db, run, model } = flags
   if (db === undefined) throw new BumpError('invalid-options', '--db is required: where are the profiles?')
+  if (run !== undefined || model !== undefined) checkGeneratorFlags(flags)
+  await serveStore({ ...flags, db })
+}
+
+async function serveStore(flags: ServeFlags & { db: string }, onReady?: (address: string) => void): Promise<void> {
+  const { db, host, port, auth, project, rateLimit, upstream, upstreamContext, run, model } = flags
   if (upstream === undefined && upstreamContext !== undefined)
     throw new BumpError('invalid-options', '--upstream-context belongs to --upstream: give the address of the server')
   const [{ default: pino }, { openStore }, { ensureProject }, { startServer }] = await Promise.all([
@@ -69,14 +98,17 @@ async function serve(flags: ServeFlags): Promise<void> {
       log: pino(pino.destination(2)),
       openProject: auth ? undefined : project,
       upstream: upstream === undefined ? undefined : { baseUrl: upstream, apiKey: process.env.OPENAI_API_KEY },
+      worker: run === undefined && model === undefined ? undefined : { program: BUMP, args: workerArguments(flags) },
     })
     await interruptible(
       () => say('ending when the requests in progress are answered; press Ctrl-C again to stop at once'),
       async (signal) => {
         print(`${server.address}\n`)
         say(`serving ${store.name}; ${server.address}/openapi.json describes the API`)
-        await aborted(signal)
+        onReady?.(server.address)
+        const failed = await Promise.race([aborted(signal), server.workerFailed.then(() => true)])
         await server.stop()
+        if (failed) throw new BumpError('model-unusable', 'the worker could not begin: see what it said above')
       },
     )
   } finally {
@@ -84,9 +116,23 @@ async function serve(flags: ServeFlags): Promise<void> {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+/** The program of `bump` itself. */
+const BUMP = fileURLToPath(new URL('../../bin/bump.mjs', import.meta.url))
+
+/** The command line of the worker that belongs to these flags. */
+function workerArguments(flags: ServeFlags & { db: string }): string[] {
+  const values = flags as unknown as Record<string, unknown>
+  const given = addGeneratorFlags(new Command()).options.flatMap((option) => {
+    const value = values[option.attributeName()]
+    if (value === undefined) return []
+    return [option.long!, option.long === '--memory' ? `${Number(value) / 1e6}MB` : String(value)]
+  })
+  return ['worker', '--db', flags.db, ...given, ...(flags.encoder === undefined ? [] : ['--encoder', flags.encoder])]
+}
+
+function aborted(signal: AbortSignal): Promise<false> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve(false)
+    else signal.addEventListener('abort', () => resolve(false), { once: true })
   })
 }

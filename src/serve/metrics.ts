@@ -21,6 +21,24 @@ export function serverMetrics() {
       labelNames: ['result'] as const,
       registers,
     }),
+    refreshes: new Counter({
+      name: 'refresh_total',
+      help: 'Profiles that were written, by why and by what became of them',
+      labelNames: ['reason', 'result'] as const,
+      registers,
+    }),
+    refreshSeconds: new Histogram({
+      name: 'refresh_seconds',
+      help: 'Time of a refresh, its share of a batch',
+      buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60],
+      registers,
+    }),
+    gateDelta: new Histogram({
+      name: 'gate_delta',
+      help: 'How much better than the served profile the gate found a new one',
+      buckets: [-0.5, -0.2, -0.1, -0.05, 0, 0.05, 0.1, 0.2, 0.5],
+      registers,
+    }),
     due: new Gauge({ name: 'queue_due', help: 'Users whose profile is due', registers }),
     oldestDue: new Gauge({ name: 'queue_oldest_seconds', help: 'Time that the first of them is due', registers }),
     proxied: new Counter({

@@ -8,6 +8,7 @@ import { BumpError } from '../util/errors.ts'
 import { createApp } from './app.ts'
 import { serverMetrics } from './metrics.ts'
 import { Upstream, type UpstreamOptions } from './proxy/upstream.ts'
+import { WorkerProcess, type WorkerProgram } from './worker-process.ts'
 
 export interface ServerOptions {
   /** Open; whoever opened it closes it, after the server has stopped. */
@@ -25,11 +26,15 @@ export interface ServerOptions {
   upstream?: UpstreamOptions
   /** Tokens that its models read. */
   contextTokens?: number
+  /** What writes the profiles beside the server; without it workers run elsewhere. */
+  worker?: WorkerProgram
 }
 
 export interface RunningServer {
   /** `http://127.0.0.1:8080`. */
   address: string
+  /** Resolves where the worker could not begin; never without one. */
+  workerFailed: Promise<void>
   /** Takes no more requests, waits for those in progress, at most 25 s, and ends. */
   stop(): Promise<void>
 }
@@ -45,9 +50,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw new BumpError('invalid-options', `host: without keys the server is for this machine alone, not ${host}`)
   const upstream = options.upstream && new Upstream(options.upstream)
   let ending = false
+  const metrics = serverMetrics()
   const app = createApp({
     ...{ store, log, upstream, contextTokens: options.contextTokens, requestsPerMinute: options.requestsPerMinute },
-    metrics: serverMetrics(),
+    metrics,
     ending: () => ending,
     everybody: openProject === undefined ? undefined : everybodyOf(openProject),
   })
@@ -60,15 +66,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     )
     server.listen(port, host, resolve)
   })
+  const worker = options.worker && new WorkerProcess(options.worker, log, metrics)
   const { port: taken, family } = server.address() as AddressInfo
   return {
     address: `http://${family === 'IPv6' ? `[${host}]` : host}:${taken}`,
+    workerFailed: worker?.failed ?? new Promise(() => {}),
     async stop() {
       ending = true
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeIdleConnections()
       const timer = setTimeout(() => server.closeAllConnections(), PATIENCE)
-      await closed
+      await Promise.all([closed, worker?.stop()])
       clearTimeout(timer)
       await upstream?.close()
     },

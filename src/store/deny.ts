@@ -22,10 +22,10 @@ export function contentWords(text: string): string[] {
 }
 
 /** The sentences of a profile, with the spaces after them: together they are the text. */
-const sentencesOf = (text: string): string[] => [...sentences.segment(text)].map(({ segment }) => segment)
+export const sentencesOf = (text: string): string[] => [...sentences.segment(text)].map(({ segment }) => segment)
 
 /** Whether a sentence says what is denied: all content words of one of the denials are in it. */
-function isDenied(sentence: string, denials: readonly string[]): boolean {
+export function isDenied(sentence: string, denials: readonly string[]): boolean {
   const said = new Set(contentWords(sentence))
   return denials.some((denial) => {
     const words = contentWords(denial)

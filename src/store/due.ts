@@ -4,7 +4,7 @@ import type { Profiling } from './scope.ts'
 import type { ProjectSettings } from './settings.ts'
 
 /** Why a profile is due: by the counts, or at once. */
-export type DueReason = 'first' | 'new' | 'age' | 'requested' | 'corrected' | 'erased'
+export type DueReason = 'first' | 'new' | 'age' | 'requested' | 'corrected' | 'erased' | 'writer'
 
 /** Reasons that stand until a refresh is done, whatever comes in meanwhile. */
 const AT_ONCE: ReadonlySet<string> = new Set<DueReason>(['requested', 'corrected', 'erased'])

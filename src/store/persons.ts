@@ -1,4 +1,5 @@
 // Rows of users: taken for a change, and put back with the work that follows from it.
+import { BumpError } from '../util/errors.ts'
 import { audited } from './audit.ts'
 import { type DueReason, dueAfter } from './due.ts'
 import { type Queries, type Store, type StoreTransaction, writing } from './open.ts'
@@ -85,6 +86,16 @@ export async function personOf(db: Queries, { project, user }: UserScope): Promi
     .executeTakeFirst()
   if (row === undefined) throw noUser()
   return row
+}
+
+/** undefined where there is no such user. */
+export async function orNobody<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found
+  } catch (error) {
+    if (BumpError.isInstance(error) && error.code === 'not-found') return undefined
+    throw error
+  }
 }
 
 /** The row of a user, kept from other writers until the transaction ends. Throws BumpError (`not-found`). */

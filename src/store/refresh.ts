@@ -5,7 +5,7 @@ import { inChunks } from './chunks.ts'
 import { denialsOf } from './corrections.ts'
 import { interactionOf, type StoredInteraction } from './interactions.ts'
 import { type Queries, type Store, type StoreTransaction, writing } from './open.ts'
-import { personOf, putPerson, takePerson } from './persons.ts'
+import { orNobody, personOf, putPerson, takePerson } from './persons.ts'
 import { addVersion } from './profiles.ts'
 import { projectOf } from './project-row.ts'
 import type { Claim } from './queue.ts'
@@ -28,6 +28,8 @@ export interface RunningScore {
   against: number
   interactions: number
   sum: number
+  /** The user's `seq` up to which interactions are counted. */
+  throughSeq: number
 }
 
 /** What a refresh starts from. */
@@ -56,7 +58,7 @@ const READ = 200
 /** Reads the work of a claim; undefined where the claim was lost, or the user is gone or not to be profiled. */
 export async function refreshWork({ db }: Store, claim: Claim): Promise<RefreshWork | undefined> {
   const scope = { project: claim.project, user: claim.user, actor: 'worker' }
-  const person = await personOf(db, scope).catch(() => undefined)
+  const person = await orNobody(personOf(db, scope))
   if (person?.lease !== claim.lease || person.profiling !== 'on') return undefined
   const rows = await db
     .selectFrom('interaction')
@@ -200,7 +202,7 @@ export async function finishRefresh(store: Store, work: RefreshWork, outcome: Re
   const { claim } = work
   const scope = { project: claim.project, user: claim.user, actor: 'worker' }
   return await writing(store, async (tx) => {
-    const person = await takePerson(tx, scope).catch(() => undefined)
+    const person = await orNobody(takePerson(tx, scope))
     if (person?.lease !== claim.lease) return 'lost'
     person.lease = null
     person.leased_until = null

@@ -31,6 +31,7 @@ const COMMANDS = [
   'serve keys revoke',
   'serve import',
   'serve',
+  'worker',
 ]
 
 const captured = capturedOutput()

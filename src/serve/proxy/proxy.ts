@@ -28,7 +28,7 @@ export interface ProxyOptions {
 }
 
 /** In the header `x-bump-profile` of every answer. */
-export type Outcome = 'injected' | 'none' | 'off' | 'skipped' | 'error'
+type Outcome = 'injected' | 'none' | 'off' | 'skipped' | 'error'
 
 /** About the longest text of a profile; they are written in 96 tokens. */
 const BLOCK_TOKENS = 256

@@ -130,7 +130,7 @@ export function testQueue({ store, address }: TestedStore): void {
     await published(store(), scope, 'worse')
     const work = await claimed(store(), scope)
     expect([work.served?.text, work.before?.text, work.first]).toEqual(['worse', 'good', false])
-    const scores = { against: 1, interactions: 12, sum: -2 }
+    const scores = { against: 1, interactions: 12, sum: -2, throughSeq: 5 }
     await finishRefresh(store(), work, { scores, rollBack: true, written: written(work, 'no', { status: 'rejected' }) })
     expect(await readProfile(store(), scope)).toMatchObject({ text: 'good', version: 3, origin: 'restored' })
     await requestRefresh(store(), scope)

@@ -1,0 +1,91 @@
+// The worker of a server, in a process of its own: a model that runs out of memory does not take the API with it.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { setPriority } from 'node:os'
+import type { Logger } from 'pino'
+import type { ServerMetrics } from './metrics.ts'
+import type { WorkerEvent } from './worker/worker.ts'
+
+/** The program of `bump` and the arguments of its command `worker`. */
+export interface WorkerProgram {
+  program: string
+  args: string[]
+}
+
+/** Seconds until a worker that died is started again, twice as long each time. */
+const FIRST_PAUSE = 1
+const LONGEST_PAUSE = 60
+/** Milliseconds that it may take to give back what it is at. */
+const PATIENCE = 10_000
+/** Behind the API, as `nice`. */
+const PRIORITY = 10
+
+export class WorkerProcess {
+  /** Resolves where the worker ended before it was ready, as with a model that is not there: starting it is no use. */
+  readonly failed: Promise<void>
+  private child: ChildProcess | undefined
+  private fail: () => void = () => {}
+  private timer: NodeJS.Timeout | undefined
+  private stopping = false
+  private everReady = false
+  private pause = FIRST_PAUSE
+
+  constructor(
+    private readonly what: WorkerProgram,
+    private readonly log: Logger,
+    private readonly metrics: ServerMetrics,
+  ) {
+    this.failed = new Promise((resolve) => {
+      this.fail = resolve
+    })
+    this.start()
+  }
+
+  /** Ends the worker, which gives back what it is at. */
+  async stop(): Promise<void> {
+    this.stopping = true
+    clearTimeout(this.timer)
+    const { child } = this
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    clearTimeout(timer)
+  }
+
+  private start(): void {
+    // A group of its own: Ctrl-C is the server's to pass on.
+    const child = fork(this.what.program, this.what.args, {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    this.child = child
+    child.on('message', (message: WorkerEvent | { type: 'ready' }) => this.heard(message))
+    child.on('spawn', () => setPriority(child.pid!, PRIORITY))
+    child.on('exit', (code, signal) => this.ended(code, signal))
+  }
+
+  private heard(message: WorkerEvent | { type: 'ready' }): void {
+    if (message.type === 'ready') {
+      this.everReady = true
+      this.pause = FIRST_PAUSE
+    } else if (message.type === 'refreshed') {
+      const { reason, result, difference, seconds } = message
+      this.metrics.refreshes.inc({ reason, result })
+      this.metrics.refreshSeconds.observe(seconds)
+      if (difference !== undefined) this.metrics.gateDelta.observe(difference)
+      this.log.info({ reason, result, difference, seconds }, 'refreshed')
+    } else this.log.info(message, 'worker')
+  }
+
+  private ended(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.stopping) return
+    if (!this.everReady && code !== null) {
+      this.fail()
+      return
+    }
+    this.log.error({ code, signal, seconds: this.pause }, 'the worker died; it is started again')
+    this.timer = setTimeout(() => this.start(), this.pause * 1000)
+    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE)
+  }
+}
