@@ -15,9 +15,7 @@ export function addEngineFlags(command: Command): Command {
   return command
     .option('--threads <count>', 'threads of the engine (default: all cores)', positiveInteger)
     .addOption(
-      new Option('--device <name>', 'what computes; auto takes a GPU where one is found (default: cpu)').choices(
-        DEVICES,
-      ),
+      new Option('--device <name>', 'what computes; auto takes CUDA where it works (default: cpu)').choices(DEVICES),
     )
     .option(
       '--memory <size>',
