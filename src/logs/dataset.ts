@@ -1,6 +1,6 @@
 // Logs of any kind -> the canonical dataset: a Parquet file of (user_id, time, position, text, metadata), sorted by
 // user and time, from which users are streamed one by one. Everything downstream reads only this.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimes } from 'node:fs'
 import { join } from 'node:path'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { cacheFolder } from '../util/files.ts'
@@ -13,6 +13,7 @@ import { queryRows } from './formats/query.ts'
 import { IssueLog, issueLines } from './issues.ts'
 import { severalRows, withoutMatch } from './joins.ts'
 import { columnNames, nestedNotes, resolveMapping } from './mapping.ts'
+import { type Shard, WHOLE } from './shards.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
 import { stageTables } from './tables.ts'
@@ -39,7 +40,8 @@ export interface LogDatabase extends LogDataset {
   rows(sql: string): AsyncGenerator<unknown[][]>
 }
 
-const DAY = 24 * 3600 * 1000
+const HOUR = 3600 * 1000
+const DAY = 24 * HOUR
 
 /** Between two interrupts of a database whose caller waits no longer: one that comes between queries does nothing. */
 const INTERRUPT_MS = 100
@@ -69,13 +71,17 @@ async function interruptible<T>(
 
 /**
  * Reads logs into canonical form. Larger ones than memory stream through the disk, in a folder under the cache.
- * Throws `BumpError` where nothing can be read, a column is unknown, or no row has both user and text, and
- * `CancelledError` where the signal aborts.
+ * `shard`: only its users are kept, and only they count in report and digest; it may have none. Throws `BumpError` where
+ * nothing can be read, a column is unknown, or no row has both user and text, and `CancelledError` where the signal
+ * aborts.
  */
-export async function openLogs(source: LogSource, signal?: AbortSignal): Promise<LogDatabase> {
+export async function openLogs(source: LogSource, signal?: AbortSignal, shard: Shard = WHOLE): Promise<LogDatabase> {
   const folder = stagingFolder()
+  // Others remove a folder that is a day old, and a log may be read from for days.
+  const inUse = setInterval(() => utimes(folder, new Date(), new Date(), () => {}), HOUR).unref()
   let reading: Database | undefined
   const close = () => {
+    clearInterval(inUse)
     reading?.close()
     reading = undefined
     rmSync(folder, { recursive: true, force: true })
@@ -85,7 +91,7 @@ export async function openLogs(source: LogSource, signal?: AbortSignal): Promise
     const staging = await openDatabase(folder, true)
     let report: LogReport
     try {
-      report = await interruptible(staging, signal, () => canonicalise(source, staging, folder, parquet))
+      report = await interruptible(staging, signal, () => canonicalise(source, staging, folder, parquet, shard))
     } finally {
       staging.close()
     }
@@ -128,6 +134,7 @@ async function canonicalise(
   database: Database,
   folder: string,
   parquet: string,
+  shard: Shard,
 ): Promise<LogReport> {
   checkSeparatedOptions(source)
   const issues = new IssueLog()
@@ -159,7 +166,7 @@ async function canonicalise(
   })
   notes.push(...nestedNotes(mapping, staged))
   const joins = [mapping.user, mapping.time, mapping.text].flatMap((part) => part?.joins ?? [])
-  const { interactions, users } = await writeCanonical(staged, mapping, database, issues, notes, parquet).catch(
+  const { interactions, users } = await writeCanonical(staged, mapping, database, issues, notes, parquet, shard).catch(
     async (error: unknown) => {
       if (!/More than one row returned by a subquery/.test(duckMessage(error))) throw error
       const several = await severalRows(joins, await database.connect())
@@ -168,7 +175,7 @@ async function canonicalise(
   )
   const missing = (['missing-user', 'missing-time', 'empty-text'] as const).some((kind) => issues.count(kind) > 0)
   if (missing) notes.push(...(await withoutMatch(joins, database.connection)))
-  if (interactions === 0) {
+  if (interactions === 0 && shard.of === 1) {
     const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`
     throw nothing(`no usable user in these logs: none of ${staged.records} rows has both a user and a text (${user})`)
   }
