@@ -64,7 +64,7 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
         ...optionsOf(config, options.runs),
         logs,
         testLogs,
-        engine: options.engine,
+        engine: { ...config.engine, ...options.engine },
         resume: true,
         signal,
         onEvent: (event) => {

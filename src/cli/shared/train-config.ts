@@ -24,6 +24,7 @@ export interface TrainFlags extends LogFlags, TrustFlags {
   judgeModel?: string
   embedder?: string
   testLogs?: string[]
+  engine?: string
   reward?: string
   addReward?: string[]
   task?: string
@@ -56,6 +57,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['model', 'model', 'text'],
   ['judgeModel', 'judge.model', 'text'],
   ['embedder', 'reward.hardExamples.embedder', 'text'],
+  ['engine', 'engine.type', 'text'],
   ['task', 'reward.options.task', 'number'],
   ['data', 'reward.options.data', 'text'],
   ['steps', 'optim.steps', 'number'],
