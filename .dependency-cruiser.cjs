@@ -1,8 +1,8 @@
 // Imports go one way, along the flow of the data: logs -> generator -> judge -> reward -> train -> evaluate -> lamp ->
 // report -> cli. The contract of a language model lies on the ground floor, so that the engine and everything above it
 // share it; only model/onnx knows the engine; nothing imports cli/. docs/architecture.md says why.
-const contract = 'model/(contract|encoder|served|text-model|trainable|cut|answers)\\.ts$'
-const opening = 'model/(onnx/open(-encoder)?|openai/served)\\.ts$'
+const contract = 'model/(contract|encoder|served|text-model|token-loss|trainable|cut|answers)\\.ts$'
+const opening = 'model/(onnx/open(-encoder|-tokenizer)?|openai/served|tinker/open)\\.ts$'
 const ground = ['util/', contract]
 /** A text model over any language model, and answers of one kept on disk. */
 const textModels = 'model/(answers|text-from-tokens)\\.ts$'
@@ -16,6 +16,7 @@ const rooms = {
   util: [],
   'model/onnx': [...ground, 'engine/'],
   'model/openai': [...ground],
+  'model/tinker': [...ground],
   model: [...ground],
   'engine/graph': ['util/'],
   'engine/model': [...ground, 'engine/graph/'],

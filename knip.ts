@@ -7,6 +7,7 @@ const config: KnipConfig = {
     'src/index.ts!',
     'src/cli/main.ts!',
     'src/model/onnx/{worker,encoder-worker}.ts!',
+    'src/model/tinker/heartbeat.ts!',
     'src/engine/weights/convert-thread.ts!',
     'bin/*.mjs!',
     'scripts/*.mjs!',

@@ -111,6 +111,7 @@ const runConfigSchema = z.object({
     z.object({ type: z.literal('full') }),
   ]),
   quantize: z.enum(QUANTIZE),
+  engine: z.object({ type: z.string() }).optional(),
   // Without its own wording the generator would be asked something else than in training.
   prompt: promptSchema.unwrap().required(),
   profile: profileSchema.unwrap().required(),
@@ -182,7 +183,8 @@ async function openTrained(
     quantize: config.quantize,
   })
   return await closedOnError(model, options.signal, async () => {
-    if (model.info.digest !== modelDigest)
+    // A server does not say what its weights are.
+    if (config.engine === undefined && model.info.digest !== modelDigest)
       throw new BumpError(
         'run-unusable',
         `${config.model} is not the model that ${from} was trained on: its content has changed.`,

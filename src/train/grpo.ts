@@ -200,7 +200,7 @@ async function updatePolicy(
     const result = await model.forwardBackward(groups, loss, { signal: update === 0 ? signal : undefined })
     refuseDivergence('loss', result.loss, step)
     const { gradNorm } = await model.optimStep({ ...optim, learningRate })
-    refuseDivergence('grad_norm', gradNorm, step)
+    if (gradNorm !== null) refuseDivergence('grad_norm', gradNorm, step)
     updates.push({ loss: result.loss, grad_norm: gradNorm, ...updateMetrics(loss, groups, result, sampler_U_G_T) })
   }
   // Sampler and trainer are compared before the policy moves; everything else is the mean over the updates.

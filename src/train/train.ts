@@ -27,6 +27,7 @@ import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
+import { modelRecord } from './model-record.ts'
 import { Models, refuseOtherServers, refuseSameJudges, refuseUnusableModels, type TrainEngine } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
@@ -37,7 +38,7 @@ import { sourceOf, usersOf } from './run-users.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
 export type TrainSettings = Partial<
-  Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize' | 'precision'>
+  Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize' | 'precision' | 'engine'>
 >
 
 export interface TrainOptions extends TrainSettings {
@@ -58,7 +59,7 @@ export interface TrainOptions extends TrainSettings {
   quantize?: TrainConfigInput['quantize']
   /** What training computes the base's products in, where `model` is a name. */
   precision?: TrainConfigInput['precision']
-  /** What models that are named here run on: device, threads and memory. */
+  /** What models that are named here run on; `{ type: 'tinker', server }` trains on a Tinker server instead. */
   engine?: TrainEngine
   /** The judge's model, where it is open already; an encoder's scorer is embedding. */
   judgeModel?: JudgeModel
@@ -127,7 +128,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   const own = options.judgeModel || customJudge ? [] : singleJudges(asked.judge)
   const named = [...own, ...(asked.test.judges ?? [])]
   const { hardExamples: hard } = bidirectional(asked)
-  refuseUnusableModels(options.model, named, options.embedder ? undefined : hard)
+  refuseUnusableModels(asked.engine ? undefined : options.model, named, options.embedder ? undefined : hard)
   refuseOtherServers(named, options.judgeServer)
   if (mlflow) await reachMlflow(mlflow, out)
   const users = await usersOf(options, asked, onEvent)
@@ -237,10 +238,13 @@ async function testJudgesOf(
 /** Throws BumpError where an option would do nothing, since another one decides what it is about. */
 function refuseIdle(options: TrainOptions): void {
   const { model, trainable, quantize, precision, judge, judgeModel, customJudge, customReward, embedder } = options
+  const { type, server } = options.engine ?? {}
   const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
-  for (const [name, value] of Object.entries({ trainable, quantize, precision }))
+  for (const [name, value] of Object.entries({ trainable, quantize, precision, 'engine.type': type }))
     if (typeof model !== 'string' && value !== undefined)
       throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
+  if (server !== undefined && type === undefined)
+    throw idle('engine.server', 'the model is trained on this machine. Set engine.type to tinker')
   if (embedder && customReward) throw idle('embedder', 'it is for pools of the bidirectional reward')
   if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
   if (judgeModel && judge?.scorer === 'several')
@@ -258,6 +262,7 @@ function configOf(options: TrainOptions): TrainConfig {
     : undefined
   const values = {
     ...settings,
+    ...(engine?.type ? { engine: { type: engine.type, model: engine.model } } : {}),
     ...(judgeModel ? { judge: { ...impliedJudge(judgeModel), ...settings.judge } } : {}),
     ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
     ...(customReward || added || reward || embedder
@@ -344,7 +349,7 @@ function headerOf(config: TrainConfig, parts: RunParts): RunHeader {
   return {
     config: recordedConfig(config),
     package: packageInfo(),
-    model: describeModel(model),
+    model: modelRecord(model),
     judge: judgeRecord,
     ...(config.test.judges ? { testJudges: Object.values(testJudges ?? {}).map((judge) => judge.describe()) } : {}),
     ...(hardExamples ? { embedder: hardExamples.describe() } : {}),
@@ -356,11 +361,6 @@ function headerOf(config: TrainConfig, parts: RunParts): RunHeader {
       test: users.test.length,
     },
   }
-}
-
-function describeModel({ info }: LanguageModel): Record<string, unknown> {
-  const { name, digest, parameters, trainableParameters } = info
-  return { name, digest, parameters, trainableParameters }
 }
 
 function describeJudge(judge: AnyJudge): Record<string, unknown> {
