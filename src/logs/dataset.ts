@@ -1,9 +1,8 @@
 // Logs of any kind -> the canonical dataset: a Parquet file of (user_id, time, position, text, metadata), sorted by
 // user and time, from which users are streamed one by one. Everything downstream reads only this.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimes } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BumpError, CancelledError } from '../util/errors.ts'
-import { cacheFolder } from '../util/files.ts'
 import { writeCanonical } from './canonical.ts'
 import { checkSeparatedOptions } from './csv-dialect.ts'
 import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString, streamRows } from './database.ts'
@@ -16,9 +15,10 @@ import { columnNames, nestedNotes, resolveMapping } from './mapping.ts'
 import { type Shard, WHOLE } from './shards.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
+import { keepStaging, stagingFolder } from './staging-folder.ts'
 import { stageTables } from './tables.ts'
 import type { LogReport, LogSource, UserLog } from './types.ts'
-import { type RowRange, streamUsers } from './users.ts'
+import { streamUsers } from './users.ts'
 
 /** An opened log; `close` removes its files. */
 export interface LogDataset {
@@ -29,19 +29,10 @@ export interface LogDataset {
   users(): AsyncGenerator<UserLog>
   /** Rows of an SQL query over the table `interactions` (user_id, time, position, text, metadata). */
   query(sql: string): Promise<Record<string, unknown>[]>
+  /** The same in chunks of rows, each row the values of its columns: for many rows. */
+  rows(sql: string): AsyncGenerator<unknown[][]>
   close(): void
 }
-
-/** A log of which parts can be looked at. */
-export interface LogDatabase extends LogDataset {
-  /** All users, or those whose rows are in `ranges`, which stand in order. */
-  users(ranges?: readonly RowRange[]): AsyncGenerator<UserLog>
-  /** Rows of an SQL query over the table `interactions`, in chunks: for many of them. */
-  rows(sql: string): AsyncGenerator<unknown[][]>
-}
-
-const HOUR = 3600 * 1000
-const DAY = 24 * HOUR
 
 /** Between two interrupts of a database whose caller waits no longer: one that comes between queries does nothing. */
 const INTERRUPT_MS = 100
@@ -75,13 +66,13 @@ async function interruptible<T>(
  * nothing can be read, a column is unknown, or no row has both user and text, and `CancelledError` where the signal
  * aborts.
  */
-export async function openLogs(source: LogSource, signal?: AbortSignal, shard: Shard = WHOLE): Promise<LogDatabase> {
+export async function openLogs(source: LogSource, signal?: AbortSignal, shard: Shard = WHOLE): Promise<LogDataset> {
   const folder = stagingFolder()
-  // Others remove a folder that is a day old, and a log may be read from for days.
-  const inUse = setInterval(() => utimes(folder, new Date(), new Date(), () => {}), HOUR).unref()
+  // A log may be read from for days.
+  const unkeep = keepStaging(folder)
   let reading: Database | undefined
   const close = () => {
-    clearInterval(inUse)
+    unkeep()
     reading?.close()
     reading = undefined
     rmSync(folder, { recursive: true, force: true })
@@ -105,7 +96,7 @@ export async function openLogs(source: LogSource, signal?: AbortSignal, shard: S
     return {
       report,
       digest,
-      users: (ranges) => streamUsers(database, ranges),
+      users: () => streamUsers(database),
       query: (sql) => query(database.connection, sql),
       rows: (sql) => streamRows(database.connection, sql),
       close,
@@ -115,18 +106,6 @@ export async function openLogs(source: LogSource, signal?: AbortSignal, shard: S
     if (error instanceof BumpError) throw error
     throw new BumpError('logs-unusable', `the logs could not be read: ${duckMessage(error)}`, { cause: error })
   }
-}
-
-/** A fresh folder; those that a killed process left behind a day ago or more are removed. */
-function stagingFolder(): string {
-  const parent = cacheFolder('logs')
-  mkdirSync(parent, { recursive: true })
-  for (const name of readdirSync(parent)) {
-    const path = join(parent, name)
-    const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-    if (age > DAY) rmSync(path, { recursive: true, force: true })
-  }
-  return mkdtempSync(join(parent, 'open-'))
 }
 
 async function canonicalise(

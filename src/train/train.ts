@@ -7,7 +7,8 @@ import { type AnyJudge, judgeKeys } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
 import type { LoadedUsers } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
-import type { LogSource, User, UserSplit } from '../logs/types.ts'
+import type { LogSource } from '../logs/types.ts'
+import type { UserList, UserLists } from '../logs/user-list.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { type Encoder, isEncoder, type JudgeModel } from '../model/encoder.ts'
 import { isServed, type ServerAccess } from '../model/served.ts'
@@ -131,11 +132,11 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   refuseUnusableModels(asked.engine ? undefined : options.model, named, options.embedder ? undefined : hard)
   refuseOtherServers(named, options.judgeServer)
   if (mlflow) await reachMlflow(mlflow, out)
-  const users = await usersOf(options, asked, onEvent)
-  onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
+  const { users, close } = await usersOf(options, asked, onEvent)
   const note = (text: string, passing?: boolean) => onEvent({ type: 'note', text, passing })
   const models = new Models(options, asked, note)
   try {
+    onEvent({ type: 'users', ...lengthsOf(users) })
     const model = await models.policy()
     const { config } = models
     const { judge, wholeTexts } = customJudge
@@ -164,6 +165,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       onEvent,
     })
   } finally {
+    close()
     await models.close()
   }
 }
@@ -329,7 +331,15 @@ function openedOf({ info }: LanguageModel): NonNullable<LanguageModel['info']['o
   return info.opened
 }
 
-function checkUsers(users: UserSplit, config: TrainConfig): void {
+/** How many users each part has. */
+const lengthsOf = ({ train, validation, test }: UserLists) => ({
+  train: train.listed.length,
+  validation: validation.listed.length,
+  test: test.listed.length,
+})
+
+function checkUsers(users: UserLists, config: TrainConfig): void {
+  const lengths = lengthsOf(users)
   const needed = { train: config.rollout.users, validation: 2, test: 2 }
   const cure = {
     train: 'lower rollout.users, or give more logs',
@@ -337,10 +347,10 @@ function checkUsers(users: UserSplit, config: TrainConfig): void {
     test: 'raise split.test, or give more logs',
   }
   for (const part of ['train', 'validation', 'test'] as const)
-    if (users[part].length < needed[part])
+    if (lengths[part] < needed[part])
       throw new BumpError(
         'too-few-users',
-        `The ${part} part has ${users[part].length} users (of ${users.train.length + users.validation.length + users.test.length}), but needs at least ${needed[part]}: ${cure[part]}.`,
+        `The ${part} part has ${lengths[part]} users (of ${lengths.train + lengths.validation + lengths.test}), but needs at least ${needed[part]}: ${cure[part]}.`,
       )
 }
 
@@ -354,12 +364,7 @@ function headerOf(config: TrainConfig, parts: RunParts): RunHeader {
     ...(config.test.judges ? { testJudges: Object.values(testJudges ?? {}).map((judge) => judge.describe()) } : {}),
     ...(hardExamples ? { embedder: hardExamples.describe() } : {}),
     ...(rewardRecord ? { reward: rewardRecord } : {}),
-    data: {
-      digest: dataDigest(users),
-      train: users.train.length,
-      validation: users.validation.length,
-      test: users.test.length,
-    },
+    data: { digest: dataDigest(users), ...lengthsOf(users) },
   }
 }
 
@@ -367,7 +372,7 @@ function describeJudge(judge: AnyJudge): Record<string, unknown> {
   return { scorer: 'custom', name: judge.name, ...judge.describe() }
 }
 
-function idsOf({ train, validation, test }: UserSplit): RunUsers {
-  const ids = (users: readonly User[]) => users.map(({ id }) => id)
+function idsOf({ train, validation, test }: UserLists): RunUsers {
+  const ids = ({ listed }: UserList) => listed.map(({ id }) => id)
   return { train: ids(train), validation: ids(validation), test: ids(test) }
 }
