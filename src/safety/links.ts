@@ -8,7 +8,7 @@ export interface Span {
 
 const LABEL = '[\\p{L}\\p{N}](?:[\\p{L}\\p{N}-]{0,61}[\\p{L}\\p{N}])?'
 /** A dot of a domain, also as people write it who hide an address from programs. */
-const DOT = '(?:\\.|\\[\\.\\]|\\(\\.\\)| ?[\\[(]dot[\\])] ?| dot )'
+const DOT = '(?:\\.|\\[\\.\\]|\\(\\.\\)| ?[\\[({]dot[\\])}] ?| dot )'
 const AT = '(?: ?@ ?| ?[\\[({]at[\\])}] ?)'
 
 /**

@@ -10,14 +10,14 @@ const NUMBER =
 const NAMES = `(?:(?:${SMALL} ?){0,2}${NAME} ?){1,4}`
 /** Behind the street: a flat, a code, a town, a state. */
 const FLAT =
-  '(?:,? (?:#|(?:[Aa]pt|[Aa]partment|[Ff]lat|[Uu]nit|[Ss]uite|[Ss]te|[Ff]loor|[Aa]ppt|[Bb]at|[Pp]iso|[Aa]ndar|[Aa]pto|[Ii]nterno|[Bb]us|[Ww]ohnung)\\b)\\.? ?#?[\\p{L}\\d]{1,5})?'
+  '(?:,? (?:\\d{1,2}o(?: [A-D])?(?![\\p{L}\\d])|(?:#|(?:[Aa]pt|[Aa]partment|[Ff]lat|[Uu]nit|[Ss]uite|[Ss]te|[Ff]loor|[Aa]ppt|[Bb]at|[Pp]iso|[Aa]ndar|[Aa]pto|[Ii]nterno|[Bb]us|[Ww]ohnung)\\b)\\.? ?#?[\\p{L}\\d]{1,5}))?'
 const TOWN = `(?:${NAME})(?:[ -](?:${SMALL} ?)?${NAME}){0,3}`
 const PLACE = `(?:,? (?:(?:\\p{Lu}{1,2}-)?\\d{4,5}(?:-\\d{3,4})?(?: ?[A-Z]{2}(?= ))? ${TOWN}|(?:[NS][EW], )?${TOWN}(?:, | )(?:[A-Z]{2} )?(?:\\d{5}(?:-\\d{4})?|[A-Z]{1,2}\\d[A-Z\\d]? ?\\d[A-Z]{2})|(?<=, )${TOWN}))?`
 
 const ENGLISH =
-  '(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Square|Sq|Terrace|Way|Close|Crescent|Cres|Gardens|Gdns|Mews|Parkway|Pkwy|Highway|Hwy|Grove|Hill|Walk|Row|Circle|Place|Pl)'
+  '(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Square|Sq|Terrace|Way|Close|Crescent|Cres|Gardens|Gdns|Mews|Parkway|Pkwy|Highway|Hwy|Grove|Hill|Walk|Row|Circle|Loop|Esplanade|Quay|Wharf|Promenade|Trail|Alley|Place|Pl)'
 const GERMAN =
-  '\\p{Lu}[\\p{Ll}\\p{Lu}-]{1,30}(?:stra(?:ss|ß)e|str\\.|weg|platz|allee|gasse|damm|ufer|steig|chaussee)|(?:\\p{Lu}[\\p{L}-]{1,25}[ -]){1,3}(?:Stra(?:ss|ß)e|Str\\.|Allee|Platz|Weg|Damm|Ufer|Ring)'
+  '(?!(?:Der|Die|Das|Dem|Den|Im|Ein|Mein|Sein|Ihr|Jeder) )(?:\\p{Lu}[\\p{Ll}\\p{Lu}-]{1,30}(?:stra(?:ss|ß)e|str\\.|weg|platz|allee|gasse|damm|ufer|steig|chaussee)|(?:\\p{Lu}[\\p{L}-]{1,25}[ -]){1,3}(?:Stra(?:ss|ß)e|Str\\.|Allee|Platz|Weg|Damm|Ufer|Ring))'
 const DUTCH =
   '(?:\\p{Lu}[\\p{Ll}]{1,25} ){0,2}\\p{Lu}?[\\p{Ll}]{2,25}(?:straat|laan|gracht|plein|kade|dijk|singel|weg|markt)'
 const ROMANCE =
@@ -25,10 +25,14 @@ const ROMANCE =
 const FRENCH =
   '(?:[Rr]ue|[Aa]venue|[Aa]v\\.|[Bb]oulevard|[Bb][dl]d?|[Pp]lace|[Cc]hemin|[Ii]mpasse|[Aa]llee|[Qq]uai|[Rr]oute|[Cc]ours|[Pp]assage)'
 
+/** Any name and number before a postal code and a town; a code that looks like a year is none. */
+const BEFORE_TOWN = `(?<![\\p{L}\\p{N}])${NAMES}${NUMBER}${FLAT}, (?:\\p{Lu}{1,2}-)?(?:\\d{5}|(?!(?:19|20)\\d\\d )\\d{4}(?: [A-Z]{2}|-\\d{3})?) ${TOWN}`
+
 const STREETS = [
-  `(?<![\\p{L}\\p{N}])${NUMBER} (?:[NSEW]\\.? )?(?:${NAME} |\\d{1,3}(?:st|nd|rd|th) ){1,3}${ENGLISH}\\b\\.?`,
+  `(?<![\\p{L}\\p{N}])${NUMBER} (?:[NSEW]\\.? )?(?:${NAME} |\\d{1,3}(?:st|nd|rd|th) ){1,4}${ENGLISH}\\b\\.?`,
   `(?<![\\p{L}\\p{N}])(?:${GERMAN}|${DUTCH}) ${NUMBER}`,
   `(?<![\\p{L}\\p{N}])\\d{1,4}(?: ?(?:bis|ter|quater))?,? ${FRENCH} ${NAMES}`,
+  BEFORE_TOWN,
   `(?<![\\p{L}\\p{N}])${ROMANCE} ?${NAMES},? ?(?:n\\.?[ºo°]? ?|num\\. ?|numero )?${NUMBER}`,
 ]
 const STREET = new RegExp(`(?:${STREETS.join('|')})${FLAT}${PLACE}`, 'gu')

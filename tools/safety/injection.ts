@@ -11,7 +11,7 @@ import { redact } from '../../src/safety/redact.ts'
 import { steeringIn } from '../../src/safety/steering.ts'
 import { dataLines } from './labelled.ts'
 
-export interface Payload {
+interface Payload {
   id: string
   kind: string
   /** Interactions that the attacker gets into the history, the newest of it. */

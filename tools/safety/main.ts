@@ -77,7 +77,7 @@ function measured(text: string): boolean {
   return inspectProfile(text).flags.some(({ effect }) => effect === 'held')
 }
 
-function report(title: string, { told, topic, none, missed }: SensitiveResult): void {
+function report(title: string, { told, topic, none, missed, wrong }: SensitiveResult): void {
   print(`\n${title}`)
   const all = [...told.values()].reduce((a, b) => ({ labelled: a.labelled + b.labelled, found: a.found + b.found }))
   for (const [name, { labelled, found }] of [
@@ -87,7 +87,7 @@ function report(title: string, { told, topic, none, missed }: SensitiveResult): 
     ['none', none] as const,
   ])
     print(`  ${name.padEnd(10)} ${share(found, labelled).padStart(7)} (${found}/${labelled})`)
-  if (flags.show) print(['  missed', ...missed].join('\n    '))
+  if (flags.show) print(['  missed', ...missed, '  wrong', ...wrong].join('\n    '))
 }
 
 function profiles(files: readonly string[]): void {

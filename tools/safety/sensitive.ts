@@ -10,6 +10,8 @@ export interface SensitiveResult {
   topic: { labelled: number; found: number }
   none: { labelled: number; found: number }
   missed: string[]
+  /** Ordinary sentences that were found. */
+  wrong: string[]
 }
 
 interface Sentence {
@@ -28,12 +30,15 @@ export function measureSensitive(
     topic: { labelled: 0, found: 0 },
     none: { labelled: 0, found: 0 },
     missed: [],
+    wrong: [],
   }
   for (const { category, text } of sentences(file)) {
     const counts = countsOf(result, category)
     counts.labelled++
-    if (isFound(text)) counts.found++
-    else if (category !== 'none' && category !== 'topic') result.missed.push(`${category}: ${text}`)
+    const found = isFound(text)
+    if (found) counts.found++
+    if (found && category === 'none') result.wrong.push(text)
+    if (!found && category !== 'none' && category !== 'topic') result.missed.push(`${category}: ${text}`)
   }
   return result
 }
