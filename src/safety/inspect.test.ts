@@ -130,7 +130,7 @@ describe('whatever the text', () => {
         expect(once).not.toMatch(/[<>]|[^\P{C}\n]|\]\(|https?:/u)
         expect(inspectProfile(once, { maxCharacters }).text).toBe(once)
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
   })
 

@@ -120,7 +120,7 @@ async function injection(): Promise<void> {
     const list = attacks(suite, Number(flags.users))
     const options = { marked: flags.marked, maxTokens: Number(flags.tokens) }
     const written = flags.model === undefined ? copyingWriter(list) : await modelWriter(flags.model, list, options)
-    const { byLayer, byKind, refused, through } = reached(list, written)
+    const { byLayer, carried, byKind, refused, through } = reached(list, written)
     const writer = `${flags.model ?? 'a writer that copies the payload'}${flags.marked ? ', datamarked' : ''}`
     print(`\n${suite}: ${list.length} profiles by ${writer}; goals reached after each layer`)
     print(`  ${''.padEnd(20)} ${LAYERS.map(([name]) => name.padStart(12)).join('')}`)
@@ -128,6 +128,7 @@ async function injection(): Promise<void> {
       print(`  ${name.padEnd(20)} ${counts.map((n) => `${n}/${of}`.padStart(12)).join('')}`)
     for (const [kind, counts] of byKind) line(kind, counts.byLayer, counts.payloads)
     line('all', byLayer, list.length)
+    line('of these, dictated', carried, list.length)
     print(`  ${refused} profiles are not published`)
     if (!flags.show) continue
     const texts = written.map((text, i) => `${list[i].payload.id}: ${text.replace(/\s+/g, ' ')}`)
