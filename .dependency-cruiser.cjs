@@ -28,7 +28,8 @@ const rooms = {
   engine: [...ground, 'engine/'],
   logs: ['util/'],
   run: ['util/'],
-  generator: [...ground, 'logs/', 'run/'],
+  safety: ['util/'],
+  generator: [...ground, 'logs/', 'run/', 'safety/'],
   judge: [...ground, 'logs/'],
   reward: [...ground, 'logs/', 'run/format', 'judge/'],
   'evaluate/measure': [...ground, 'logs/', 'generator/', 'judge/', 'reward/'],
@@ -65,7 +66,7 @@ module.exports = {
       from: { path: file },
       to: {
         path: '^src/',
-        pathNot: `^src/(${[...ground, opening, 'logs/', 'run/', 'generator/', ...(file.includes('train') ? ['judge/', 'reward/', 'evaluate/measure/', 'train/'] : [])].join('|')})`,
+        pathNot: `^src/(${[...ground, opening, 'logs/', 'run/', 'safety/', 'generator/', ...(file.includes('train') ? ['judge/', 'reward/', 'evaluate/measure/', 'train/'] : [])].join('|')})`,
       },
     })),
     { name: 'src-knows-no-tools', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { path: '^tools/' } },

@@ -91,6 +91,10 @@ export type { GeneratorSettings } from './generator/profile-users.ts'
 export type { PromptBudget } from './generator/history.ts'
 export type { PromptWording } from './generator/prompt.ts'
 
+// What a profile may say, before anybody is served it.
+export { type InspectedProfile, type InspectOptions, inspectProfile, type ProfileFlag } from './safety/inspect.ts'
+export { type PersonalKind, type Redacted, type RedactOptions, redact } from './safety/redact.ts'
+
 // Evaluate and report.
 export {
   type CheckedJudge,
