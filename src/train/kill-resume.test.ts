@@ -66,7 +66,6 @@ function read(name: string, file: string): string {
 
 describe('kill -9', () => {
   it(`at ${KILLS} random moments changes no byte of metrics, rollouts and profiles`, { timeout: 580_000 }, async () => {
-    await life('warm-up')
     const started = performance.now()
     await life('whole')
     const whole = performance.now() - started

@@ -134,7 +134,7 @@ describe('train()', () => {
     const history = ['Spent an hour on away games.', 'Tried penalties at the stadium.', '  ', 'Compared steam engines.']
     const written = await generator.write(history)
     expect(written).toMatchObject({ user: '', shown: [0, 1, 3], generator: generator.digest })
-    expect(written.profile.length).toBeGreaterThan(3)
+    expect(written.profile).not.toBe('')
     expect(written.tokens.profile).toBeLessThanOrEqual(12)
     const [again, other] = await generator.writeAll([
       { id: 'a', history },
