@@ -74,10 +74,10 @@ describe('what is suspect', () => {
   })
 
   it('is a piece of an interaction that is longer than allowed', () => {
-    const records = ['how I pruned my old roses in the cold spring of last year']
-    expect(kinds('Says how I pruned my old roses in the cold spring.', { records })).toEqual(['suspect copied'])
-    expect(kinds('Says how I pruned my old roses.', { records })).toEqual([])
-    expect(kinds('Says how I pruned my old roses.', { records, maxCopiedWords: 4 })).toEqual(['suspect copied'])
+    const interactions = ['how I pruned my old roses in the cold spring of last year']
+    expect(kinds('Says how I pruned my old roses in the cold spring.', { interactions })).toEqual(['suspect copied'])
+    expect(kinds('Says how I pruned my old roses.', { interactions })).toEqual([])
+    expect(kinds('Says how I pruned my old roses.', { interactions, maxCopiedWords: 4 })).toEqual(['suspect copied'])
   })
 })
 

@@ -11,7 +11,7 @@ import { type SteeringKind, steeringIn } from './steering.ts'
 
 export interface InspectOptions extends RedactOptions {
   /** The interactions that the profile was written from, for the check of copies; default none. */
-  records?: readonly string[]
+  interactions?: readonly string[]
   /** Sensitive categories that may be said, because the project has a ground for it; default none. */
   allow?: readonly SensitiveCategory[]
   /** Longer profiles are cut at a sentence, or at a word; default 2,000. */
@@ -49,7 +49,7 @@ const MOST_CHARACTERS = 20_000
  * @throws BumpError `invalid-options` where an option has no usable value
  */
 export function inspectProfile(profile: string, options: InspectOptions = {}): InspectedProfile {
-  const { records = [], maxCopiedWords = MAX_COPIED_WORDS } = options
+  const { interactions = [], maxCopiedWords = MAX_COPIED_WORDS } = options
   checkOptions(options)
   const flags: ProfileFlag[] = []
   let text = profile.slice(0, MOST_CHARACTERS)
@@ -60,7 +60,7 @@ export function inspectProfile(profile: string, options: InspectOptions = {}): I
   }
   for (const { kind, sentence } of steeringIn(text)) flags.push({ effect: 'suspect', kind, sentence })
   for (const sentence of sentencesOf(text))
-    if (longestCopiedNgram(sentence, records) > maxCopiedWords)
+    if (longestCopiedNgram(sentence, interactions) > maxCopiedWords)
       flags.push({ effect: 'suspect', kind: 'copied', sentence: sentence.trim() })
   if (!/[\p{L}\p{N}]/u.test(text)) flags.push({ effect: 'suspect', kind: 'empty' })
   return { text, flags, publishable: !flags.some(({ effect }) => effect === 'suspect') }

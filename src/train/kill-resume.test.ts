@@ -75,7 +75,7 @@ describe('kill -9', () => {
     for (let chain = 0; kills < KILLS; chain++) {
       const name = `killed-${chain}`
       // The first life of a chain may be killed anywhere after the start, the later ones have less of it left.
-      while (!(await life(name, whole * (0.3 + 0.7 * next())))) {
+      while (!(await life(name, kills < KILLS ? whole * (0.3 + 0.7 * next()) : undefined))) {
         kills++
         const log = join(folder, name, 'metrics.jsonl')
         afterSteps.add(existsSync(log) ? readFileSync(log, 'utf8').split('\n').length : 0)

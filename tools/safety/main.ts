@@ -16,7 +16,7 @@ const USAGE = `npm run safety -- <what> [options]
   injection            attacks that reach their goal after each layer; without a model by a writer that copies
     --model MODEL      the writer: a Hugging Face folder, a .gguf file or a hub name
     --users N          histories that every payload is put into (default 1)
-    --marked           the records are datamarked in the prompt
+    --marked           the interactions are datamarked in the prompt
     --tokens N         longest profile (default 96)
 
   --show               every mistake, text by text`
