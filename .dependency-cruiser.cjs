@@ -1,8 +1,8 @@
 // Imports go one way, along the flow of the data: logs -> generator -> judge -> reward -> train -> evaluate -> lamp ->
 // report -> store -> serve -> cli. The contract of a language model lies on the ground floor, so that the engine and everything above it
 // share it; only model/onnx knows the engine; nothing imports cli/. docs/architecture.md says why.
-const contract = 'model/(contract|encoder|served|text-model|trainable|cut|answers)\\.ts$'
-const opening = 'model/(onnx/open(-encoder)?|openai/served)\\.ts$'
+const contract = 'model/(contract|encoder|served|text-model|token-loss|trainable|cut|answers)\\.ts$'
+const opening = 'model/(onnx/open(-encoder|-tokenizer)?|openai/served|tinker/open)\\.ts$'
 const ground = ['util/', contract]
 /** A text model over any language model, and answers of one kept on disk. */
 const textModels = 'model/(answers|text-from-tokens)\\.ts$'
@@ -16,6 +16,7 @@ const rooms = {
   util: [],
   'model/onnx': [...ground, 'engine/'],
   'model/openai': [...ground],
+  'model/tinker': [...ground],
   model: [...ground],
   'engine/graph': ['util/'],
   'engine/model': [...ground, 'engine/graph/'],
@@ -27,7 +28,8 @@ const rooms = {
   engine: [...ground, 'engine/'],
   logs: ['util/'],
   run: ['util/'],
-  generator: [...ground, 'logs/', 'run/'],
+  safety: ['util/'],
+  generator: [...ground, 'logs/', 'run/', 'safety/'],
   judge: [...ground, 'logs/'],
   reward: [...ground, 'logs/', 'run/format', 'judge/'],
   'evaluate/measure': [...ground, 'logs/', 'generator/', 'judge/', 'reward/'],
@@ -67,7 +69,7 @@ module.exports = {
       from: { path: file },
       to: {
         path: '^src/',
-        pathNot: `^src/(${[...ground, opening, 'logs/', 'run/', 'generator/', ...(file.includes('serve') ? ['judge/'] : []), ...(file.includes('train') ? ['judge/', 'reward/', 'evaluate/measure/', 'train/'] : [])].join('|')})`,
+        pathNot: `^src/(${[...ground, opening, 'logs/', 'run/', 'safety/', 'generator/', ...(file.includes('serve') ? ['judge/'] : []), ...(file.includes('train') ? ['judge/', 'reward/', 'evaluate/measure/', 'train/'] : [])].join('|')})`,
       },
     })),
     { name: 'src-knows-no-tools', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { path: '^tools/' } },

@@ -8,10 +8,11 @@ const config: KnipConfig = {
     'src/cli/main.ts!',
     'src/store/{audit,corrections,export,forget,interactions,keys,open,persons,profiles,projects,queue,refresh,scope}.ts!',
     'src/model/onnx/{worker,encoder-worker}.ts!',
+    'src/model/tinker/heartbeat.ts!',
     'src/engine/weights/convert-thread.ts!',
     'bin/*.mjs!',
     'scripts/*.mjs!',
-    'tools/{bench,docs,fuzz,nano,package}/main.ts!',
+    'tools/{bench,docs,fuzz,nano,package,safety}/main.ts!',
     'tools/bench/{compare-precision,compare-gradients,check-device}.ts!',
     'tools/bench/gpu.mjs!',
     // Started as processes of their own.

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { writeTinyFolder } from './engine/weights/testing/tiny-folder.ts'
 import {
   type BumpError,
   CancelledError,
@@ -28,16 +29,15 @@ import {
 } from './index.ts'
 import { trainConfigSchema } from './train/config.ts'
 
-const asset = (path: string) => fileURLToPath(new URL(`../assets/${path}`, import.meta.url))
-const NANO = asset('nano')
-const LOG = asset('example/log.jsonl')
+const LOG = fileURLToPath(new URL('../assets/example/log.jsonl', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'bump-door-'))
+const TINY = join(folder, 'tiny')
 
-let folder: string
 let model: LanguageModel
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'bump-door-'))
+  writeTinyFolder(TINY)
   vi.stubEnv('BUMP_CACHE', join(folder, 'cache'))
-  model = await openModel(NANO, { threads: 1 })
+  model = await openModel(TINY, { threads: 1 })
 })
 afterAll(async () => {
   await model.close()
@@ -51,11 +51,11 @@ describe('what is left out is named', () => {
     ['train()', () => train(none), /^train\(\) lacks model, logs, out/],
     [
       'train() without logs',
-      () => train({ model: NANO, out: 'x' } as TrainOptions),
+      () => train({ model: TINY, out: 'x' } as TrainOptions),
       /lacks logs: it needs model, logs/,
     ],
     ['judgeCheck()', () => judgeCheck({ logs: LOG } as JudgeCheckOptions), /^judgeCheck\(\) lacks model/],
-    ['compareProfiles()', () => compareProfiles({ model: NANO } as CompareProfilesOptions), /lacks out/],
+    ['compareProfiles()', () => compareProfiles({ model: TINY } as CompareProfilesOptions), /lacks out/],
     ['runAblation()', () => runAblation(none), /lacks config, variants, seeds, runs/],
     ['openLogs()', () => openLogs(none), /^openLogs\(\) lacks paths/],
     ['inspectLogs()', () => inspectLogs(none), /^inspectLogs\(\) lacks logs/],
@@ -70,18 +70,18 @@ describe('what is left out is named', () => {
     ['tables in a list', () => openLogs(LOG, { with: [LOG] as never }), /with is not an object of files/],
     ['a misspelt query', () => inspectLogs({ paths: [LOG], sql: 'x' } as never), /^inspectLogs\(\): unknown sql/],
     ['a source without paths', () => inspectLogs({ user: 'user' } as never), /^inspectLogs\(\) lacks paths/],
-    ['a misspelt option', () => openModel(NANO, { trainble: 'lora' } as never), /^openModel\(\): unknown trainble/],
+    ['a misspelt option', () => openModel(TINY, { trainble: 'lora' } as never), /^openModel\(\): unknown trainble/],
     [
       'what is trainable',
-      () => openModel(NANO, { trainable: 'qlora' as never }),
+      () => openModel(TINY, { trainable: 'qlora' as never }),
       /there is no "qlora". It is lora, full/,
     ],
-    ['an option of another', () => openGenerator({ model: NANO }, { trainable: 'lora' } as never), /unknown trainable/],
-    ['people', () => openGenerator({ model: NANO }, { users: 0 }), /^openGenerator\(\): users: /],
-    ['memory in words', () => openModel(NANO, { memory: '2GB' as never }), /^memory: "2GB" is no number of bytes/],
-    ['no memory', () => openModel(NANO, { memory: 0 }), /^memory: 0 is no number of bytes above 0; 2 GB are 2e9/],
-    ['integers', () => openModel(NANO, { quantize: 'int4' as never }), /there is no "int4". It is none, int8/],
-    ['a device', () => openModel(NANO, { device: 'gpu' as never }), /there is no "gpu". It is cpu, webgpu, cuda, auto/],
+    ['an option of another', () => openGenerator({ model: TINY }, { trainable: 'lora' } as never), /unknown trainable/],
+    ['people', () => openGenerator({ model: TINY }, { users: 0 }), /^openGenerator\(\): users: /],
+    ['memory in words', () => openModel(TINY, { memory: '2GB' as never }), /^memory: "2GB" is no number of bytes/],
+    ['no memory', () => openModel(TINY, { memory: 0 }), /^memory: 0 is no number of bytes above 0; 2 GB are 2e9/],
+    ['integers', () => openModel(TINY, { quantize: 'int4' as never }), /there is no "int4". It is none, int8/],
+    ['a device', () => openModel(TINY, { device: 'gpu' as never }), /there is no "gpu". It is cpu, webgpu, cuda, auto/],
   ])('%s', async (_, call, message) => {
     await expect((async () => call())()).rejects.toMatchObject({
       code: 'invalid-options',
@@ -90,7 +90,7 @@ describe('what is left out is named', () => {
   })
 
   it('a history that is no list of texts', async () => {
-    const generator = await openGenerator({ model: NANO }, { threads: 1 })
+    const generator = await openGenerator({ model: TINY }, { threads: 1 })
     for (const history of ['a text', undefined, [{ body: 'a text' }], [undefined]])
       await expect(generator.write(history as never)).rejects.toMatchObject({
         code: 'invalid-options',
@@ -117,7 +117,7 @@ describe('an abort ends', () => {
     signal: AbortSignal
     onEvent: (event: { type: string }) => void
   }
-  const config = trainConfigSchema.parse({ name: 'door', logs: { paths: [LOG] }, model: NANO })
+  const config = trainConfigSchema.parse({ name: 'door', logs: { paths: [LOG] }, model: TINY })
 
   it('reading logs, and leaves none of their texts behind', async () => {
     const controller = new AbortController()
@@ -128,7 +128,7 @@ describe('an abort ends', () => {
   })
 
   it('train() before its models are open', async () => {
-    const run = (more: Aborted) => train({ model: NANO, logs: LOG, out: join(folder, 'train'), ...more })
+    const run = (more: Aborted) => train({ model: TINY, logs: LOG, out: join(folder, 'train'), ...more })
     expect(await aborted('users', run)).toEqual(['note', 'logs', 'users'])
   })
 
@@ -137,7 +137,7 @@ describe('an abort ends', () => {
   })
 
   it('compareProfiles() before a model is open', async () => {
-    const run = (more: Aborted) => compareProfiles({ model: NANO, logs: LOG, out: join(folder, 'compare'), ...more })
+    const run = (more: Aborted) => compareProfiles({ model: TINY, logs: LOG, out: join(folder, 'compare'), ...more })
     expect((await aborted('logs', run)).filter((type) => type === 'progress')).toEqual([])
   })
 
@@ -148,7 +148,7 @@ describe('an abort ends', () => {
 
   it('opening a model', async () => {
     const controller = new AbortController()
-    const opening = openModel(NANO, { signal: controller.signal })
+    const opening = openModel(TINY, { signal: controller.signal })
     controller.abort()
     await expect(opening).rejects.toBeInstanceOf(CancelledError)
   })
@@ -173,12 +173,13 @@ describe('no phase is silent', () => {
       else if (event.type === 'note') told.push(event.text)
     }
     await train({
-      model: NANO,
+      model: TINY,
       logs: LOG,
       out: join(folder, 'told'),
       engine: { threads: 1 },
       split: { validation: 4, test: 4 },
-      rollout: { users: 8, groupSize: 8 },
+      prompt: { historyTokens: 64 },
+      profile: { maxTokens: 24 },
       optim: { steps: 1 },
       onEvent,
     })
@@ -187,7 +188,7 @@ describe('no phase is silent', () => {
   })
 
   it('a generator tells how far a profile is', async () => {
-    const generator = await openGenerator({ model: NANO }, { threads: 1, maxTokens: 400 })
+    const generator = await openGenerator({ model: TINY }, { threads: 1, maxTokens: 400 })
     const shares: number[] = []
     await generator.write(['planted beans', 'pruned the roses'], { onProgress: (share) => shares.push(share) })
     await generator.close()
@@ -197,7 +198,7 @@ describe('no phase is silent', () => {
 })
 
 it('a model that was closed says so', async () => {
-  const other = await openModel(NANO, { threads: 1 })
+  const other = await openModel(TINY, { threads: 1 })
   await other.close()
   const error = (await other.labelLogits([[1, 2]], [3]).catch((error: unknown) => error)) as BumpError
   expect(error).toMatchObject({ code: 'model-unusable', message: expect.stringContaining('the model is closed') })

@@ -41,11 +41,13 @@ export type * from './model/contract.ts'
 export type * from './model/encoder.ts'
 export { type DeviceRequest, type OnnxModel, type OpenModelOptions, openModel } from './model/onnx/open.ts'
 export { type OpenEncoderOptions, openEncoder } from './model/onnx/open-encoder.ts'
+export { openTokenizer } from './model/onnx/open-tokenizer.ts'
 export type { ConnectionOptions } from './model/openai/connection.ts'
 export { type OpenAiOptions, openOpenAi } from './model/openai/open.ts'
 export { type AnswerStore, openServedModel, type ServedModelOptions } from './model/openai/served.ts'
 export type * from './model/served.ts'
 export type { AnswerOptions, TextModel } from './model/text-model.ts'
+export { openTinker, type TinkerOptions } from './model/tinker/open.ts'
 export type { TrainableInput } from './model/trainable.ts'
 
 // Train and generate: the method, and what a product holds.
@@ -88,6 +90,10 @@ export {
 export type { GeneratorSettings } from './generator/profile-users.ts'
 export type { PromptBudget } from './generator/history.ts'
 export type { PromptWording } from './generator/prompt.ts'
+
+// What a profile may say, before anybody is served it.
+export { type InspectedProfile, type InspectOptions, inspectProfile, type ProfileFlag } from './safety/inspect.ts'
+export { type PersonalKind, type Redacted, type RedactOptions, redact } from './safety/redact.ts'
 
 // Evaluate and report.
 export {

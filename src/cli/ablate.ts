@@ -6,7 +6,7 @@ import { VARIANTS, type Variant, variantsOf } from '../evaluate/ablation.ts'
 import type { EvaluationResult } from '../evaluate/result.ts'
 import { runAblation } from '../evaluate/run-ablation.ts'
 import { writeFileAtomic } from '../util/files.ts'
-import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, addTrainEngineFlags, engineOptions, type TrainEngineFlags } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { addLogFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
@@ -31,7 +31,7 @@ Examples:
     --set split.heldOut=4 --variants both,in-batch --name hard
 `
 
-interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, EngineFlags, JudgeServerFlags {
+interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, TrainEngineFlags, JudgeServerFlags {
   name: string
   variants?: Variant[]
   seeds: number[]
@@ -63,7 +63,7 @@ export function ablateCommand(): Command {
     .option('--runs <folder>', 'where run folders stand', 'runs')
     .addHelpText('after', HELP)
     .action((flags: AblateFlags, self: CliCommand) => ablate(flags, commandLine(self)))
-  return addEngineFlags(command)
+  return addEngineFlags(addTrainEngineFlags(command))
 }
 
 /** Comma-separated values, each once. */
@@ -101,7 +101,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
           variants: flags.variants ?? variantsOf(base),
           seeds: flags.seeds,
           runs: flags.runs,
-          engine: engineOptions(flags),
+          engine: { ...engineOptions(flags), server: flags.server },
           judgeServer: judgeServerOf(flags),
           signal,
           onEvent: (event) => {

@@ -80,7 +80,7 @@ export function evaluateProfilesCommand(): Command {
     .option('--run <folder>', 'run folder of bump train; may be repeated', collect, [])
     .option('--checkpoint <name>', 'a checkpoint of the first run, such as step-20; may be repeated', collect, [])
     .option('--model <where>', 'untrained model for zero-shot profiles: a folder, a .gguf file or a hub name')
-    .option('--profiles <file>', 'profiles of a file of bump profile; may be repeated', collect, [])
+    .option('--profiles <where>', 'profiles of a file or folder of bump profile; may be repeated', collect, [])
     .option(
       '--judge-model <where>',
       'the judge, with --scorer embedding an encoder (default: that of the first run, else --model)',

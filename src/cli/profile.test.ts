@@ -31,6 +31,10 @@ it('bump profile --held-out writes from the histories that an evaluation shows, 
   }
   expect(others('held.jsonl')).toBe(0)
   expect(others('whole.jsonl')).toBe(users.length)
+  expect(await write('parts/', ['--held-out', '1'])).toBe(0)
+  const parts = readProfileFile(join(folder, 'parts'))
+  expect([...parts.keys()]).toEqual(users.map(({ id }) => id).sort())
+  expect(profilesOf(parts, 'parts', users).otherHistory).toBe(0)
   vi.restoreAllMocks()
 }, 60_000)
 

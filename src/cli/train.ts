@@ -5,7 +5,7 @@ import { memoryLine, quantizeOf } from '../model/onnx/open.ts'
 import type { MlflowOptions } from '../run/mlflow/tracked-run.ts'
 import { optionsOf, train } from '../train/train.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
-import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, addTrainEngineFlags, engineOptions, type TrainEngineFlags } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { addLogFlags, addTrustFlag } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
@@ -33,6 +33,7 @@ Examples:
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --add-reward ./kind.mjs=0.5
   bump train --reward labels --task 5 --data LaMP_5 --model ./SmolLM2-135M-Instruct --name titles-by-labels
   bump train --logs posts.jsonl --model ./SmolLM2-135M-Instruct --mlflow http://127.0.0.1:5000
+  bump train --logs posts.jsonl --model Qwen/Qwen3-4B-Instruct-2507 --engine tinker --server http://127.0.0.1:8000
   bump train --resume --name posts
 `
 
@@ -78,10 +79,10 @@ export function trainCommand(): Command {
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
     .action((flags: RunFlags) => runTrain(flags))
-  return addEngineFlags(command)
+  return addEngineFlags(addTrainEngineFlags(command))
 }
 
-interface RunFlags extends TrainFlags, EngineFlags, JudgeServerFlags {
+interface RunFlags extends TrainFlags, TrainEngineFlags, JudgeServerFlags {
   addReward: string[]
   dryRun?: boolean
   mlflow?: string
@@ -91,6 +92,7 @@ interface RunFlags extends TrainFlags, EngineFlags, JudgeServerFlags {
 
 async function runTrain(flags: RunFlags): Promise<void> {
   const config = configOfFlags(flags)
+  if (flags.dryRun && config.engine) return print(stringify(config))
   if (flags.dryRun) {
     const { trainable, precision } = config
     const { device, memory } = flags
@@ -106,7 +108,7 @@ async function runTrain(flags: RunFlags): Promise<void> {
       async (signal) =>
         train({
           ...optionsOf(config, flags.runs),
-          engine: engineOptions(flags),
+          engine: { ...config.engine, ...engineOptions(flags), server: flags.server },
           customReward: await customRewardOf(config, flags.reward),
           rewards: await addedRewardsOf(config, flags.addReward.map(addedModule)),
           judgeServer: judgeServerOf(flags),

@@ -65,7 +65,7 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
         ...optionsOf(config, options.runs),
         logs,
         testLogs,
-        engine: options.engine,
+        engine: { ...config.engine, ...options.engine },
         judgeServer: options.judgeServer,
         resume: true,
         signal,

@@ -5,7 +5,7 @@ import type { Interaction } from '../logs/types.ts'
 import { sha256 } from '../util/files.ts'
 import { JsonlCache } from '../util/jsonl-cache.ts'
 
-const entrySchema = z.object({
+export const entrySchema = z.object({
   user: z.string(),
   profile: z.string(),
   /** Digest of everything that decides the generator's answer. */

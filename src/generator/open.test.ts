@@ -47,4 +47,20 @@ describe('openGenerator', () => {
       await generator.close()
     }
   })
+
+  it('takes out of a profile what must not be said, if it is asked to', async () => {
+    const generator = await openGenerator(NANO, { threads: 1, maxTokens: 8 })
+    try {
+      const history = ['beans on a trellis']
+      const { profile } = await generator.write(history)
+      const word = /\p{L}{3,}/u.exec(profile)?.[0] ?? ''
+      const { profile: said } = await generator.write(history, { redact: { deny: [word] } })
+      expect(said).not.toContain(word)
+      expect(said).toContain('[withheld]')
+      expect((await generator.write(history, { redact: true })).profile).toBe(profile)
+      await expect(generator.write(history, { redact: { deny: [''] } })).rejects.toThrow(/deny/)
+    } finally {
+      await generator.close()
+    }
+  })
 })

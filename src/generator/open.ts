@@ -9,6 +9,7 @@ import { type OnnxModel, type OpenModelOptions, openModel } from '../model/onnx/
 import { toRead } from '../model/trainable.ts'
 import { bestCheckpoint, checkpointPath, readGeneratorHeader } from '../run/read.ts'
 import { refuseUntrusted, withoutNamed } from '../run/trust.ts'
+import { type RedactOptions, redact } from '../safety/redact.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { refuseUnknown, requireOptions } from '../util/required.ts'
 import { profileSchema, promptSchema } from './config.ts'
@@ -92,6 +93,11 @@ export interface ProfiledPerson {
 }
 
 export interface WriteOptions {
+  /**
+   * Take personal data out of the profiles, as `redact` does (true: with its defaults). Default false: training and
+   * evaluation judge what the model wrote.
+   */
+  redact?: boolean | RedactOptions
   signal?: AbortSignal
   /** Called now and then with the share of the work that is done, from 0 to 1; the longest profile counts. */
   onProgress?: (share: number) => void
@@ -111,6 +117,7 @@ const runConfigSchema = z.object({
     z.object({ type: z.literal('full') }),
   ]),
   quantize: z.enum(QUANTIZE),
+  engine: z.object({ type: z.string() }).optional(),
   // Without its own wording the generator would be asked something else than in training.
   prompt: promptSchema.unwrap().required(),
   profile: profileSchema.unwrap().required(),
@@ -182,7 +189,8 @@ async function openTrained(
     quantize: config.quantize,
   })
   return await closedOnError(model, options.signal, async () => {
-    if (model.info.digest !== modelDigest)
+    // A server does not say what its weights are.
+    if (config.engine === undefined && model.info.digest !== modelDigest)
       throw new BumpError(
         'run-unusable',
         `${config.model} is not the model that ${from} was trained on: its content has changed.`,
@@ -333,6 +341,14 @@ function checkHistory(history: HistoryInput): void {
   )
 }
 
+/** What becomes of a profile. Throws BumpError where an option of it has no usable value, before anything is written. */
+function redaction(options: boolean | RedactOptions): (profile: string) => string {
+  if (options === false) return (profile) => profile
+  const chosen = options === true ? {} : options
+  redact('', chosen)
+  return (profile) => redact(profile, chosen).text
+}
+
 async function generatorOn(
   model: OnnxModel,
   settings: GeneratorSettings,
@@ -340,7 +356,8 @@ async function generatorOn(
 ): Promise<Generator> {
   const weights = await model.policyDigest()
   const digest = generatorDigest(weights, settings)
-  const writeAll: Generator['writeAll'] = async (users, { signal, onProgress } = {}) => {
+  const writeAll: Generator['writeAll'] = async (users, { redact: personal = false, signal, onProgress } = {}) => {
+    const said = redaction(personal)
     for (const { history } of users) checkHistory(history)
     const histories = users.map(({ id, history, previous }) => ({
       id,
@@ -361,7 +378,7 @@ async function generatorOn(
     })
     return generated.map(({ user, prompt, shownIndices, profiles, completions }) => ({
       user,
-      profile: profiles[0],
+      profile: said(profiles[0]),
       shown: shownIndices,
       tokens: { prompt: prompt.length, profile: completions[0].tokens.length },
       generator: digest,

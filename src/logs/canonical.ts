@@ -8,13 +8,14 @@ import { excerpt, type IssueLog } from './issues.ts'
 import { withoutNotFinite } from './json-record.ts'
 import type { Expression, Mapping } from './mapping.ts'
 import { plainMetadata, plainNativeTime, plainText, plainTime, plainUser, trimmedSql } from './plain.ts'
+import { inShard, type Shard } from './shards.ts'
 import { parseTime, type TimeReading } from './time.ts'
 import { timeReading } from './time-column.ts'
 import { isInfinite, isMissingWord, isRounded, looksConverted, wholeNumber } from './user-id.ts'
 
 /**
- * Writes what the view `rows` holds into the file `parquet` and counts in `issues` what is unusable. Returns how many
- * interactions of how many users there are.
+ * Writes what the view `rows` holds of the users of `shard` into the file `parquet` and counts in `issues` what is
+ * unusable. Returns how many interactions of how many users there are.
  */
 export async function writeCanonical(
   staged: Staged,
@@ -23,15 +24,16 @@ export async function writeCanonical(
   issues: IssueLog,
   notes: string[],
   parquet: string,
+  shard: Shard,
 ): Promise<{ interactions: number; users: number }> {
   const { connection } = database
   const { time } = mapping
   const reading =
     time === undefined || isNativeTime(time) ? {} : await timeReading(connection, textSql(time), nameIn(time), notes)
-  await readPlain(staged, mapping, database, reading)
+  await readPlain(staged, mapping, database, reading, shard)
   await readCarefully(staged, mapping, database, reading, issues)
   await connection.run(`CREATE VIEW canonical AS
-    SELECT user_id, time, position, text, metadata FROM plainly WHERE plain UNION ALL FROM carefully`)
+    SELECT user_id, time, position, text, metadata FROM plainly WHERE plain UNION ALL FROM carefully WHERE ${inShard('user_id', shard)}`)
   const [counts] = await query(
     connection,
     `SELECT count(*)::BIGINT AS interactions, count(time)::BIGINT AS timed, count(DISTINCT user_id)::BIGINT AS users
@@ -51,8 +53,14 @@ export async function writeCanonical(
   return { interactions, users: Number(counts.users) }
 }
 
-/** Makes the table `plainly` of all rows. Those that are not `plain` keep what reading them takes. */
-async function readPlain(staged: Staged, mapping: Mapping, { connection }: Database, reading: TimeReading) {
+/** Makes the table `plainly`: rows of the shard that are `plain`, and all others, which keep what reading them takes. */
+async function readPlain(
+  staged: Staged,
+  mapping: Mapping,
+  { connection }: Database,
+  reading: TimeReading,
+  shard: Shard,
+) {
   const { user, time, text } = mapping
   const untyped = untypedFiles(staged).flatMap((is, file) => (is ? [file] : []))
   const plainId = plainUser('id', 'is_number', untyped.length > 0 ? `_file IN (${untyped})` : 'false', user.type)
@@ -73,7 +81,8 @@ async function readPlain(staged: Staged, mapping: Mapping, { connection }: Datab
     FROM (SELECT * REPLACE (${trimmedSql('id')} AS id, ${isNative ? 'moment' : trimmedSql('moment')} AS moment),
       ${trimmedSql('words')} AS read_text
     FROM (SELECT _bump_row AS position, _file, _line, _element, ${idSql(user)} AS id, ${isNumberSql(user, staged)} AS is_number,
-      ${moment} AS moment, ${textSql(text)} AS words, ${metadataSql(mapping)} AS metadata FROM rows))))`)
+      ${moment} AS moment, ${textSql(text)} AS words, ${metadataSql(mapping)} AS metadata FROM rows))))
+    WHERE NOT plain OR ${inShard('read_user', shard)}`)
 }
 
 /** Makes the table `carefully` of those rows that are not plain and have both a user and a text. */

@@ -1,9 +1,8 @@
 // Logs of any kind -> the canonical dataset: a Parquet file of (user_id, time, position, text, metadata), sorted by
 // user and time, from which users are streamed one by one. Everything downstream reads only this.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BumpError, CancelledError } from '../util/errors.ts'
-import { cacheFolder } from '../util/files.ts'
 import { writeCanonical } from './canonical.ts'
 import { checkSeparatedOptions } from './csv-dialect.ts'
 import { type Database, duckMessage, lockDatabase, openDatabase, query, sqlString, streamRows } from './database.ts'
@@ -13,11 +12,13 @@ import { queryRows } from './formats/query.ts'
 import { IssueLog, issueLines } from './issues.ts'
 import { severalRows, withoutMatch } from './joins.ts'
 import { columnNames, nestedNotes, resolveMapping } from './mapping.ts'
+import { type Shard, WHOLE } from './shards.ts'
 import { resolveFiles } from './sources.ts'
 import { stageFiles } from './stage.ts'
+import { keepStaging, stagingFolder } from './staging-folder.ts'
 import { stageTables } from './tables.ts'
 import type { LogReport, LogSource, UserLog } from './types.ts'
-import { type RowRange, streamUsers } from './users.ts'
+import { streamUsers } from './users.ts'
 
 /** An opened log; `close` removes its files. */
 export interface LogDataset {
@@ -28,18 +29,10 @@ export interface LogDataset {
   users(): AsyncGenerator<UserLog>
   /** Rows of an SQL query over the table `interactions` (user_id, time, position, text, metadata). */
   query(sql: string): Promise<Record<string, unknown>[]>
+  /** The same in chunks of rows, each row the values of its columns: for many rows. */
+  rows(sql: string): AsyncGenerator<unknown[][]>
   close(): void
 }
-
-/** A log of which parts can be looked at. */
-export interface LogDatabase extends LogDataset {
-  /** All users, or those whose rows are in `ranges`, which stand in order. */
-  users(ranges?: readonly RowRange[]): AsyncGenerator<UserLog>
-  /** Rows of an SQL query over the table `interactions`, in chunks: for many of them. */
-  rows(sql: string): AsyncGenerator<unknown[][]>
-}
-
-const DAY = 24 * 3600 * 1000
 
 /** Between two interrupts of a database whose caller waits no longer: one that comes between queries does nothing. */
 const INTERRUPT_MS = 100
@@ -69,13 +62,17 @@ async function interruptible<T>(
 
 /**
  * Reads logs into canonical form. Larger ones than memory stream through the disk, in a folder under the cache.
- * Throws `BumpError` where nothing can be read, a column is unknown, or no row has both user and text, and
- * `CancelledError` where the signal aborts.
+ * `shard`: only its users are kept, and only they count in report and digest; it may have none. Throws `BumpError` where
+ * nothing can be read, a column is unknown, or no row has both user and text, and `CancelledError` where the signal
+ * aborts.
  */
-export async function openLogs(source: LogSource, signal?: AbortSignal): Promise<LogDatabase> {
+export async function openLogs(source: LogSource, signal?: AbortSignal, shard: Shard = WHOLE): Promise<LogDataset> {
   const folder = stagingFolder()
+  // A log may be read from for days.
+  const unkeep = keepStaging(folder)
   let reading: Database | undefined
   const close = () => {
+    unkeep()
     reading?.close()
     reading = undefined
     rmSync(folder, { recursive: true, force: true })
@@ -85,7 +82,7 @@ export async function openLogs(source: LogSource, signal?: AbortSignal): Promise
     const staging = await openDatabase(folder, true)
     let report: LogReport
     try {
-      report = await interruptible(staging, signal, () => canonicalise(source, staging, folder, parquet))
+      report = await interruptible(staging, signal, () => canonicalise(source, staging, folder, parquet, shard))
     } finally {
       staging.close()
     }
@@ -99,7 +96,7 @@ export async function openLogs(source: LogSource, signal?: AbortSignal): Promise
     return {
       report,
       digest,
-      users: (ranges) => streamUsers(database, ranges),
+      users: () => streamUsers(database),
       query: (sql) => query(database.connection, sql),
       rows: (sql) => streamRows(database.connection, sql),
       close,
@@ -111,23 +108,12 @@ export async function openLogs(source: LogSource, signal?: AbortSignal): Promise
   }
 }
 
-/** A fresh folder; those that a killed process left behind a day ago or more are removed. */
-function stagingFolder(): string {
-  const parent = cacheFolder('logs')
-  mkdirSync(parent, { recursive: true })
-  for (const name of readdirSync(parent)) {
-    const path = join(parent, name)
-    const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-    if (age > DAY) rmSync(path, { recursive: true, force: true })
-  }
-  return mkdtempSync(join(parent, 'open-'))
-}
-
 async function canonicalise(
   source: LogSource,
   database: Database,
   folder: string,
   parquet: string,
+  shard: Shard,
 ): Promise<LogReport> {
   checkSeparatedOptions(source)
   const issues = new IssueLog()
@@ -159,7 +145,7 @@ async function canonicalise(
   })
   notes.push(...nestedNotes(mapping, staged))
   const joins = [mapping.user, mapping.time, mapping.text].flatMap((part) => part?.joins ?? [])
-  const { interactions, users } = await writeCanonical(staged, mapping, database, issues, notes, parquet).catch(
+  const { interactions, users } = await writeCanonical(staged, mapping, database, issues, notes, parquet, shard).catch(
     async (error: unknown) => {
       if (!/More than one row returned by a subquery/.test(duckMessage(error))) throw error
       const several = await severalRows(joins, await database.connect())
@@ -168,7 +154,7 @@ async function canonicalise(
   )
   const missing = (['missing-user', 'missing-time', 'empty-text'] as const).some((kind) => issues.count(kind) > 0)
   if (missing) notes.push(...(await withoutMatch(joins, database.connection)))
-  if (interactions === 0) {
+  if (interactions === 0 && shard.of === 1) {
     const user = `user: ${mapping.user.written}, text: ${mapping.text.written}`
     throw nothing(`no usable user in these logs: none of ${staged.records} rows has both a user and a text (${user})`)
   }

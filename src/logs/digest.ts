@@ -9,8 +9,7 @@ const READ_BYTES = 1024 * 1024
 
 /** The digest of the view `interactions`. `scratch`: path of a file that is made and removed. */
 export async function contentDigest(connection: DuckDBConnection, scratch: string): Promise<string> {
-  const line = `'[' || ${jsonString('user_id')} || ',' || coalesce(CAST(CAST(time AS BIGINT) AS VARCHAR), 'null') || ',' ||
-    ${jsonString('text')} || ']'`
+  const line = jsonList(jsonString('user_id'), TIME, jsonString('text'))
   // JSON has no control characters, so that nothing is ever quoted.
   const format = `(FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '\x02', ESCAPE '\x02')`
   await connection.run(`COPY (SELECT ${line} FROM interactions) TO ${sqlString(scratch)} ${format}`)
@@ -22,6 +21,13 @@ export async function contentDigest(connection: DuckDBConnection, scratch: strin
     rmSync(scratch, { force: true })
   }
 }
+
+const TIME = `coalesce(CAST(CAST(time AS BIGINT) AS VARCHAR), 'null')`
+
+/** SQL of JSON of [text, time or null] of an interaction, as JSON.stringify writes it. */
+export const interactionJson = (): string => jsonList(jsonString('text'), TIME)
+
+const jsonList = (...items: string[]): string => `'[' || ${items.join(` || ',' || `)} || ']'`
 
 /** SQL of a text as JSON.stringify writes it. The database writes escapes of control characters in other letters. */
 function jsonString(sql: string): string {

@@ -3,12 +3,11 @@ import { requireOptions } from '../util/required.ts'
 import { checkSource } from './check-source.ts'
 import { openLogs } from './dataset.ts'
 import { parseExact } from './json-record.ts'
-import { SKIP_EXAMPLES, SkipCounter, type SkipReport } from './load.ts'
+import { SkipCounter, type SkipReport } from './load.ts'
 import { normaliseText } from './normalise.ts'
-import { userRows } from './repeats.ts'
 import { neededInteractions, splitUser, type UserSplitOptions } from './split.ts'
 import type { LogReport, LogSource } from './types.ts'
-import type { RowRange } from './users.ts'
+import { UserFile } from './user-file.ts'
 
 /** Smallest, middle and high values of a count over interactions or users. */
 export interface Spread {
@@ -62,20 +61,20 @@ export async function inspectLogs(
     const skips = new SkipCounter()
     let kept = 0
     let duplicates = 0
-    const compared: RowRange[] = []
     const needed = neededInteractions(options)
-    const tooFew = skips.report.skipped['too-few-interactions']
-    let shown = 0
-    for await (const { from, to, mayRepeat } of userRows(dataset)) {
-      const isShort = to - from < needed
-      if (mayRepeat || (isShort && shown < SKIP_EXAMPLES)) compared.push({ from, to })
-      else if (isShort) tooFew.count++
-      else kept++
-      if (isShort) shown++
-    }
-    for await (const { id, interactions } of dataset.users(compared)) {
-      duplicates += interactions.length - new Set(interactions.map(({ text }) => normaliseText(text))).size
-      if (skips.take(id, splitUser(id, interactions, options)) !== undefined) kept++
+    const file = await UserFile.write(dataset)
+    try {
+      for (const user of file.users()) {
+        if (!user.mayRepeat && user.count >= needed) {
+          kept++
+          continue
+        }
+        const interactions = file.interactions(user)
+        duplicates += interactions.length - new Set(interactions.map(({ text }) => normaliseText(text))).size
+        if (skips.take(user.id, splitUser(user.id, interactions, options)) !== undefined) kept++
+      }
+    } finally {
+      file.close()
     }
     return {
       report: dataset.report,

@@ -23,7 +23,7 @@ export interface LoadedUsers {
 }
 
 /** Users of each kind that are shown. */
-export const SKIP_EXAMPLES = 5
+const SKIP_EXAMPLES = 5
 
 /** Collects what `splitUser` skips and drops. */
 export class SkipCounter {
@@ -54,7 +54,7 @@ export class SkipCounter {
  * where the signal aborts.
  */
 export async function loadUsers(source: LogSource, options: SplitOptions, signal?: AbortSignal): Promise<LoadedUsers> {
-  checkOptions(options)
+  checkSplitOptions(options)
   const dataset = await openLogs(source, signal)
   try {
     return await splitDataset(dataset, options, signal)
@@ -74,7 +74,7 @@ export async function splitDataset(
   options: SplitOptions,
   signal?: AbortSignal,
 ): Promise<LoadedUsers> {
-  checkOptions(options)
+  checkSplitOptions(options)
   const users: User[] = []
   const skips = new SkipCounter()
   for await (const { id, interactions } of dataset.users()) {
@@ -82,24 +82,27 @@ export async function splitDataset(
     const user = skips.take(id, splitUser(id, interactions, options))
     if (user !== undefined) users.push(user)
   }
-  const report = { ...dataset.report, ...skips.report }
-  if (users.length === 0) {
-    const reasons = Object.entries(skips.report.skipped).flatMap(([reason, { count, examples }]) =>
-      count === 0 ? [] : [`  ${reason}: ${count} users, such as ${examples[0]}`],
-    )
-    throw new BumpError(
-      'logs-unusable',
-      [
-        `none of the ${dataset.report.users} users in these logs is left after the split; lower split.minInteractions or split.heldOut`,
-        ...reasons,
-        ...issueLines(report.issues),
-      ].join('\n'),
-    )
-  }
-  return { split: splitUsers(users, options), report, digest: dataset.digest }
+  if (users.length === 0) throw nobodyLeft(dataset, skips)
+  return { split: splitUsers(users, options), report: { ...dataset.report, ...skips.report }, digest: dataset.digest }
 }
 
-function checkOptions(options: SplitOptions): void {
+/** What says that the split leaves no user, and why. */
+export function nobodyLeft({ report }: LogDataset, skips: SkipCounter): BumpError {
+  const reasons = Object.entries(skips.report.skipped).flatMap(([reason, { count, examples }]) =>
+    count === 0 ? [] : [`  ${reason}: ${count} users, such as ${examples[0]}`],
+  )
+  return new BumpError(
+    'logs-unusable',
+    [
+      `none of the ${report.users} users in these logs is left after the split; lower split.minInteractions or split.heldOut`,
+      ...reasons,
+      ...issueLines(report.issues),
+    ].join('\n'),
+  )
+}
+
+/** Throws BumpError `invalid-options` where a number is none that a split can have. */
+export function checkSplitOptions(options: SplitOptions): void {
   const { heldOut, minInteractions, maxHistory = 1, validation, test } = options
   for (const [name, value] of Object.entries({ heldOut, minInteractions, maxHistory })) {
     if (!Number.isInteger(value) || value < 1)

@@ -1,7 +1,7 @@
 // The split (docs/method.md §2), pure: each user's interactions into history and held-out, then users into parts.
 import { seedFrom } from '../util/random.ts'
 import { duplicateKey } from './normalise.ts'
-import type { Interaction, User, UserSplit } from './types.ts'
+import type { Interaction, User } from './types.ts'
 
 /** Users with fewer interactions are skipped, where nobody says otherwise: by training and by every look before it. */
 export const DEFAULT_MIN_INTERACTIONS = 4
@@ -93,7 +93,10 @@ export function splitUser(id: string, interactions: readonly Interaction[], opti
  * nor other users matter to it. Test is taken from one end of that order and validation from the other, so that a
  * user added later moves at most the users at the two borders. Each part is in that order.
  */
-export function splitUsers(users: readonly User[], options: PartOptions): UserSplit {
+export function splitUsers<U extends { id: string }>(
+  users: readonly U[],
+  options: PartOptions,
+): Record<'train' | 'validation' | 'test', U[]> {
   const hashed = users.map((user) => ({ user, hash: seedFrom('split', options.seed, user.id) }))
   hashed.sort((a, b) => a.hash - b.hash || (a.user.id < b.user.id ? -1 : a.user.id > b.user.id ? 1 : 0))
   const ordered = hashed.map(({ user }) => user)

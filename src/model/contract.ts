@@ -1,7 +1,7 @@
 // The contract of a language model: what the profile generator, the judge and the GRPO loop ask of one. It lies on the
 // ground floor: the engine below and everything above import their types from here. It follows Tinker's split of work:
 // the caller owns the loop, data, reward and advantages; the provider owns weights and arithmetic (embedded:
-// model/onnx).
+// model/onnx; on a server: model/tinker).
 
 /** Token ids of one text, first to last. */
 export type TokenIds = readonly number[]
@@ -133,6 +133,15 @@ export interface TrainGroup {
   completions: readonly TrainCompletion[]
 }
 
+export interface TrainCallOptions {
+  signal?: AbortSignal
+  /**
+   * Completions of all calls up to the next optimStep, this one's too; default: this one's. A server that averages over
+   * them has to know how many are still to come.
+   */
+  completions?: number
+}
+
 /**
  * Token-level losses, minimised. With r_t = exp(logp_t − old_t), A the completion's advantage, w_t the token's weight:
  *
@@ -160,9 +169,10 @@ export type TokenLoss =
 export interface ForwardBackwardResult {
   loss: number
   /**
-   * [group][completion]: log probability and entropy (nats) of every token, by the policy at the loss's temperature.
+   * [group][completion]: log probability and entropy (nats) of every token, by the policy at the loss's temperature. A
+   * provider that does not compute the entropy leaves it out.
    */
-  completions: { logprobs: Float32Array; entropy: Float32Array }[][]
+  completions: { logprobs: Float32Array; entropy?: Float32Array }[][]
 }
 
 export interface AdamParams {
@@ -186,9 +196,12 @@ export interface ModelInfo {
    * own.
    */
   contextLength: number
-  parameters: number
-  /** Parameters that optimStep changes; 0 for a model opened for inference. */
-  trainableParameters: number
+  /** Absent where the provider does not know, as of a server's model. */
+  parameters?: number
+  /** Parameters that optimStep changes; 0 for a model opened for inference, absent as `parameters`. */
+  trainableParameters?: number
+  /** What the server of it was found to be, for the record of a run; absent where there is no server. */
+  server?: Readonly<Record<string, string | number | boolean>>
   /** How it was opened, for the configuration of a run; absent where a provider does not say. */
   opened?: {
     /** Absent: for inference. */
@@ -216,10 +229,13 @@ export interface LanguageModel {
   forwardBackward(
     groups: readonly TrainGroup[],
     loss: TokenLoss,
-    options?: { signal?: AbortSignal },
+    options?: TrainCallOptions,
   ): Promise<ForwardBackwardResult>
-  /** One AdamW step with the accumulated gradient, which is then cleared. `gradNorm` is the norm before clipping. */
-  optimStep(adam: AdamParams): Promise<{ gradNorm: number }>
+  /**
+   * One AdamW step with the accumulated gradient, which is then cleared. `gradNorm` is the norm before clipping, null
+   * where the provider does not say.
+   */
+  optimStep(adam: AdamParams): Promise<{ gradNorm: number | null }>
   /**
    * Policy and optimiser state into a folder; the policy's part is in a standard format (PEFT, or a Hugging Face
    * folder).

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import type { User } from '../logs/types.ts'
 import { toyEncoder } from '../model/testing/toy-encoder.ts'
 import { bidirectionalRewardSchema } from '../reward/config.ts'
 import { HardExamples } from '../reward/hard-examples.ts'
@@ -29,7 +30,7 @@ await hardExamples.embed(
     heldOut: heldOut.map(({ text }) => text),
   })),
 )
-const ids = (batches: UserBatches, step: number) => batches.at(step).map(({ id }) => id)
+const ids = (batches: UserBatches<User>, step: number) => batches.at(step).map(({ id }) => id)
 
 it('goes through every user once an epoch, and makes the same batch wherever a run resumes', () => {
   const shapes = [fc.integer({ min: 2, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.nat(1000), fc.nat(30)] as const

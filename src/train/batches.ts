@@ -1,9 +1,9 @@
 // Which users stand in the batch of a step. Every epoch goes through the users once, in a seeded order; with hard
 // negatives (docs/method.md §7) users with similar histories stand together.
 import { buildProfilePrompt } from '../generator/history.ts'
-import type { User } from '../logs/types.ts'
+import type { ListedUser, UserList } from '../logs/user-list.ts'
 import type { Tokenizer } from '../model/contract.ts'
-import type { HardExamples } from '../reward/hard-examples.ts'
+import type { HardExamples, ShownUser } from '../reward/hard-examples.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import type { TrainConfig } from './config.ts'
 
@@ -11,20 +11,20 @@ import type { TrainConfig } from './config.ts'
  * The batches of a run: a function of users, configuration and step. The remainder of an epoch is left out, so that no
  * user stands in a batch twice.
  */
-export class UserBatches {
+export class UserBatches<U extends ListedUser> {
   private epoch = -1
   /** Of the epoch: users that no batch has yet, and the batches so far. */
-  private left: User[] = []
-  private made: User[][] = []
+  private left: U[] = []
+  private made: U[][] = []
 
   constructor(
-    private readonly users: readonly User[],
+    private readonly users: readonly U[],
     private readonly config: Pick<TrainConfig, 'rollout' | 'reward' | 'seed'>,
     private readonly hardExamples?: HardExamples,
   ) {}
 
   /** Users of step `step` (from 0). A resumed run makes the epoch's batches before it again. */
-  at(step: number): User[] {
+  at(step: number): U[] {
     const size = this.config.rollout.users
     const perEpoch = Math.floor(this.users.length / size)
     const epoch = Math.floor(step / perEpoch)
@@ -38,9 +38,9 @@ export class UserBatches {
   }
 
   /** With hard negatives, a batch is as many neighbourhoods as it has room for, each a user with K neighbours. */
-  private next(size: number): User[] {
+  private next(size: number): U[] {
     if (!this.hardExamples?.config.negatives) return this.left.splice(0, size)
-    const batch: User[] = []
+    const batch: U[] = []
     while (batch.length < size)
       batch.push(
         ...this.neighbourhood(Math.min(this.config.reward.negatives + 1, size - batch.length), this.hardExamples),
@@ -49,7 +49,7 @@ export class UserBatches {
   }
 
   /** The next user of the epoch with those most like it; near-duplicates only where no others are left. */
-  private neighbourhood(size: number, hardExamples: HardExamples): User[] {
+  private neighbourhood(size: number, hardExamples: HardExamples): U[] {
     const [anchor, ...others] = this.left
     const { near, tooNear } = hardExamples.ranked(anchor.id, others, ({ id }) => id)
     const chosen = [anchor, ...[...near, ...tooNear.reverse()].slice(0, size - 1)]
@@ -59,21 +59,27 @@ export class UserBatches {
   }
 }
 
+/** Users who are read at once to be embedded. */
+const USERS_AT_ONCE = 1024
+
 /** Embeds what the generator is shown of each user; `say` takes passing lines. Throws what `embed` throws. */
 export async function embedUsers(
   hardExamples: HardExamples,
-  users: readonly User[],
+  users: UserList,
   tokenizer: Tokenizer,
   prompt: TrainConfig['prompt'],
   say: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
   const started = performance.now()
-  const shown = users.map(({ id, history, heldOut }) => ({
-    id,
-    shown: buildProfilePrompt(history, tokenizer, prompt).texts,
-    heldOut: heldOut.map(({ text }) => text),
-  }))
+  const shown: ShownUser[] = []
+  for (let start = 0; start < users.listed.length; start += USERS_AT_ONCE)
+    for (const { id, history, heldOut } of await users.load(users.listed.slice(start, start + USERS_AT_ONCE)))
+      shown.push({
+        id,
+        shown: buildProfilePrompt(history, tokenizer, prompt).texts,
+        heldOut: heldOut.map(({ text }) => text),
+      })
   await hardExamples.embed(shown, {
     signal,
     onProgress: (share) => {

@@ -159,6 +159,13 @@ export const trainConfigSchema = z
       .describe(
         "What training computes the base's products in. int8: faster and in far less memory, with gradients that are off by a little; quantize is then int8 too.",
       ),
+    engine: z
+      .strictObject({
+        type: z.literal('tinker').describe('tinker: a server of the Tinker protocol, such as SkyRL on Ray.'),
+        model: z.string().min(1).optional().describe('What the server calls the model; default: as `model`.'),
+      })
+      .optional()
+      .describe('Where the model is trained, if not on this machine (docs/scale.md).'),
     judge: anyJudgeConfigSchema,
     reward: rewardConfigSchema,
     prompt: promptSchema,
@@ -251,6 +258,21 @@ export const trainConfigSchema = z
   .refine(({ quantize = 'none', trainable }) => quantize === 'none' || trainable.type === 'lora', {
     path: ['quantize'],
     error: 'full fine-tuning changes the weights: quantize and precision are for LoRA',
+  })
+  .superRefine(({ engine, trainable, quantize = 'none', rollout, profile, optim }, context) => {
+    if (!engine) return
+    const refuse = (path: string[], message: string) =>
+      context.addIssue({ code: 'custom', path, message: `on a Tinker server ${message}` })
+    if (trainable.type !== 'lora') refuse(['trainable', 'type'], 'only adapters are trained: lora')
+    else if (trainable.rsLora) refuse(['trainable', 'rsLora'], 'adapters are scaled by alpha/rank: false')
+    else if (PROJECTIONS.some((projection) => !trainable.targets.includes(projection)))
+      refuse(['trainable', 'targets'], 'adapters are on all linear layers: leave it out')
+    if (quantize !== 'none') refuse(['quantize'], 'the server decides how it reads weights: leave it out')
+    if (rollout.temperature !== 1)
+      refuse(['rollout', 'temperature'], 'log probabilities are of temperature 1, so rollouts are sampled at 1')
+    if (profile.temperature !== 0 && profile.temperature !== 1)
+      refuse(['profile', 'temperature'], 'profiles are sampled at 1, or greedily at 0')
+    if (optim.maxGradNorm > 0) refuse(['optim', 'maxGradNorm'], 'gradients are not clipped: 0')
   })
   .superRefine(({ reward, split }, context) => {
     if (reward.type !== 'bidirectional' || !reward.hardExamples?.positives) return

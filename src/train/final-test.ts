@@ -1,7 +1,7 @@
 // The end of a run: the best checkpoint against the zero-shot model on the test users, who took no part in any choice.
 import { type AnyJudge, isSeveral } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
-import type { UserSplit } from '../logs/types.ts'
+import type { UserLists } from '../logs/user-list.ts'
 import type { LanguageModel, WeightSet } from '../model/contract.ts'
 import type { RewardFunction } from '../reward/reward.ts'
 import type { ProfileLine, Summary } from '../run/format.ts'
@@ -40,7 +40,7 @@ export interface FinalTestInputs {
   /** The judge for texts longer than its budget for a profile. */
   wholeTexts?: WholeTextJudge
   reward: RewardFunction
-  users: UserSplit
+  users: UserLists
   /** What an earlier run of the same model, judge, users and budgets measured before training. */
   baseline?: Baseline
   signal?: AbortSignal
@@ -55,7 +55,7 @@ export interface FinalTest {
 /** Measures the frozen base (unless `baseline` knows), then the best checkpoint, which the model is left at. */
 export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promise<FinalTest> {
   const { config, model, judge, testJudges = {}, reward, users, baseline, signal } = inputs
-  const testUsers = measuredUsers(users.test, config.test.maxUsers, config)
+  const testUsers = await users.test.load(measuredUsers(users.test.listed, config.test.maxUsers, config))
   const progress = run.beginParts('test', testParts(inputs, testUsers.length))
   const onNote = (text: string) => run.note(text)
   const measured = (weights: WeightSet) =>

@@ -30,8 +30,10 @@ export interface GrpoInputs extends FinalTestInputs {
 export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary> {
   const { config, model, reward, users, signal } = inputs
   const { rollout, profile, prompt, optim, seed } = config
-  const validationUsers = measuredUsers(users.validation, config.validation.maxUsers, config)
-  const batches = new UserBatches(users.train, config, inputs.hardExamples)
+  const validationUsers = await users.validation.load(
+    measuredUsers(users.validation.listed, config.validation.maxUsers, config),
+  )
+  const batches = new UserBatches(users.train.listed, config, inputs.hardExamples)
 
   for (;;) {
     if (run.validationDue) {
@@ -49,7 +51,7 @@ export async function grpo(inputs: GrpoInputs, run: OngoingRun): Promise<Summary
     const what = `step ${step + 1}`
     const rollouts = run.beginParts('rollout', [{ what, kind: 'sample', users: rollout.users }])
     const sampling = performance.now()
-    const users_U = batches.at(step)
+    const users_U = await users.train.load(batches.at(step))
     const mostTokens = rollout.users * rollout.groupSize * profile.maxTokens
     const generated_U = await rollouts.next((onProgress) =>
       generateProfiles(model, users_U, {
@@ -200,7 +202,7 @@ async function updatePolicy(
     const result = await model.forwardBackward(groups, loss, { signal: update === 0 ? signal : undefined })
     refuseDivergence('loss', result.loss, step)
     const { gradNorm } = await model.optimStep({ ...optim, learningRate })
-    refuseDivergence('grad_norm', gradNorm, step)
+    if (gradNorm !== null) refuseDivergence('grad_norm', gradNorm, step)
     updates.push({ loss: result.loss, grad_norm: gradNorm, ...updateMetrics(loss, groups, result, sampler_U_G_T) })
   }
   // Sampler and trainer are compared before the policy moves; everything else is the mean over the updates.

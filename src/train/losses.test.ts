@@ -1,8 +1,9 @@
 // The losses against cases worked out by hand, and the gradients against central differences.
 import { describe, expect, it } from 'vitest'
 import type { TokenLoss } from '../model/contract.ts'
+import { type LossInput, lossAndGradient } from '../model/token-loss.ts'
 import { seedFrom, uniform } from '../util/random.ts'
-import { importanceWeights, LOSSES, type LossInput, type LossName, lossAndGradient, tokenWeights } from './losses.ts'
+import { importanceWeights, LOSSES, type LossName, tokenWeights } from './losses.ts'
 
 const options = { clipLow: 0.2, clipHigh: 0.3, klCoef: 0, temperature: 1 }
 

@@ -31,7 +31,7 @@ export interface Measurement extends ProfileEvaluation {
 }
 
 /** At most `limit` users of a part, drawn with the split's seed: the same for every run on the same logs. */
-export function measuredUsers(users: readonly User[], limit: number, config: TrainConfig): User[] {
+export function measuredUsers<U>(users: readonly U[], limit: number, config: TrainConfig): U[] {
   return shuffled(users, seedFrom(config.split.seed, 'measured')).slice(0, limit)
 }
 

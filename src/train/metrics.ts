@@ -1,11 +1,11 @@
 // A step's numbers under the names that TRL's users have dashboards for (run/metrics.ts says what each means), and the
 // lines of rollouts.jsonl.
 import type { Completion, ForwardBackwardResult, TokenLoss, TrainGroup } from '../model/contract.ts'
+import { k3 } from '../model/token-loss.ts'
 import type { RolloutReward, ScoredBatch } from '../reward/reward.ts'
 import type { RolloutLine } from '../run/format.ts'
 import { mean } from '../util/stats.ts'
 import { deviation } from './advantages.ts'
-import { k3 } from './losses.ts'
 
 /** One sampled profile with all that the update and the log need. */
 interface Rollout {
@@ -98,7 +98,10 @@ export function rolloutLines(groups: readonly RolloutGroup[], step: number): Rol
   )
 }
 
-/** Numbers of an update; null where no group gave a gradient, and `kl` where the base was not asked. */
+/**
+ * Numbers of an update; null where no group gave a gradient, `kl` where the base was not asked, and `entropy` and
+ * `grad_norm` where the provider does not say.
+ */
 export const UPDATE_METRICS = [
   'loss',
   'entropy',
@@ -131,8 +134,8 @@ export function updateMetrics(
 type Results = ForwardBackwardResult['completions']
 
 /**
- * Entropy, KL to the base (null without its log probabilities) and the sampler's distance, over the tokens that weigh in
- * the loss.
+ * Entropy (null where the provider gives none), KL to the base (null without its log probabilities) and the sampler's
+ * distance, over the tokens that weigh in the loss.
  */
 function tokenMetrics(
   groups: readonly TrainGroup[],
@@ -148,7 +151,7 @@ function tokenMetrics(
       const result = results[u][g]
       for (let t = 0; t < weights.length; t++) {
         if (weights[t] === 0) continue
-        entropy.push(result.entropy[t])
+        if (result.entropy) entropy.push(result.entropy[t])
         const gap = result.logprobs[t] - sampler[u][g][t]
         difference.push(Math.abs(gap))
         ratio.push(Math.exp(gap))
@@ -158,7 +161,7 @@ function tokenMetrics(
     })
   })
   return {
-    entropy: mean(entropy),
+    entropy: entropy.length === 0 ? null : mean(entropy),
     kl: kl.length === 0 ? null : mean(kl),
     'sampling/sampling_logp_difference/mean': mean(difference),
     'sampling/sampling_logp_difference/max': difference.reduce((a, b) => Math.max(a, b)),

@@ -9,16 +9,20 @@ import type { LanguageModel } from '../model/contract.ts'
 import type { Encoder, JudgeModel, Pooling } from '../model/encoder.ts'
 import { type OpenModelOptions, openModel, refuseUnusable } from '../model/onnx/open.ts'
 import { openEncoder, refuseUnusableEncoder } from '../model/onnx/open-encoder.ts'
+import { openTokenizer } from '../model/onnx/open-tokenizer.ts'
 import { openServedModel } from '../model/openai/served.ts'
 import type { ServedModel, ServerAccess } from '../model/served.ts'
+import { openTinker, type TinkerOptions } from '../model/tinker/open.ts'
 import type { HardExamplesConfig } from '../reward/config.ts'
 import type { OnLine } from '../util/byte-progress.ts'
 import { BumpError } from '../util/errors.ts'
 import { type TrainConfig, trainConfigSchema } from './config.ts'
 import { type WholeTextJudge, wholeTextJudge } from './measure.ts'
 
-/** What models that are named run on: device, threads and memory. */
-export type TrainEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'>
+/** What models that are named run on: device, threads and memory; the policy on a Tinker server, with `type`. */
+export type TrainEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'> &
+  Pick<TinkerOptions, 'server'> &
+  Partial<NonNullable<TrainConfig['engine']>>
 
 /** What of the options of train() decides its models. */
 export interface GivenModels {
@@ -57,9 +61,9 @@ export function refuseOtherServers(judges: readonly JudgeConfig[], judgeServer: 
     )
 }
 
-/** Throws BumpError where the model to train, that of a judge, or the embedder lies here and cannot be used. */
+/** Throws BumpError where the model to train here, that of a judge, or the embedder lies here and cannot be used. */
 export function refuseUnusableModels(
-  model: LanguageModel | string,
+  model: LanguageModel | string | undefined,
   judges: readonly JudgeConfig[],
   hardExamples?: HardExamplesConfig,
 ): void {
@@ -90,8 +94,9 @@ export class Models {
 
   async policy(): Promise<LanguageModel> {
     const { model } = this.options
-    const { trainable, seed } = this.config
-    const policy = typeof model === 'string' ? await this.open(model, { trainable, seed }) : model
+    const { trainable, seed, engine } = this.config
+    const named = (name: string) => (engine ? this.onServer(name) : this.open(name, { trainable, seed }))
+    const policy = typeof model === 'string' ? await named(model) : model
     // Parsed again, its keys stand in the order of the schema, whoever set them.
     this.config = trainConfigSchema.parse({ ...this.config, quantize: policy.info.opened?.quantize ?? 'none' })
     return policy
@@ -126,9 +131,9 @@ export class Models {
   }
 
   async open(name: string, options: Pick<OpenModelOptions, 'trainable' | 'seed'> = {}): Promise<LanguageModel> {
-    const { engine, signal } = this.options
+    const { signal, engine: { device, threads, memory } = {} } = this.options
     // The limit on memory is training's.
-    const shared = options.trainable ? engine : { ...engine, memory: undefined }
+    const shared = { device, threads, memory: options.trainable ? memory : undefined }
     const model = await openModel(name, {
       ...shared,
       quantize: this.config.quantize,
@@ -136,6 +141,20 @@ export class Models {
       signal,
       onProgress: this.onProgress,
       ...options,
+    })
+    this.opened.push(model)
+    return model
+  }
+
+  /** The policy on a Tinker server, its tokenizer here. */
+  private async onServer(name: string): Promise<LanguageModel> {
+    const { engine, signal } = this.options
+    const { trainable, seed } = this.config
+    const { onProgress } = this
+    const { tokenizer, contextLength } = await openTokenizer(name, { onProgress, signal })
+    const model = await openTinker({
+      ...{ name, model: this.config.engine?.model ?? name, server: engine?.server },
+      ...{ tokenizer, contextLength, trainable, seed, signal, onProgress },
     })
     this.opened.push(model)
     return model

@@ -191,7 +191,12 @@ export class OngoingRun {
       const cancelled = error instanceof CancelledError && signal?.aborted
       const failed = BumpError.isInstance(error) && ['reward-failed', 'server-failed'].includes(error.code)
       if (!cancelled && !failed) throw error
-      await this.checkpoint()
+      await this.checkpoint().catch((reason: Error) => {
+        // Where the policy's own server failed, its checkpoint may too: the first failure is the one to tell.
+        if (cancelled) throw reason
+        this.note(`no checkpoint after step ${this.step}: ${reason.message}`)
+        throw error
+      })
       const ended = `ended after step ${this.step}, with a checkpoint`
       if (cancelled) throw new CancelledError(ended)
       this.note(`${ended}: resume goes on from there`)

@@ -7,7 +7,8 @@ import { fixedLayer, type Layer, mergeLayers, resolveLayers } from './config-lay
  * problem and its place.
  */
 export function resolveTrainConfig(layers: readonly Layer[]): TrainConfig {
-  return resolveLayers(trainConfigSchema, [defaultKinds(mergeLayers(layers)), ...layers])
+  const named = mergeLayers(layers)
+  return resolveLayers(trainConfigSchema, [defaultKinds(named), ...serverDefaults(named), ...layers])
 }
 
 /** The layer of a preset's name; none for a name that is no preset's, which the schema then refuses. */
@@ -15,6 +16,11 @@ export function presetLayers(preset: unknown): Layer[] {
   return typeof preset === 'string' && Object.hasOwn(PRESETS, preset)
     ? [fixedLayer(PRESETS[preset], `preset ${preset}`)]
     : []
+}
+
+/** Defaults of a Tinker server, which clips no gradients. */
+function serverDefaults({ engine }: Record<string, unknown>): Layer[] {
+  return engine === undefined ? [] : [fixedLayer({ optim: { maxGradNorm: 0 } }, 'engine')]
 }
 
 /** The kinds of sections that nothing names: `trainable.rank: 8` is about LoRA. */

@@ -1,5 +1,6 @@
 // The reward of a run: the bidirectional one of the configuration or one of the caller's, with those added to it.
 import type { AnyJudge } from '../judge/several.ts'
+import type { UserLists } from '../logs/user-list.ts'
 import { type AddedReward, withAdded } from '../reward/added.ts'
 import { type CustomReward, makeReward, type RewardContext } from '../reward/custom.ts'
 import type { HardExamples } from '../reward/hard-examples.ts'
@@ -7,15 +8,25 @@ import type { RewardFunction } from '../reward/reward.ts'
 import type { TrainConfig } from './config.ts'
 import { defaultReward } from './default-reward.ts'
 import { poolSeed } from './measure.ts'
+import { wholeSplit } from './run-users.ts'
+
+/** What rewards are made from; one of the caller's may read all users. */
+interface RewardParts extends Omit<RewardContext, 'config' | 'splitSeed' | 'users'> {
+  config: TrainConfig
+  judge: AnyJudge
+  users: UserLists
+}
 
 /** The reward of a run, with those that are added, and what decides theirs besides the configuration. */
 export async function rewardOf(
   { customReward, rewards = [] }: { customReward?: CustomReward; rewards?: readonly AddedReward[] },
-  { config, judge, ...context }: { config: TrainConfig; judge: AnyJudge } & Omit<RewardContext, 'config' | 'splitSeed'>,
+  { config, judge, users, ...context }: RewardParts,
   hardExamples?: HardExamples,
 ): Promise<{ reward: RewardFunction; record?: Record<string, unknown> }> {
   const splitSeed = config.split.seed
-  const make = (custom: CustomReward) => makeReward(custom, { ...context, config: config.reward, splitSeed })
+  const read = customReward || rewards.length > 0 ? await wholeSplit(users) : undefined
+  const make = (custom: CustomReward) =>
+    makeReward(custom, { ...context, users: read!, config: config.reward, splitSeed })
   const named = ({ name }: CustomReward, { origin }: RewardFunction) => ({ name, ...origin })
   const own = customReward ? await make(customReward) : bidirectionalOf(config, judge, hardExamples)
   const added: { name: string; weight: number; reward: RewardFunction }[] = []

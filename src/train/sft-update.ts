@@ -11,9 +11,10 @@ import { groupByPrompt, type PromptGroup, type SftExample } from './sft-examples
 export interface SftUpdate {
   /** Mean cross-entropy over the target tokens, nats. */
   loss: number
-  /** Mean entropy of the policy over the target tokens, nats. */
-  entropy: number
-  grad_norm: number
+  /** Mean entropy of the policy over the target tokens, nats; null where the provider gives none. */
+  entropy: number | null
+  /** Null where the provider does not say. */
+  grad_norm: number | null
   learning_rate: number
 }
 
@@ -37,12 +38,14 @@ export async function updateOn(
 ): Promise<SftUpdate> {
   const tokens = targetTokens(batch)
   let loss = 0
-  let entropy = 0
+  let entropy: number | null = 0
   for (const part of microSteps(groupByPrompt(batch), config.batch.tokens)) {
     const groups = part.map((group) => trainGroup(group, tokens))
-    const result = await model.forwardBackward(groups, { type: 'cross_entropy' }, { signal })
+    const options = { signal, completions: batch.length }
+    const result = await model.forwardBackward(groups, { type: 'cross_entropy' }, options)
     loss += result.loss
-    for (const completion of result.completions.flat()) entropy += sum(completion.entropy) / tokens
+    for (const completion of result.completions.flat())
+      entropy = entropy === null || !completion.entropy ? null : entropy + sum(completion.entropy) / tokens
   }
   if (!Number.isFinite(loss))
     throw new BumpError(

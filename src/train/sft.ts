@@ -7,6 +7,7 @@ import { type RunHeader, type SftSummary, sftSummarySchema } from '../run/format
 import { packageInfo } from '../run/package-info.ts'
 import { readFinished } from '../run/read.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
+import { modelRecord } from './model-record.ts'
 import { OngoingRun, peakMemoryBytes, type RunEvent, rounded } from './ongoing-run.ts'
 import type { Part } from './phase-progress.ts'
 import { batchesPerEpoch, epochBatches } from './sft-batches.ts'
@@ -142,12 +143,11 @@ function checkExamples({ examples, model }: SftOptions): void {
 }
 
 function runHeader({ config, model }: SftOptions, split: SftSplit): RunHeader {
-  const { name, digest, parameters, trainableParameters } = model.info
   return {
     kind: 'sft',
     config,
     package: packageInfo(),
-    model: { name, digest, parameters, trainableParameters },
+    model: modelRecord(model),
     data: { digest: examplesDigest(split), train: split.train.length, validation: split.validation.length },
   }
 }

@@ -7,7 +7,8 @@ import { type AnyJudge, judgeKeys } from '../judge/several.ts'
 import type { Judge } from '../judge/types.ts'
 import type { LoadedUsers } from '../logs/load.ts'
 import type { Logs } from '../logs/open.ts'
-import type { LogSource, User, UserSplit } from '../logs/types.ts'
+import type { LogSource } from '../logs/types.ts'
+import type { UserList, UserLists } from '../logs/user-list.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { type Encoder, isEncoder, type JudgeModel } from '../model/encoder.ts'
 import { isServed, type ServerAccess } from '../model/served.ts'
@@ -27,6 +28,7 @@ import type { TrainConfig, TrainConfigInput } from './config.ts'
 import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
+import { modelRecord } from './model-record.ts'
 import { Models, refuseOtherServers, refuseSameJudges, refuseUnusableModels, type TrainEngine } from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
@@ -37,7 +39,7 @@ import { sourceOf, usersOf } from './run-users.ts'
 
 /** The sections of the configuration that a caller may set; what is left out has its default (docs/config.md). */
 export type TrainSettings = Partial<
-  Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize' | 'precision'>
+  Omit<TrainConfigInput, 'name' | 'logs' | 'model' | 'trainable' | 'quantize' | 'precision' | 'engine'>
 >
 
 export interface TrainOptions extends TrainSettings {
@@ -58,7 +60,7 @@ export interface TrainOptions extends TrainSettings {
   quantize?: TrainConfigInput['quantize']
   /** What training computes the base's products in, where `model` is a name. */
   precision?: TrainConfigInput['precision']
-  /** What models that are named here run on: device, threads and memory. */
+  /** What models that are named here run on; `{ type: 'tinker', server }` trains on a Tinker server instead. */
   engine?: TrainEngine
   /** The judge's model, where it is open already; an encoder's scorer is embedding. */
   judgeModel?: JudgeModel
@@ -127,14 +129,14 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
   const own = options.judgeModel || customJudge ? [] : singleJudges(asked.judge)
   const named = [...own, ...(asked.test.judges ?? [])]
   const { hardExamples: hard } = bidirectional(asked)
-  refuseUnusableModels(options.model, named, options.embedder ? undefined : hard)
+  refuseUnusableModels(asked.engine ? undefined : options.model, named, options.embedder ? undefined : hard)
   refuseOtherServers(named, options.judgeServer)
   if (mlflow) await reachMlflow(mlflow, out)
-  const users = await usersOf(options, asked, onEvent)
-  onEvent({ type: 'users', train: users.train.length, validation: users.validation.length, test: users.test.length })
+  const { users, close } = await usersOf(options, asked, onEvent)
   const note = (text: string, passing?: boolean) => onEvent({ type: 'note', text, passing })
   const models = new Models(options, asked, note)
   try {
+    onEvent({ type: 'users', ...lengthsOf(users) })
     const model = await models.policy()
     const { config } = models
     const { judge, wholeTexts } = customJudge
@@ -163,6 +165,7 @@ export async function trainAfter(baseline: Baseline | undefined, options: TrainO
       onEvent,
     })
   } finally {
+    close()
     await models.close()
   }
 }
@@ -237,10 +240,13 @@ async function testJudgesOf(
 /** Throws BumpError where an option would do nothing, since another one decides what it is about. */
 function refuseIdle(options: TrainOptions): void {
   const { model, trainable, quantize, precision, judge, judgeModel, customJudge, customReward, embedder } = options
+  const { type, server } = options.engine ?? {}
   const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
-  for (const [name, value] of Object.entries({ trainable, quantize, precision }))
+  for (const [name, value] of Object.entries({ trainable, quantize, precision, 'engine.type': type }))
     if (typeof model !== 'string' && value !== undefined)
       throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
+  if (server !== undefined && type === undefined)
+    throw idle('engine.server', 'the model is trained on this machine. Set engine.type to tinker')
   if (embedder && customReward) throw idle('embedder', 'it is for pools of the bidirectional reward')
   if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
   if (judgeModel && judge?.scorer === 'several')
@@ -258,6 +264,7 @@ function configOf(options: TrainOptions): TrainConfig {
     : undefined
   const values = {
     ...settings,
+    ...(engine?.type ? { engine: { type: engine.type, model: engine.model } } : {}),
     ...(judgeModel ? { judge: { ...impliedJudge(judgeModel), ...settings.judge } } : {}),
     ...(opened ? { ...opened, seed: settings.seed ?? opened.seed } : {}),
     ...(customReward || added || reward || embedder
@@ -324,7 +331,15 @@ function openedOf({ info }: LanguageModel): NonNullable<LanguageModel['info']['o
   return info.opened
 }
 
-function checkUsers(users: UserSplit, config: TrainConfig): void {
+/** How many users each part has. */
+const lengthsOf = ({ train, validation, test }: UserLists) => ({
+  train: train.listed.length,
+  validation: validation.listed.length,
+  test: test.listed.length,
+})
+
+function checkUsers(users: UserLists, config: TrainConfig): void {
+  const lengths = lengthsOf(users)
   const needed = { train: config.rollout.users, validation: 2, test: 2 }
   const cure = {
     train: 'lower rollout.users, or give more logs',
@@ -332,10 +347,10 @@ function checkUsers(users: UserSplit, config: TrainConfig): void {
     test: 'raise split.test, or give more logs',
   }
   for (const part of ['train', 'validation', 'test'] as const)
-    if (users[part].length < needed[part])
+    if (lengths[part] < needed[part])
       throw new BumpError(
         'too-few-users',
-        `The ${part} part has ${users[part].length} users (of ${users.train.length + users.validation.length + users.test.length}), but needs at least ${needed[part]}: ${cure[part]}.`,
+        `The ${part} part has ${lengths[part]} users (of ${lengths.train + lengths.validation + lengths.test}), but needs at least ${needed[part]}: ${cure[part]}.`,
       )
 }
 
@@ -344,30 +359,20 @@ function headerOf(config: TrainConfig, parts: RunParts): RunHeader {
   return {
     config: recordedConfig(config),
     package: packageInfo(),
-    model: describeModel(model),
+    model: modelRecord(model),
     judge: judgeRecord,
     ...(config.test.judges ? { testJudges: Object.values(testJudges ?? {}).map((judge) => judge.describe()) } : {}),
     ...(hardExamples ? { embedder: hardExamples.describe() } : {}),
     ...(rewardRecord ? { reward: rewardRecord } : {}),
-    data: {
-      digest: dataDigest(users),
-      train: users.train.length,
-      validation: users.validation.length,
-      test: users.test.length,
-    },
+    data: { digest: dataDigest(users), ...lengthsOf(users) },
   }
-}
-
-function describeModel({ info }: LanguageModel): Record<string, unknown> {
-  const { name, digest, parameters, trainableParameters } = info
-  return { name, digest, parameters, trainableParameters }
 }
 
 function describeJudge(judge: AnyJudge): Record<string, unknown> {
   return { scorer: 'custom', name: judge.name, ...judge.describe() }
 }
 
-function idsOf({ train, validation, test }: UserSplit): RunUsers {
-  const ids = (users: readonly User[]) => users.map(({ id }) => id)
+function idsOf({ train, validation, test }: UserLists): RunUsers {
+  const ids = ({ listed }: UserList) => listed.map(({ id }) => id)
   return { train: ids(train), validation: ids(validation), test: ids(test) }
 }

@@ -5,13 +5,15 @@ import { Worker } from 'node:worker_threads'
 import { BumpError, CancelledError, type ErrorCode } from './errors.ts'
 
 /**
- * Starts the module `name` beside `here` (an `import.meta.url`) as a thread: JavaScript in the built package; under a
- * TypeScript loader (tests) it needs the loader as well.
+ * Starts the module `name` beside `here` (an `import.meta.url`) as a thread: JavaScript in the built package. Under a
+ * TypeScript loader it needs the loader as well, which takes a second of every start; tests have the threads built once
+ * (`testing/threads.ts`).
  */
 export function startThread(here: string, name: string, workerData: unknown): Worker {
-  if (!here.endsWith('.ts')) {
+  const built = here.endsWith('.ts') ? process.env.BUMP_TEST_THREADS : here
+  if (built !== undefined) {
     // Flags of the process, such as --input-type=module, are not the thread's.
-    return new Worker(new URL(`./${name}.js`, here), { workerData, execArgv: [] })
+    return new Worker(new URL(`./${name}.js`, built), { workerData, execArgv: [] })
   }
   const loader = pathToFileURL(createRequire(here).resolve('tsx/esm/api').replace(/cjs$/, 'mjs')).href
   const file = new URL(`./${name}.ts`, here).href

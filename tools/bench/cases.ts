@@ -2,6 +2,7 @@
 import type { Case } from './case.ts'
 import { pools } from './encoder.ts'
 import { inference, judges, products } from './inference.ts'
+import { profiles } from './profiles.ts'
 import { QWEN25_05B, SMOLLM2_135M } from './shape.ts'
 import { embeddingStep, growth, smallStep, step } from './steps.ts'
 import { group, int8Train, layerWise, train } from './training.ts'
@@ -16,6 +17,8 @@ export const CASES: Record<string, Case> = {
   inference: (_, device) => inference(SMOLLM2_135M, 'none', device),
   int8: (_, device) => inference(SMOLLM2_135M, 'int8', device),
   judges,
+  profiles: (_, device) => profiles(SMOLLM2_135M, 'none', device),
+  int8Profiles: (_, device) => profiles(SMOLLM2_135M, 'int8', device),
   step,
   growth,
   int8Rollouts: async (_, device) => [(await smallStep(SMOLLM2_135M, device, { quantize: 'int8' })).row],

@@ -75,7 +75,7 @@ async function train(flags: ReturnType<typeof readFlags>): Promise<void> {
   }
   const model = await openModel(untrained, { trainable: { type: 'full' } })
   try {
-    console.log(`nano: ${(model.info.parameters / 1e6).toFixed(2)} M parameters`)
+    console.log(`nano: ${((model.info.parameters ?? 0) / 1e6).toFixed(2)} M parameters`)
     await pretrain(model, {
       steps: positive('steps', flags.steps),
       minutes: positive('minutes', flags.minutes),

@@ -2,7 +2,7 @@
 // that would have come. Flow: main.ts -> pretrain.ts -> documents.ts and the language model's training calls.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LanguageModel } from '../../src/model/contract.ts'
+import type { OnnxModel } from '../../src/model/onnx/open.ts'
 import { BumpError } from '../../src/util/errors.ts'
 import { writeFileAtomic } from '../../src/util/files.ts'
 import { seedFrom } from '../../src/util/random.ts'
@@ -63,7 +63,7 @@ function readProgress(path: string, seed: number): Progress {
  * Trains all parameters of `model` by cross entropy until `steps` or `minutes` are reached. Checkpoints every 200
  * steps, a progress line every 20. Throws BumpError where the loss is no number or there is nothing to resume.
  */
-export async function pretrain(model: LanguageModel, options: PretrainOptions): Promise<void> {
+export async function pretrain(model: OnnxModel, options: PretrainOptions): Promise<void> {
   const { steps, minutes, seed, learningRate, work, resume, onLine } = options
   const progressFile = join(work, 'progress.json')
   const stateOf = (step: number) => join(work, `step-${step}`)

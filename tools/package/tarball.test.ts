@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeTinyFolder } from '../../src/engine/weights/testing/tiny-folder.ts'
 import { CLONE, linkTarball, packTarball, program, type Tarball, writeManifest } from './tarball.ts'
 
 const MINUTES = 60_000
@@ -28,8 +29,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** What an example is given for a word in <angle brackets> of its usage line; the run is the demo's. */
 const given: Record<string, string> = {
-  logs: join('node_modules', 'bump-profiles', 'assets', 'example', 'log.jsonl'),
-  model: join('node_modules', 'bump-profiles', 'assets', 'nano'),
+  logs: join(folder, 'log.jsonl'),
+  // Of a few hundred weights: the demo runs the bundled model.
+  model: join(folder, 'tiny'),
   run: join('runs', 'demo'),
   profiles: join(folder, 'theirs.jsonl'),
   steps: '1',
@@ -51,17 +53,24 @@ beforeAll(async () => {
 })
 afterAll(() => void server.close())
 
-// What another product might say of the people of the example log: the first things that they did.
+// 32 people of the example log, the ends of six texts of each, and what another product might say of them: the first three.
 beforeAll(() => {
+  writeTinyFolder(given.model)
   const histories = new Map<string, string[]>()
+  const lines: string[] = []
   for (const line of readFileSync(join(CLONE, 'assets', 'example', 'log.jsonl'), 'utf8')
     .trim()
     .split('\n')) {
-    const { user, text } = JSON.parse(line) as { user: string; text: string }
-    histories.set(user, [...(histories.get(user) ?? []), text])
+    const { user, time, text: whole } = JSON.parse(line) as Record<'user' | 'time' | 'text', string>
+    const history = histories.get(user) ?? []
+    if (user >= 'person-032' || history.length === 6) continue
+    const text = whole.slice(-12)
+    histories.set(user, [...history, text])
+    lines.push(JSON.stringify({ user, time, text }))
   }
-  const lines = [...histories].map(([user, texts]) => JSON.stringify({ user, profile: texts.slice(0, 3).join(' ') }))
-  writeFileSync(given.profiles, `${lines.join('\n')}\n`)
+  writeFileSync(given.logs, `${lines.join('\n')}\n`)
+  const profiles = [...histories].map(([user, texts]) => JSON.stringify({ user, profile: texts.slice(0, 3).join(' ') }))
+  writeFileSync(given.profiles, `${profiles.join('\n')}\n`)
 })
 
 beforeAll(async () => {
@@ -75,22 +84,17 @@ beforeAll(async () => {
 }, 10 * MINUTES)
 
 describe('the tarball in an empty project', () => {
-  it('runs npx bump demo --steps 2', { timeout: 10 * MINUTES }, async () => {
-    const { code, stdout, stderr } = await program('npx', ['--no-install', 'bump', 'demo', '--steps', '2'], project)
-    expect(stderr).toContain('step 2/2')
+  it('runs npx bump demo', { timeout: 10 * MINUTES }, async () => {
+    const demo = ['--no-install', 'bump', 'demo', '--steps', '1', '--threads', '1']
+    const { code, stdout, stderr } = await program('npx', demo, project)
+    expect(stderr).toContain('step 1/1')
     expect(code, stderr).toBe(0)
     expect(stdout).toContain('profile after:')
     expect(existsSync(join(project, 'runs', 'demo', 'summary.json'))).toBe(true)
   })
 
-  it('compiles the examples, strictly', { timeout: 5 * MINUTES }, async () => {
+  it('compiles the examples and the ten lines of the README, strictly', { timeout: 5 * MINUTES }, async () => {
     for (const file of [...examples, 'tsconfig.json']) copyFileSync(join(EXAMPLES, file), join(project, file))
-    const compiler = join(CLONE, 'node_modules', 'typescript', 'bin', 'tsc')
-    const { code, stdout } = await program(process.execPath, [compiler, '--noEmit', 'false'], project)
-    expect(code, stdout).toBe(0)
-  })
-
-  it('runs the ten lines of the README as they are written', { timeout: 10 * MINUTES }, async () => {
     const [, tenLines] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(CLONE, 'README.md'), 'utf8'))!
     expect(
       tenLines
@@ -99,12 +103,15 @@ describe('the tarball in an empty project', () => {
         .filter((line) => line !== ''),
     ).toHaveLength(8)
     writeFileSync(join(project, 'ten-lines.ts'), tenLines)
-    await writeReviews(join(project, 'reviews.parquet'))
-    // What the lines call by its hub name: nano lies in its place.
-    cpSync(join(CLONE, 'assets', 'nano'), join(project, 'HuggingFaceTB', 'SmolLM2-135M-Instruct'), { recursive: true })
     const compiler = join(CLONE, 'node_modules', 'typescript', 'bin', 'tsc')
-    const compiled = await program(process.execPath, [compiler, '--noEmit', 'false'], project)
-    expect(compiled.code, compiled.stdout).toBe(0)
+    const { code, stdout } = await program(process.execPath, [compiler, '--noEmit', 'false', '--skipLibCheck'], project)
+    expect(code, stdout).toBe(0)
+  })
+
+  it('runs the ten lines as they are written', { timeout: 10 * MINUTES }, async () => {
+    await writeReviews(join(project, 'reviews.parquet'))
+    // What the lines call by its hub name: another lies in its place.
+    cpSync(given.model, join(project, 'HuggingFaceTB', 'SmolLM2-135M-Instruct'), { recursive: true })
     const { code, stdout, stderr } = await program(process.execPath, ['ten-lines.js'], project)
     expect(code, stderr).toBe(0)
     expect(stdout).toMatch(/forward: \{\s+mean: -?\d/)
@@ -122,15 +129,13 @@ describe('the tarball in an empty project', () => {
   })
 })
 
-/** 32 people of the example log as a Parquet file with the columns of the ten lines. */
+/** The log as a Parquet file with the columns of the ten lines. */
 async function writeReviews(path: string): Promise<void> {
   const connection = await DuckDBConnection.create()
-  const log = join(CLONE, 'assets', 'example', 'log.jsonl')
   await connection.run(`
     COPY (
       SELECT "user" AS user_id, "time" AS ts, split_part("text", ' ', 1) AS title, "text" AS body
-      FROM read_json('${log}', format = 'newline_delimited')
-      WHERE "user" < 'person-032'
+      FROM read_json('${given.logs}', format = 'newline_delimited')
     ) TO '${path}' (FORMAT parquet)`)
   connection.closeSync()
 }

@@ -1,6 +1,7 @@
 // Values of flags, checked when they are read.
 import { InvalidArgumentError } from 'commander'
 import { LAMP_TASKS, type LampTaskNumber } from '../../lamp/types.ts'
+import type { Shard } from '../../logs/shards.ts'
 
 /** A flag that may be repeated. */
 export function collect(value: string, before: string[]): string[] {
@@ -51,4 +52,12 @@ export function taskNumber(text: string): LampTaskNumber {
   const found = LAMP_TASKS.find((task) => String(task) === text)
   if (found === undefined) throw new InvalidArgumentError(`Tasks are ${LAMP_TASKS.join(', ')}.`)
   return found
+}
+
+/** A part of the users such as 3/16. */
+export function shardValue(text: string): Shard {
+  const [index, of] = (/^([1-9]\d*)\/([1-9]\d*)$/.exec(text) ?? []).slice(1).map(Number)
+  if (!(index <= of) || of > 100_000)
+    throw new InvalidArgumentError('Expected <n>/<shards> from 1/<shards> on, such as 3/16.')
+  return { index, of }
 }

@@ -25,6 +25,7 @@ export interface TrainFlags extends LogFlags, TrustFlags {
   judgeServerModel?: string
   embedder?: string
   testLogs?: string[]
+  engine?: string
   reward?: string
   addReward?: string[]
   task?: string
@@ -58,6 +59,7 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
   ['judgeModel', 'judge.model', 'text'],
   ['judgeServerModel', 'judge.server', 'text'],
   ['embedder', 'reward.hardExamples.embedder', 'text'],
+  ['engine', 'engine.type', 'text'],
   ['task', 'reward.options.task', 'number'],
   ['data', 'reward.options.data', 'text'],
   ['steps', 'optim.steps', 'number'],

@@ -386,3 +386,20 @@ test('of an encoder, its settings and its ONNX file are downloaded, or else its 
     /is a file\. Name the Hugging Face/,
   )
 })
+
+test('of a tokenizer, no weights are downloaded; a model that is there has one', async () => {
+  const options = { endpoint, kind: 'tokenizer' as const }
+  const names = () => requests.map(({ url }) => url.split(`${COMMIT}/`)[1]).filter(Boolean)
+  const path = await resolveModel('acme/tiny', options)
+  expect(names().sort()).toEqual(['config.json', 'tokenizer.json'])
+  expect(existsSync(join(path, 'model.safetensors'))).toBe(false)
+  // The model itself is not taken to be there, and what is there of it is not downloaded again.
+  requests = []
+  await resolveModel('acme/tiny', { endpoint })
+  expect(names()).toEqual(['model.safetensors'])
+  requests = []
+  await resolveModel('acme/tiny', options)
+  expect(requests).toEqual([])
+  delete files['tokenizer.json']
+  await expect(resolveModel('acme/tiny@other', options)).rejects.toThrow(/has no tokenizer.json/)
+})

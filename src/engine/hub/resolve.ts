@@ -14,8 +14,11 @@ import { DEFAULT_ENDPOINT, type Hub, type HubFile, type HubName, listFiles } fro
 import { downloadFile } from './download.ts'
 
 export interface ResolveOptions {
-  /** A sentence encoder has other files than a language model, which is the default. */
-  kind?: 'encoder'
+  /**
+   * A sentence encoder has other files than a language model, which is the default; of a tokenizer's model no weights are
+   * downloaded.
+   */
+  kind?: 'encoder' | 'tokenizer'
   /** Gets lines with percentage and time left while files are downloaded. */
   onProgress?: OnLine
   /** Sees the folder once config.json lies in it, before weights are downloaded; may throw. */
@@ -89,6 +92,13 @@ function encoderFiles({ repo }: HubName, files: HubFile[]): HubFile[] {
         'as BAAI/bge-small-en-v1.5.',
     )
   return wanted.sort((a, b) => Number(b.path === CONFIG) - Number(a.path === CONFIG))
+}
+
+/** The files of a tokenizer, and what the model says of itself. */
+function tokenizerFiles({ repo }: HubName, files: HubFile[]): HubFile[] {
+  const wanted = files.filter(({ path }) => COMPANIONS.has(path) && !path.endsWith('.index.json'))
+  if (wanted.some(({ path }) => path === 'tokenizer.json')) return wanted
+  throw new BumpError('download-failed', `${repo}: has no tokenizer.json. Use a model that comes with one.`)
 }
 
 /** The files to download for a name, of those that the repository holds. */
@@ -178,7 +188,7 @@ const isOn = (value: string | undefined) => /^(1|true|yes|on)$/i.test(value ?? '
  */
 export async function resolveModel(model: string, options: ResolveOptions = {}): Promise<string> {
   if (existsSync(model)) {
-    if (options.kind && statSync(model).isFile())
+    if (options.kind === 'encoder' && statSync(model).isFile())
       throw new BumpError('model-unusable', `${model}: is a file. Name the Hugging Face folder of an encoder.`)
     if (statSync(model).isFile() && !model.toLowerCase().endsWith('.gguf'))
       throw new BumpError(
@@ -188,7 +198,7 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
     return resolve(model)
   }
   const name = parseHubName(model)
-  if (options.kind && name?.file !== undefined)
+  if (options.kind === 'encoder' && name?.file !== undefined)
     throw new BumpError('model-unusable', `${model}: is a .gguf file. Name the repository or folder of an encoder.`)
   if (name === undefined)
     throw new BumpError(
@@ -200,9 +210,15 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
   const hub: Hub = { endpoint, token: process.env.HF_TOKEN || undefined, fetch: options.fetch ?? webFetch }
   const folder = cacheFolder('hub', sha256(endpoint).slice(0, 8), name.repo.replace('/', '--'))
   const { kind } = options
-  const what = JSON.stringify(kind ? [name.revision, kind] : [name.revision, name.file])
-  const recordPath = join(folder, 'complete', `${sha256(what).slice(0, 16)}.json`)
-  const earlier = cached(folder, recordPath, name)
+  // A tokenizer in a file comes with the whole file, and so does one of a model that is there.
+  const partial = kind === 'tokenizer' && name.file !== undefined ? undefined : kind
+  const recordOf = (part: typeof kind) => {
+    const what = JSON.stringify(part ? [name.revision, part] : [name.revision, name.file])
+    return join(folder, 'complete', `${sha256(what).slice(0, 16)}.json`)
+  }
+  const recordPath = recordOf(partial)
+  const whole = partial === 'tokenizer' ? cached(folder, recordOf(undefined), name) : undefined
+  const earlier = whole ?? cached(folder, recordPath, name)
   if (earlier !== undefined) return resolve(earlier)
   if (isOn(process.env.HF_HUB_OFFLINE))
     throw new BumpError(
@@ -213,7 +229,8 @@ export async function resolveModel(model: string, options: ResolveOptions = {}):
 
   options.onProgress?.(`looking for ${model} at ${endpoint}`)
   const { commit, files, weights } = await listFiles(hub, name)
-  const wanted = kind ? encoderFiles(name, files) : wantedFiles(name, files)
+  const chosen = { encoder: encoderFiles, tokenizer: tokenizerFiles, model: wantedFiles }[partial ?? 'model']
+  const wanted = chosen(name, files)
   const total = wanted.reduce((sum, file) => sum + file.size, 0)
   const progress = new ByteProgress(`downloading ${name.repo}`, total, options.onProgress)
   const space = bytesToCome(wanted, join(folder, commit)) + (kind ? 0 : preparedBytes(wanted, weights))

@@ -1,8 +1,9 @@
-// The losses that train, against the float64 arithmetic of train/losses.ts on random cases: every loss, both sides of
+// The losses that train, against the float64 arithmetic of model/token-loss.ts on random cases: every loss, both sides of
 // the clip, KL, temperature, masked tokens and completions, in f64 and f32.
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TokenLoss } from '../../model/contract.ts'
-import { LOSSES, type LossName, lossAndGradient, tokenWeights } from '../../train/losses.ts'
+import { lossAndGradient } from '../../model/token-loss.ts'
+import { LOSSES, type LossName, tokenWeights } from '../../train/losses.ts'
 import { normals, seedFrom, uniform } from '../../util/random.ts'
 import type { PackGroup } from '../runtime/pack.ts'
 import { TINY } from '../testing/tiny.ts'

@@ -1,7 +1,7 @@
 // The head of the training graph: logits at the selected positions only, log probabilities, entropy and the named token
 // loss, with the gradient written out: d loss/d h = coef·(E[target] − P·E). No one-hot, no scatter into the vocabulary
 // (full fine-tuning adds the head's own gradient). Formulas: TokenLoss of the language-model contract.
-// loss-head.test.ts holds it to the float64 arithmetic of train/losses.ts.
+// loss-head.test.ts holds it to the float64 arithmetic of model/token-loss.ts.
 import type { TokenLoss } from '../../model/contract.ts'
 import type { Graph, Value } from '../graph/graph.ts'
 import { product, scatterAddRows, sumLast } from '../graph/operators.ts'

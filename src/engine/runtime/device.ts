@@ -8,7 +8,7 @@ import { floats } from './tensors.ts'
 
 export type Device = 'cpu' | 'webgpu' | 'cuda'
 export const DEVICES = ['cpu', 'webgpu', 'cuda', 'auto'] as const
-/** `auto`: CUDA where it works, else WebGPU, else the processor. */
+/** `auto`: CUDA where it works, else the processor. WebGPU is slower than one (docs/performance.md): only if asked for. */
 export type DeviceRequest = (typeof DEVICES)[number]
 
 const CURE: Record<Exclude<Device, 'cpu'>, string> = {
@@ -29,13 +29,10 @@ export async function chooseDevice(asked: DeviceRequest): Promise<{ device: Devi
       throw new BumpError('device-unavailable', `the device ${asked} does not work here: ${problem}. ${CURE[asked]}`)
     return { device: asked, why: `${asked}, as asked for` }
   }
-  const problems: string[] = []
-  for (const device of ['cuda', 'webgpu'] as const) {
-    const problem = await problemOf(device)
-    if (!problem) return { device, why: [`${device}, which works here`, ...problems].join('; ') }
-    problems.push(`no ${device} (${problem})`)
-  }
-  return { device: 'cpu', why: ['cpu', ...problems].join('; ') }
+  const problem = await problemOf('cuda')
+  return problem
+    ? { device: 'cpu', why: `cpu; no cuda (${problem})` }
+    : { device: 'cuda', why: 'cuda, which works here' }
 }
 
 /** Runs one product on a device: what goes wrong, in a few words, or undefined. */

@@ -1,7 +1,9 @@
-// Profiles from a JSONL file, as bump profile writes it or any other tool: {user, profile} on each line.
-import { readFileSync } from 'node:fs'
+// Profiles from a JSONL file, as bump profile writes it or any other tool: {user, profile} on each line. Or from the
+// folder of parts that bump profile writes for many users.
+import { readFileSync, statSync } from 'node:fs'
 import { z } from 'zod'
 import { historyDigest } from '../../generator/cache.ts'
+import { profileParts } from '../../generator/shard-folder.ts'
 import type { User } from '../../logs/types.ts'
 import { BumpError } from '../../util/errors.ts'
 import { few } from '../../util/few.ts'
@@ -14,22 +16,28 @@ const lineSchema = z.object({
 })
 type FileProfile = z.infer<typeof lineSchema>
 
-/** Every profile of the file, by user; of several for one user, the last. Throws BumpError with the line at fault. */
-export function readProfileFile(file: string): Map<string, FileProfile> {
+/**
+ * Every profile of a file or folder, by user; of several for one user, the last. Throws BumpError with the line at
+ * fault.
+ */
+export function readProfileFile(path: string): Map<string, FileProfile> {
   const found = new Map<string, FileProfile>()
-  for (const [i, line] of readText(file).split('\n').entries()) {
-    if (line.trim() === '') continue
-    const profile = parseLine(line)
-    if (!profile)
-      throw new BumpError(
-        'evaluation-failed',
-        `${file}:${i + 1} is no profile: each line is a JSON object with user and profile, as bump profile writes them.`,
-      )
-    found.set(profile.user, profile)
-  }
-  if (found.size === 0) throw new BumpError('evaluation-failed', `${file} holds no profiles.`)
+  for (const file of isFolder(path) ? profileParts(path) : [path])
+    for (const [i, line] of readText(file).split('\n').entries()) {
+      if (line.trim() === '') continue
+      const profile = parseLine(line)
+      if (!profile)
+        throw new BumpError(
+          'evaluation-failed',
+          `${file}:${i + 1} is no profile: each line is a JSON object with user and profile, as bump profile writes them.`,
+        )
+      found.set(profile.user, profile)
+    }
+  if (found.size === 0) throw new BumpError('evaluation-failed', `${path} holds no profiles.`)
   return found
 }
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 export interface FileProfiles {
   /** [user] */

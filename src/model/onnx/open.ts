@@ -12,6 +12,7 @@ import { BumpError } from '../../util/errors.ts'
 import { seedFrom } from '../../util/random.ts'
 import { refuseUnknown, requireOptions } from '../../util/required.ts'
 import {
+  type AdamParams,
   type CallOptions,
   type LanguageModel,
   PRECISIONS,
@@ -99,6 +100,7 @@ function refuseOther(option: string, value: unknown, known: readonly string[]): 
 
 /** A language model on the embedded engine. */
 export interface OnnxModel extends LanguageModel {
+  optimStep(adam: AdamParams): Promise<{ gradNorm: number }>
   /** SHA-256 over the policy as it is now: base and adapter. */
   policyDigest(): Promise<string>
 }

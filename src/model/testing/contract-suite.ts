@@ -1,16 +1,17 @@
 // What any provider of the language-model contract has to do, as tests that run on one: open.test.ts of a provider
-// calls this with a small model. Losses and gradients are held to the float64 arithmetic of train/losses.ts.
+// calls this with a small model. Losses and gradients are held to the float64 arithmetic of token-loss.ts.
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { LOSSES, type LossName, lossAndGradient, tokenWeights } from '../../train/losses.ts'
+import { LOSSES, type LossName, tokenWeights } from '../../train/losses.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
 import type { AdamParams, LanguageModel, TokenIds, TrainGroup } from '../contract.ts'
+import { lossAndGradient } from '../token-loss.ts'
 
 /** Log probabilities agree to this, in nats. */
 const CLOSE = 1e-3
-const ADAM: AdamParams = { learningRate: 0.005, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, maxGradNorm: 1 }
+const ADAM: AdamParams = { learningRate: 0.005, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, maxGradNorm: 0 }
 /** Of the surrogate loss in one step: small beside its curvature, large beside rounding. */
 const FALL = 0.0005
 /** So large that AdamW without moments is plain gradient descent. */
@@ -25,16 +26,25 @@ const descent = (rate: number): AdamParams => ({
 })
 
 const [clipLow, clipHigh] = [0.2, 0.28]
-const LOSS_CASES = (Object.keys(LOSSES) as LossName[]).flatMap((loss) => [
-  { loss, klCoef: 0, temperature: 1 },
-  { loss, klCoef: 0.3, temperature: 0.7 },
-])
+
+/** What a provider cannot do, and has to refuse with `invalid-options`. */
+interface Limits {
+  /** Log probabilities at other temperatures than 1. */
+  temperature?: true
+  /** Scaling a gradient down to a norm. */
+  clipping?: true
+}
 
 /**
  * Registers the tests. `open` gives a small model that trains an adapter (closed here); its ids 10 to 200 are ordinary
  * tokens.
  */
-export function testLanguageModel(name: string, open: () => Promise<LanguageModel>): void {
+export function testLanguageModel(name: string, open: () => Promise<LanguageModel>, limits: Limits = {}): void {
+  const tempered = (temperature: number) => (limits.temperature ? 1 : temperature)
+  const lossCases = (Object.keys(LOSSES) as LossName[]).flatMap((loss) => [
+    { loss, klCoef: 0, temperature: 1 },
+    { loss, klCoef: 0.3, temperature: tempered(0.7) },
+  ])
   describe(`${name}, by the contract of a language model`, () => {
     let model: LanguageModel
     let trained: string
@@ -62,7 +72,7 @@ export function testLanguageModel(name: string, open: () => Promise<LanguageMode
       (await model.score([{ prefix, continuations: [continuation] }], options))[0][0]
 
     it('samples by the seed, whatever stands beside it, from the distribution that it scores', async () => {
-      const temperature = 0.8
+      const temperature = tempered(0.8)
       const together = await model.sample(
         prompts.map((prompt) => ({ prompt, seeds: [1, 2] })),
         { ...filled, temperature },
@@ -115,7 +125,7 @@ export function testLanguageModel(name: string, open: () => Promise<LanguageMode
       )
     })
 
-    it.each(LOSS_CASES)('computes $loss and its gradient (KL $klCoef, temperature $temperature)', async (one) => {
+    it.each(lossCases)('computes $loss and its gradient (KL $klCoef, temperature $temperature)', async (one) => {
       await model.loadState(trained)
       const { temperature, klCoef } = one
       const loss = LOSSES[one.loss].tokenLoss({ clipLow, clipHigh, klCoef, temperature })
@@ -152,7 +162,7 @@ export function testLanguageModel(name: string, open: () => Promise<LanguageMode
         completions: completions.slice(3 * u, 3 * u + 3),
       }))
       const result = await model.forwardBackward(groups, loss)
-      const { gradNorm } = await model.optimStep(descent(0))
+      const gradNorm = (await model.optimStep(descent(0))).gradNorm!
       const formula = completions.map((completion, i) => lossAndGradient(loss, { ...completion, logprobs: before[i] }))
       expect(Math.abs(result.loss - formula.reduce((sum, part) => sum + part.loss, 0))).toBeLessThan(CLOSE)
       result.completions.flat().forEach(({ logprobs }, i) => {
@@ -169,6 +179,38 @@ export function testLanguageModel(name: string, open: () => Promise<LanguageMode
         0,
       )
       expect(Math.abs(change / FALL + 1)).toBeLessThan(0.03)
+    })
+
+    it('adds up the gradients of several calls', async () => {
+      const groups: TrainGroup[] = prompts.map((prompt) => ({
+        prompt,
+        completions: [{ tokens: labels, advantage: 0, weights: new Float32Array(labels.length).fill(0.2) }],
+      }))
+      const norms: (number | null)[] = []
+      for (const calls of [[groups], groups.map((group) => [group])]) {
+        await model.loadState(trained)
+        for (const call of calls) await model.forwardBackward(call, { type: 'cross_entropy' }, { completions: 2 })
+        norms.push((await model.optimStep(descent(0))).gradNorm)
+      }
+      expect(Math.abs(norms[0]! / norms[1]! - 1)).toBeLessThan(CLOSE)
+    })
+
+    it('refuses what it cannot do', async () => {
+      const refused = { code: 'invalid-options' }
+      const request = { prompt: prompts[0], seeds: [1] }
+      if (limits.temperature)
+        await expect(model.sample([request], { ...filled, temperature: 0.5 })).rejects.toMatchObject(refused)
+      if (limits.clipping) await expect(model.optimStep({ ...ADAM, maxGradNorm: 1 })).rejects.toMatchObject(refused)
+      else {
+        const completions = [{ tokens: labels, advantage: 0, weights: new Float32Array(labels.length).fill(100) }]
+        await model.loadState(trained)
+        await model.forwardBackward([{ prompt: prompts[0], completions }], { type: 'cross_entropy' })
+        const before = await scoreOne(prompts[0], labels)
+        // Plain descent by a gradient of norm 1 at most.
+        await model.optimStep({ ...descent(1e-6), maxGradNorm: 1 })
+        const after = await scoreOne(prompts[0], labels)
+        expect(Math.max(...after.map((logprob, t) => Math.abs(logprob - before[t])))).toBeLessThan(CLOSE)
+      }
     })
 
     it('trains the policy and leaves the base alone; what is saved goes on as if it had never stopped', async () => {

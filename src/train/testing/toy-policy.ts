@@ -19,9 +19,9 @@ import type {
   TokenLoss,
   TrainGroup,
 } from '../../model/contract.ts'
+import { lossAndGradient } from '../../model/token-loss.ts'
 import { CancelledError } from '../../util/errors.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
-import { lossAndGradient } from '../losses.ts'
 
 const TOPICS = [
   ['coffee', 'espresso', 'beans'],

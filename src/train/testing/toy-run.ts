@@ -14,6 +14,7 @@ import type { Baseline } from '../final-test.ts'
 import { poolSeed } from '../measure.ts'
 import { type TrainEvent, type TrainRun, trainUsers } from '../train.ts'
 import { toyPolicy, toySplit } from './toy-policy.ts'
+import { listsOf } from './user-lists.ts'
 
 export interface ToyRun {
   config: TrainConfig
@@ -37,5 +38,12 @@ export async function toyRun({ config, model = toyPolicy(), users = toySplit(), 
   const judge = rest.judge ?? createJudges(models, config.judge)
   const bidirectional = config.reward.type === 'bidirectional' ? config.reward : undefined
   const reward = rest.reward ?? defaultReward(judge, bidirectional!, poolSeed(config), rest.hardExamples)
-  return await trainUsers(config, { ...rest, users, model, judge, reward, judgeRecord: { ...config.judge } })
+  return await trainUsers(config, {
+    ...rest,
+    users: listsOf(users),
+    model,
+    judge,
+    reward,
+    judgeRecord: { ...config.judge },
+  })
 }

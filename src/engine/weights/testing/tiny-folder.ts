@@ -17,6 +17,10 @@ export const folderConfig = tinyConfig('llama', {
   contextLength: 2048,
 })
 export const folderWeights = tinyWeights(folderConfig)
+// A large row for the stop token, <|im_end|>: what the model writes is short.
+const embed = folderWeights.get('embed') as Float32Array
+const STOP = folderTokenizer.model.vocab['<|im_end|>']
+for (let i = 0; i < folderConfig.hidden; i++) embed[STOP * folderConfig.hidden + i] *= 3
 
 /** Writes the model. */
 export function writeTinyFolder(folder: string): void {
