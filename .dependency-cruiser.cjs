@@ -37,7 +37,7 @@ const rooms = {
   report: ['util/', 'run/', 'evaluate/result'],
   store: ['util/'],
   'serve/worker': [...ground, 'generator/', 'judge/', 'reward/', 'evaluate/measure/', 'store/'],
-  serve: ['util/', 'store/', 'serve/worker/'],
+  serve: [...ground, 'model/openai/estimate\\.ts$', 'run/package-info', 'logs/types\\.ts$', 'store/', 'serve/worker/'],
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/', 'store/', 'serve/'],
 }
 /** Files that open a model by its name, for the front door. */

@@ -11,6 +11,7 @@ import { judgeCommand } from './judge.ts'
 import { logsCommand } from './logs.ts'
 import { profileCommand } from './profile.ts'
 import { reportCommand } from './report.ts'
+import { serveCommand } from './serve.ts'
 import { sftCommand } from './sft.ts'
 import { INTERRUPTED } from './shared/process.ts'
 import { say, sayError } from './shared/terminal.ts'
@@ -62,6 +63,7 @@ function program(): Command {
     sftCommand(),
     evaluateCommand(),
     workerCommand(),
+    serveCommand(),
   ])
     bump.addCommand(command)
   settle(bump)

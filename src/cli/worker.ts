@@ -42,6 +42,8 @@ async function runWorkerCommand(flags: WorkerFlags): Promise<void> {
   await interruptible(
     () => say('ending; what is under way is given back. Press Ctrl-C again to stop at once'),
     async (signal) => {
+      // Started by bump serve, it does not outlive it.
+      process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
       const store = await openStore(flags.db)
       try {
         const generator = await generatorOfFlags(flags, say, signal, 16)

@@ -4,7 +4,7 @@ import { BumpError } from '../util/errors.ts'
 import { audited } from './audit.ts'
 import { type Store, writing } from './open.ts'
 import { projectRow } from './project-row.ts'
-import { type StoreTables, TENANT_TABLES } from './schema.ts'
+import type { StoreTables } from './schema.ts'
 import { type Scope, wholeProject } from './scope.ts'
 import { type ProjectSettings, type ProjectSettingsInput, projectSettings } from './settings.ts'
 import { wordsProblem } from './text-input.ts'
@@ -71,19 +71,18 @@ export async function changeSettings(store: Store, scope: Scope, settings: Proje
   })
 }
 
-/** Deletes a project with everything that is of it, its keys too. Throws BumpError (`not-found`). */
-export async function deleteProject(store: Store, id: string): Promise<void> {
-  await writing(store, async (tx) => {
-    await projectRow(tx, id)
-    for (const table of [...TENANT_TABLES, 'api_key'] as (keyof StoreTables & 'person')[])
-      await tx.deleteFrom(table).where('project', '=', id).execute()
-    await tx.deleteFrom('project').where('id', '=', id).execute()
-  })
-}
-
 const fromRow = ({ id, name, settings, created_at }: StoreTables['project']): Project => ({
   id,
   name,
   settings: projectSettings(JSON.parse(settings)),
   createdAt: created_at,
 })
+
+/** Makes a project where there is none of this id. Throws as `createProject`. */
+export async function ensureProject(store: Store, id: string): Promise<void> {
+  try {
+    await createProject(store, { id })
+  } catch (error) {
+    if (!BumpError.isInstance(error) || error.code !== 'conflict') throw error
+  }
+}

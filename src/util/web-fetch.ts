@@ -27,12 +27,10 @@ const dispatchers = new Map<Kind, { key: string; dispatcher: Dispatcher }>()
 async function fetchBy(kind: Kind, input: Parameters<typeof fetch>[0], init: RequestInit = {}): Promise<Response> {
   // Loaded with the first request: most commands make none.
   const undici = await import('undici')
-  const settings = proxies()
-  const key = JSON.stringify(settings)
+  const key = JSON.stringify(proxies())
   let made = dispatchers.get(kind)
   if (made?.key !== key) {
-    // http:// is asked for plainly, as curl does: many proxies open tunnels to port 443 alone.
-    const agent = new undici.EnvHttpProxyAgent({ ...settings, proxyTunnel: false })
+    const agent = agentOf(undici)
     const unhurried: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
       dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, handler)
     made = { key, dispatcher: kind === 'patient' ? agent.compose(unhurried) : agent }
@@ -40,6 +38,16 @@ async function fetchBy(kind: Kind, input: Parameters<typeof fetch>[0], init: Req
   }
   const options = { ...init, dispatcher: made.dispatcher } as Parameters<typeof undici.fetch>[1]
   return (await undici.fetch(input as Parameters<typeof undici.fetch>[0], options)) as unknown as Response
+}
+
+/** Connections of one's own through the proxies that the environment names; the caller closes them. */
+export async function proxiedAgent(): Promise<Dispatcher> {
+  return agentOf(await import('undici'))
+}
+
+function agentOf(undici: typeof import('undici')): Dispatcher {
+  // http:// is asked for plainly, as curl does: many proxies open tunnels to port 443 alone.
+  return new undici.EnvHttpProxyAgent({ ...proxies(), proxyTunnel: false })
 }
 
 /** Empty where there is none. */

@@ -27,6 +27,12 @@ const COMMANDS = [
   'evaluate lamp',
   'evaluate predictions',
   'worker',
+  'serve keys create',
+  'serve keys list',
+  'serve keys revoke',
+  'serve settings',
+  'serve import',
+  'serve',
 ]
 
 const captured = capturedOutput()

@@ -1,0 +1,94 @@
+// The whole HTTP application over a store: every address of `bump serve`, without a socket. Tests call it as it is.
+import { bodyLimit } from 'hono/body-limit'
+import type { Logger } from 'pino'
+import { addInteractions } from '../store/interactions.ts'
+import { checkKey, type KeyInfo } from '../store/keys.ts'
+import type { Store } from '../store/open.ts'
+import { around } from './around.ts'
+import { authentication, type FindKey } from './auth.ts'
+import { RateLimit, rateLimited } from './limits.ts'
+import type { ServerMetrics } from './metrics.ts'
+import { Problem } from './problem.ts'
+import { proxyRoutes } from './proxy/proxy.ts'
+import type { Upstream } from './proxy/upstream.ts'
+import { administrationRoutes } from './routes/administration.ts'
+import { correctionRoutes } from './routes/corrections.ts'
+import { erasureRoutes } from './routes/erasure.ts'
+import { interactionRoutes } from './routes/interactions.ts'
+import { profileRoutes } from './routes/profiles.ts'
+import { type Api, newApi } from './routes/route.ts'
+import { systemRoutes } from './routes/system.ts'
+import { userRoutes } from './routes/users.ts'
+import { profileForModel } from './served.ts'
+
+export interface AppOptions {
+  store: Store
+  log: Logger
+  metrics: ServerMetrics
+  /** Whether the server is ending. */
+  ending: () => boolean
+  /** Requests a minute of one key; undefined: no limit. */
+  requestsPerMinute?: number
+  /** Whose project a request without a key is of, where keys are switched off. */
+  everybody?: KeyInfo
+  /** The model server behind the proxy; without it there is no proxy. */
+  upstream?: Upstream
+  /** Tokens that its models read. */
+  contextTokens?: number
+}
+
+/** Longest body of the API, and of the proxy, whose requests may hold images. */
+const API_BYTES = 4 * 2 ** 20
+const PROXY_BYTES = 32 * 2 ** 20
+
+export function createApp(options: AppOptions): Api {
+  const { store, log, metrics, upstream, contextTokens, requestsPerMinute, everybody } = options
+  const find: FindKey = async (key) => everybody ?? (key === undefined ? undefined : await checkKey(store, key))
+  const app = newApi()
+  app.use(around(log, metrics))
+  app.onError((error, c) => Problem.of(error).response(c.get('requestId')))
+  app.notFound((c) => new Problem('not-found').response(c.get('requestId')))
+  systemRoutes(app, store, metrics, options.ending)
+
+  const guards = [authentication(find), ...(requestsPerMinute ? [rateLimited(new RateLimit(requestsPerMinute))] : [])]
+  const longest = (maxSize: number) =>
+    bodyLimit({
+      maxSize,
+      onError: () => {
+        throw new Problem('too-large', `the body is longer than ${maxSize / 2 ** 20} MiB`)
+      },
+    })
+  const api = newApi()
+  api.use(...guards, longest(API_BYTES))
+  interactionRoutes(api, store, metrics)
+  userRoutes(api, store)
+  profileRoutes(api, store)
+  correctionRoutes(api, store)
+  erasureRoutes(api, store)
+  administrationRoutes(api, store)
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
+  app.route('/v1', api)
+
+  if (upstream === undefined) return app
+  app.use('/openai/v1/*', ...guards, longest(PROXY_BYTES))
+  app.route(
+    '/openai/v1',
+    proxyRoutes({
+      upstream,
+      contextTokens,
+      profile: (scope, version) => profileForModel(store, scope, version),
+      record: async (scope, turns) => {
+        await addInteractions(
+          store,
+          scope,
+          turns.map((turn) => ({ ...turn, user: scope.user })),
+        )
+      },
+      onOutcome: (result, milliseconds) => {
+        metrics.proxied.inc({ result })
+        metrics.proxyAdded.observe(milliseconds / 1000)
+      },
+    }),
+  )
+  return app
+}
