@@ -50,6 +50,8 @@ function program(): Command {
   const bump = new Command('bump')
     .description('Trains a user-profile generator from raw interaction logs, without labels.')
     .version(version)
+    // bump serve has options and commands with some of the same names: what follows a command is that command's.
+    .enablePositionalOptions()
     .addHelpText('after', HELP)
   for (const command of [
     demoCommand(),

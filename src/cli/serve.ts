@@ -10,7 +10,7 @@ import { interruptible } from './shared/process.ts'
 import { print, say } from './shared/terminal.ts'
 
 interface ServeFlags {
-  db: string
+  db?: string
   host: string
   port: number
   auth: boolean
@@ -39,7 +39,7 @@ export function serveCommand(): Command {
   return new Command('serve')
     .description('serve profiles: HTTP API and OpenAI-compatible proxy')
     .enablePositionalOptions()
-    .requiredOption('--db <where>', 'the database: a file, or a postgres:// address')
+    .option('--db <where>', 'the database: a file, or a postgres:// address')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 takes a free one', naturalNumber, 8080)
     .option('--no-auth', 'take requests without a key, for --project, from this machine alone')
@@ -65,9 +65,10 @@ export function serveCommand(): Command {
 
 async function serve(flags: ServeFlags): Promise<void> {
   const { db, host, port, auth, project, rateLimit, upstream, upstreamContext } = flags
+  if (db === undefined) throw new BumpError('invalid-options', '--db is required: where are the profiles?')
   if (upstream === undefined && upstreamContext !== undefined)
     throw new BumpError('invalid-options', '--upstream-context belongs to --upstream: give the address of the server')
-  const writer = workerArguments(flags)
+  const writer = workerArguments(db, flags)
   const [{ default: pino }, { startWorkerProcess }, { openStore }, { ensureProject }, { startServer }] =
     await Promise.all([
       import('pino'),
@@ -108,7 +109,7 @@ async function serve(flags: ServeFlags): Promise<void> {
 }
 
 /** The arguments of the worker beside the server; undefined where none is asked for. */
-function workerArguments({ db, run, model, encoder }: ServeFlags): string[] | undefined {
+function workerArguments(db: string, { run, model, encoder }: ServeFlags): string[] | undefined {
   if (run !== undefined && model !== undefined)
     throw new BumpError('invalid-options', 'give either --run (a trained generator) or --model (an untrained one)')
   const generator = run === undefined ? model && ['--model', model] : ['--run', run]

@@ -26,13 +26,13 @@ const COMMANDS = [
   'evaluate incremental',
   'evaluate lamp',
   'evaluate predictions',
-  'worker',
   'serve keys create',
   'serve keys list',
   'serve keys revoke',
   'serve settings',
   'serve import',
   'serve',
+  'worker',
 ]
 
 const captured = capturedOutput()

@@ -1,0 +1,74 @@
+// `bump serve` as it is called: keys made, a log imported, the server on a socket, and its end.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { main } from './main.ts'
+import { capturedOutput } from './testing/captured.ts'
+
+const captured = capturedOutput()
+let folder: string
+let db: string
+let log: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bump-serve-'))
+  db = join(folder, 'bump.sqlite')
+  log = join(folder, 'log.csv')
+  const rows = ['u1', 'u2', 'u3'].flatMap((user) => [1, 2, 3].map((n) => `${user},${user} wrote ${n}`))
+  writeFileSync(log, ['user,text', ...rows].join('\n'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** What a command printed. */
+async function bump(...argv: string[]): Promise<string> {
+  captured.start()
+  expect(await main(argv)).toBe(0)
+  return captured.stdout
+}
+
+describe('bump serve', () => {
+  it('serves what was imported to who holds a key, until it is told to end', async () => {
+    const key = (await bump('serve', 'keys', 'create', '--db', db, '--role', 'write')).trim()
+    const revoked = (
+      await bump('serve', 'keys', 'create', '--db', db, '--role', 'read', '--user', 'u', '--days', '3')
+    ).trim()
+    await bump('serve', 'keys', 'revoke', '--db', db, revoked.split('_')[1])
+    const list = await bump('serve', 'keys', 'list', '--db', db)
+    expect(list).toMatch(/ {2}write {2}made .*, expires never, used never\n.* {2}read of u {2}made .*, revoked /)
+    expect(list).not.toContain(key)
+    const imported = await bump('serve', 'import', '--db', db, '--logs', log)
+    expect(imported).toMatch(/^9 interactions stored, 0 there before\n$/)
+    expect(await bump('serve', 'import', '--db', db, '--logs', log)).toMatch(/^0 interactions stored, /)
+
+    captured.start()
+    const ended = main(['serve', '--db', db, '--port', '0'])
+    await expect.poll(() => captured.stdout, { timeout: 30_000 }).toMatch(/^http:/)
+    const address = captured.stdout.trim()
+    const ask = (path: string, bearer: string) =>
+      fetch(`${address}${path}`, { headers: { authorization: `Bearer ${bearer}` } })
+    const { data } = (await (await ask('/v1/users?limit=2', key)).json()) as { data: { interactions: number }[] }
+    expect(data[0].interactions).toBeGreaterThan(1)
+    expect((await ask('/v1/users', revoked)).status).toBe(401)
+    expect((await fetch(`${address}/readyz`)).status).toBe(200)
+    process.emit('SIGTERM')
+    expect(await ended).toBe(0)
+    await expect(fetch(`${address}/healthz`)).rejects.toThrow()
+  })
+
+  it.each<[string[], RegExp]>([
+    [['serve'], /--db is required/],
+    [
+      ['serve', '--db', 'DB', '--no-auth', '--host', '0.0.0.0'],
+      /host: without keys the server is for this machine alone/,
+    ],
+    [['serve', '--db', 'DB', '--upstream', 'api.openai.com'], /upstream\.baseUrl: "api\.openai\.com" is no http/],
+    [['serve', '--db', 'DB', '--upstream-context', '8192'], /--upstream-context belongs to --upstream/],
+    [['serve', 'keys', 'create', '--db', 'DB', '--role', 'boss'], /Allowed choices are ingest/],
+    [['serve', 'keys', 'create', '--db', 'DB', '--role', 'admin', '--user', 'u'], /cannot be bound to a user/],
+    [['serve', 'import', '--db', 'DB'], /--logs is required/],
+  ])('%j is refused', async (argv, message) => {
+    captured.start()
+    expect(await main(argv.map((arg) => (arg === 'DB' ? db : arg)))).toBe(2)
+    expect(captured.stderr).toMatch(message)
+  })
+})
