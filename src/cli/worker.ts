@@ -44,6 +44,8 @@ async function runWorkerCommand(flags: WorkerFlags): Promise<void> {
     async (signal) => {
       // Started by bump serve, it does not outlive it.
       process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+      // Listening alone would keep the process alive after its work.
+      process.channel?.unref()
       const store = await openStore(flags.db)
       try {
         const generator = await generatorOfFlags(flags, say, signal, 16)
