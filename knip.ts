@@ -6,7 +6,6 @@ const config: KnipConfig = {
   entry: [
     'src/index.ts!',
     'src/cli/main.ts!',
-    'src/store/{audit,corrections,export,forget,interactions,keys,open,persons,profiles,projects,queue,refresh,scope}.ts!',
     'src/model/onnx/{worker,encoder-worker}.ts!',
     'src/model/tinker/heartbeat.ts!',
     'src/engine/weights/convert-thread.ts!',

@@ -64,8 +64,8 @@ function program(): Command {
     reportCommand(),
     sftCommand(),
     evaluateCommand(),
-    serveCommand(),
     workerCommand(),
+    serveCommand(),
   ])
     bump.addCommand(command)
   settle(bump)

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { BumpError } from '../util/errors.ts'
 import { serveImportCommand } from './serve-import.ts'
 import { serveKeysCommand } from './serve-keys.ts'
+import { serveSettingsCommand } from './serve-settings.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { addGeneratorFlags, checkGeneratorFlags, type GeneratorFlags } from './shared/generator.ts'
 import { interruptible } from './shared/process.ts'
@@ -56,6 +57,7 @@ export function serveCommand(): Command {
     .addHelpText('after', HELP)
     .action(serve)
     .addCommand(serveKeysCommand())
+    .addCommand(serveSettingsCommand())
     .addCommand(serveImportCommand())
 }
 
@@ -70,7 +72,9 @@ async function serve(flags: ServeFlags): Promise<void> {
       )
     return await withDemo(async ({ db, key, user, ...generator }) => {
       await serveStore({ ...flags, db, ...generator }, (address) => {
-        say(`A profile, in a minute: curl -H 'authorization: Bearer ${key}' ${address}/v1/users/${user}/profile`)
+        say(`Profiles are there within a minute. Key: ${key}`)
+        say(`  pages  ${address}/ui`)
+        say(`  API    curl -H 'authorization: Bearer ${key}' ${address}/v1/users/${user}/profile`)
       })
     })
   }

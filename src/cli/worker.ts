@@ -42,6 +42,10 @@ async function runWorkerCommand(flags: WorkerFlags): Promise<void> {
   await interruptible(
     () => say('ending; what is under way is given back. Press Ctrl-C again to stop at once'),
     async (signal) => {
+      // Started by bump serve, it does not outlive it.
+      process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+      // Listening alone would keep the process alive after its work.
+      process.channel?.unref()
       const store = await openStore(flags.db)
       try {
         const generator = await generatorOfFlags(flags, say, signal, 16)
@@ -49,9 +53,7 @@ async function runWorkerCommand(flags: WorkerFlags): Promise<void> {
           const { judge, close } = await workerJudge(generator, flags.encoder, { signal, onProgress: say })
           try {
             say(`writing profiles of ${store.name}, generator ${generator.digest}, judge ${judge.name}`)
-            // The server that started it ends it, also where that one dies without a word.
             process.send?.({ type: 'ready' })
-            if (process.send) process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
             const onEvent = (event: WorkerEvent) => reportEvent(event, say)
             const users = await runWorker({ store, generator, judge, once: flags.once, signal, onEvent })
             if (flags.once) print(`${users} users\n`)

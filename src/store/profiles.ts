@@ -34,8 +34,8 @@ export interface ServedProfile {
   revision: number
 }
 
-export type ProfileOrigin = 'generated' | 'manual' | 'restored'
-export type ProfileStatus = 'published' | 'rejected' | 'unscored' | 'withdrawn'
+type ProfileOrigin = 'generated' | 'manual' | 'restored'
+type ProfileStatus = 'published' | 'rejected' | 'unscored' | 'withdrawn'
 
 /** One version, served or not. */
 export interface ProfileVersion {
@@ -259,7 +259,7 @@ export async function addVersion(
 }
 
 /** Throws BumpError (`not-found`). */
-export async function versionRow(db: Queries, { project, user }: UserScope, version: number): Promise<ProfileTable> {
+async function versionRow(db: Queries, { project, user }: UserScope, version: number): Promise<ProfileTable> {
   const row = await db
     .selectFrom('profile')
     .selectAll()

@@ -4,7 +4,7 @@ import { BumpError } from '../util/errors.ts'
 import { audited } from './audit.ts'
 import { type Store, writing } from './open.ts'
 import { projectRow } from './project-row.ts'
-import { type StoreTables, TENANT_TABLES } from './schema.ts'
+import type { StoreTables } from './schema.ts'
 import { type Scope, wholeProject } from './scope.ts'
 import { type ProjectSettings, type ProjectSettingsInput, projectSettings } from './settings.ts'
 import { wordsProblem } from './text-input.ts'
@@ -68,16 +68,6 @@ export async function changeSettings(store: Store, scope: Scope, settings: Proje
       .execute()
     await audited(tx, scope, 'project.settings')
     return fromRow(await projectRow(tx, scope.project))
-  })
-}
-
-/** Deletes a project with everything that is of it, its keys too. Throws BumpError (`not-found`). */
-export async function deleteProject(store: Store, id: string): Promise<void> {
-  await writing(store, async (tx) => {
-    await projectRow(tx, id)
-    for (const table of [...TENANT_TABLES, 'api_key'] as (keyof StoreTables & 'person')[])
-      await tx.deleteFrom(table).where('project', '=', id).execute()
-    await tx.deleteFrom('project').where('id', '=', id).execute()
   })
 }
 

@@ -29,6 +29,7 @@ const COMMANDS = [
   'serve keys create',
   'serve keys list',
   'serve keys revoke',
+  'serve settings',
   'serve import',
   'serve',
   'worker',

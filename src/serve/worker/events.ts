@@ -20,6 +20,6 @@ function eventLine(event: WorkerEvent): string {
 
 /** Sends an event to the process that started this one; where there is none, to `otherwise`. */
 export function reportEvent(event: WorkerEvent, otherwise: (line: string) => void): void {
-  if (process.send) process.send(event)
+  if (process.connected) process.send?.(event)
   else otherwise(eventLine(event))
 }

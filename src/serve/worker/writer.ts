@@ -3,8 +3,9 @@
 import { type GeneratedProfiles, generateProfiles } from '../../generator/generate.ts'
 import type { Generator } from '../../generator/open.ts'
 import { profileSeeds } from '../../generator/profile-users.ts'
-import { isEmptyProfile, longestCopiedNgram } from '../../reward/guards.ts'
+import { isEmptyProfile } from '../../reward/guards.ts'
 import { isDenied, sentencesOf } from '../../store/deny.ts'
+import { longestCopiedNgram } from '../../util/copied-words.ts'
 import { seedFrom } from '../../util/random.ts'
 
 export interface WritingJob {

@@ -5,7 +5,7 @@ import { addInteractions, listInteractions } from '../interactions.ts'
 import { checkKey, createKey, createRootKey, listKeys, mayAs, revokeKey } from '../keys.ts'
 import { listUsers, readUser } from '../persons.ts'
 import { readProfile } from '../profiles.ts'
-import { changeSettings, createProject, deleteProject, listProjects, readProject } from '../projects.ts'
+import { changeSettings, createProject, readProject } from '../projects.ts'
 import { ofUser } from '../scope.ts'
 import { newProject, type TestedStore, withUser } from './stores.ts'
 
@@ -87,16 +87,5 @@ export function testTenants({ store }: TestedStore): void {
     for (const query of queries) await expect((async () => query().execute())()).rejects.toThrow('names no project')
     const scoped = db.selectFrom('person').selectAll().where('user', '=', 'u').where('project', '=', 'p')
     expect(await scoped.execute()).toEqual([])
-  })
-
-  it('deletes a project with all that is of it', async () => {
-    const scope = await newProject(store())
-    await withUser(store(), scope, 'u', 2)
-    const { key } = await createKey(store(), scope, { role: 'admin' })
-    await deleteProject(store(), scope.project)
-    expect(await checkKey(store(), key)).toBeUndefined()
-    expect((await listProjects(store())).some(({ id }) => id === scope.project)).toBe(false)
-    await expect(readUser(store(), { ...scope, user: 'u' })).rejects.toMatchObject({ code: 'not-found' })
-    await expect(deleteProject(store(), scope.project)).rejects.toMatchObject({ code: 'not-found' })
   })
 }
