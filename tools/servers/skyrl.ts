@@ -22,8 +22,9 @@ jax = ["skyrl[jax]==${VERSION}"]
 [tool.uv]
 package = false
 `
+// Adapters of killed runs are freed minutes later, when their sessions end: there is room for those of many.
 const BACKEND = {
-  ...{ max_lora_adapters: 4, max_lora_rank: 16 },
+  ...{ max_lora_adapters: 48, max_lora_rank: 16 },
   ...{ sample_max_num_sequences: 32, train_micro_batch_size: 8 },
 }
 
