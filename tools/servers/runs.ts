@@ -139,10 +139,14 @@ export async function killed(
 
 const seconds = (count: number) => new Promise<void>((resolve) => setTimeout(resolve, 1000 * count))
 
+/** The server rounds by what it computes together, which is a matter of time. */
+const CLOSE = 1e-5
+
 function differenceOf(whole: Record<string, number>[], other: Record<string, number>[]): string | undefined {
   if (whole.length !== other.length) return `${other.length} lines of metrics in place of ${whole.length}`
   for (const [i, line] of whole.entries())
     for (const key of Object.keys({ ...line, ...other[i] }))
-      if (line[key] !== other[i][key]) return `step ${line.step}: ${key} is ${other[i][key]} in place of ${line[key]}`
+      if (!(Math.abs(line[key] - other[i][key]) <= CLOSE))
+        return `step ${line.step}: ${key} is ${other[i][key]} in place of ${line[key]}`
   return undefined
 }
