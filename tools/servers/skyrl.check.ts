@@ -1,0 +1,85 @@
+// The provider against a real SkyRL server (JAX, on the CPU): the whole contract, and its numbers beside those of the
+// embedded engine.
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AdamParams, LanguageModel, TrainGroup } from '../../src/model/contract.ts'
+import { openModel } from '../../src/model/onnx/open.ts'
+import { openTokenizer } from '../../src/model/onnx/open-tokenizer.ts'
+import { testLanguageModel } from '../../src/model/testing/contract-suite.ts'
+import { openTinker } from '../../src/model/tinker/open.ts'
+import { LOSSES, type LossName } from '../../src/train/losses.ts'
+import { SERVED } from './skyrl.ts'
+
+const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url))
+const lora = { type: 'lora', rank: 8, alpha: 32 } as const
+const server = process.env.TINKER_BASE_URL
+
+async function open(): Promise<LanguageModel> {
+  const { tokenizer, contextLength } = await openTokenizer(nano)
+  return await openTinker({ server, model: SERVED, name: nano, tokenizer, contextLength, trainable: lora })
+}
+
+testLanguageModel('SkyRL', open, { temperature: true, clipping: true })
+
+describe('SkyRL beside the embedded engine, on the same batches', () => {
+  let remote: LanguageModel
+  let embedded: LanguageModel
+  const adapter = mkdtempSync(join(tmpdir(), 'bump-skyrl-'))
+  beforeAll(async () => {
+    remote = await open()
+    await remote.savePolicy(adapter)
+    embedded = await openModel(nano, { trainable: lora, threads: 1 })
+    await embedded.loadPolicy(adapter)
+  })
+  afterAll(async () => {
+    await remote.close()
+    await embedded.close()
+  })
+
+  it.each(Object.keys(LOSSES) as LossName[])('gives the loss and the log probabilities of %s', async (name) => {
+    const loss = LOSSES[name].tokenLoss({ clipLow: 0.2, clipHigh: 0.28, klCoef: 0.1, temperature: 1 })
+    const groups = await batch(embedded)
+    const [there, here] = [await remote.forwardBackward(groups, loss), await embedded.forwardBackward(groups, loss)]
+    const [norm, expected] = [(await remote.optimStep(ADAM)).gradNorm!, (await embedded.optimStep(ADAM)).gradNorm!]
+    const apart = {
+      logprobs: Math.max(...logprobsOf(there).map((logprob, i) => Math.abs(logprob - logprobsOf(here)[i]))),
+      loss: Math.abs(there.loss - here.loss),
+      norm: Math.abs(norm / expected - 1),
+    }
+    console.log(`${name}: loss ${here.loss.toFixed(4)}, norm ${expected.toFixed(3)}; apart:`, apart)
+    for (const distance of Object.values(apart)) expect(distance).toBeLessThan(1e-5)
+  })
+})
+
+/** Moves nothing, so that every loss is of the same weights. */
+const ADAM: AdamParams = { learningRate: 0, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, maxGradNorm: 0 }
+
+/** Two prompts with two completions each, of text that the model knows, at ratios from 0.7 to 1.4; no old log probability is above 0. */
+async function batch(model: LanguageModel): Promise<TrainGroup[]> {
+  const texts = [
+    ['Tried rose bushes and tomato seeds', [' in the garden, with friends.', ' on the big stage, at dusk.']],
+    ['Asked about overtures and', [' stage sets on the big stage.', ' granite walls in the climbing gym.']],
+  ] as const
+  const { tokenizer } = model
+  const requests = texts.map(([prompt, completions]) => ({
+    prefix: tokenizer.encode(prompt),
+    continuations: completions.map((text) => tokenizer.encode(text)),
+  }))
+  const scores = await model.score(requests, { exact: true })
+  return requests.map(({ prefix, continuations }, p) => ({
+    prompt: prefix,
+    completions: continuations.map((tokens, c) => ({
+      tokens,
+      advantage: c === 0 ? 1 : -0.7,
+      weights: new Float32Array(tokens.length).fill(0.1 + 0.02 * p),
+      oldLogprobs: scores[p][c].map((logprob, t) => Math.min(0, logprob + 0.35 * Math.sin(t + c))),
+      refLogprobs: scores[p][c].map((logprob, t) => Math.min(0, logprob + 0.2 * Math.cos(t))),
+    })),
+  }))
+}
+
+const logprobsOf = ({ completions }: { completions: { logprobs: Float32Array }[][] }) =>
+  completions.flat().flatMap(({ logprobs }) => [...logprobs])
