@@ -37,9 +37,9 @@ const rooms = {
   evaluate: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
   lamp: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
   report: ['util/', 'run/', 'evaluate/result'],
-  store: ['util/'],
-  'serve/worker': [...ground, 'generator/', 'judge/', 'reward/', 'evaluate/measure/', 'store/'],
-  serve: [...ground, 'logs/', 'generator/prompt', 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'serve/worker/'],
+  store: ['util/', 'safety/'],
+  'serve/worker': [...ground, 'safety/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/', 'store/'],
+  serve: [...ground, 'safety/', 'logs/', 'generator/prompt', 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'serve/worker/'],
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/', 'store/', 'serve/'],
 }
 /** Files that open a model by its name, for the front door. */

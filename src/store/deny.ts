@@ -1,6 +1,7 @@
 // What a profile may not say. A sentence that holds all the words of a denial is cut wherever a profile is served, so no
 // version, new or restored, can bring it back. By words: a paraphrase can slip through, excluding its interactions
 // cannot.
+import { sentencesOf } from '../safety/sentences.ts'
 
 /** Words that say nothing by themselves. */
 const FUNCTION_WORDS = new Set(
@@ -8,8 +9,6 @@ const FUNCTION_WORDS = new Set(
     ' ',
   ),
 )
-
-const sentences = new Intl.Segmenter('en', { granularity: 'sentence' })
 
 /** The words of a text that a denial is compared by: lower case, without function words, possessives and plurals. */
 export function contentWords(text: string): string[] {
@@ -20,9 +19,6 @@ export function contentWords(text: string): string[] {
       .match(/[\p{L}\p{N}\p{M}]+/gu) ?? []
   return words.filter((word) => !FUNCTION_WORDS.has(word) && word !== 's').map((word) => word.replace(/(?<=..)s$/, ''))
 }
-
-/** The sentences of a profile, with the spaces after them: together they are the text. */
-export const sentencesOf = (text: string): string[] => [...sentences.segment(text)].map(({ segment }) => segment)
 
 /** Whether a sentence says what is denied: all content words of one of the denials are in it. */
 export function isDenied(sentence: string, denials: readonly string[]): boolean {

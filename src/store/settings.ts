@@ -1,5 +1,6 @@
 // The settings of a project: what `project.settings` holds, checked once at the edge.
 import { z } from 'zod'
+import { SENSITIVE_CATEGORIES } from '../safety/sensitive-words.ts'
 import { BumpError } from '../util/errors.ts'
 
 const refreshSchema = z
@@ -44,6 +45,10 @@ const projectSettingsSchema = z
       .max(100)
       .default([])
       .describe('What no profile of the project may say: sentences with all words of an entry are cut.'),
+    allow: z
+      .array(z.enum(SENSITIVE_CATEGORIES))
+      .default([])
+      .describe('Sensitive categories that profiles may tell of, because the project has a ground for it.'),
   })
   .prefault({})
 

@@ -45,14 +45,14 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     return
   }
   const file = files[url.replace(`/acme/tiny/resolve/${COMMIT}/`, '')]
-  if (file === undefined) {
-    response.writeHead(404).end()
-    return
-  }
+  if (file === undefined) return void response.writeHead(404).end()
   const from = range ? Number(/bytes=(\d+)-/.exec(range)?.[1]) : 0
   response.writeHead(range ? 206 : 200, { 'content-length': file.content.length - from })
   response.end(file.content.subarray(from))
 }
+
+/** Files that were asked for. */
+const names = () => requests.map(({ url }) => url.split(`${COMMIT}/`)[1]).filter(Boolean)
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bump-hub-'))
@@ -365,7 +365,6 @@ test('of an encoder, its settings and its ONNX file are downloaded, or else its 
   files['modules.json'] = { content: Buffer.from('[]') }
   files['1_Pooling/config.json'] = { content: Buffer.from('{}') }
   const options = { endpoint, kind: 'encoder' as const }
-  const names = () => requests.map(({ url }) => url.split(`${COMMIT}/`)[1]).filter(Boolean)
   await resolveModel('acme/tiny', options)
   expect(names().sort()).toEqual([
     '1_Pooling/config.json',
@@ -382,17 +381,13 @@ test('of an encoder, its settings and its ONNX file are downloaded, or else its 
   delete files['tokenizer.json']
   await expect(resolveModel('acme/tiny@third', options)).rejects.toThrow(/has no config.json and tokenizer.json with/)
   await expect(resolveModel('acme/tiny/quant/tiny-q4.gguf', options)).rejects.toThrow(/is a .gguf file/)
-  await expect(resolveModel(join(path, 'onnx/model.onnx'), options)).rejects.toThrow(
-    /is a file\. Name the Hugging Face/,
-  )
+  await expect(resolveModel(join(path, 'onnx/model.onnx'), options)).rejects.toThrow(/is a file\. Name/)
 })
 
 test('of a tokenizer, no weights are downloaded; a model that is there has one', async () => {
   const options = { endpoint, kind: 'tokenizer' as const }
-  const names = () => requests.map(({ url }) => url.split(`${COMMIT}/`)[1]).filter(Boolean)
-  const path = await resolveModel('acme/tiny', options)
+  await resolveModel('acme/tiny', options)
   expect(names().sort()).toEqual(['config.json', 'tokenizer.json'])
-  expect(existsSync(join(path, 'model.safetensors'))).toBe(false)
   // The model itself is not taken to be there, and what is there of it is not downloaded again.
   requests = []
   await resolveModel('acme/tiny', { endpoint })

@@ -7,7 +7,7 @@ import type { ProfileSource, ProfileVersion, ServedProfile } from '../../store/p
 import { PROFILING } from '../../store/scope.ts'
 import { Diff } from './diff.tsx'
 import { ButtonForm, Time } from './page.tsx'
-import { sentencesOf } from './sentences.ts'
+import { saidIn } from './sentences.ts'
 
 interface OverviewProps {
   /** The address of the person's page. */
@@ -104,7 +104,7 @@ function Said({ base, own, user, profile }: Pick<OverviewProps, 'base' | 'own' |
       <div class="profile">
         {text !== '' && (
           <ol>
-            {sentencesOf(text).map((sentence, i) => (
+            {saidIn(text).map((sentence, i) => (
               <li>
                 {`${sentence} `}
                 <a href={`${base}/sentences/${i + 1}`} aria-label={`Why? Where sentence ${i + 1} comes from`}>

@@ -22,7 +22,7 @@ import { type Form, formOf } from './form.ts'
 import { operatorFrame, userPath } from './operator.tsx'
 import { type Frame, page } from './page.tsx'
 import { Deleted, Interactions, Overview, Sentence, SureToDelete, SureToForget, Version } from './person-views.tsx'
-import { sentencesOf, sharing } from './sentences.ts'
+import { saidIn, sharing } from './sentences.ts'
 
 /** Where the pages lie within their door's routes. */
 interface Place {
@@ -79,7 +79,7 @@ export function personRoutes(routes: Hono<ServeEnv>, store: Store, { at, own }: 
   routes.get(`${at}/sentences/:number`, async (c) => {
     const { scope, base } = visit(c, 'read')
     const { text, version } = await readProfile(store, scope)
-    const sentence = sentencesOf(text)[Number(c.req.param('number')) - 1]
+    const sentence = saidIn(text)[Number(c.req.param('number')) - 1]
     if (sentence === undefined || version === undefined)
       throw new Problem('not-found', 'The profile has no such sentence now.')
     const sources = (await readSources(store, scope, version)).filter(({ heldOut }) => !heldOut)

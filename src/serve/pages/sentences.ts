@@ -1,9 +1,11 @@
 // A profile by sentence, and which interactions have words in common with one.
+import { sentencesOf } from '../../safety/sentences.ts'
 
-/** The sentences of a text, in order; none is empty. */
-export function sentencesOf(text: string): string[] {
-  const segmenter = new Intl.Segmenter(undefined, { granularity: 'sentence' })
-  return [...segmenter.segment(text)].map(({ segment }) => segment.trim()).filter((sentence) => sentence !== '')
+/** The sentences of a profile, in order; none is empty. */
+export function saidIn(text: string): string[] {
+  return sentencesOf(text)
+    .map((sentence) => sentence.trim())
+    .filter((sentence) => sentence !== '')
 }
 
 /** Shorter words are in every text. */

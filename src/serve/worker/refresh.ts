@@ -110,7 +110,8 @@ async function outcomesOf(
 ): Promise<RefreshOutcome[]> {
   const jobs = planned.flatMap(({ work, hidden }, p) => {
     const history = work.interactions.slice(0, work.interactions.length - hidden)
-    return history.length === 0 ? [] : [{ p, user: work.claim.user, history, denials: work.denials }]
+    const { claim, denials, settings } = work
+    return history.length === 0 ? [] : [{ p, user: claim.user, history, denials, allowed: settings.allow }]
   })
   const texts = jobs.length === 0 ? [] : await writeTexts(generator, jobs, signal)
   const outcomes: RefreshOutcome[] = planned.map(({ running }) => running)

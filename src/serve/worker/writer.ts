@@ -1,11 +1,13 @@
-// Texts for a batch of users: written, checked for what must not be said, written again with other seeds where it was,
-// and cut where it still is.
+// Texts for a batch of users: written, cleaned of markup, personal data and sensitive sentences, checked for what must
+// not be said, written again with other seeds where it was, and cut where it still is.
 import { type GeneratedProfiles, generateProfiles } from '../../generator/generate.ts'
 import type { Generator } from '../../generator/open.ts'
 import { profileSeeds } from '../../generator/profile-users.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
-import { isDenied, sentencesOf } from '../../store/deny.ts'
-import { longestCopiedNgram } from '../../util/copied-words.ts'
+import { inspectProfile } from '../../safety/inspect.ts'
+import type { SensitiveCategory } from '../../safety/sensitive-words.ts'
+import { sentencesOf } from '../../safety/sentences.ts'
+import { isDenied } from '../../store/deny.ts'
 import { seedFrom } from '../../util/random.ts'
 
 export interface WritingJob {
@@ -13,6 +15,8 @@ export interface WritingJob {
   /** Oldest first. */
   history: readonly { text: string }[]
   denials: readonly string[]
+  /** Sensitive categories that may be said. */
+  allowed: readonly SensitiveCategory[]
 }
 
 export interface WrittenText {
@@ -22,8 +26,6 @@ export interface WrittenText {
   shown: number[]
 }
 
-/** A longer piece of an interaction, in words, is no summary of it: the bound of the reward (reward/config.ts). */
-const MOST_COPIED = 8
 /** How often a text is written again at most. */
 const AGAIN = 3
 /** A greedy writer would say the same again. */
@@ -39,7 +41,7 @@ export async function writeTexts(
   const first = await generateProfiles(model, users, { ...settings, seeds: profileSeeds(settings.seed), signal })
   const texts = first.map(({ profiles }) => profiles[0])
   for (let attempt = 1; attempt <= AGAIN; attempt++) {
-    const faulty = [...jobs.keys()].filter((j) => faultsOf(texts[j], jobs[j], first[j]).length > 0)
+    const faulty = [...jobs.keys()].filter((j) => inspected(texts[j], jobs[j], first[j]).faults.length > 0)
     if (faulty.length === 0) break
     const again = await generateProfiles(
       model,
@@ -54,23 +56,32 @@ export async function writeTexts(
     // One with fewer faults is kept, so that at the end as little as possible is cut.
     for (const [i, j] of faulty.entries()) {
       const other = again[i].profiles[0]
-      const better = faultsOf(other, jobs[j], first[j]).length < faultsOf(texts[j], jobs[j], first[j]).length
+      const better =
+        inspected(other, jobs[j], first[j]).faults.length < inspected(texts[j], jobs[j], first[j]).faults.length
       if (better && !isEmptyProfile(other)) texts[j] = other
     }
   }
   return jobs.map((job, j) => ({ text: withoutFaults(texts[j], job, first[j]), shown: first[j].shownIndices }))
 }
 
-/** Sentences that may not stand. */
-function faultsOf(text: string, { denials }: WritingJob, { shown }: GeneratedProfiles): string[] {
-  return sentencesOf(text).filter(
-    (sentence) => isDenied(sentence, denials) || longestCopiedNgram(sentence, shown) > MOST_COPIED,
+/** A text without what is taken out of every profile, and its sentences that may not stand. */
+function inspected(text: string, { denials, allowed }: WritingJob, { shown }: GeneratedProfiles) {
+  const { text: cleaned, flags } = inspectProfile(text, { interactions: shown, allow: allowed })
+  const suspect = new Set(
+    flags.map((flag) => (flag.effect === 'suspect' && flag.kind !== 'empty' ? flag.sentence : '')),
   )
+  const sentences = sentencesOf(cleaned)
+  return {
+    sentences,
+    faults: sentences.filter((sentence) => isDenied(sentence, denials) || suspect.has(sentence.trim())),
+  }
 }
 
 function withoutFaults(text: string, job: WritingJob, generated: GeneratedProfiles): string {
-  const faults = new Set(faultsOf(text, job, generated))
-  const rest = sentencesOf(text).filter((sentence) => !faults.has(sentence))
-  const said = rest.join('').trim()
+  const { sentences, faults } = inspected(text, job, generated)
+  const said = sentences
+    .filter((sentence) => !faults.includes(sentence))
+    .join('')
+    .trim()
   return isEmptyProfile(said) ? '' : said
 }
