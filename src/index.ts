@@ -48,6 +48,7 @@ export { type AnswerStore, openServedModel, type ServedModelOptions } from './mo
 export type * from './model/served.ts'
 export type { AnswerOptions, TextModel } from './model/text-model.ts'
 export { openTinker, type TinkerOptions } from './model/tinker/open.ts'
+export type { TinkerServerOptions } from './model/tinker/server.ts'
 export type { TrainableInput } from './model/trainable.ts'
 
 // Train and generate: the method, and what a product holds.
@@ -93,7 +94,10 @@ export type { PromptWording } from './generator/prompt.ts'
 
 // What a profile may say, before anybody is served it.
 export { type InspectedProfile, type InspectOptions, inspectProfile, type ProfileFlag } from './safety/inspect.ts'
+export type { MarkupKind } from './safety/markup.ts'
 export { type PersonalKind, type Redacted, type RedactOptions, redact } from './safety/redact.ts'
+export type { SensitiveCategory } from './safety/sensitive-words.ts'
+export type { SteeringKind } from './safety/steering.ts'
 
 // Evaluate and report.
 export {

@@ -32,11 +32,11 @@ import { writeAdapter } from './adapter.ts'
 import { Policy, type Reduction } from './policy.ts'
 import { probe } from './probe.ts'
 import { type SamplingSource, sampleAll, sampleAllowed, scoreAll } from './sampling.ts'
-import { type ServerOptions, TinkerServer } from './server.ts'
+import { TinkerServer, type TinkerServerOptions } from './server.ts'
 import { Session } from './session.ts'
 import { dataOf, stepOf } from './training.ts'
 
-export interface TinkerOptions extends ServerOptions {
+export interface TinkerOptions extends TinkerServerOptions {
   /** The model's name on the server. */
   model: string
   /** The model's own (`openTokenizer`). */

@@ -7,7 +7,7 @@ import { seedFrom, uniform } from '../../util/random.ts'
 import { patientFetch } from '../../util/web-fetch.ts'
 import { type Body, checked, WireError } from './wire.ts'
 
-export interface ServerOptions {
+export interface TinkerServerOptions {
   /** Address of the server, without /api/v1. Default: TINKER_BASE_URL. */
   server?: string
   /** Default: TINKER_API_KEY. Sent to `server` only, and never shown. */
@@ -83,7 +83,7 @@ export class TinkerServer {
   }
 
   /** Throws BumpError `invalid-options` where there is no address, or it or the key cannot be used. */
-  static of(options: ServerOptions): TinkerServer {
+  static of(options: TinkerServerOptions): TinkerServer {
     const { timeout = 1800, backoff = 0.5 } = options
     const address = options.server ?? process.env.TINKER_BASE_URL
     if (!address)
