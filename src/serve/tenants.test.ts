@@ -18,6 +18,7 @@ const BODIES: Record<string, unknown> = {
   'post /v1/users/{user}/forget': { after: 0, dryRun: false },
   'post /v1/keys': { role: 'read' },
   'post /v1/projects': { id: 'new' },
+  'post /v1/users/{user}/links': {},
 }
 
 let api: Serving

@@ -74,8 +74,8 @@ beforeAll(() => {
 })
 
 beforeAll(async () => {
-  const { devDependencies } = JSON.parse(readFileSync(join(CLONE, 'package.json'), 'utf8'))
-  const others = { hono: devDependencies.hono, '@types/node': devDependencies['@types/node'] }
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(CLONE, 'package.json'), 'utf8'))
+  const others = { hono: dependencies.hono, '@types/node': devDependencies['@types/node'] }
   const how = await installTarball(project, await packTarball(folder), others)
   if (how === 'linked')
     console.warn(
