@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 const LONGEST = 400
 const tracked = execFileSync(
   'git',
-  ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts', '*.mjs', '*.js'],
+  ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts', '*.tsx', '*.mjs', '*.js'],
   {
     encoding: 'utf8',
   },

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeTinyFolder } from '../engine/weights/testing/tiny-folder.ts'
 import { seedFrom, uniform } from '../util/random.ts'
 
-const KILLS = 12
+const KILLS = 20
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 let folder: string
 

@@ -1,6 +1,5 @@
 // What the pages about a person show.
 import type { Correction } from '../../store/corrections.ts'
-import type { DeletionReceipt, ForgetReceipt } from '../../store/forget.ts'
 import type { StoredInteraction } from '../../store/interactions.ts'
 import type { UserInfo } from '../../store/persons.ts'
 import type { ProfileSource, ProfileVersion, ServedProfile } from '../../store/profiles.ts'
@@ -355,71 +354,6 @@ function Measured({ title, values }: { title: string; values: unknown }) {
       <ul>
         {Object.entries(values).map(([name, value]) => (
           <li>{`${name}: ${typeof value === 'number' ? Number(value.toFixed(3)) : JSON.stringify(value)}`}</li>
-        ))}
-      </ul>
-    </>
-  )
-}
-
-export function SureToForget({ base, ids, receipt }: { base: string; ids: readonly string[]; receipt: ForgetReceipt }) {
-  const { dryRun, interactions, versions } = receipt
-  return (
-    <>
-      <p class="notice" role="status">
-        {dryRun
-          ? `${interactions} interactions and the texts of ${versions} versions of the profile will be gone for good.`
-          : `${interactions} interactions and the texts of ${versions} versions of the profile are gone.`}
-      </p>
-      <Beyond beyond={receipt.beyond} />
-      {dryRun && (
-        <ButtonForm
-          action={`${base}/interactions`}
-          name="Erase them"
-          fields={[...ids.map((id) => ['id', id] as const), ['sure', 'yes']]}
-          grave
-        />
-      )}
-      <p>
-        <a href={base}>Back to the profile</a>
-      </p>
-    </>
-  )
-}
-
-export function SureToDelete({ base, user }: { base: string; user: UserInfo }) {
-  return (
-    <>
-      <p class="notice" role="status">
-        {`${user.interactions} interactions, all versions of the profile and all corrections will be gone for good. Later interactions will be refused.`}
-      </p>
-      <ButtonForm action={`${base}/delete`} name="Erase everything" fields={[['sure', 'yes']]} grave />
-      <p>
-        <a href={base}>Back to the profile</a>
-      </p>
-    </>
-  )
-}
-
-export function Deleted({ receipt }: { receipt: DeletionReceipt }) {
-  const { interactions, versions, corrections } = receipt
-  return (
-    <>
-      <p class="notice" role="status">
-        {`${interactions} interactions, ${versions} versions of the profile and ${corrections} corrections are gone.`}
-      </p>
-      <Beyond beyond={receipt.beyond} />
-    </>
-  )
-}
-
-function Beyond({ beyond }: { beyond: readonly string[] }) {
-  if (beyond.length === 0) return null
-  return (
-    <>
-      <p>This does not reach:</p>
-      <ul>
-        {beyond.map((each) => (
-          <li>{each}</li>
         ))}
       </ul>
     </>
