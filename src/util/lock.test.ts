@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { lockFolder } from './lock.ts'
+import { lockFolder, startOf } from './lock.ts'
 
 let folder: string
 beforeEach(() => {
@@ -19,7 +19,7 @@ it('gives the lock of a process that is gone to one of many that want it', async
   const lock = fileURLToPath(new URL('lock.ts', import.meta.url))
   const program = `
     import { existsSync } from 'node:fs'
-    import { lockFolder } from ${JSON.stringify(lock)}
+    import { lockFolder, startOf } from ${JSON.stringify(lock)}
     const go = process.argv[1] + '.go'
     process.stdout.write('ready')
     while (!existsSync(go));
@@ -48,4 +48,21 @@ it('passes a guard that a killed process left behind', () => {
   utimesSync(guard, new Date(0), new Date(0))
   lockFolder(folder, 'name')()
   expect(existsSync(guard)).toBe(false)
+})
+
+it('takes over a lock that a process killed in the middle of writing it left behind', () => {
+  const path = join(folder, 'lock')
+  writeFileSync(path, '')
+  utimesSync(path, new Date(0), new Date(0))
+  const release = lockFolder(folder, 'name')
+  expect(readFileSync(path, 'utf8')).toContain(`"pid":${process.pid}`)
+  release()
+})
+
+it('waits for a lock that another process is writing', async () => {
+  const path = join(folder, 'lock')
+  writeFileSync(path, '')
+  const writes = `setTimeout(() => require('node:fs').writeFileSync(process.argv[1], process.argv[2]), 200)`
+  spawn(process.execPath, ['-e', writes, path, JSON.stringify({ pid: process.ppid, started: startOf(process.ppid) })])
+  expect(() => lockFolder(folder, 'name')).toThrow(`in use by process ${process.ppid}`)
 })

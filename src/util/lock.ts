@@ -29,39 +29,44 @@ export function lockFolder(folder: string, what: string): () => void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > ATTEMPTS) throw error
     }
     const holder = readHolder(path)
-    if (holder && isRunning(holder, path))
+    if (typeof holder === 'object' && isRunning(holder, path))
       throw new BumpError(
         'run-locked',
         `${folder} is in use by process ${holder.pid}. Wait for it, stop it, or give this one another ${what}.`,
       )
-    removeStale(path)
+    if (!removeStale(path)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
   }
 }
 
-/** A guard that is older was left behind by a killed process: what it guards takes no time. */
-const STALE_GUARD_MS = 5000
+/** A guard, or a lock without a holder, that is older was left behind by a killed process: to write either takes no time. */
+const STALE_MS = 5000
 
 /**
- * Removes a lock whose holder is gone. Of several processes that saw it one removes it, and looks again before: the lock
- * of one that was quicker stays.
+ * Removes a lock whose holder is gone, and says whether it did. Of several processes that saw it one removes it, and looks again before: the lock
+ * of one that was quicker stays, also where it is not yet written.
  */
-function removeStale(path: string): void {
+function removeStale(path: string): boolean {
   const guard = `${path}.guard`
   try {
     mkdirSync(guard)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    const made = statSync(guard, { throwIfNoEntry: false })?.mtimeMs
-    if (made !== undefined && Date.now() - made > STALE_GUARD_MS) rmSync(guard, { recursive: true, force: true })
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
-    return
+    if (isOld(guard)) rmSync(guard, { recursive: true, force: true })
+    return false
   }
   try {
     const holder = readHolder(path)
-    if (!(holder && isRunning(holder, path))) rmSync(path, { force: true })
+    const stale = holder === 'unreadable' ? isOld(path) : holder !== undefined && !isRunning(holder, path)
+    if (stale) rmSync(path, { force: true })
+    return stale
   } finally {
     rmSync(guard, { recursive: true, force: true })
   }
+}
+
+function isOld(path: string): boolean {
+  const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return made !== undefined && Date.now() - made > STALE_MS
 }
 
 /** Removes empty folders from `folder` up to `top`. */
@@ -79,12 +84,13 @@ interface Holder {
   started: string | null
 }
 
-function readHolder(path: string): Holder | undefined {
+/** The holder that a lock names; 'unreadable' where it is not (yet) written, undefined where there is no lock. */
+function readHolder(path: string): Holder | 'unreadable' | undefined {
   try {
     const { pid, started } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder>
-    return typeof pid === 'number' ? { pid, started: started ?? null } : undefined
-  } catch {
-    return undefined
+    return typeof pid === 'number' ? { pid, started: started ?? null } : 'unreadable'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unreadable'
   }
 }
 
@@ -100,7 +106,7 @@ function isRunning({ pid, started }: Holder, path: string): boolean {
 }
 
 /** The kernel's start time of a process where /proc tells it, else null. */
-function startOf(pid: number): string | null {
+export function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The command's name in parentheses may hold spaces; start time is the 20th field after it.
