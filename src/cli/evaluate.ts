@@ -4,12 +4,14 @@ import { evaluateIncrementalCommand } from './evaluate-incremental.ts'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
 import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
+import { evaluateRobustnessCommand } from './evaluate-robustness.ts'
 
 /** `bump evaluate` with its subcommands. */
 export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description('measure what profiles are worth: by themselves, or for the tasks of LaMP')
     .addCommand(evaluateProfilesCommand())
+    .addCommand(evaluateRobustnessCommand())
     .addCommand(evaluateIncrementalCommand())
     .addCommand(evaluateLampCommand())
     .addCommand(evaluatePredictionsCommand())

@@ -30,6 +30,40 @@ const differenceSchema = z.object({
   values: z.record(z.string(), intervalSchema),
 })
 
+/**
+ * How the conditions of a table belong together, where a list of them does not show it. Conditions are named by their
+ * keys, differences by `a` and `b`.
+ */
+const layoutSchema = z.discriminatedUnion('type', [
+  /** Lines over the levels of something, drawn as a chart. */
+  z.object({
+    type: z.literal('lines'),
+    /** What the levels are of. */
+    axis: z.string(),
+    levels: z.array(z.string()),
+    /** [level] */
+    lines: z.array(z.object({ label: z.string(), conditions: z.array(z.string()) })),
+    differences: z.array(z.object({ label: z.string(), pairs: z.array(z.object({ a: z.string(), b: z.string() })) })),
+  }),
+  /** Differences as a grid, drawn as a heat map. */
+  z.object({
+    type: z.literal('grid'),
+    rowsTitle: z.string(),
+    columnsTitle: z.string(),
+    columns: z.array(z.string()),
+    /** [column]; `marked`: not like the others in its row, as `markedMeans` says. */
+    rows: z.array(
+      z.object({
+        label: z.string(),
+        cells: z.array(z.object({ a: z.string(), b: z.string(), marked: z.boolean() })),
+      }),
+    ),
+    markedMeans: z.string(),
+    /** Conditions to compare with, [column]. */
+    references: z.array(z.object({ label: z.string(), conditions: z.array(z.string()) })),
+  }),
+])
+
 export const resultTableSchema = z.object({
   /** 'LaMP-5: paper titles', 'K = 32'. */
   title: z.string(),
@@ -38,10 +72,11 @@ export const resultTableSchema = z.object({
   metrics: z.array(metricSchema),
   rows: z.array(rowSchema),
   differences: z.array(differenceSchema),
+  layout: layoutSchema.optional(),
 })
 
 export const evaluationResultSchema = z.object({
-  kind: z.enum(['profiles', 'incremental', 'lamp', 'ablation', 'sft']),
+  kind: z.enum(['profiles', 'incremental', 'lamp', 'ablation', 'sft', 'robustness', 'transfer']),
   /** ISO time. */
   createdAt: z.string(),
   /** The command line that made it, as the user would type it. */
@@ -55,5 +90,6 @@ export const evaluationResultSchema = z.object({
 export type ResultMetric = z.infer<typeof metricSchema>
 export type ResultRow = z.infer<typeof rowSchema>
 export type ResultDifference = z.infer<typeof differenceSchema>
+export type ResultLayout = z.infer<typeof layoutSchema>
 export type ResultTable = z.infer<typeof resultTableSchema>
 export type EvaluationResult = z.infer<typeof evaluationResultSchema>

@@ -23,6 +23,7 @@ const COMMANDS = [
   'report',
   'sft',
   'evaluate profiles',
+  'evaluate robustness',
   'evaluate incremental',
   'evaluate lamp',
   'evaluate predictions',

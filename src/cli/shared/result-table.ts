@@ -1,4 +1,5 @@
 // A result table on the terminal: conditions with their intervals, paired differences, and the notes under it.
+import { layoutCells } from '../../evaluate/layout.ts'
 import type { ResultTable } from '../../evaluate/result.ts'
 import { type Interval, intervalText } from '../../util/stats.ts'
 
@@ -30,6 +31,17 @@ export function resultTableText(table: ResultTable): string {
     )
   if (table.notes.length > 0) lines.push('', ...table.notes.map((note) => `- ${note}`))
   return `${lines.join('\n')}\n`
+}
+
+/** One metric of tables with a layout: levels or columns side by side. Notes that they share are told once. */
+export function laidOutText(tables: readonly ResultTable[], metric: string): string {
+  const shown = tables.flatMap((table) => {
+    const of = table.metrics.find(({ key }) => key === metric)
+    const chance = of?.chance == null ? '' : `, chance ${of.chance.toFixed(3)}`
+    return [`${table.title}: ${of?.label ?? metric}${chance}`, ...aligned(layoutCells(table, metric)), '']
+  })
+  const notes = [...new Set(tables.flatMap((table) => table.notes))].map((note) => `- ${note}`)
+  return `${[...shown, '* where the interval of a difference excludes 0', ...notes].join('\n')}\n`
 }
 
 function shown(interval: Interval | undefined): string {

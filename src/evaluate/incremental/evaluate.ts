@@ -1,7 +1,7 @@
 // What a profile is worth that is rewritten from the one before with what is new: what `bump evaluate incremental` does.
 // Beside it stand the profile from everything so far and the first profile, kept as it is, in the same pools; and what
 // each costs. <out> gets result.json, and keeps profiles and scores by content.
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { logsOfRun, openGenerator } from '../../generator/open.ts'
 import { type JudgeConfig, judgeConfigSchema } from '../../judge/config.ts'
 import { ScoreFile } from '../../judge/score-file.ts'
@@ -10,7 +10,6 @@ import type { LogSource, User } from '../../logs/types.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import { measuredUsers, poolUsers } from '../../train/measure.ts'
 import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
-import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { writeFileAtomic } from '../../util/files.ts'
 import { lockFolder } from '../../util/lock.ts'
@@ -23,6 +22,7 @@ import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
 import { profileTable } from '../profiles/table.ts'
 import { evaluationUsers } from '../profiles/users.ts'
 import { type EvaluationResult, evaluationResultSchema, type ResultTable } from '../result.ts'
+import { logNames } from '../result-files.ts'
 import { type PeriodProfiles, writePeriods } from './periods.ts'
 
 export type IncrementalEvent =
@@ -136,7 +136,7 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
       settings: {
         generator: { model: config.model, digest: generator.digest, ...(run ? { run: run.name } : {}) },
         judge: record,
-        logs: paths.map((path) => (path.includes('://') ? bareAddresses(path) : basename(path))),
+        logs: logNames(paths),
         users: users.length,
         ...{ periods, positives, poolSize: negatives, prompt, maxTokens, temperature, split: config.split, seed },
       },

@@ -1,19 +1,19 @@
 // How well profiles identify people never trained on, beside everything they must be compared with: what `bump evaluate
 // profiles` does. Profiles are collected (collect.ts), judged (judged.ts) and put into tables (table.ts); <out> gets
 // result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
 import { lazyScoreFile } from '../../judge/score-file.ts'
 import { judgeKeys } from '../../judge/several.ts'
 import type { User } from '../../logs/types.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import { poolUsers } from '../../train/measure.ts'
-import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { lockFolder } from '../../util/lock.ts'
 import { requireOptions } from '../../util/required.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
+import { logNames } from '../result-files.ts'
 import { type CollectedConditions, collectConditions } from './collect.ts'
 import { type JudgedConditions, type JudgingEvent, judgedByEach, nameOfJudge } from './judged.ts'
 import { judgeNotes, trainingJudges } from './judges.ts'
@@ -161,7 +161,7 @@ function writeResult(
         }),
       ),
       generators,
-      logs: plan.source.paths.map((path) => (path.includes('://') ? bareAddresses(path) : basename(path))),
+      logs: logNames(plan.source.paths),
       users: users.length,
       positives,
       poolSizes,

@@ -27,6 +27,64 @@ const COLUMNS = MEASURES.flatMap(([measure, label]) =>
   SIDES.map((side) => ({ key: `${measure}_${side}`, label: `${label} ${side}`, measure, side })),
 )
 
+/** A condition of a table. */
+interface TableRow {
+  key: string
+  label: string
+  /** [user] */
+  scores: readonly UserScores[]
+}
+
+export interface TableParts {
+  title: string
+  notes: readonly string[]
+  /** Default: every measure. */
+  measures?: readonly (keyof RankScores)[]
+  /** What a random order scores; none where the rows are of different users. */
+  chance?: UserScores
+  rows: readonly TableRow[]
+  /** Differences, `a` minus `b`; both of the same users. */
+  pairs: readonly { a: string; b: string }[]
+  seed: number
+}
+
+/** Any table of scores: means with their intervals, and the paired differences that are asked for. */
+export function scoreTable({ title, notes, measures, chance, rows, pairs, seed }: TableParts): ResultTable {
+  const options = { seed: seedFrom('bootstrap', seed) }
+  const columns = COLUMNS.filter(({ measure }) => measures?.includes(measure) ?? true)
+  const intervals = (of: (column: (typeof COLUMNS)[number]) => Interval): Record<string, Interval> =>
+    Object.fromEntries(columns.map((column) => [column.key, of(column)]))
+  const values = new Map(
+    rows.map(({ key: row, scores }) => [
+      row,
+      Object.fromEntries(columns.map(({ key, measure, side }) => [key, scores.map((u) => scoreOf(u, measure, side))])),
+    ]),
+  )
+  return {
+    title,
+    notes: [...notes],
+    metrics: columns.map(
+      ({ key, label, measure, side }): ResultMetric => ({
+        key,
+        label,
+        higherIsBetter: true,
+        chance: chance ? scoreOf(chance, measure, side) : null,
+      }),
+    ),
+    rows: rows.map(({ key, label, scores }) => ({
+      condition: key,
+      label,
+      n: scores.length,
+      values: intervals((column) => bootstrapInterval(values.get(key)![column.key], options)),
+    })),
+    differences: pairs.map(({ a, b }) => ({
+      a,
+      b,
+      values: intervals((column) => pairedDifference(values.get(b)![column.key], values.get(a)![column.key], options)),
+    })),
+  }
+}
+
 /** The table of one pool size; `judge`: named where there are several. Differences are of all pairs, the later condition minus the earlier one. */
 export function profileTable(
   sized: PoolSizeScores,
@@ -35,39 +93,14 @@ export function profileTable(
   seed: number,
   judge?: string,
 ): ResultTable {
-  const options = { seed: seedFrom('bootstrap', seed) }
-  const intervals = (of: (column: (typeof COLUMNS)[number]) => Interval): Record<string, Interval> =>
-    Object.fromEntries(COLUMNS.map((column) => [column.key, of(column)]))
-  const values = sized.scores.map((users) =>
-    Object.fromEntries(COLUMNS.map(({ key, measure, side }) => [key, users.map((u) => scoreOf(u, measure, side))])),
-  )
-  return {
+  return scoreTable({
     title: `K = ${sized.negatives}${judge ? `, judged by ${judge}` : ''}: each profile among those of ${sized.negatives} other users`,
-    notes: [...notes],
-    metrics: COLUMNS.map(
-      ({ key, label, measure, side }): ResultMetric => ({
-        key,
-        label,
-        higherIsBetter: true,
-        chance: scoreOf(sized.chance, measure, side),
-      }),
-    ),
-    rows: conditions.map(({ key, label }, c) => ({
-      condition: key,
-      label,
-      n: sized.scores[c].length,
-      values: intervals((column) => bootstrapInterval(values[c][column.key], options)),
-    })),
-    differences: conditions.flatMap((a, later) =>
-      conditions.slice(0, later).map((b, earlier) => ({
-        a: a.key,
-        b: b.key,
-        values: intervals((column) =>
-          pairedDifference(values[earlier][column.key], values[later][column.key], options),
-        ),
-      })),
-    ),
-  }
+    notes,
+    chance: sized.chance,
+    rows: conditions.map(({ key, label }, c) => ({ key, label, scores: sized.scores[c] })),
+    pairs: conditions.flatMap(({ key: a }, later) => conditions.slice(0, later).map(({ key: b }) => ({ a, b }))),
+    seed,
+  })
 }
 
 /** What a terminal shows of a table. */

@@ -18,6 +18,8 @@ const KINDS: Record<EvaluationResult['kind'], string> = {
   lamp: 'LaMP',
   ablation: 'Ablation',
   sft: 'LoRA-SFT',
+  robustness: 'Robustness to disturbed histories',
+  transfer: 'Transfer to other logs',
 }
 
 /** Undefined where there are no evaluations. */
