@@ -109,7 +109,7 @@ export {
   type JudgeCheckOptions,
   judgeCheck,
 } from './evaluate/judge-check.ts'
-export { type CompareEvent, type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
+export { type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
 export {
   evaluateIncremental,
   type IncrementalEvent,
@@ -118,7 +118,9 @@ export {
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'
+export type { JudgingEvent } from './evaluate/profiles/judged.ts'
 export type { JudgingWork } from './evaluate/profiles/judging.ts'
+export type { EvaluationEvent, PlanOptions } from './evaluate/profiles/plan.ts'
 export type { JudgeChoice } from './evaluate/profiles/planned-judges.ts'
 export type { ProfileEvaluation } from './evaluate/measure/evaluate-profiles.ts'
 export { type AblationEvent, type AblationOptions, runAblation } from './evaluate/run-ablation.ts'

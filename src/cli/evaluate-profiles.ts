@@ -2,8 +2,10 @@
 // with. The work is compareProfiles() of evaluate/profiles/.
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type CompareEvent, compareProfiles, DEFAULT_POOL_SIZES, DEFAULT_USERS } from '../evaluate/profiles/compare.ts'
+import { compareProfiles, DEFAULT_POOL_SIZES } from '../evaluate/profiles/compare.ts'
 import { CONDITION_KINDS, type ConditionKind } from '../evaluate/profiles/conditions.ts'
+import type { JudgingEvent } from '../evaluate/profiles/judged.ts'
+import { DEFAULT_USERS } from '../evaluate/profiles/plan.ts'
 import { shownTable } from '../evaluate/profiles/table.ts'
 import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
@@ -176,7 +178,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
   }
 }
 
-function tell(event: CompareEvent, progress: WorkProgress): void {
+function tell(event: JudgingEvent, progress: WorkProgress): void {
   if (event.type === 'progress') progress.update(event.what, event.done, event.total)
   if (event.type === 'note') progress.say(event.text, event.passing)
   if (event.type === 'logs') for (const line of reportLines(event.report)) progress.say(line)
