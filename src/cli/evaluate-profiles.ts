@@ -2,8 +2,9 @@
 // with. The work is compareProfiles() of evaluate/profiles/.
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type CompareEvent, compareProfiles, DEFAULT_POOL_SIZES, DEFAULT_USERS } from '../evaluate/profiles/compare.ts'
+import { type CompareEvent, compareProfiles, DEFAULT_POOL_SIZES } from '../evaluate/profiles/compare.ts'
 import { CONDITION_KINDS, type ConditionKind } from '../evaluate/profiles/conditions.ts'
+import { DEFAULT_USERS } from '../evaluate/profiles/plan.ts'
 import { shownTable } from '../evaluate/profiles/table.ts'
 import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'

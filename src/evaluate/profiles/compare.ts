@@ -2,74 +2,52 @@
 // profiles` does. Profiles are collected (collect.ts), judged (judging.ts) and put into tables (table.ts); <out> gets
 // result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
 import { basename, join } from 'node:path'
-import { type JudgeConfig, servedModelOf } from '../../judge/config.ts'
+import type { JudgeConfig } from '../../judge/config.ts'
 import { judgeName } from '../../judge/judge.ts'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
 import { lazyScoreFile, ScoreFile } from '../../judge/score-file.ts'
 import { judgeKeys } from '../../judge/several.ts'
-import type { LoadedUsers } from '../../logs/load.ts'
-import type { LogSource, User } from '../../logs/types.ts'
+import type { User } from '../../logs/types.ts'
 import type { JudgeModel } from '../../model/encoder.ts'
-import type { ServerAccess } from '../../model/served.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
-import { refuseUntrusted, withoutNamed } from '../../run/trust.ts'
-import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
-import { measuredUsers, poolUsers } from '../../train/measure.ts'
-import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
+import type { TrainConfig } from '../../train/config.ts'
+import { poolUsers } from '../../train/measure.ts'
 import { bareAddresses } from '../../util/address.ts'
 import { BumpError } from '../../util/errors.ts'
 import { lockFolder } from '../../util/lock.ts'
 import { requireOptions } from '../../util/required.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
-import { type CollectedConditions, collectConditions, type ProfileSources } from './collect.ts'
+import { type CollectedConditions, collectConditions } from './collect.ts'
 import type { ProfileCondition } from './conditions.ts'
 import { type JudgeRecord, judgeNotes, judgeRecord, trainingJudges } from './judges.ts'
 import { checkPoolSizes, type JudgingWork, judgeConditions, type PoolSizeScores } from './judging.ts'
-import { type EvaluationEngine, EvaluationModels, nameOf } from './models.ts'
-import { type JudgeChoice, judgesOf, type PlannedJudge } from './planned-judges.ts'
+import { type EvaluationEngine, EvaluationModels } from './models.ts'
+import { type EvaluationEvent, type Plan, type PlanOptions, planEvaluation } from './plan.ts'
+import type { PlannedJudge } from './planned-judges.ts'
 import { profileTable } from './table.ts'
-import { evaluationUsers } from './users.ts'
 import { userRecords, writeProfileResult } from './write.ts'
 
 /** Pool sizes that are measured where none are named, as far as they fit. */
 export const DEFAULT_POOL_SIZES = [8, 32, 128] as const
-/** Users that are measured at most where no number is named. */
-export const DEFAULT_USERS = 200
 const LISTWISE_CANDIDATES = LISTWISE_LABELS.length
 
 export type CompareEvent =
-  /** `done` of `total` of some work: profiles written, pairs judged. */
-  | { type: 'progress'; what: string; done: number; total: number }
+  | EvaluationEvent
   /** What is to be judged: said once, before the judge is first asked. */
   | { type: 'judging'; conditions: number; users: number; work: JudgingWork }
-  /** What was read of the logs. */
-  | { type: 'logs'; report: LoadedUsers['report'] }
-  /** `passing`: the next one says more. */
-  | { type: 'note'; text: string; passing?: boolean }
 
-export interface CompareProfilesOptions extends Partial<ProfileSources>, JudgeChoice {
-  /** Run folders of bump train. Settings that are not named here are those of the first. */
-  runs?: readonly string[]
-  /** Whose profiles are compared; default: the test users of the first run. Columns not named are those of that run. */
-  logs?: LogSource | string
-  /** Take SQL expressions of the first run's logs although they were never used on this machine. */
-  trust?: boolean
+export interface CompareProfilesOptions extends PlanOptions {
   /** K of each table, ascending; default: those of `DEFAULT_POOL_SIZES` that fit. */
   poolSizes?: readonly number[]
-  /** At most so many users. */
-  users?: number
   /** Of pools and intervals. */
   seed?: number
   /** Folder of the results and of what is kept between calls. */
   out: string
   /** What models that are named run on. */
   engine?: EvaluationEngine
-  /** Where judges are that read with a model on a server; no file names it. Texts of the users are sent there. */
-  judgeServer?: ServerAccess
   /** As result.json records it; default 'compareProfiles'. */
   command?: string
-  signal?: AbortSignal
   onEvent?: (event: CompareEvent) => void
 }
 
@@ -116,76 +94,20 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
   }
 }
 
-/** Everything that the options decide before a model is opened. */
-interface Plan {
-  runs: TrainedRun[]
-  /** That of the first run; without one, the defaults. */
-  config: TrainConfig
-  /** One after the other, so that one model is open at a time. */
-  judges: PlannedJudge[]
-  users: User[]
+/** What the options decide, with K of each table. */
+interface PooledPlan extends Plan {
   poolSizes: readonly number[]
-  /** The logs that the users stand in. */
-  paths: string[]
 }
 
-async function planOf(options: CompareProfilesOptions, models: EvaluationModels): Promise<Plan> {
-  const { model, logs, signal, onEvent } = options
-  checkOptions(options)
-  const runs = (options.runs ?? []).map(readTrainedRun)
-  const config =
-    runs[0]?.config ??
-    trainConfigSchema.parse({
-      name: 'default',
-      logs: { paths: ['-'] },
-      model: nameOf(model ?? options.judgeModel ?? options.servedJudge ?? '-'),
-    })
-  const judges = judgesOf(options, config)
-  for (const { model: reader, config: judge } of judges) models.refuseUnusableJudge(reader, judge)
-  if (options.judgeServer && !judges.some((judge) => servedModelOf(judge.config)))
-    throw new BumpError(
-      'invalid-options',
-      'judgeServer does nothing here: no judge reads with a model on a server. Name that model by servedJudge',
-    )
-  const own = logs === undefined ? undefined : definedOf(typeof logs === 'string' ? { paths: [logs] } : logs)
-  const { user, time, text, with: tables } = config.logs
-  const taken = withoutNamed(own ? { user, time, text, with: tables } : config.logs, own ?? {})
-  if (runs[0]) refuseUntrusted(taken, join(runs[0].folder, 'config.json'), options.trust)
-  const source = own && { user, time, text, ...own, with: { ...tables, ...own.with } }
-  const found = await evaluationUsers(runs, source, config.split, {
-    signal,
-    onReport: (report) => onEvent?.({ type: 'logs', report }),
-    onNote: (text) => onEvent?.({ type: 'note', text }),
-  })
-  const users = measuredUsers(found.users, options.users ?? DEFAULT_USERS, config)
-  if (users.length < found.users.length)
-    onEvent?.({ type: 'note', text: `evaluating ${users.length} of ${found.users.length} users` })
-  const poolSizes = poolSizesOf(options, users.length, judges, config)
-  return { runs, config, judges, users, poolSizes, paths: found.source.paths }
+async function planOf(options: CompareProfilesOptions, models: EvaluationModels): Promise<PooledPlan> {
+  const plan = await planEvaluation(options, models, options.onEvent)
+  return { ...plan, poolSizes: poolSizesOf(options, plan.users.length, plan.judges, plan.config) }
 }
 
 /** The plan for the users of whom there are profiles, who may be fewer than planned. */
-function withUsers(plan: Plan, users: User[], options: CompareProfilesOptions): Plan {
+function withUsers(plan: PooledPlan, users: User[], options: CompareProfilesOptions): PooledPlan {
   if (users.length === plan.users.length) return plan
   return { ...plan, users, poolSizes: poolSizesOf(options, users.length, plan.judges, plan.config) }
-}
-
-/** The log's own columns, where they are named. */
-function definedOf(source: LogSource): LogSource {
-  return Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined)) as unknown as LogSource
-}
-
-function checkOptions(options: CompareProfilesOptions): void {
-  const { runs = [], checkpoints = [], model, judgeModel, servedJudge, judges, logs, scorer, decoder } = options
-  const wrong = (message: string) => new BumpError('invalid-options', message)
-  if (checkpoints.length > 0 && runs.length === 0) throw wrong('a checkpoint belongs to a run: name the run')
-  if (runs.length === 0 && logs === undefined)
-    throw wrong('profiles are compared on users: name a run (its test users are measured) or interaction logs')
-  if (judges && [judgeModel, servedJudge, scorer, decoder].some((option) => option !== undefined))
-    throw wrong('judges say what they read with and how: leave out judgeModel, servedJudge, scorer and decoder')
-  if (judgeModel !== undefined && servedJudge !== undefined) throw wrong('name one judge: judgeModel, or servedJudge')
-  if (runs.length === 0 && [model, judgeModel, servedJudge, judges].every((option) => option === undefined))
-    throw wrong('without a run there is no judge: name the judge model (or a model, which then judges as well)')
 }
 
 function poolSizesOf(
@@ -225,7 +147,7 @@ interface JudgedConditions {
 async function judgedBy(
   reader: JudgeModel,
   judge: JudgeConfig,
-  { users, poolSizes, config, judges }: Plan,
+  { users, poolSizes, config, judges }: PooledPlan,
   { conditions }: CollectedConditions,
   { out, seed = 0, signal, onEvent }: CompareProfilesOptions,
 ): Promise<JudgedConditions> {
@@ -246,7 +168,7 @@ async function judgedBy(
 const nameIn = ({ model, config }: JudgeRecord) => `${judgeName(config)} on ${basename(model)}`
 
 function writeResult(
-  plan: Plan,
+  plan: PooledPlan,
   { conditions, notes, generators }: CollectedConditions,
   judged: readonly JudgedConditions[],
   started: number,
@@ -285,7 +207,7 @@ function writeResult(
         }),
       ),
       generators,
-      logs: plan.paths.map((path) => (path.includes('://') ? bareAddresses(path) : basename(path))),
+      logs: plan.source.paths.map((path) => (path.includes('://') ? bareAddresses(path) : basename(path))),
       users: users.length,
       positives,
       poolSizes,
