@@ -57,7 +57,10 @@ export function ablateCommand(): Command {
     .option('--variants <list>', 'what to train (default: all that the configuration allows)', variantList)
     .option('--seeds <list>', 'seeds, each of which trains every variant', seedList, [1])
     .option('--config <file>', 'YAML file with any part of the configuration of bump train')
-    .option('--preset <name>', "start from a preset: paper (the paper's own choices)")
+    .option(
+      '--preset <name>',
+      "start from a preset: paper (the paper's own choices), private (profiles that give away less)",
+    )
     .option('--steps <count>', 'optimiser steps of each run')
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])
     .option('--runs <folder>', 'where run folders stand', 'runs')

@@ -67,7 +67,10 @@ export function trainCommand(): Command {
     .option('--data <folder>', 'with --reward labels: its folder; without --logs its profiles are the logs')
     .option('--name <name>', 'name of the run (default: from log and model)')
     .option('--config <file>', 'YAML file with any part of the configuration')
-    .option('--preset <name>', "start from a preset: paper (the paper's own choices)")
+    .option(
+      '--preset <name>',
+      "start from a preset: paper (the paper's own choices), private (profiles that give away less)",
+    )
     .option('--steps <count>', 'optimiser steps')
     .option('--seed <number>', 'seed of everything random')
     .option('--set <key=value>', 'one value of the configuration, may be repeated', collect, [])

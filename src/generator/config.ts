@@ -13,6 +13,10 @@ export const promptSchema = z
       .describe('What stands after the interactions and asks for the profile.'),
     historyTokens: z.int().min(8).default(300).describe('Tokens of all interactions that the generator sees.'),
     interactionTokens: z.int().min(2).default(48).describe('Longer interactions are cut to this many tokens.'),
+    redact: z
+      .boolean()
+      .optional()
+      .describe('Personal data is taken out of the interactions before the generator reads them; default: false.'),
   })
   .prefault({})
 

@@ -3,6 +3,7 @@
 import type { Interaction } from '../logs/types.ts'
 import type { Tokenizer } from '../model/contract.ts'
 import { cutText } from '../model/cut.ts'
+import { redact } from '../safety/redact.ts'
 import { type PromptWording, profilePrompt } from './prompt.ts'
 
 /** How the generator's prompt is made: its words and its token budgets. */
@@ -11,6 +12,8 @@ export interface PromptBudget extends PromptWording {
   historyTokens: number
   /** Longer interactions are cut to this many tokens. */
   interactionTokens: number
+  /** Personal data is taken out of the interactions before the generator reads them. */
+  redact?: boolean
 }
 
 export interface ProfilePrompt {
@@ -41,7 +44,7 @@ export function buildProfilePrompt(
   let left = budget.historyTokens
   for (let i = history.length - 1; i >= 0; i--) {
     const cost = (text: string): number => tokenizer.encode(`- ${text}\n`).length
-    const text = cut(history[i].text, tokenizer, budget.interactionTokens)
+    const text = cut(history[i].text, tokenizer, budget.interactionTokens, budget.redact)
     if (text === '') continue
     const tokens = cost(text)
     if (tokens > left) {
@@ -61,11 +64,11 @@ export function buildProfilePrompt(
   return { tokens: tokenizer.chat(profilePrompt(texts, budget, previous)), texts, indices }
 }
 
-/** The first `limit` tokens of a text on one line. */
-function cut(text: string, tokenizer: Tokenizer, limit: number): string {
+/** The first `limit` tokens of a text on one line; `redacted` before it is cut, or half an address would stay. */
+function cut(text: string, tokenizer: Tokenizer, limit: number, redacted = false): string {
   const line = text
     .slice(0, limit * CHARACTERS_PER_TOKEN)
     .replace(/\s+/g, ' ')
     .trim()
-  return cutText(tokenizer, line, limit).trim()
+  return cutText(tokenizer, redacted ? redact(line).text : line, limit).trim()
 }

@@ -48,8 +48,9 @@ const USERS_AT_ONCE = 16
 /** Digest of a generator: same weights and settings, same digest. */
 export function generatorDigest(weights: string, settings: GeneratorSettings): string {
   const { prompt, maxTokens, temperature, seed } = settings
-  const { system, instruction, historyTokens, interactionTokens } = prompt
+  const { system, instruction, historyTokens, interactionTokens, redact } = prompt
   const decides = [weights, system, instruction, historyTokens, interactionTokens, maxTokens, temperature, seed]
+  if (redact) decides.push('redact')
   return sha256(JSON.stringify(decides)).slice(0, 16)
 }
 

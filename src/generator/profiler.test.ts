@@ -9,10 +9,21 @@ import { type CachedProfile, openProfileCache } from './cache.ts'
 import { cleanProfile } from './clean.ts'
 import { generateProfiles } from './generate.ts'
 import { buildProfilePrompt } from './history.ts'
-import { profileUsers } from './profile-users.ts'
+import { generatorDigest, profileUsers } from './profile-users.ts'
 import { DEFAULT_WORDING, profilePrompt } from './prompt.ts'
 
 const interaction = (text: string) => ({ text, time: undefined, metadata: {} })
+
+describe('generatorDigest', () => {
+  const prompt = { ...DEFAULT_WORDING, historyTokens: 100, interactionTokens: 50 }
+  const digest = (redact?: boolean) =>
+    generatorDigest('weights', { prompt: { ...prompt, redact }, maxTokens: 8, temperature: 0, seed: 1 })
+
+  it('tells a generator that reads redacted histories from one that does not', () => {
+    expect(digest(true)).not.toBe(digest())
+    expect(digest(false)).toBe(digest())
+  })
+})
 
 describe('buildProfilePrompt', () => {
   // One token is one character here: "- abc\n" costs 6.
@@ -45,6 +56,16 @@ describe('buildProfilePrompt', () => {
       interactionTokens: 50,
     }).texts
     expect(texts).toEqual(['a b'])
+  })
+
+  it('takes personal data out before it cuts, if it is asked to', () => {
+    const records = ['Write to anna.keller@example.org about the tulips'].map(interaction)
+    const shown = (budget: { interactionTokens: number; redact?: boolean }) =>
+      buildProfilePrompt(records, toyTokenizer, { ...DEFAULT_WORDING, historyTokens: 100, ...budget }).texts
+    expect(shown({ interactionTokens: 100 })).toEqual(['Write to anna.keller@example.org about the tulips'])
+    expect(shown({ interactionTokens: 100, redact: true })).toEqual(['Write to [email] about the tulips'])
+    // The toy tokenizer has one token a character: a cut at 20 would leave "Write to anna.keller".
+    expect(shown({ interactionTokens: 20, redact: true })[0]).not.toContain('anna')
   })
 
   it('never lists more tokens than the budget', () => {

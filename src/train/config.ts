@@ -141,7 +141,10 @@ const splitSchema = z
 
 export const trainConfigSchema = z
   .strictObject({
-    preset: z.enum(['paper']).optional().describe('Settings under all others; what they resolve to stands beside.'),
+    preset: z
+      .enum(['paper', 'private'])
+      .optional()
+      .describe('Settings under all others; what they resolve to stands beside.'),
     ...runFields,
     logs: logsSchema,
     split: splitSchema,
@@ -290,12 +293,22 @@ export type TrainConfig = z.infer<typeof trainConfigSchema>
 /** A configuration as a user writes it: everything with a default may be left out. */
 export type TrainConfigInput = z.input<typeof trainConfigSchema>
 
-/** Settings by name, under everything that the user sets. `paper`: the paper's own choices where they are known. */
+/**
+ * Settings by name, under everything that the user sets. `paper`: the paper's own choices where they are known.
+ * `private`: shorter profiles that copy less, of histories without personal data, held near the base, so that the
+ * adapter tells less of who trained it (docs/method.md §11).
+ */
 export const PRESETS: Record<string, Record<string, unknown>> = {
   paper: {
     model: 'Qwen/Qwen3-4B-Instruct-2507',
     judge: { scorer: 'listwise', decoder: 'permutation', orders: 2 },
     reward: { positives: 1, negatives: 8, forwardWeight: 1, backwardWeight: 1 },
     rollout: { groupSize: 8, temperature: 1 },
+  },
+  private: {
+    prompt: { redact: true },
+    reward: { lengthBudget: 32, maxCopiedNgram: 3 },
+    profile: { maxTokens: 48 },
+    optim: { klCoef: 0.02 },
   },
 }

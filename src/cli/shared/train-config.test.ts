@@ -43,6 +43,17 @@ describe('a configuration', () => {
     expect(resolved.optim).toMatchObject({ steps: 9, clipHigh: 0.28 })
   })
 
+  it('lowers by the preset private what a profile may give away', () => {
+    const { prompt, reward, profile, optim } = resolve({ ...basic, preset: 'private' })
+    const plain = resolve(basic)
+    expect(prompt.redact).toBe(true)
+    expect(plain.prompt).not.toHaveProperty('redact')
+    expect(reward.maxCopiedNgram).toBeLessThan(plain.reward.maxCopiedNgram)
+    expect(reward.lengthBudget).toBeLessThan(plain.reward.lengthBudget)
+    expect(profile.maxTokens).toBeLessThan(plain.profile.maxTokens)
+    expect(optim.klCoef).toBeGreaterThan(plain.optim.klCoef)
+  })
+
   it('puts a preset under everything else', () => {
     const config = resolve({ ...basic, model: undefined, preset: 'paper', set: ['judge.orders=3'] })
     expect(config.model).toBe('Qwen/Qwen3-4B-Instruct-2507')
@@ -162,7 +173,7 @@ const mistakes: [string, () => Partial<TrainFlags>, string][] = [
   ['an absurd group', set('rollout.groupSize=1000000000'), 'rollout.groupSize: Too big'],
   ['a name that leaves the folder', () => ({ ...basic, name: '../x' }), '--name: name: letters, digits'],
   ['a hidden name', () => ({ ...basic, name: '.x' }), '--name: name: letters, digits'],
-  ['an unknown preset', () => ({ ...basic, preset: 'papers' }), '--preset: preset: expected "paper"'],
+  ['an unknown preset', () => ({ ...basic, preset: 'papers' }), '--preset: preset: expected one of "paper"|"private"'],
   ['an unknown format', () => ({ ...basic, format: 'xml' as 'csv' }), '--format: logs.format'],
   ['a file that is not there', () => ({ ...basic, config: join(folder, 'none.yaml') }), 'cannot be read (ENOENT)'],
   ['a folder as the file', () => ({ ...basic, config: folder }), 'cannot be read (EISDIR)'],

@@ -18,8 +18,8 @@ export function rawHistory(
   return texts.map((text) => `- ${text}`).join('\n')
 }
 
-/** How much of a history is shown: a generator's `prompt.historyTokens` and `prompt.interactionTokens`. */
-export type HistoryBudget = Pick<PromptBudget, 'historyTokens' | 'interactionTokens'>
+/** How much of a history is shown: a generator's `prompt` but for its words. */
+export type HistoryBudget = Pick<PromptBudget, 'historyTokens' | 'interactionTokens' | 'redact'>
 
 /** Generic text: what anyone could be called. A judge that ranks it high rewards padding. */
 export const GENERIC_PROFILE =
