@@ -115,6 +115,7 @@ export {
   type IncrementalEvent,
   type IncrementalOptions,
 } from './evaluate/incremental/evaluate.ts'
+export { evaluatePrivacy, type PrivacyOptions } from './evaluate/privacy/evaluate.ts'
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'

@@ -18,6 +18,7 @@ import {
   sourceOptions,
   type TrustFlags,
 } from './shared/log-flags.ts'
+import { judgeNamed } from './shared/measured-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
@@ -119,16 +120,6 @@ function conditionList(text: string): ConditionKind[] {
       throw new InvalidArgumentError(`No condition "${part.trim()}". Conditions are ${CONDITION_KINDS.join(', ')}.`)
     return found
   })
-}
-
-/** `embedding=BAAI/bge-small-en-v1.5`; without a model, that of the run. */
-function judgeNamed(text: string, before: JudgeConfigInput[] = []): JudgeConfigInput[] {
-  const [name, ...rest] = text.split('=')
-  const scorer = SCORER_NAMES.find((known) => known === name)
-  if (scorer === undefined)
-    throw new InvalidArgumentError(`No scorer "${name}". Scorers are ${SCORER_NAMES.join(', ')}.`)
-  const model = rest.length > 0 ? { model: rest.join('=') } : {}
-  return [...before, { scorer, ...model } as JudgeConfigInput]
 }
 
 function sizeList(text: string): number[] {

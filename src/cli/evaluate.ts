@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { evaluateIncrementalCommand } from './evaluate-incremental.ts'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
 import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
+import { evaluatePrivacyCommand } from './evaluate-privacy.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
 
 /** `bump evaluate` with its subcommands. */
@@ -11,6 +12,7 @@ export function evaluateCommand(): Command {
     .description('measure what profiles are worth: by themselves, or for the tasks of LaMP')
     .addCommand(evaluateProfilesCommand())
     .addCommand(evaluateIncrementalCommand())
+    .addCommand(evaluatePrivacyCommand())
     .addCommand(evaluateLampCommand())
     .addCommand(evaluatePredictionsCommand())
 }

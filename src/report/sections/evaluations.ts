@@ -15,6 +15,9 @@ const NOTE_LIMIT = 600
 const KINDS: Record<EvaluationResult['kind'], string> = {
   profiles: 'Ranking quality of profiles',
   incremental: 'Profiles rewritten over time',
+  population: 'Found among many people',
+  privacy: 'What profiles and adapters give away',
+  claims: 'Claims of profiles',
   lamp: 'LaMP',
   ablation: 'Ablation',
   sft: 'LoRA-SFT',
