@@ -109,7 +109,7 @@ export {
   type JudgeCheckOptions,
   judgeCheck,
 } from './evaluate/judge-check.ts'
-export { type CompareEvent, type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
+export { type CompareProfilesOptions, compareProfiles } from './evaluate/profiles/compare.ts'
 export {
   evaluateIncremental,
   type IncrementalEvent,
@@ -119,6 +119,7 @@ export { evaluatePrivacy, type PrivacyOptions } from './evaluate/privacy/evaluat
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'
+export type { JudgingEvent } from './evaluate/profiles/judged.ts'
 export type { JudgingWork } from './evaluate/profiles/judging.ts'
 export type { EvaluationEvent, PlanOptions } from './evaluate/profiles/plan.ts'
 export type { JudgeChoice } from './evaluate/profiles/planned-judges.ts'

@@ -4,7 +4,8 @@ import { Command } from 'commander'
 import { evaluatePrivacy } from '../evaluate/privacy/evaluate.ts'
 import { addEngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber } from './shared/flag-values.ts'
-import { addMeasuredFlags, type MeasuredFlags, planOptionsOf, tellEvaluation } from './shared/measured-flags.ts'
+import { tellJudging } from './shared/judge-flags.ts'
+import { addMeasuredFlags, type MeasuredFlags, planOptionsOf } from './shared/measured-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
@@ -54,7 +55,7 @@ async function runPrivacy(flags: PrivacyFlags, command: string): Promise<void> {
           command,
           engine: engineOptions(flags),
           signal,
-          onEvent: (event) => tellEvaluation(event, progress),
+          onEvent: (event) => tellJudging(event, progress),
         }),
     )
     progress.done()

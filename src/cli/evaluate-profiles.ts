@@ -1,35 +1,19 @@
 // `bump evaluate profiles`: how well profiles identify people never trained on, beside everything they must be compared
 // with. The work is compareProfiles() of evaluate/profiles/.
 import { join } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
-import { type CompareEvent, compareProfiles, DEFAULT_POOL_SIZES } from '../evaluate/profiles/compare.ts'
+import { Command, InvalidArgumentError } from 'commander'
+import { compareProfiles, DEFAULT_POOL_SIZES } from '../evaluate/profiles/compare.ts'
 import { CONDITION_KINDS, type ConditionKind } from '../evaluate/profiles/conditions.ts'
 import { DEFAULT_USERS } from '../evaluate/profiles/plan.ts'
 import { shownTable } from '../evaluate/profiles/table.ts'
-import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
-import { DECODERS } from '../judge/listwise.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import {
-  addLogFlags,
-  addTrustFlag,
-  type LogFlags,
-  reportLines,
-  sourceOptions,
-  type TrustFlags,
-} from './shared/log-flags.ts'
-import { judgeNamed } from './shared/measured-flags.ts'
+import { addJudgeFlags, type JudgeFlags, judgeChoice, tellJudging } from './shared/judge-flags.ts'
+import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
-import { type WorkProgress, workProgress } from './shared/progress.ts'
+import { workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
-import {
-  addJudgeServerFlags,
-  addServerFlags,
-  type JudgeServerFlags,
-  judgeServerOf,
-  type ServerFlags,
-  serverOf,
-} from './shared/server-flags.ts'
+import { addServerFlags, type ServerFlags, serverOf } from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 
 const HELP = `
@@ -57,15 +41,11 @@ Examples:
   bump evaluate profiles --model ./SmolLM2-135M-Instruct --logs posts.jsonl --profiles mine.jsonl --scorer listwise
 `
 
-interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags, ServerFlags, JudgeServerFlags {
+interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags, ServerFlags, JudgeFlags {
   run: string[]
   checkpoint: string[]
   model?: string
   profiles: string[]
-  judgeModel?: string
-  scorer?: JudgeConfig['scorer']
-  decoder?: (typeof DECODERS)[number]
-  judge?: JudgeConfigInput[]
   conditions?: ConditionKind[]
   poolSizes?: number[]
   users?: number
@@ -78,26 +58,11 @@ export function evaluateProfilesCommand(): Command {
   const command = new Command('profiles').description(
     'measure how well profiles identify people never trained on, in both directions',
   )
-  addJudgeServerFlags(addServerFlags(addTrustFlag(addLogFlags(command)), 'profiles by a model on a server'))
+  addJudgeFlags(addServerFlags(addTrustFlag(addLogFlags(command)), 'profiles by a model on a server'))
     .option('--run <folder>', 'run folder of bump train; may be repeated', collect, [])
     .option('--checkpoint <name>', 'a checkpoint of the first run, such as step-20; may be repeated', collect, [])
     .option('--model <where>', 'untrained model for zero-shot profiles: a folder, a .gguf file or a hub name')
     .option('--profiles <where>', 'profiles of a file or folder of bump profile; may be repeated', collect, [])
-    .option(
-      '--judge-model <where>',
-      'the judge, with --scorer embedding an encoder (default: that of the first run, else --model)',
-    )
-    .addOption(
-      new Option('--scorer <name>', 'how the judge scores (default: as the first run, else likelihood)').choices(
-        SCORER_NAMES,
-      ),
-    )
-    .addOption(new Option('--decoder <name>', 'how the listwise scorer answers').choices(DECODERS))
-    .option(
-      '--judge <scorer[=model]>',
-      'a judge, in place of the three above: tables of each; may be repeated (default: every judge of the first run)',
-      judgeNamed,
-    )
     .option('--conditions <list>', 'conditions to compare, with commas between (default: all)', conditionList)
     .option(
       '--pool-sizes <list>',
@@ -144,12 +109,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           kinds: flags.conditions,
           trust: flags.trust,
           logs: paths && { paths, ...sourceOptions(flags) },
-          judgeModel: flags.judgeModel,
-          judgeServer: judgeServerOf(flags),
-          servedJudge: flags.judgeServerModel,
-          scorer: flags.scorer,
-          decoder: flags.decoder,
-          judges: flags.judge,
+          ...judgeChoice(flags),
           poolSizes: flags.poolSizes,
           users: flags.users,
           seed: flags.seed,
@@ -157,7 +117,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           command,
           engine: engineOptions(flags),
           signal,
-          onEvent: (event) => tell(event, progress),
+          onEvent: (event) => tellJudging(event, progress),
         }),
     )
     progress.done()
@@ -165,17 +125,5 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
     print(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
   } finally {
     progress.done()
-  }
-}
-
-function tell(event: CompareEvent, progress: WorkProgress): void {
-  if (event.type === 'progress') progress.update(event.what, event.done, event.total)
-  if (event.type === 'note') progress.say(event.text, event.passing)
-  if (event.type === 'logs') for (const line of reportLines(event.report)) progress.say(line)
-  if (event.type === 'judging') {
-    const { unit, total, known } = event.work
-    const what = unit === 'pairs' ? 'pairs of a profile and an interaction' : unit
-    const before = known > 0 ? `, ${known} of them judged before` : ''
-    progress.say(`${event.conditions} conditions, ${event.users} users: ${total} ${what} to judge${before}`)
   }
 }

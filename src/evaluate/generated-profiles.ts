@@ -24,7 +24,7 @@ export interface CachedProfilesOptions {
 }
 
 /**
- * User -> profile, in the order of `users`: from the cache where generator and history are the same, else sampled and
+ * [user] the profile: from the cache where generator and history are the same, else sampled and
  * appended. Profiles of other users stay in the cache. Throws BumpError where the cache is damaged or a prompt does not
  * fit the model, CancelledError where `signal` aborts (what was sampled by then is kept).
  */
@@ -32,7 +32,7 @@ export async function cachedProfiles(
   model: LanguageModel,
   users: readonly ProfiledUser[],
   options: CachedProfilesOptions,
-): Promise<Map<string, string>> {
+): Promise<string[]> {
   const { settings, weights, digest, folder, signal, onProgress } = options
   const cache = openProfileCache(join(folder, `${generatorDigest(digest, settings)}.jsonl`))
   const { entries } = await fillProfileCache(model, users, cache, {
@@ -42,5 +42,5 @@ export async function cachedProfiles(
     signal,
     onProgress: onProgress && ((done) => onProgress(done, users.length)),
   })
-  return new Map(entries.map(({ user, profile }) => [user, profile]))
+  return entries.map(({ profile }) => profile)
 }

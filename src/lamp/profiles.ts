@@ -83,7 +83,7 @@ async function generated(
     if (empty.length > 0) onNote?.(`${empty.length} users have no items to write a profile from: theirs is empty`)
     const profiles: LampProfiles = {}
     for (const kind of kinds) {
-      const found = await cachedProfiles(generator.model, users, {
+      const written = await cachedProfiles(generator.model, users, {
         settings: generator.settings,
         weights: kind === 'bump' ? 'policy' : 'base',
         digest: kind === 'bump' ? generator.weights : generator.model.info.digest,
@@ -91,8 +91,10 @@ async function generated(
         signal,
         onProgress: (done, total) => onProgress?.(`${kind} profiles`, done, total),
       })
-      for (const user of empty) found.set(user, '')
-      profiles[kind] = found
+      profiles[kind] = new Map([
+        ...users.map(({ id }, u) => [id, written[u]] as const),
+        ...empty.map((user) => [user, ''] as const),
+      ])
     }
     return profiles
   } finally {

@@ -1,6 +1,5 @@
 // Staged rows -> the canonical interactions in a Parquet file, sorted by user and time. The database reads plain rows
 // (plain.ts) in sets. All others are read here, one by one, by the rules of which those are the simple cases.
-import { DuckDBDataChunk } from '@duckdb/node-api'
 import { type Database, query, sqlName, sqlString, streamRows } from './database.ts'
 import type { Staged } from './formats/format.ts'
 import { isUntyped, logFormatNamed } from './formats/formats.ts'
@@ -97,6 +96,7 @@ async function readCarefully(
   await writing.run(
     'CREATE TABLE carefully (user_id VARCHAR, time DOUBLE, position BIGINT, text VARCHAR, metadata VARCHAR)',
   )
+  const { DuckDBDataChunk } = await import('@duckdb/node-api')
   const appender = await writing.createAppender('carefully')
   const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
   const untyped = untypedFiles(staged)

@@ -1,7 +1,7 @@
 // DuckDB, set up the same way everywhere: UTC, bounded memory, spilling to a folder of its own.
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
 
@@ -17,6 +17,8 @@ export interface Database {
 /** Opens a database; `folder` holds its spill files and, where `onDisk`, its tables. */
 export async function openDatabase(folder: string, onDisk: boolean): Promise<Database> {
   const megabytes = Math.round(Math.min(1024, Math.max(256, totalmem() / 4 / 2 ** 20)))
+  // Loaded here: DuckDB's binding takes longer than all the rest of a command that reads no log.
+  const { DuckDBInstance } = await import('@duckdb/node-api')
   const instance = await DuckDBInstance.create(onDisk ? join(folder, 'staging.duckdb') : ':memory:', {
     threads: '2',
     memory_limit: `${megabytes}MB`,

@@ -1,6 +1,5 @@
 // Files -> one DuckDB relation `rows` with a column per column of the source, over which SQL expressions are written.
 // Text formats pass through a table of JSON records, since only then every bad line keeps its number.
-import { DuckDBDataChunk } from '@duckdb/node-api'
 import { type Database, query, sqlName } from './database.ts'
 import type {
   LogFormat,
@@ -43,6 +42,7 @@ async function stageText(
   await connection.run(
     'CREATE TABLE records (_file INTEGER, _line BIGINT, _element BIGINT, _record VARCHAR, merge_key VARCHAR)',
   )
+  const { DuckDBDataChunk } = await import('@duckdb/node-api')
   const appender = await connection.createAppender('records')
   const types = Array.from({ length: appender.columnCount }, (_, i) => appender.columnType(i))
   const columns = new ColumnTypes(new Set([...context.known, ...context.mapped]))

@@ -96,10 +96,10 @@ async function scoresOf(
       onProgress: (done, total) => onProgress?.(`membership: profiles (${weights})`, done, total),
     })
     const ratios: number[] = []
-    for (const user of users) {
+    for (const [u, user] of users.entries()) {
       if (signal?.aborted) throw new CancelledError()
       const { tokens } = promptOf(user, model.tokenizer, { prompt, maxTokens: profile.maxTokens })
-      ratios.push(await ratioOf(model, tokens, model.tokenizer.encode(found.get(user.id)!), signal))
+      ratios.push(await ratioOf(model, tokens, model.tokenizer.encode(found[u]), signal))
       onProgress?.(`membership: ${label}`, ratios.length, users.length)
     }
     attacks.push({

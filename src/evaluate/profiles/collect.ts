@@ -223,7 +223,7 @@ async function writeProfiles(
   { key, label }: Pick<ProfileCondition, 'key' | 'label'>,
   { users, out, signal, onProgress }: CollectOptions,
 ): Promise<Written> {
-  const found = await cachedProfiles(model, users, {
+  const profiles = await cachedProfiles(model, users, {
     settings: { prompt, maxTokens: profile.maxTokens, temperature: profile.temperature, seed },
     weights,
     digest,
@@ -232,7 +232,7 @@ async function writeProfiles(
     onProgress: (done, total) => onProgress?.(label, done, total),
   })
   return {
-    condition: { key, label, profiles: users.map(({ id }) => found.get(id)!) },
+    condition: { key, label, profiles },
     generator: { model: model.info.name, digest },
   }
 }

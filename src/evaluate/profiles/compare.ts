@@ -1,15 +1,11 @@
 // How well profiles identify people never trained on, beside everything they must be compared with: what `bump evaluate
-// profiles` does. Profiles are collected (collect.ts), judged (judging.ts) and put into tables (table.ts); <out> gets
+// profiles` does. Profiles are collected (collect.ts), judged (judged.ts) and put into tables (table.ts); <out> gets
 // result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
 import { basename, join } from 'node:path'
-import type { JudgeConfig } from '../../judge/config.ts'
-import { judgeName } from '../../judge/judge.ts'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
-import { lazyScoreFile, ScoreFile } from '../../judge/score-file.ts'
+import { lazyScoreFile } from '../../judge/score-file.ts'
 import { judgeKeys } from '../../judge/several.ts'
 import type { User } from '../../logs/types.ts'
-import type { JudgeModel } from '../../model/encoder.ts'
-import { isEmptyProfile } from '../../reward/guards.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import { poolUsers } from '../../train/measure.ts'
 import { bareAddresses } from '../../util/address.ts'
@@ -19,11 +15,11 @@ import { requireOptions } from '../../util/required.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
 import { type CollectedConditions, collectConditions } from './collect.ts'
-import type { ProfileCondition } from './conditions.ts'
-import { type JudgeRecord, judgeNotes, judgeRecord, trainingJudges } from './judges.ts'
-import { checkPoolSizes, type JudgingWork, judgeConditions, type PoolSizeScores } from './judging.ts'
+import { type JudgedConditions, type JudgingEvent, judgedByEach, nameOfJudge } from './judged.ts'
+import { judgeNotes, trainingJudges } from './judges.ts'
+import { checkPoolSizes } from './judging.ts'
 import { type EvaluationEngine, EvaluationModels } from './models.ts'
-import { type EvaluationEvent, type Plan, type PlanOptions, planEvaluation } from './plan.ts'
+import { type Plan, type PlanOptions, planEvaluation } from './plan.ts'
 import type { PlannedJudge } from './planned-judges.ts'
 import { profileTable } from './table.ts'
 import { userRecords, writeProfileResult } from './write.ts'
@@ -31,11 +27,6 @@ import { userRecords, writeProfileResult } from './write.ts'
 /** Pool sizes that are measured where none are named, as far as they fit. */
 export const DEFAULT_POOL_SIZES = [8, 32, 128] as const
 const LISTWISE_CANDIDATES = LISTWISE_LABELS.length
-
-export type CompareEvent =
-  | EvaluationEvent
-  /** What is to be judged: said once, before the judge is first asked. */
-  | { type: 'judging'; conditions: number; users: number; work: JudgingWork }
 
 export interface CompareProfilesOptions extends PlanOptions {
   /** K of each table, ascending; default: those of `DEFAULT_POOL_SIZES` that fit. */
@@ -48,7 +39,7 @@ export interface CompareProfilesOptions extends PlanOptions {
   engine?: EvaluationEngine
   /** As result.json records it; default 'compareProfiles'. */
   command?: string
-  onEvent?: (event: CompareEvent) => void
+  onEvent?: (event: JudgingEvent) => void
 }
 
 /**
@@ -82,12 +73,7 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
     )
     for (const text of collected.notes) onEvent?.({ type: 'note', text })
     const planned = withUsers(plan, collected.users, options)
-    const { quantize } = plan.config
-    const judged: JudgedConditions[] = []
-    for (const { model, config } of plan.judges) {
-      const work = (reader: JudgeModel) => judgedBy(reader, config, planned, collected, options)
-      judged.push(await models.judge(model, config, work, { quantize }))
-    }
+    const judged = await judgedByEach(collected.conditions, planned, { ...options, models, seed: options.seed ?? 0 })
     return writeResult(planned, collected, judged, started, options)
   } finally {
     release()
@@ -135,38 +121,6 @@ function poolSizesOf(
   return sizes
 }
 
-/** The conditions by one judge. */
-interface JudgedConditions {
-  record: JudgeRecord
-  /** [size] */
-  sizes: PoolSizeScores[]
-  /** What the judge did not read as it was written. */
-  notes: string[]
-}
-
-async function judgedBy(
-  reader: JudgeModel,
-  judge: JudgeConfig,
-  { users, poolSizes, config, judges }: PooledPlan,
-  { conditions }: CollectedConditions,
-  { out, seed = 0, signal, onEvent }: CompareProfilesOptions,
-): Promise<JudgedConditions> {
-  const record = judgeRecord(reader.info, judge)
-  const what = judges.length > 1 ? `judging by ${nameIn(record)}` : 'judging'
-  const sizes = await judgeConditions(poolUsers(users), conditions, reader, judge, {
-    positives: config.reward.positives,
-    poolSizes,
-    seed,
-    store: new ScoreFile(join(out, 'scores.jsonl')),
-    signal,
-    onStart: (work) => onEvent?.({ type: 'judging', conditions: conditions.length, users: users.length, work }),
-    onProgress: (done, total) => onEvent?.({ type: 'progress', what, done, total }),
-  })
-  return { record, sizes, notes: readingNotes(conditions, reader, judge) }
-}
-
-const nameIn = ({ model, config }: JudgeRecord) => `${judgeName(config)} on ${basename(model)}`
-
 function writeResult(
   plan: PooledPlan,
   { conditions, notes, generators }: CollectedConditions,
@@ -188,7 +142,7 @@ function writeResult(
       ...by.notes,
       ...notes,
     ]
-    const judge = judged.length > 1 ? nameIn(by.record) : undefined
+    const judge = judged.length > 1 ? nameOfJudge(by.record) : undefined
     return by.sizes.map((sized) => profileTable(sized, conditions, all, seed, judge))
   })
   const result: EvaluationResult = {
@@ -222,20 +176,4 @@ function writeResult(
   const byJudge = judged.map(({ sizes }, i) => ({ judge: keys[i], sizes }))
   writeProfileResult(out, result, userRecords(pooled, conditions, byJudge, mismatchedWith(users.length, seed)))
   return result
-}
-
-/** What the judge did not read as it was written: empty profiles, and texts beyond its budget. */
-function readingNotes(conditions: readonly ProfileCondition[], model: JudgeModel, judge: JudgeConfig): string[] {
-  return conditions
-    .filter(({ mismatched }) => !mismatched)
-    .flatMap(({ label, profiles }) => {
-      const empty = profiles.filter(isEmptyProfile).length
-      const long = profiles.filter((text) => model.tokenizer.encode(text).length > judge.maxProfileTokens).length
-      return [
-        ...(empty > 0 ? [`${label}: ${empty} of ${profiles.length} are empty and score 0.`] : []),
-        ...(long > 0
-          ? [`${label}: ${long} of ${profiles.length} were cut to ${judge.maxProfileTokens} tokens for the judge.`]
-          : []),
-      ]
-    })
 }
