@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { evaluateIncrementalCommand } from './evaluate-incremental.ts'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
 import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
+import { evaluatePrivacyCommand } from './evaluate-privacy.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
 import { evaluateRobustnessCommand } from './evaluate-robustness.ts'
 
@@ -13,6 +14,7 @@ export function evaluateCommand(): Command {
     .addCommand(evaluateProfilesCommand())
     .addCommand(evaluateRobustnessCommand())
     .addCommand(evaluateIncrementalCommand())
+    .addCommand(evaluatePrivacyCommand())
     .addCommand(evaluateLampCommand())
     .addCommand(evaluatePredictionsCommand())
 }
