@@ -12,7 +12,7 @@ const config: KnipConfig = {
     'src/engine/weights/convert-thread.ts!',
     'bin/*.mjs!',
     'scripts/*.mjs!',
-    'tools/{bench,docs,fuzz,nano,package,safety,servers}/main.ts!',
+    'tools/{bench,docs,fuzz,nano,package,safety,serve,servers}/main.ts!',
     'tools/bench/{compare-precision,compare-gradients,check-device}.ts!',
     'tools/bench/gpu.mjs!',
     // Started as processes of their own.
