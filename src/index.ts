@@ -115,6 +115,8 @@ export {
   type IncrementalEvent,
   type IncrementalOptions,
 } from './evaluate/incremental/evaluate.ts'
+export { regroupProfiles } from './evaluate/profiles/regroup.ts'
+export type { NamedGroups } from './evaluate/profiles/groups.ts'
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'

@@ -8,7 +8,7 @@ import { shownTable } from '../evaluate/profiles/table.ts'
 import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { DECODERS } from '../judge/listwise.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
-import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { collect, collectGroups, naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import {
   addLogFlags,
   addTrustFlag,
@@ -40,6 +40,9 @@ Conditions, all judged on the same users in the same pools:
   mismatched  another user's profile of the first run: must be at chance
 Profiles by --model, by a server and from files are added where these flags are given.
 
+Runs that differ only by their seed are a group: its row is the mean over them, each user's own, and differences to it and
+between groups are paired by user. --group names other groups; bump evaluate groups adds some to a finished evaluation.
+
 Without --logs, the test users of the first run are measured. Users that were in the training of a run are refused.
 <out> holds result.json (for bump report) and users.jsonl: every profile with its scores. Profiles and scores are kept
 there by content: an interrupted command goes on where it stopped, and nothing is judged twice.
@@ -47,6 +50,7 @@ there by content: an interrupted command goes on where it stopped, and nothing i
 Examples:
   bump evaluate profiles --run runs/posts
   bump evaluate profiles --run runs/posts --checkpoint step-20 --run runs/other --judge-model judge.gguf
+  bump evaluate profiles --run runs/a-1 --run runs/a-2 --run runs/b-1 --run runs/b-2 --group a=a-1,a-2 --group b=b-1,b-2
   bump evaluate profiles --run runs/papers --logs dev.json --text title --pool-sizes 8,32 --users 100
   bump evaluate profiles --run runs/posts --scorer embedding --judge-model BAAI/bge-small-en-v1.5
   bump evaluate profiles --run runs/posts --judge likelihood --judge embedding=BAAI/bge-small-en-v1.5
@@ -65,6 +69,7 @@ interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags, Serve
   decoder?: (typeof DECODERS)[number]
   judge?: JudgeConfigInput[]
   conditions?: ConditionKind[]
+  group?: Record<string, string[]>
   poolSizes?: number[]
   users?: number
   seed: number
@@ -97,6 +102,11 @@ export function evaluateProfilesCommand(): Command {
       judgeNamed,
     )
     .option('--conditions <list>', 'conditions to compare, with commas between (default: all)', conditionList)
+    .option(
+      '--group <name=runs>',
+      'runs whose mean is a row, with commas between; may be repeated (default: runs that differ only by their seed)',
+      collectGroups,
+    )
     .option(
       '--pool-sizes <list>',
       `other users in a pool (K), with commas between (default: of ${DEFAULT_POOL_SIZES.join(',')} those that fit)`,
@@ -140,7 +150,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
   const progress = workProgress()
   try {
     const server = serverOf(flags, progress.say)
-    const { tables } = await interruptible(
+    const { tables, settings } = await interruptible(
       () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
       (signal) =>
         compareProfiles({
@@ -150,6 +160,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           server,
           files: flags.profiles,
           kinds: flags.conditions,
+          groups: flags.group,
           trust: flags.trust,
           logs: paths && { paths, ...sourceOptions(flags) },
           judgeModel: flags.judgeModel,
@@ -169,7 +180,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
         }),
     )
     progress.done()
-    const shown = tables.map((table) => resultTableText(shownTable(table)))
+    const shown = tables.map((table) => resultTableText(shownTable(table, Object.keys(settings.groups ?? {}))))
     print(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
   } finally {
     progress.done()

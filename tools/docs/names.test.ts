@@ -23,6 +23,7 @@ const COMMANDS = [
   'report',
   'sft',
   'evaluate profiles',
+  'evaluate groups',
   'evaluate incremental',
   'evaluate lamp',
   'evaluate predictions',

@@ -122,7 +122,10 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
           `The profile of period 1 is also what is left where a profile is never written again. "${conditions.at(-1)!.label}" of another user is the mismatched control: it must be at chance.`,
           ...unchangedNotes(written),
         ]
-        return [{ model: name, digest, config: judge }, qualityTable(profileTable(scored, all, notes, seed))] as const
+        return [
+          { model: name, digest, config: judge },
+          qualityTable(profileTable(scored, all, { notes, seed })),
+        ] as const
       },
       { quantize: config.quantize },
     )

@@ -22,8 +22,9 @@ import { lockFolder } from '../../util/lock.ts'
 import { requireOptions } from '../../util/required.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
-import { type CollectedConditions, collectConditions, type ProfileSources } from './collect.ts'
+import { type CollectedConditions, collectConditions, type ProfileSources, runKey } from './collect.ts'
 import type { ProfileCondition } from './conditions.ts'
+import { groupNote, groupsBySeed, type NamedGroups, namedGroups, type ProfileGroup } from './groups.ts'
 import { type JudgeRecord, judgeNotes, judgeRecord, trainingJudges } from './judges.ts'
 import { checkPoolSizes, type JudgingWork, judgeConditions, type PoolSizeScores } from './judging.ts'
 import { type EvaluationEngine, EvaluationModels, nameOf } from './models.ts'
@@ -55,6 +56,11 @@ export interface CompareProfilesOptions extends Partial<ProfileSources>, JudgeCh
   logs?: LogSource | string
   /** Take SQL expressions of the first run's logs although they were never used on this machine. */
   trust?: boolean
+  /**
+   * Means of runs as rows of their own, by name: two or more run folders, names of runs, or keys of conditions. Default:
+   * the runs that differ only by their seed.
+   */
+  groups?: NamedGroups
   /** K of each table, ascending; default: those of `DEFAULT_POOL_SIZES` that fit. */
   poolSizes?: readonly number[]
   /** At most so many users. */
@@ -88,6 +94,7 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
   const models = new EvaluationModels({ ...options.engine, signal, onProgress }, served)
   models.refuseUnusable(options.model)
   const plan = await planOf(options, models)
+  const groups = groupsOf(plan.runs, options)
   const [first] = plan.judges
   const release = lockFolder(options.out, 'out folder')
   try {
@@ -110,7 +117,7 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
       const work = (reader: JudgeModel) => judgedBy(reader, config, planned, collected, options)
       judged.push(await models.judge(model, config, work, { quantize }))
     }
-    return writeResult(planned, collected, judged, started, options)
+    return writeResult(planned, collected, judged, groups, started, options)
   } finally {
     release()
   }
@@ -243,12 +250,25 @@ async function judgedBy(
   return { record, sizes, notes: readingNotes(conditions, reader, judge) }
 }
 
+/** The groups of the runs that are compared: those named, else those by seed. */
+function groupsOf(runs: readonly TrainedRun[], { groups, kinds }: CompareProfilesOptions): ProfileGroup[] {
+  const compared = (kinds?.includes('run') ?? true) ? runs : []
+  const members = compared.map(({ name, folder }, r) => ({ key: runKey(r), names: [name, folder] }))
+  return groups
+    ? namedGroups(groups, members)
+    : groupsBySeed(
+        compared,
+        members.map(({ key }) => key),
+      )
+}
+
 const nameIn = ({ model, config }: JudgeRecord) => `${judgeName(config)} on ${basename(model)}`
 
 function writeResult(
   plan: Plan,
   { conditions, notes, generators }: CollectedConditions,
   judged: readonly JudgedConditions[],
+  groups: readonly ProfileGroup[],
   started: number,
   { out, seed = 0, command = 'compareProfiles' }: CompareProfilesOptions,
 ): EvaluationResult {
@@ -256,6 +276,7 @@ function writeResult(
   const { positives } = config.reward
   const pooled = poolUsers(users)
   const [{ record }] = judged
+  const labels = new Map(conditions.map(({ key, label }) => [key, label]))
   const tables = judged.flatMap((by) => {
     const all = [
       `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
@@ -264,10 +285,11 @@ function writeResult(
         .filter(({ mismatched }) => mismatched)
         .map(({ label }) => `"${label}" is the mismatched control: it must be at chance.`),
       ...by.notes,
+      ...groups.map((group) => groupNote(group, labels)),
       ...notes,
     ]
     const judge = judged.length > 1 ? nameIn(by.record) : undefined
-    return by.sizes.map((sized) => profileTable(sized, conditions, all, seed, judge))
+    return by.sizes.map((sized) => profileTable(sized, conditions, { notes: all, seed, judge, groups }))
   })
   const result: EvaluationResult = {
     kind: 'profiles',
@@ -285,6 +307,7 @@ function writeResult(
         }),
       ),
       generators,
+      ...(groups.length > 0 ? { groups: Object.fromEntries(groups.map(({ key, members }) => [key, members])) } : {}),
       logs: plan.paths.map((path) => (path.includes('://') ? bareAddresses(path) : basename(path))),
       users: users.length,
       positives,
