@@ -9,6 +9,7 @@ import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/
 import { DECODERS } from '../judge/listwise.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { collect, collectGroups, naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { judgeNamed } from './shared/judge-flags.ts'
 import {
   addLogFlags,
   addTrustFlag,
@@ -27,6 +28,7 @@ import {
   judgeServerOf,
   type ServerFlags,
   serverOf,
+  tellSpent,
 } from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 
@@ -130,16 +132,6 @@ function conditionList(text: string): ConditionKind[] {
   })
 }
 
-/** `embedding=BAAI/bge-small-en-v1.5`; without a model, that of the run. */
-function judgeNamed(text: string, before: JudgeConfigInput[] = []): JudgeConfigInput[] {
-  const [name, ...rest] = text.split('=')
-  const scorer = SCORER_NAMES.find((known) => known === name)
-  if (scorer === undefined)
-    throw new InvalidArgumentError(`No scorer "${name}". Scorers are ${SCORER_NAMES.join(', ')}.`)
-  const model = rest.length > 0 ? { model: rest.join('=') } : {}
-  return [...before, { scorer, ...model } as JudgeConfigInput]
-}
-
 function sizeList(text: string): number[] {
   return [...new Set(text.split(',').map((part) => positiveInteger(part.trim())))].sort((a, b) => a - b)
 }
@@ -179,6 +171,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           onEvent: (event) => tell(event, progress),
         }),
     )
+    if (server) tellSpent(server, progress.say)
     progress.done()
     const shown = tables.map((table) => resultTableText(shownTable(table, Object.keys(settings.groups ?? {}))))
     print(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
