@@ -118,6 +118,8 @@ export {
 export type { DisturbanceKind } from './evaluate/robustness/disturb.ts'
 export { evaluateRobustness, type RobustnessOptions } from './evaluate/robustness/evaluate.ts'
 export { evaluatePrivacy, type PrivacyOptions } from './evaluate/privacy/evaluate.ts'
+export { regroupProfiles } from './evaluate/profiles/regroup.ts'
+export type { NamedGroups } from './evaluate/profiles/groups.ts'
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'

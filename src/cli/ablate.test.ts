@@ -1,5 +1,5 @@
 // `bump ablate` end to end with the nano model: stopped after some runs it goes on, and prints one table.
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -75,6 +75,18 @@ describe('bump ablate', { timeout: 90_000 }, () => {
     expect(captured.stderr).toMatch(
       /abl-both-s1 was started with other settings[\s\S]*optim\.learningRate: 0\.001 then, 0\.0001 now/,
     )
+  })
+
+  it('adds rewards of one’s own, and leaves them out in the variant of that name', async () => {
+    const kind = join(folder, 'kind.mjs')
+    writeFileSync(kind, 'export default ({ text }) => text.length / 100')
+    const own = ['--name', 'own', '--steps', '1', '--add-reward', `${kind}=0.5`, '--variants', 'both,no-added']
+    expect(await ablate(...own), captured.stderr).toBe(0)
+    expect(json('own-both-s1', 'config.json').config.reward.added).toMatchObject([{ name: kind, weight: 0.5 }])
+    expect(json('own-no-added-s1', 'config.json').config.reward.added).toBeUndefined()
+    expect(readFileSync(join(folder, 'own-both-s1', 'rollouts.jsonl'), 'utf8')).toContain('"kind":')
+    expect(readFileSync(join(folder, 'own-no-added-s1', 'rollouts.jsonl'), 'utf8')).not.toContain('"kind":')
+    expect(captured.stdout).toMatch(/no added rewards − both directions/)
   })
 
   it.each<[string[], RegExp]>([

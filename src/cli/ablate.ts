@@ -12,6 +12,7 @@ import { addLogFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { duration } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { addedModule, addedRewardsOf } from './shared/reward-modules.ts'
 import { addJudgeServerFlags, type JudgeServerFlags, judgeServerOf } from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 import { configOfFlags, type TrainFlags, yamlExpressions } from './shared/train-config.ts'
@@ -19,7 +20,7 @@ import { TrainView } from './shared/training.ts'
 
 const HELP = `
 Variants: both (the reward as configured), forward (no backward reward), backward (no forward reward),
-no-length-penalty and, with --embedder, in-batch (no hard examples). All have the same users, budget and seeds, and all are judged in both directions on the same users
+no-length-penalty; with --embedder, in-batch (no hard examples); with --add-reward, no-added (without those). All have the same users, budget and seeds, and all are judged in both directions on the same users
 never trained on. Each run is one of bump train in runs/<name>-<variant>-s<seed>; the table is in runs/<name>/result.json.
 The same command again goes on where it was stopped: finished runs are kept.
 
@@ -29,10 +30,12 @@ Examples:
   bump ablate --config train.yaml --variants both,forward,backward --name directions
   bump ablate --logs posts.jsonl --model ./SmolLM2-135M-Instruct --embedder BAAI/bge-small-en-v1.5 \
     --set split.heldOut=4 --variants both,in-batch --name hard
+  bump ablate --logs posts.jsonl --model ./SmolLM2-135M-Instruct --add-reward ./kind.mjs=0.5 --variants both,no-added
 `
 
 interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, TrainEngineFlags, JudgeServerFlags {
   name: string
+  addReward: string[]
   variants?: Variant[]
   seeds: number[]
 }
@@ -52,6 +55,12 @@ export function ablateCommand(): Command {
     .option(
       '--embedder <where>',
       'BUMP+: a sentence encoder that chooses hard positives and rivals, such as BAAI/bge-small-en-v1.5',
+    )
+    .option(
+      '--add-reward <module[=weight]>',
+      'a module of yours, ./kind.mjs or ./kind.mjs=0.5, whose reward is added in all variants but no-added; may be repeated',
+      collect,
+      [],
     )
     .option('--name <name>', 'name of the ablation: first part of its runs’ names', 'ablation')
     .option('--variants <list>', 'what to train (default: all that the configuration allows)', variantList)
@@ -98,7 +107,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
   try {
     const { tables, settings } = await interruptible(
       () => view.say('ending at a clean checkpoint; press Ctrl-C again to stop at once'),
-      (signal) =>
+      async (signal) =>
         runAblation({
           config: base,
           variants: flags.variants ?? variantsOf(base),
@@ -106,6 +115,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
           runs: flags.runs,
           engine: { ...engineOptions(flags), server: flags.server },
           judgeServer: judgeServerOf(flags),
+          rewards: await addedRewardsOf(base, flags.addReward.map(addedModule)),
           signal,
           onEvent: (event) => {
             if (event.type !== 'run') return view.onEvent(event)

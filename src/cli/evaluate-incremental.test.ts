@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluateIncremental, type IncrementalOptions } from '../evaluate/incremental/evaluate.ts'
 import { evaluationResultSchema } from '../evaluate/result.ts'
+import { closeServers, json, serving } from '../model/openai/testing/fake-server.ts'
 import { main } from './main.ts'
 import { capturedOutput } from './testing/captured.ts'
 
@@ -18,7 +19,10 @@ let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-incremental-'))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => {
+  closeServers()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 describe('bump evaluate incremental', () => {
   it('measures rewritten profiles beside those from all interactions, and writes none twice', async () => {
@@ -53,12 +57,54 @@ describe('bump evaluate incremental', () => {
     expect(result().tables[1].rows[0].values.seconds).toBeUndefined()
   })
 
+  it('is judged by a model on a server, which is asked nothing twice, and says what that cost', async () => {
+    let most = 12
+    const { baseUrl, requests } = await serving(({ body }, response, number) => {
+      if (number > most) return json(response, { error: 'gone' }, 503)
+      const yes = { token: 'Yes', logprob: -(JSON.stringify(body).length % 7) }
+      const listed = { ...yes, top_logprobs: [yes, { token: 'No', logprob: -3 }] }
+      const choices = [{ message: { content: 'Yes' }, finish_reason: 'stop', logprobs: { content: [listed] } }]
+      json(response, { choices, usage: { prompt_tokens: 1000, completion_tokens: 1 } })
+    })
+    const out = join(folder, 'out')
+    const said: string[] = []
+    const judged = () =>
+      evaluateIncremental({
+        ...{ model: NANO, logs: { paths: [LOG] }, users: 3, poolSize: 1, periods: 2, out, engine: { threads: 1 } },
+        ...{ scorer: 'pointwise', servedJudge: 'large' },
+        judgeServer: { baseUrl, maxRetries: 0, price: { read: 0.5, written: 2 } },
+        onEvent: (event) => event.type === 'note' && said.push(event.text),
+      })
+    await expect(judged()).rejects.toMatchObject({ code: 'server-failed' })
+    const before = requests.length
+    most = Number.POSITIVE_INFINITY
+    const { tables, settings } = await judged()
+    expect(settings.judge).toMatchObject({ model: 'large', config: { scorer: 'pointwise', server: 'large' } })
+    expect(tables[0].notes[1]).toBe('Judge: the pointwise scorer on large.')
+    const own = requests.length - before
+    const sum = ((own * 1000 * 0.5 + own * 2) / 1e6).toFixed(4)
+    expect(said.at(-1)).toBe(
+      `large at ${baseUrl}: ${own} answers, ${(own * 1000).toLocaleString('en')} tokens read and ${own} written: ${sum} at 0.5 and 2 a million`,
+    )
+    const texts = requests.map(({ body }) => JSON.stringify(body.messages))
+    // What was under way when the server failed is asked again, and so is what the server can do.
+    expect(texts.length - new Set(texts).size).toBeLessThanOrEqual(9)
+    const asked = requests.length
+    expect((await judged()).tables[0]).toEqual(tables[0])
+    expect(requests).toHaveLength(asked)
+    expect(readFileSync(join(out, 'result.json'), 'utf8')).not.toContain('127.0.0.1')
+  })
+
   it.each<[string, Partial<IncrementalOptions>, RegExp]>([
     ['no generator', { model: undefined }, /name the generator/],
     ['two generators', { run: 'runs/x' }, /name the generator/],
     ['no logs', { logs: undefined }, /name the interaction logs/],
     ['one period', { periods: 1 }, /2 parts or more/],
     ['an embedding judge without an encoder', { scorer: 'embedding' }, /needs an encoder/],
+    ['two judges', { judgeModel: NANO, servedJudge: 'large' }, /name one judge/],
+    ['a judge on a server that is nowhere', { servedJudge: 'large' }, /give its address by judgeServer/],
+    ['a server that judges nothing', { judgeServer: { baseUrl: 'http://127.0.0.1:9/v1' } }, /does nothing here/],
+    ['an encoder on a server', { scorer: 'embedding', servedJudge: 'large' }, /which no server holds/],
     ['too many periods', { periods: 500 }, /at least 3 users/],
   ])('refuses %s', async (_, options, message) => {
     const refused = evaluateIncremental({ model: NANO, logs: { paths: [LOG] }, out: join(folder, 'x'), ...options })

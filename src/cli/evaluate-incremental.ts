@@ -3,9 +3,10 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { evaluateIncremental, type IncrementalEvent } from '../evaluate/incremental/evaluate.ts'
-import { type JudgeConfig, SCORER_NAMES } from '../judge/config.ts'
+import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/config.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { judgeNamed } from './shared/judge-flags.ts'
 import {
   addLogFlags,
   addTrustFlag,
@@ -17,6 +18,7 @@ import {
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
+import { addJudgeServerFlags, type JudgeServerFlags, judgeServerOf } from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 
 const HELP = `
@@ -28,13 +30,15 @@ Examples:
   bump evaluate incremental --run runs/posts
   bump evaluate incremental --model ./SmolLM2-135M-Instruct --logs posts.jsonl --periods 4 --users 50
   bump evaluate incremental --run runs/posts --scorer embedding --judge-model BAAI/bge-small-en-v1.5
+  bump evaluate incremental --run runs/posts --judge-server http://localhost:8000/v1 --judge-server-model qwen3
 `
 
-interface IncrementalFlags extends LogFlags, TrustFlags, EngineFlags {
+interface IncrementalFlags extends LogFlags, TrustFlags, EngineFlags, JudgeServerFlags {
   run?: string
   model?: string
   judgeModel?: string
-  scorer: JudgeConfig['scorer']
+  scorer?: JudgeConfig['scorer']
+  judge?: JudgeConfigInput[]
   periods: number
   poolSize?: number
   users?: number
@@ -47,11 +51,23 @@ export function evaluateIncrementalCommand(): Command {
   const command = new Command('incremental').description(
     'measure profiles that are rewritten as interactions come, beside profiles written anew',
   )
-  addTrustFlag(addLogFlags(command))
+  addJudgeServerFlags(addTrustFlag(addLogFlags(command)))
     .option('--run <folder>', 'run folder of bump train: its best checkpoint writes')
     .option('--model <where>', 'untrained model that writes instead: a folder, a .gguf file or a hub name')
-    .option('--judge-model <where>', "the judge (default: the generator's base); with --scorer embedding an encoder")
-    .addOption(new Option('--scorer <name>', 'how the judge scores').choices(SCORER_NAMES).default('likelihood'))
+    .option(
+      '--judge-model <where>',
+      'the judge, with --scorer embedding an encoder (default: those of the run, else --model)',
+    )
+    .addOption(
+      new Option('--scorer <name>', 'how the judge scores (default: as the run, else likelihood)').choices(
+        SCORER_NAMES,
+      ),
+    )
+    .option(
+      '--judge <scorer[=model]>',
+      'a judge, in place of those two: a table of each; may be repeated (default: every judge of the run)',
+      judgeNamed,
+    )
     .option('--periods <count>', 'parts that a history is cut into', positiveInteger, 3)
     .option('--pool-size <count>', 'other users in a pool, K (default: 8, or as many as fit)', positiveInteger)
     .option('--users <count>', 'at most so many users (default: 200)', positiveInteger)
@@ -71,6 +87,9 @@ async function runIncremental(flags: IncrementalFlags, command: string): Promise
       (signal) =>
         evaluateIncremental({
           ...{ run, model, judgeModel, scorer, periods, poolSize, users, seed, trust, out, command, signal },
+          judgeServer: judgeServerOf(flags),
+          servedJudge: flags.judgeServerModel,
+          judges: flags.judge,
           logs: paths && { paths, ...sourceOptions(flags) },
           engine: engineOptions(flags),
           onEvent: (event) => tell(event, progress),

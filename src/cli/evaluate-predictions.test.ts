@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
 import { main } from './main.ts'
@@ -40,6 +40,32 @@ it('scores each file, and compares the later ones with the first', async () => {
   // |1 − 5|, unparsable for gold 1: 5, and for gold 3: 5.
   expect(bad).toBeCloseTo((4 + 4 + 2) / 3, 12)
   expect(tables[0].differences[0].values.mae.mean).toBeCloseTo(bad - good, 12)
+})
+
+it('adds means over files, compared with the first and with each other', async () => {
+  write('off.json', answers(['4', '2', '3']))
+  const group = (name: string, ...files: string[]) => ['--group', `${name}=${files.map(at).join(',')}`]
+  const files = ['bad.json', 'good.json', 'off.json'].map(at)
+  const command = ['evaluate', 'predictions', '--task', '3', '--data', folder, '--out', at('means')]
+  const groups = [...group('near', 'good.json', 'off.json'), ...group('all', 'bad.json', 'good.json', 'off.json')]
+  expect(await main([...command, ...files, ...groups])).toBe(0)
+  const { tables } = evaluationResultSchema.parse(JSON.parse(readFileSync(at('means/result.json'), 'utf8')))
+  const { rows, differences } = tables[0]
+  // Absolute errors: bad 4, 4, 2; good 0, 1, 0; off 1, 1, 0. RMSE is of each file, and then the mean.
+  expect(rows.map(({ values }) => values.mae.mean)).toEqual(
+    [10 / 3, 1 / 3, 2 / 3, 1 / 2, 13 / 9].map((value) => expect.closeTo(value, 12)),
+  )
+  expect(rows[3].values.rmse.mean).toBeCloseTo((Math.sqrt(1 / 3) + Math.sqrt(2 / 3)) / 2, 12)
+  expect(differences.map(({ a, b }) => `${basename(a)} - ${basename(b)}`)).toEqual([
+    'good.json - bad.json',
+    'off.json - bad.json',
+    'mean near - bad.json',
+    'mean all - bad.json',
+    'mean all - mean near',
+  ])
+  expect(differences[4].values.mae.mean).toBeCloseTo(13 / 9 - 1 / 2, 12)
+  expect(await main([...command, ...files, ...group('one', 'good.json')])).toBe(2)
+  expect(captured.stderr).toMatch(/groups\.one: a mean is over two or more of the files/)
 })
 
 it.each([

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { scorePredictions } from '../lamp/evaluate.ts'
 import { LAMP_SPLITS, type LampSplitName } from '../lamp/read.ts'
 import type { LampTaskNumber } from '../lamp/types.ts'
-import { naturalNumber, taskNumber } from './shared/flag-values.ts'
+import { collectGroups, naturalNumber, taskNumber } from './shared/flag-values.ts'
 import { commandLine } from './shared/process.ts'
 import { resultTableText } from './shared/result-table.ts'
 import { print } from './shared/terminal.ts'
@@ -11,10 +11,13 @@ import { print } from './shared/terminal.ts'
 const HELP = `
 A file holds {"task": "LaMP_N", "golds": [{"id", "output"}]}, as the benchmark takes it and bump evaluate lamp writes it: one
 prediction for every question of the split, no more. Every file is a row; later ones are compared with the first, paired.
+--group adds the mean over files, such as those of runs with several seeds.
 
 Examples:
   bump evaluate predictions --task 5 --data LaMP_5 ours.json theirs.json
   bump evaluate predictions --task 3 --data LaMP_3 --out scored predictions/*.json
+  bump evaluate predictions --task 5 --data LaMP_5 none.json a-1.json a-2.json b-1.json b-2.json \
+    --group a=a-1.json,a-2.json --group b=b-1.json,b-2.json
 `
 
 interface PredictionsFlags {
@@ -22,6 +25,7 @@ interface PredictionsFlags {
   data: string
   split: LampSplitName
   oldNews?: boolean
+  group?: Record<string, string[]>
   seed: number
   out?: string
 }
@@ -34,6 +38,7 @@ export function evaluatePredictionsCommand(): Command {
     .addOption(new Option('--task <number>', 'task of the benchmark').argParser(taskNumber).makeOptionMandatory())
     .requiredOption('--data <folder>', 'folder of the downloaded files: LaMP_N, or one that holds them')
     .addOption(new Option('--split <name>', 'part of the data').choices(LAMP_SPLITS).default('dev'))
+    .option('--group <name=files>', 'files whose mean is a row, with commas between; may be repeated', collectGroups)
     .option('--old-news', 'permit the old task 2, news categories (LaMP-2N)')
     .option('--out <folder>', 'writes result.json there, for bump report')
     .option('--seed <number>', 'seed of the intervals', naturalNumber, 1)
@@ -43,6 +48,6 @@ export function evaluatePredictionsCommand(): Command {
 }
 
 function scoreFiles(files: readonly string[], flags: PredictionsFlags, command: string): void {
-  const { tables } = scorePredictions(files, { ...flags, command })
+  const { tables } = scorePredictions(files, { ...flags, groups: flags.group, command })
   print(resultTableText(tables[0]))
 }

@@ -7,13 +7,13 @@ import { CONDITION_KINDS, type ConditionKind } from '../evaluate/profiles/condit
 import { DEFAULT_USERS } from '../evaluate/profiles/plan.ts'
 import { shownTable } from '../evaluate/profiles/table.ts'
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
-import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
+import { collect, collectGroups, naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { addJudgeFlags, type JudgeFlags, judgeChoice, tellJudging } from './shared/judge-flags.ts'
 import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
-import { addServerFlags, type ServerFlags, serverOf } from './shared/server-flags.ts'
+import { addServerFlags, type ServerFlags, serverOf, tellSpent } from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 
 const HELP = `
@@ -26,6 +26,9 @@ Conditions, all judged on the same users in the same pools:
   mismatched  another user's profile of the first run: must be at chance
 Profiles by --model, by a server and from files are added where these flags are given.
 
+Runs that differ only by their seed are a group: its row is the mean over them, each user's own, and differences to it and
+between groups are paired by user. --group names other groups; bump evaluate groups adds some to a finished evaluation.
+
 Without --logs, the test users of the first run are measured. Users that were in the training of a run are refused.
 <out> holds result.json (for bump report) and users.jsonl: every profile with its scores. Profiles and scores are kept
 there by content: an interrupted command goes on where it stopped, and nothing is judged twice.
@@ -33,6 +36,7 @@ there by content: an interrupted command goes on where it stopped, and nothing i
 Examples:
   bump evaluate profiles --run runs/posts
   bump evaluate profiles --run runs/posts --checkpoint step-20 --run runs/other --judge-model judge.gguf
+  bump evaluate profiles --run runs/a-1 --run runs/a-2 --run runs/b-1 --run runs/b-2 --group a=a-1,a-2 --group b=b-1,b-2
   bump evaluate profiles --run runs/papers --logs dev.json --text title --pool-sizes 8,32 --users 100
   bump evaluate profiles --run runs/posts --scorer embedding --judge-model BAAI/bge-small-en-v1.5
   bump evaluate profiles --run runs/posts --judge likelihood --judge embedding=BAAI/bge-small-en-v1.5
@@ -47,6 +51,7 @@ interface EvaluateProfilesFlags extends LogFlags, TrustFlags, EngineFlags, Serve
   model?: string
   profiles: string[]
   conditions?: ConditionKind[]
+  group?: Record<string, string[]>
   poolSizes?: number[]
   users?: number
   seed: number
@@ -64,6 +69,11 @@ export function evaluateProfilesCommand(): Command {
     .option('--model <where>', 'untrained model for zero-shot profiles: a folder, a .gguf file or a hub name')
     .option('--profiles <where>', 'profiles of a file or folder of bump profile; may be repeated', collect, [])
     .option('--conditions <list>', 'conditions to compare, with commas between (default: all)', conditionList)
+    .option(
+      '--group <name=runs>',
+      'runs whose mean is a row, with commas between; may be repeated (default: runs that differ only by their seed)',
+      collectGroups,
+    )
     .option(
       '--pool-sizes <list>',
       `other users in a pool (K), with commas between (default: of ${DEFAULT_POOL_SIZES.join(',')} those that fit)`,
@@ -97,7 +107,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
   const progress = workProgress()
   try {
     const server = serverOf(flags, progress.say)
-    const { tables } = await interruptible(
+    const { tables, settings } = await interruptible(
       () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
       (signal) =>
         compareProfiles({
@@ -107,6 +117,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           server,
           files: flags.profiles,
           kinds: flags.conditions,
+          groups: flags.group,
           trust: flags.trust,
           logs: paths && { paths, ...sourceOptions(flags) },
           ...judgeChoice(flags),
@@ -120,8 +131,9 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
           onEvent: (event) => tellJudging(event, progress),
         }),
     )
+    if (server) tellSpent(server, progress.say)
     progress.done()
-    const shown = tables.map((table) => resultTableText(shownTable(table)))
+    const shown = tables.map((table) => resultTableText(shownTable(table, Object.keys(settings.groups ?? {}))))
     print(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
   } finally {
     progress.done()

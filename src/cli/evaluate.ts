@@ -1,5 +1,6 @@
 // `bump evaluate`: what profiles are worth, on users never trained on.
 import { Command } from 'commander'
+import { evaluateGroupsCommand } from './evaluate-groups.ts'
 import { evaluateIncrementalCommand } from './evaluate-incremental.ts'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
 import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
@@ -13,6 +14,7 @@ export function evaluateCommand(): Command {
     .description('measure what profiles are worth: by themselves, or for the tasks of LaMP')
     .addCommand(evaluateProfilesCommand())
     .addCommand(evaluateRobustnessCommand())
+    .addCommand(evaluateGroupsCommand())
     .addCommand(evaluateIncrementalCommand())
     .addCommand(evaluatePrivacyCommand())
     .addCommand(evaluateLampCommand())

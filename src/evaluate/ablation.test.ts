@@ -50,6 +50,12 @@ describe('variantConfig', () => {
     expect(variantConfig(hard, 'in-batch', 1).reward).toEqual(config.reward)
     expect(variantsOf(hard)).toContain('in-batch')
     expect(variantsOf(config)).not.toContain('in-batch')
+    const added = base({ forwardWeight: 2, added: [{ name: './kind.mjs', weight: 0.5 }] })
+    expect(variantConfig(added, 'no-added', 1).reward).toEqual(config.reward)
+    expect(variantConfig(added, 'both', 1).reward).toEqual(added.reward)
+    expect(variantsOf(added)).toContain('no-added')
+    expect(variantsOf(config)).not.toContain('no-added')
+    expect(() => variantConfig(config, 'no-added', 1)).toThrow(/leaves out the rewards of reward\.added/)
     expect(() => variantConfig(config, 'in-batch', 1)).toThrow(/leaves out reward.hardExamples, which is not set/)
   })
 

@@ -7,7 +7,7 @@ import { seedFrom } from '../util/random.ts'
 import { bootstrapInterval, type Interval, mean } from '../util/stats.ts'
 import type { ResultMetric, ResultRow, ResultTable } from './result.ts'
 
-export const VARIANTS = ['both', 'forward', 'backward', 'no-length-penalty', 'in-batch'] as const
+export const VARIANTS = ['both', 'forward', 'backward', 'no-length-penalty', 'in-batch', 'no-added'] as const
 export type Variant = (typeof VARIANTS)[number]
 
 const LABELS: Record<Variant, string> = {
@@ -16,6 +16,7 @@ const LABELS: Record<Variant, string> = {
   backward: 'backward only',
   'no-length-penalty': 'no length penalty',
   'in-batch': 'no hard examples',
+  'no-added': 'no added rewards',
 }
 
 /** A finished run of one variant. */
@@ -30,7 +31,8 @@ export interface VariantRun {
 /** The variants of a configuration: what is not configured cannot be left out. */
 export function variantsOf({ reward }: TrainConfig): Variant[] {
   const hard = reward.type === 'bidirectional' && reward.hardExamples !== undefined
-  return VARIANTS.filter((variant) => hard || variant !== 'in-batch')
+  const absent: Variant[] = [...(hard ? [] : ['in-batch' as const]), ...(reward.added ? [] : ['no-added' as const])]
+  return VARIANTS.filter((variant) => !absent.includes(variant))
 }
 
 /**
@@ -55,12 +57,18 @@ export function variantConfig(base: TrainConfig, variant: Variant, seed: number)
       'invalid-options',
       'the variant in-batch leaves out reward.hardExamples, which is not set: set its embedder, or leave out the variant',
     )
+  if (variant === 'no-added' && !reward.added)
+    throw new BumpError(
+      'invalid-options',
+      'the variant no-added leaves out the rewards of reward.added, and there are none: name some, or leave out the variant',
+    )
   const change = {
     both: {},
     forward: { backwardWeight: 0 },
     backward: { forwardWeight: 0 },
     'no-length-penalty': { lengthPenalty: 0 },
     'in-batch': { hardExamples: undefined },
+    'no-added': { added: undefined },
   }[variant]
   return { ...base, name: `${base.name}-${variant}-s${seed}`, seed, reward: { ...reward, ...change } }
 }

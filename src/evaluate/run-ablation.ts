@@ -8,7 +8,7 @@ import type { TrainConfig } from '../train/config.ts'
 import { type Baseline, readBaseline } from '../train/final-test.ts'
 import { recordedConfig } from '../train/recorded-config.ts'
 import { optionsOf, type TrainEvent, type TrainOptions, trainAfter } from '../train/train.ts'
-import { CancelledError } from '../util/errors.ts'
+import { BumpError, CancelledError } from '../util/errors.ts'
 import { requireOptions } from '../util/required.ts'
 import { ablationTable, type Variant, type VariantRun, variantConfig } from './ablation.ts'
 import type { EvaluationResult } from './result.ts'
@@ -23,6 +23,8 @@ export interface AblationOptions {
   runs: string
   engine?: TrainOptions['engine']
   judgeServer?: TrainOptions['judgeServer']
+  /** The functions that `reward.added` of the configuration names: in every variant but no-added. */
+  rewards?: TrainOptions['rewards']
   /** Ends the run under way at a clean checkpoint; the same call goes on. */
   signal?: AbortSignal
   onEvent?: (event: AblationEvent) => void
@@ -42,6 +44,8 @@ export type AblationEvent =
 export async function runAblation(options: AblationOptions): Promise<Pick<EvaluationResult, 'tables' | 'settings'>> {
   requireOptions('runAblation()', options, ['config', 'variants', 'seeds', 'runs'])
   const { config: base, variants, seeds, signal, onEvent = () => {} } = options
+  if (options.rewards && !base.reward.added)
+    throw new BumpError('invalid-options', 'rewards: name them in reward.added of the configuration, too')
   const plan = seeds.flatMap((seed) =>
     variants.map((variant) => ({ variant, seed, config: variantConfig(base, variant, seed) })),
   )
@@ -67,6 +71,7 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
         testLogs,
         engine: { ...config.engine, ...options.engine },
         judgeServer: options.judgeServer,
+        rewards: config.reward.added && options.rewards,
         resume: true,
         signal,
         onEvent: (event) => {

@@ -12,7 +12,7 @@ import { sha256, writeFileAtomic } from '../util/files.ts'
 import { lockFolder } from '../util/lock.ts'
 import { CONDITIONS, type Condition, type ProfileKind, profileKindOf } from './conditions.ts'
 import { itemText, questionsOfAllItems, trainedField } from './histories.ts'
-import { compareScores, scoreTable } from './metrics.ts'
+import { compareMeans, scoreMeans } from './metrics.ts'
 import { readPredictions } from './outputs.ts'
 import { type GeneratorEngine, type LampProfiles, lampProfiles, type ProfileSource } from './profiles.ts'
 import { type LampSplitName, readLamp } from './read.ts'
@@ -247,6 +247,8 @@ function originOfProfiles(kinds: readonly ProfileKind[], options: EvaluateLampOp
 }
 
 export interface ScorePredictionsOptions extends LampQuestionsOptions {
+  /** Rows of means, by name: two or more of the files, such as those of runs with several seeds. */
+  groups?: Readonly<Record<string, readonly string[]>>
   /** Of the intervals. */
   seed: number
   /** Folder for result.json; default: it is not written. */
@@ -257,15 +259,32 @@ export interface ScorePredictionsOptions extends LampQuestionsOptions {
 
 /**
  * Scores prediction files of any system, in LaMP's shape: each is a row, and the later ones are compared with the
- * first, paired. Throws BumpError where the golds are withheld, or a file does not answer exactly the questions of the
- * split.
+ * first, paired; so are the means of groups, and with each other. Throws BumpError where the golds are withheld, a file
+ * does not answer exactly the questions of the split, or a group names no two of the files.
  */
 export function scorePredictions(files: readonly string[], options: ScorePredictionsOptions): EvaluationResult {
-  const { seed, out, command } = options
+  const { seed, out, command, groups = {} } = options
   const started = performance.now()
   const split = readLamp(options.data, options)
   goldsOf(split, 'nothing can be scored: use the dev split')
-  const rows = [...new Set(files)].map((file) => ({ file, predictions: readPredictions(file, split) }))
+  const names = [...new Set(files)]
+  const stems = names.map((file) => basename(file, extname(file)))
+  const read = names.map((file, f) => ({
+    key: file,
+    label: stems.filter((stem) => stem === stems[f]).length > 1 ? file : stems[f],
+    sets: [readPredictions(file, split)],
+  }))
+  const means = Object.entries(groups).map(([name, members]) => {
+    const own = read.filter(({ key }) => members.includes(key))
+    if (own.length < 2 || own.length !== members.length)
+      throw new BumpError('invalid-options', `groups.${name}: a mean is over two or more of the files, each named once`)
+    return { key: `mean ${name}`, label: `${name}, mean of ${own.length} files`, sets: own.flatMap(({ sets }) => sets) }
+  })
+  const rows = [...read, ...means]
+  const against = ({ key, sets }: (typeof rows)[number], b: (typeof rows)[number]) => ({
+    ...{ a: key, b: b.key },
+    values: compareMeans(split, sets, b.sets, seed),
+  })
   const task = taskOf(split)
   const n = split.questions.length
   const tables: EvaluationResult['tables'] = [
@@ -276,17 +295,16 @@ export function scorePredictions(files: readonly string[], options: ScorePredict
         `${n} questions of ${usersOf(split).length} users; means with 95 % intervals, bootstrap over users; differences are paired.`,
       ],
       metrics: [...task.metrics],
-      rows: rows.map(({ file, predictions }) => ({
-        condition: file,
-        label: basename(file, extname(file)),
+      rows: rows.map(({ key, label, sets }) => ({
+        condition: key,
+        label,
         n,
-        values: scoreTable(split, predictions, seed).values,
+        values: scoreMeans(split, sets, seed),
       })),
-      differences: rows.slice(1).map(({ file, predictions }) => ({
-        a: file,
-        b: rows[0].file,
-        values: compareScores(split, predictions, rows[0].predictions, seed),
-      })),
+      differences: [
+        ...rows.slice(1).map((row) => against(row, rows[0])),
+        ...means.flatMap((row, later) => means.slice(0, later).map((before) => against(row, before))),
+      ],
     },
   ]
   const result: EvaluationResult = {
@@ -295,7 +313,7 @@ export function scorePredictions(files: readonly string[], options: ScorePredict
     command,
     seconds: Math.round((performance.now() - started) / 100) / 10,
     tables,
-    settings: { task: split.task, variant: split.variant, questionsFile: split.file, seed },
+    settings: { task: split.task, variant: split.variant, questionsFile: split.file, seed, groups },
   }
   if (out !== undefined) writeFileAtomic(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)
   return result

@@ -2,7 +2,7 @@
 // since questions of one user are alike; macro-F1 and RMSE are no means over questions and are computed anew from every
 // draw. The golden figures of golden/lamp-metrics.jsonl hold them to scikit-learn and rouge_score.
 import { seedFrom, uniform } from '../util/random.ts'
-import { type Interval, quantile } from '../util/stats.ts'
+import { type Interval, mean, quantile } from '../util/stats.ts'
 import { rouge1, rougeL } from './rouge.ts'
 import { goldsOf } from './split.ts'
 import { type LampTask, taskOf } from './tasks.ts'
@@ -56,11 +56,36 @@ export function compareScores(
   b: readonly string[],
   seed: number,
 ): Record<string, Interval> {
-  const [ofA, ofB] = [tally(split, a), tally(split, b)]
+  return compareMeans(split, [a], [b], seed)
+}
+
+/** Metric key -> its mean over several sets of predictions, such as those of runs with several seeds. */
+export function scoreMeans(
+  split: LampSplit,
+  sets: readonly (readonly string[])[],
+  seed: number,
+): Record<string, Interval> {
+  return compareMeans(split, sets, [], seed)
+}
+
+/** As `compareScores`, of the means over several sets; without any in `b`, the mean of `a`. */
+export function compareMeans(
+  split: LampSplit,
+  a: readonly (readonly string[])[],
+  b: readonly (readonly string[])[],
+  seed: number,
+): Record<string, Interval> {
+  const tallies = [...a, ...b].map((predictions) => tally(split, predictions))
   const draws = new UserDraws(split, seed)
   const values: Record<string, Interval> = {}
   for (const { key } of taskOf(split).metrics)
-    values[key] = draws.interval([ofA[key], ofB[key]], ([x, y]) => metricOf(key, x) - metricOf(key, y))
+    values[key] = draws.interval(
+      tallies.map((each) => each[key]),
+      (sums) => {
+        const of = sums.map((each) => metricOf(key, each))
+        return mean(of.slice(0, a.length)) - (b.length > 0 ? mean(of.slice(a.length)) : 0)
+      },
+    )
   return values
 }
 

@@ -8,6 +8,12 @@ import type { ChatMessage, Tokenizer } from './contract.ts'
  */
 export type ServedAbility = 'orders' | 'labels' | 'continuations'
 
+/** What a server charges for a million tokens, in any currency. */
+export interface ServerPrice {
+  read: number
+  written: number
+}
+
 /** A server, and how it is asked. */
 export interface ServerAccess {
   /** Address of the API, usually ending in /v1. */
@@ -24,6 +30,8 @@ export interface ServerAccess {
   backoff?: number
   /** Tokens that a model which thinks before it answers gets for that, beside those of the answer; default 4096. */
   thinkingTokens?: number
+  /** By it the tokens spent are told as a sum, too. */
+  price?: ServerPrice
   /** Default: one that knows the proxies of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY). */
   fetch?: typeof fetch
 }

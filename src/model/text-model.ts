@@ -29,6 +29,8 @@ export interface TextModel {
   readonly contextLength: number
   /** What must be known to read its answers, as far as the answers so far have shown; a sentence each. */
   readonly notes?: readonly string[]
+  /** What it was asked so far, in words; undefined where nothing. Absent where it costs nothing but time. */
+  spent?(): string | undefined
   /** Number of tokens of a text; an estimate where the server does not tell. */
   countTokens(text: string): number
   /** The first `limit` tokens of a text. */

@@ -24,6 +24,7 @@ const COMMANDS = [
   'sft',
   'evaluate profiles',
   'evaluate robustness',
+  'evaluate groups',
   'evaluate incremental',
   'evaluate lamp',
   'evaluate predictions',

@@ -17,6 +17,13 @@ export function collectNamed(text: string, before: Record<string, string> = {}):
   return { ...before, [name]: text.slice(at + 1) }
 }
 
+/** A flag `name=a,b` that may be repeated. Names that are given twice are refused. */
+export function collectGroups(text: string, before: Record<string, string[]> = {}): Record<string, string[]> {
+  const [[name, members]] = Object.entries(collectNamed(text))
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`${name} is given twice.`)
+  return { ...before, [name]: members.split(',').map((member) => member.trim()) }
+}
+
 /** A whole number above 0. */
 export function positiveInteger(text: string): number {
   const value = Number(text)

@@ -49,7 +49,7 @@ export function judgeChoice(flags: JudgeFlags): JudgeChoice & { judgeServer?: Se
 }
 
 /** `embedding=BAAI/bge-small-en-v1.5`; without a model, that of the run. */
-function judgeNamed(text: string, before: JudgeConfigInput[] = []): JudgeConfigInput[] {
+export function judgeNamed(text: string, before: JudgeConfigInput[] = []): JudgeConfigInput[] {
   const [name, ...rest] = text.split('=')
   const scorer = SCORER_NAMES.find((known) => known === name)
   if (scorer === undefined)

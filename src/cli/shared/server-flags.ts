@@ -1,7 +1,7 @@
 // Flags of the commands that ask a model on an OpenAI-compatible server.
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { openOpenAi } from '../../model/openai/open.ts'
-import type { ServerAccess } from '../../model/served.ts'
+import type { ServerAccess, ServerPrice } from '../../model/served.ts'
 import type { TextModel } from '../../model/text-model.ts'
 import { BumpError } from '../../util/errors.ts'
 import { positiveInteger } from './flag-values.ts'
@@ -12,6 +12,7 @@ export interface ServerFlags {
   serverContext?: number
   serverConcurrency?: number
   serverTimeout?: number
+  serverPrice?: ServerPrice
 }
 
 export interface JudgeServerFlags {
@@ -19,6 +20,7 @@ export interface JudgeServerFlags {
   judgeServerModel?: string
   judgeServerConcurrency?: number
   judgeServerTimeout?: number
+  judgeServerPrice?: ServerPrice
 }
 
 /** Adds --judge-server and what belongs to it. */
@@ -35,6 +37,11 @@ export function addJudgeServerFlags(command: Command): Command {
       'seconds that that server may take for an answer (default: 240)',
       positiveInteger,
     )
+    .option(
+      '--judge-server-price <read,written>',
+      'what that server charges for a million tokens: 0.15,0.6',
+      priceValue,
+    )
 }
 
 /**
@@ -42,10 +49,15 @@ export function addJudgeServerFlags(command: Command): Command {
  * together.
  */
 export function judgeServerOf(flags: JudgeServerFlags): ServerAccess | undefined {
-  const { judgeServer, judgeServerModel, judgeServerConcurrency, judgeServerTimeout } = flags
+  const { judgeServer, judgeServerModel, judgeServerConcurrency, judgeServerTimeout, judgeServerPrice } = flags
   if (judgeServer !== undefined)
-    return { baseUrl: judgeServer, concurrency: judgeServerConcurrency, timeout: judgeServerTimeout }
-  refuseIdleFlags('--judge-server', { judgeServerModel, judgeServerConcurrency, judgeServerTimeout })
+    return {
+      baseUrl: judgeServer,
+      concurrency: judgeServerConcurrency,
+      timeout: judgeServerTimeout,
+      price: judgeServerPrice,
+    }
+  refuseIdleFlags('--judge-server', { judgeServerModel, judgeServerConcurrency, judgeServerTimeout, judgeServerPrice })
   return undefined
 }
 
@@ -69,13 +81,14 @@ export function addServerFlags(command: Command, what: string): Command {
       'seconds that the server may take for an answer (default: 240)',
       positiveInteger,
     )
+    .option('--server-price <read,written>', 'what the server charges for a million tokens: 0.15,0.6', priceValue)
 }
 
 /** The model that the flags name; undefined where they name none. Throws BumpError where they do not belong together. */
 export function serverOf(flags: ServerFlags, onNote: (line: string) => void): TextModel | undefined {
-  const { server, serverModel, serverContext, serverConcurrency, serverTimeout } = flags
+  const { server, serverModel, serverContext, serverConcurrency, serverTimeout, serverPrice } = flags
   if (server === undefined) {
-    refuseIdleFlags('--server', { serverModel, serverContext, serverConcurrency, serverTimeout })
+    refuseIdleFlags('--server', { serverModel, serverContext, serverConcurrency, serverTimeout, serverPrice })
     return undefined
   }
   if (serverModel === undefined)
@@ -86,6 +99,21 @@ export function serverOf(flags: ServerFlags, onNote: (line: string) => void): Te
     contextLength: serverContext,
     concurrency: serverConcurrency,
     timeout: serverTimeout,
+    price: serverPrice,
     onNote,
   })
+}
+
+/** Prices of a million tokens read and written: `0.15,0.6`. */
+function priceValue(text: string): ServerPrice {
+  const [, read, written] = /^(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$/.exec(text.replaceAll(' ', '')) ?? []
+  if (written === undefined)
+    throw new InvalidArgumentError('Expected two prices of a million tokens, such as 0.15,0.6.')
+  return { read: Number(read), written: Number(written) }
+}
+
+/** Says what a model on a server was asked, where it was asked anything. */
+export function tellSpent(model: TextModel, say: (line: string) => void): void {
+  const spent = model.spent?.()
+  if (spent !== undefined) say(spent)
 }

@@ -9,7 +9,7 @@ import { readRunHeader } from '../../run/read.ts'
 import type { OnLine } from '../../util/byte-progress.ts'
 import { BumpError } from '../../util/errors.ts'
 import { type EngineFlags, engineOptions } from './engine-flags.ts'
-import { addServerFlags, type ServerFlags, serverOf } from './server-flags.ts'
+import { addServerFlags, type ServerFlags, serverOf, tellSpent } from './server-flags.ts'
 
 export interface TextModelFlags extends EngineFlags, ServerFlags {
   backbone?: string
@@ -43,7 +43,7 @@ export async function openTextModel(
   if ((backbone === undefined) === (server === undefined))
     throw new BumpError('invalid-options', 'give either --backbone (a model on this machine) or --server')
   if (server !== undefined) {
-    if (flags.adapter === undefined) return { model: server, close: async () => {} }
+    if (flags.adapter === undefined) return { model: server, close: async () => tellSpent(server, onProgress) }
     throw new BumpError(
       'invalid-options',
       '--adapter does not go with a server: load the adapter there, and name it by --server-model',

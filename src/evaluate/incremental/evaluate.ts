@@ -3,10 +3,13 @@
 // each costs. <out> gets result.json, and keeps profiles and scores by content.
 import { join } from 'node:path'
 import { logsOfRun, openGenerator } from '../../generator/open.ts'
-import { type JudgeConfig, judgeConfigSchema } from '../../judge/config.ts'
-import { ScoreFile } from '../../judge/score-file.ts'
+import { servedModelOf } from '../../judge/config.ts'
+import { judgeName } from '../../judge/judge.ts'
+import { lazyScoreFile, ScoreFile } from '../../judge/score-file.ts'
 import type { LoadedUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
+import type { JudgeModel } from '../../model/encoder.ts'
+import type { ServerAccess } from '../../model/served.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import { measuredUsers, poolUsers } from '../../train/measure.ts'
 import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
@@ -17,8 +20,10 @@ import { seedFrom } from '../../util/random.ts'
 import { requireOptions } from '../../util/required.ts'
 import { bootstrapInterval, pairedDifference } from '../../util/stats.ts'
 import { mismatchedOf, type ProfileCondition, rawHistories } from '../profiles/conditions.ts'
+import { type JudgeRecord, judgeNotes, judgeRecord } from '../profiles/judges.ts'
 import { checkPoolSizes, judgeConditions } from '../profiles/judging.ts'
 import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
+import { type JudgeChoice, judgesOf, type PlannedJudge } from '../profiles/planned-judges.ts'
 import { profileTable } from '../profiles/table.ts'
 import { evaluationUsers } from '../profiles/users.ts'
 import { type EvaluationResult, evaluationResultSchema, type ResultTable } from '../result.ts'
@@ -33,7 +38,10 @@ export type IncrementalEvent =
   /** `passing`: the next one says more. */
   | { type: 'note'; text: string; passing?: boolean }
 
-export interface IncrementalOptions {
+/** Judges that are not named are those of the run; without one, the model by likelihood. */
+export interface IncrementalOptions extends Pick<JudgeChoice, 'servedJudge' | 'scorer' | 'judges'> {
+  /** The judge's model: its name. The embedding scorer's is an encoder. */
+  judgeModel?: string
   /** Run folder of bump train, whose best checkpoint writes; its test users are measured, unless `logs` are named. */
   run?: string
   /** An untrained model that writes, in place of a run: its name. */
@@ -42,10 +50,8 @@ export interface IncrementalOptions {
   logs?: LogSource
   /** Take SQL expressions of the run's logs although they were never used on this machine. */
   trust?: boolean
-  /** The judge's model: its name; default: the base of the run, or the model. The embedding scorer's is an encoder. */
-  judgeModel?: string
-  /** How the judge scores; default 'likelihood'. */
-  scorer?: JudgeConfig['scorer']
+  /** Where judges are that read with a model on a server; no file names it. Texts of the users are sent there. */
+  judgeServer?: ServerAccess
   /** Into how many parts a history is cut, at least 2; default 3. */
   periods?: number
   /** K; default 8, or as many as fit. */
@@ -64,19 +70,21 @@ export interface IncrementalOptions {
 }
 
 /**
- * Two tables, of quality and of cost, all conditions on the same users in the same pools; also written to `out`.
- * Throws BumpError where options do not belong together, a run, log or model cannot be used, users were in the training
- * of the run or are too few; CancelledError where the signal aborts, with all that was done kept.
+ * Tables of quality, one of each judge, and one of cost, all conditions on the same users in the same pools; also
+ * written to `out`. Throws BumpError where options do not belong together, a run, log or model cannot be used, users were
+ * in the training of the run or are too few; CancelledError where the signal aborts, with all that was done kept.
  */
 export async function evaluateIncremental(options: IncrementalOptions): Promise<EvaluationResult> {
   requireOptions('evaluateIncremental()', options, ['out'])
   const started = performance.now()
   const { model, out, engine, periods = 3, seed = 0, command = 'evaluateIncremental', signal, onEvent } = options
   const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
-  const models = new EvaluationModels({ ...engine, signal, onProgress })
-  const { run, config, judge, judgeModel } = planOf(options)
+  const { judgeServer } = options
+  const served = judgeServer && { ...judgeServer, answers: lazyScoreFile(join(out, 'judge-answers.jsonl')) }
+  const models = new EvaluationModels({ ...engine, signal, onProgress }, served)
+  const { run, config, judges } = planOf(options)
   models.refuseUnusable(model)
-  models.refuseUnusableJudge(judgeModel, judge)
+  for (const { model: reader, config: judge } of judges) models.refuseUnusableJudge(reader, judge)
   const { users, paths } = await usersOf(options, run, config, periods)
   const negatives = options.poolSize ?? Math.min(8, users.length - 2)
   checkPoolSizes(users.length, [negatives])
@@ -102,40 +110,42 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
     }
     const conditions = written.map(conditionOf)
     const { positives } = config.reward
-    const [record, sized] = await models.judge(
-      judgeModel,
-      judge,
-      async (reader) => {
-        const all = [history, ...conditions, mismatchedOf(conditions.at(-1)!)]
+    const all = [history, ...conditions, mismatchedOf(conditions.at(-1)!)]
+    const judged: { record: JudgeRecord; table: ResultTable }[] = []
+    for (const { model: name, config: judge } of judges) {
+      const work = async (reader: JudgeModel) => {
+        const record = judgeRecord(reader.info, judge)
+        const what = judges.length > 1 ? `${judgeName(judge)} on ${basename(record.model)}` : undefined
         const [scored] = await judgeConditions(poolUsers(users), all, reader, judge, {
           positives,
           poolSizes: [negatives],
           seed,
           store: new ScoreFile(join(out, 'scores.jsonl')),
           signal,
-          onProgress: (done, total) => onEvent?.({ type: 'progress', what: 'judging', done, total }),
+          onProgress: (done, total) =>
+            onEvent?.({ type: 'progress', what: what ? `judging by ${what}` : 'judging', done, total }),
         })
-        const { name, digest } = reader.info
         const notes = [
           `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each, the same after every period; histories in ${periods} periods of as many interactions; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
-          `Judge: the ${judge.scorer} scorer on ${name}.`,
+          ...judgeNotes(record, run ? [run] : []),
           `The profile of period 1 is also what is left where a profile is never written again. "${conditions.at(-1)!.label}" of another user is the mismatched control: it must be at chance.`,
           ...unchangedNotes(written),
         ]
-        return [{ model: name, digest, config: judge }, qualityTable(profileTable(scored, all, notes, seed))] as const
-      },
-      { quantize: config.quantize },
-    )
+        return { record, table: qualityTable(profileTable(scored, all, { notes, seed, judge: what })) }
+      }
+      judged.push(await models.judge(name, judge, work, { quantize: config.quantize }))
+    }
     const { prompt, maxTokens, temperature } = generator.settings
     const result: EvaluationResult = {
       kind: 'incremental',
       createdAt: new Date().toISOString(),
       command,
       seconds: Math.round(performance.now() - started) / 1000,
-      tables: [sized, costTable(written, seed)],
+      tables: [...judged.map(({ table }) => table), costTable(written, seed)],
       settings: {
         generator: { model: config.model, digest: generator.digest, ...(run ? { run: run.name } : {}) },
-        judge: record,
+        judge: judged[0].record,
+        ...(judges.length > 1 ? { judges: judged.map(({ record }) => record) } : {}),
         logs: logNames(paths),
         users: users.length,
         ...{ periods, positives, poolSize: negatives, prompt, maxTokens, temperature, split: config.split, seed },
@@ -153,38 +163,24 @@ interface Plan {
   run: TrainedRun | undefined
   /** That of the run; without one, the defaults. */
   config: TrainConfig
-  judge: JudgeConfig
-  judgeModel: string
+  judges: PlannedJudge[]
 }
 
-function planOf({
-  run: folder,
-  model,
-  logs,
-  scorer = 'likelihood',
-  judgeModel,
-  periods = 3,
-}: IncrementalOptions): Plan {
+function planOf(options: IncrementalOptions): Plan {
+  const { run: folder, model, logs, judgeServer, periods = 3 } = options
   const wrong = (message: string) => new BumpError('invalid-options', message)
   if ((folder === undefined) === (model === undefined)) throw wrong('name the generator: a run, or a model')
   if (folder === undefined && logs === undefined)
     throw wrong('without a run there are no test users: name the interaction logs')
   if (!Number.isInteger(periods) || periods < 2) throw wrong('periods: a history is cut into 2 parts or more')
-  if (scorer === 'embedding' && judgeModel === undefined)
-    throw wrong('the embedding scorer needs an encoder: name it as the judge model, such as BAAI/bge-small-en-v1.5')
   const run = folder === undefined ? undefined : readTrainedRun(folder)
   const config = run?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model })
-  const { maxProfileTokens, ...judge } = judgeConfigSchema.parse(
-    scorer === 'embedding' ? { scorer, model: judgeModel } : { scorer },
-  )
-  // The judge reads at least as much of a raw history as the generator does.
-  const most = Math.max(maxProfileTokens, config.prompt.historyTokens)
-  return {
-    run,
-    config,
-    judge: { ...judge, maxProfileTokens: most } as JudgeConfig,
-    judgeModel: judgeModel ?? config.model,
-  }
+  const judges = judgesOf({ ...options, runs: folder === undefined ? [] : [folder] }, config)
+  if (judgeServer && !judges.some((judge) => servedModelOf(judge.config)))
+    throw wrong(
+      'judgeServer does nothing here: no judge reads with a model on a server. Name that model by servedJudge',
+    )
+  return { run, config, judges }
 }
 
 /** Users with an interaction in every period. */

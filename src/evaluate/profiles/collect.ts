@@ -79,6 +79,9 @@ interface WrittenByModels {
   tokenizer?: Tokenizer
 }
 
+/** Key of the condition of the `index`-th run: its best checkpoint. */
+export const runKey = (index: number): string => (index === 0 ? 'run' : `run${index + 1}`)
+
 const wants = ({ kinds }: ProfileSources, kind: ConditionKind): boolean => kinds?.includes(kind) ?? true
 
 /**
@@ -143,14 +146,14 @@ async function fromRuns(
       const best = trained ? [bestCheckpoint(first.folder)] : []
       const more = trained ? steps.filter((step) => !best.includes(step)) : []
       for (const step of [...best, ...more]) {
-        const key = best.includes(step) ? 'run' : `run@step-${step}`
+        const key = best.includes(step) ? runKey(0) : `run@step-${step}`
         written.trained.push(await checkpointProfiles(model, first, step, key, options))
       }
     })
   }
   for (const [i, run] of (wants(sources, 'run') ? others : []).entries()) {
     await withBase(run, options.models, async (model) => {
-      written.trained.push(await checkpointProfiles(model, run, bestCheckpoint(run.folder), `run${i + 2}`, options))
+      written.trained.push(await checkpointProfiles(model, run, bestCheckpoint(run.folder), runKey(i + 1), options))
     })
   }
   return written
@@ -189,7 +192,8 @@ async function checkpointProfiles(
   await model.loadPolicy(checkpointPath(run.folder, step))
   const label = `BUMP profile (${run.name}, step ${step})`
   const digest = await model.policyDigest()
-  return await writeProfiles(model, { weights: 'policy', digest }, run.config, { key, label }, options)
+  const written = await writeProfiles(model, { weights: 'policy', digest }, run.config, { key, label }, options)
+  return { ...written, generator: { ...written.generator, run: run.name, step } }
 }
 
 /** Zero-shot profiles by the model named, where it is wanted: it stands in the run's place where there is no run. */

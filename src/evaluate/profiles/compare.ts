@@ -8,13 +8,15 @@ import { judgeKeys } from '../../judge/several.ts'
 import type { User } from '../../logs/types.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import { poolUsers } from '../../train/measure.ts'
+import type { TrainedRun } from '../../train/trained-run.ts'
 import { BumpError } from '../../util/errors.ts'
 import { lockFolder } from '../../util/lock.ts'
 import { requireOptions } from '../../util/required.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
 import { logNames } from '../result-files.ts'
-import { type CollectedConditions, collectConditions } from './collect.ts'
+import { type CollectedConditions, collectConditions, runKey } from './collect.ts'
+import { groupNote, groupsBySeed, type NamedGroups, namedGroups, type ProfileGroup } from './groups.ts'
 import { type JudgedConditions, type JudgingEvent, judgedByEach, nameOfJudge } from './judged.ts'
 import { judgeNotes, trainingJudges } from './judges.ts'
 import { checkPoolSizes } from './judging.ts'
@@ -29,6 +31,11 @@ export const DEFAULT_POOL_SIZES = [8, 32, 128] as const
 const LISTWISE_CANDIDATES = LISTWISE_LABELS.length
 
 export interface CompareProfilesOptions extends PlanOptions {
+  /**
+   * Means of runs as rows of their own, by name: two or more run folders, names of runs, or keys of conditions. Default:
+   * the runs that differ only by their seed.
+   */
+  groups?: NamedGroups
   /** K of each table, ascending; default: those of `DEFAULT_POOL_SIZES` that fit. */
   poolSizes?: readonly number[]
   /** Of pools and intervals. */
@@ -82,12 +89,25 @@ export async function compareProfiles(options: CompareProfilesOptions): Promise<
 
 /** What the options decide, with K of each table. */
 interface PooledPlan extends Plan {
+  groups: readonly ProfileGroup[]
   poolSizes: readonly number[]
 }
 
 async function planOf(options: CompareProfilesOptions, models: EvaluationModels): Promise<PooledPlan> {
   const plan = await planEvaluation(options, models, options.onEvent)
-  return { ...plan, poolSizes: poolSizesOf(options, plan.users.length, plan.judges, plan.config) }
+  const poolSizes = poolSizesOf(options, plan.users.length, plan.judges, plan.config)
+  return { ...plan, groups: groupsOf(plan.runs, options), poolSizes }
+}
+
+/** The groups of the runs that are compared: those named, else those by seed. */
+function groupsOf(runs: readonly TrainedRun[], { groups, kinds }: CompareProfilesOptions): ProfileGroup[] {
+  const compared = (kinds?.includes('run') ?? true) ? runs : []
+  const keys = compared.map((_, r) => runKey(r))
+  if (!groups) return groupsBySeed(compared, keys)
+  return namedGroups(
+    groups,
+    compared.map(({ name, folder }, r) => ({ key: keys[r], names: [name, folder] })),
+  )
 }
 
 /** The plan for the users of whom there are profiles, who may be fewer than planned. */
@@ -128,7 +148,8 @@ function writeResult(
   started: number,
   { out, seed = 0, command = 'compareProfiles' }: CompareProfilesOptions,
 ): EvaluationResult {
-  const { users, poolSizes, config } = plan
+  const { users, groups, poolSizes, config } = plan
+  const labels = new Map(conditions.map(({ key, label }) => [key, label]))
   const { positives } = config.reward
   const pooled = poolUsers(users)
   const [{ record }] = judged
@@ -140,10 +161,11 @@ function writeResult(
         .filter(({ mismatched }) => mismatched)
         .map(({ label }) => `"${label}" is the mismatched control: it must be at chance.`),
       ...by.notes,
+      ...groups.map((group) => groupNote(group, labels)),
       ...notes,
     ]
     const judge = judged.length > 1 ? nameOfJudge(by.record) : undefined
-    return by.sizes.map((sized) => profileTable(sized, conditions, all, seed, judge))
+    return by.sizes.map((sized) => profileTable(sized, conditions, { notes: all, seed, judge, groups }))
   })
   const result: EvaluationResult = {
     kind: 'profiles',
@@ -161,6 +183,7 @@ function writeResult(
         }),
       ),
       generators,
+      ...(groups.length > 0 ? { groups: Object.fromEntries(groups.map(({ key, members }) => [key, members])) } : {}),
       logs: logNames(plan.source.paths),
       users: users.length,
       positives,

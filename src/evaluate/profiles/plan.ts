@@ -101,14 +101,11 @@ function definedOf(source: LogSource): LogSource {
 }
 
 function checkOptions(options: PlanOptions): void {
-  const { runs = [], checkpoints = [], model, judgeModel, servedJudge, judges, logs, scorer, decoder } = options
+  const { runs = [], checkpoints = [], model, judgeModel, servedJudge, judges, logs } = options
   const wrong = (message: string) => new BumpError('invalid-options', message)
   if (checkpoints.length > 0 && runs.length === 0) throw wrong('a checkpoint belongs to a run: name the run')
   if (runs.length === 0 && logs === undefined)
     throw wrong('profiles are compared on users: name a run (its test users are measured) or interaction logs')
-  if (judges && [judgeModel, servedJudge, scorer, decoder].some((option) => option !== undefined))
-    throw wrong('judges say what they read with and how: leave out judgeModel, servedJudge, scorer and decoder')
-  if (judgeModel !== undefined && servedJudge !== undefined) throw wrong('name one judge: judgeModel, or servedJudge')
   if (runs.length === 0 && [model, judgeModel, servedJudge, judges].every((option) => option === undefined))
     throw wrong('without a run there is no judge: name the judge model (or a model, which then judges as well)')
 }

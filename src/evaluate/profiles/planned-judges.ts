@@ -42,15 +42,21 @@ export interface PlannedJudge {
 
 type Choosing = JudgeChoice & Partial<Pick<ProfileSources, 'model'>> & { runs?: readonly string[] }
 
-/** The judges that the options name, else those of the first run. */
+/**
+ * The judges that the options name, else those of the first run. Throws BumpError (`invalid-options`) where the options
+ * do not belong together.
+ */
 export function judgesOf(options: Choosing, config: TrainConfig): PlannedJudge[] {
   const own = singleJudges(config.judge)
   const { judges, scorer, decoder, judgeModel, servedJudge } = options
+  const wrong = (message: string) => new BumpError('invalid-options', message)
+  if (judgeModel !== undefined && servedJudge !== undefined) throw wrong('name one judge: judgeModel, or servedJudge')
   if (judges) {
+    if ([scorer, decoder, judgeModel, servedJudge].some((option) => option !== undefined))
+      throw wrong('judges say what they read with and how: leave out judgeModel, servedJudge, scorer and decoder')
     const named = judges.map((input) => namedJudge(input, options, config))
     const twice = named.some(({ config: judge }, i) => named.slice(0, i).some((each) => sameJudge(each.config, judge)))
-    if (judges.length === 0 || twice)
-      throw new BumpError('invalid-options', 'judges: name at least one judge, and none twice')
+    if (judges.length === 0 || twice) throw wrong('judges: name at least one judge, and none twice')
     return named
   }
   if ([scorer, decoder, judgeModel, servedJudge].every((option) => option === undefined))

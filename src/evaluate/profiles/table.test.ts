@@ -25,7 +25,7 @@ const sized: PoolSizeScores = {
 }
 
 describe('the table of a pool size', () => {
-  const table = profileTable(sized, conditions, ['a note'], 1)
+  const table = profileTable(sized, conditions, { notes: ['a note'], seed: 1 })
 
   it('holds every metric in both directions, with chance', () => {
     expect(resultTableSchema.safeParse(table).success).toBe(true)
@@ -46,7 +46,7 @@ describe('the table of a pool size', () => {
 
   it('shows what every condition adds to zero-shot and to history', () => {
     const { differences, metrics, rows } = shownTable(table)
-    expect(metrics).toHaveLength(5)
+    expect(metrics).toHaveLength(6)
     expect(rows).toHaveLength(4)
     expect(differences.map(({ a, b }) => `${a} - ${b}`)).toEqual([
       'none - zero-shot',

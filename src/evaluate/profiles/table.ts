@@ -1,9 +1,10 @@
 // Scores of the conditions as tables, one for each pool size: every metric with its bootstrap interval over users, and
 // the paired differences of all conditions. Between judging.ts and result.json.
 import { seedFrom } from '../../util/random.ts'
-import { bootstrapInterval, type Interval, pairedDifference } from '../../util/stats.ts'
+import { bootstrapInterval, type Interval, mean, pairedDifference } from '../../util/stats.ts'
 import type { ResultMetric, ResultTable } from '../result.ts'
 import type { ProfileCondition } from './conditions.ts'
+import type { ProfileGroup } from './groups.ts'
 import type { PoolSizeScores, RankScores, UserScores } from './judging.ts'
 
 const MEASURES: [key: keyof RankScores, label: string][] = [
@@ -85,46 +86,77 @@ export function scoreTable({ title, notes, measures, chance, rows, pairs, seed }
   }
 }
 
-/** The table of one pool size; `judge`: named where there are several. Differences are of all pairs, the later condition minus the earlier one. */
+export interface TableOptions {
+  notes: readonly string[]
+  /** Of the intervals. */
+  seed: number
+  /** Named in the title where there are several. */
+  judge?: string
+  /** Rows of means, behind those of the conditions. */
+  groups?: readonly ProfileGroup[]
+}
+
+/**
+ * The table of one pool size. Differences are of all pairs, the later row minus the earlier one, those of groups first;
+ * a group is not compared with its own members.
+ */
 export function profileTable(
   sized: PoolSizeScores,
-  conditions: readonly ProfileCondition[],
-  notes: readonly string[],
-  seed: number,
-  judge?: string,
+  conditions: readonly Pick<ProfileCondition, 'key' | 'label'>[],
+  { notes, seed, judge, groups = [] }: TableOptions,
 ): ResultTable {
+  const own = conditions.map(({ key, label }, c) => ({ key, label, scores: sized.scores[c] }))
+  const means = groups.map(({ key, label, members }) => ({
+    ...{ key, label, members },
+    scores: meanScores(own.filter(({ key: member }) => members.includes(member)).map(({ scores }) => scores)),
+  }))
+  const pairsOf = (later: readonly TableRow[], before: readonly TableRow[]) =>
+    later.flatMap(({ key: a }, i) => [...before, ...later.slice(0, i)].map(({ key: b }) => ({ a, b })))
+  const isMember = ({ a, b }: { a: string; b: string }) => means.find(({ key }) => key === a)?.members.includes(b)
   return scoreTable({
     title: `K = ${sized.negatives}${judge ? `, judged by ${judge}` : ''}: each profile among those of ${sized.negatives} other users`,
     notes,
     chance: sized.chance,
-    rows: conditions.map(({ key, label }, c) => ({ key, label, scores: sized.scores[c] })),
-    pairs: conditions.flatMap(({ key: a }, later) => conditions.slice(0, later).map(({ key: b }) => ({ a, b }))),
+    rows: [...own, ...means],
+    pairs: [...pairsOf(means, own).filter((pair) => !isMember(pair)), ...pairsOf(own, [])],
     seed,
   })
 }
 
+/** [condition][user] -> [user] its mean over the conditions. */
+function meanScores(scores: readonly (readonly UserScores[])[]): UserScores[] {
+  return scores[0].map((_, u) => {
+    const rank = (side: 'forward' | 'backward'): RankScores => {
+      const of = (measure: keyof RankScores) => mean(scores.map((condition) => condition[u][side][measure]))
+      return { ndcg: of('ndcg'), mrr: of('mrr'), recall1: of('recall1'), gain: of('gain') }
+    }
+    return { forward: rank('forward'), backward: rank('backward') }
+  })
+}
+
 /** What a terminal shows of a table. */
-const SHOWN = ['ndcg_forward', 'ndcg_backward', 'mrr_both', 'recall1_both', 'gain_both']
+const SHOWN = ['ndcg_forward', 'ndcg_backward', 'ndcg_both', 'mrr_both', 'recall1_both', 'gain_both']
 
 /**
- * The table with fewer columns, and of the differences only what each condition adds to the zero-shot profile and to
- * the raw history.
+ * The table with fewer columns, and of the differences only what each row adds to the zero-shot profile and to the raw
+ * history, and those between `groups`, the keys of rows that are means.
  */
-export function shownTable(table: ResultTable): ResultTable {
+export function shownTable(table: ResultTable, groups: readonly string[] = []): ResultTable {
   const references = ['zero-shot', 'history']
   const negated = ({ mean, low, high }: Interval): Interval => ({ mean: -mean, low: -high, high: -low })
+  const toReferences = references.flatMap((b) =>
+    table.rows.flatMap(({ condition: a }) => {
+      const found = table.differences.find((difference) => difference.a === a && difference.b === b)
+      if (found) return [found]
+      const turned = table.differences.find((difference) => difference.a === b && difference.b === a)
+      if (!turned || references.includes(a)) return []
+      const values = Object.entries(turned.values).map(([key, value]) => [key, negated(value)] as const)
+      return [{ a, b, values: Object.fromEntries(values) }]
+    }),
+  )
   return {
     ...table,
     metrics: table.metrics.filter(({ key }) => SHOWN.includes(key)),
-    differences: references.flatMap((b) =>
-      table.rows.flatMap(({ condition: a }) => {
-        const found = table.differences.find((difference) => difference.a === a && difference.b === b)
-        if (found) return [found]
-        const turned = table.differences.find((difference) => difference.a === b && difference.b === a)
-        if (!turned || references.includes(a)) return []
-        const values = Object.entries(turned.values).map(([key, value]) => [key, negated(value)] as const)
-        return [{ a, b, values: Object.fromEntries(values) }]
-      }),
-    ),
+    differences: [...toReferences, ...table.differences.filter(({ a, b }) => groups.includes(a) && groups.includes(b))],
   }
 }

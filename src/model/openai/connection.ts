@@ -26,7 +26,7 @@ export function connectionOf(options: ConnectionOptions): Connection {
   const { baseUrl, model, apiKey, concurrency = 8, maxRetries = 5, timeout = 240, backoff = 0.5 } = options
   const { onNote = (line: string) => process.emitWarning(line), fetch = patientFetch } = options
   const server = checkedServer({
-    ...{ baseUrl, model, apiKey, maxRetries, fetch },
+    ...{ baseUrl, model, apiKey, maxRetries, fetch, price: options.price },
     timeout: timeout * 1000,
     backoff: backoff * 1000,
   })

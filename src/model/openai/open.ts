@@ -5,6 +5,7 @@ import { complete } from './chat.ts'
 import { type ConnectionOptions, connectionOf } from './connection.ts'
 import { cutByEstimate, estimateTokens } from './estimate.ts'
 import { inParallel } from './parallel.ts'
+import { spentText } from './server.ts'
 
 /** `notes` of the model keeps what `onNote` is called with. */
 export interface OpenAiOptions extends ConnectionOptions {
@@ -36,6 +37,7 @@ export function openOpenAi(options: OpenAiOptions): TextModel {
     notes: parameters.notes,
     countTokens: estimateTokens,
     cut: cutByEstimate,
+    spent: () => spentText(server),
     async answer(prompts, answerOptions) {
       const { signal, onProgress, onUnanswered, maxTokens, temperature = 0, seed = 1 } = answerOptions
       const answers = new Array<string>(prompts.length)

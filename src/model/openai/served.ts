@@ -12,7 +12,7 @@ import { CONSTRAINTS, type Constraint, satisfies } from './constraints.ts'
 import { estimateTokens, estimatingTokenizer } from './estimate.ts'
 import { firstTokens, labelLogprobs, type ScoredText, TEXT_SCORINGS, type TextScoring } from './logprobs.ts'
 import { inParallel } from './parallel.ts'
-import { post, usageOf } from './server.ts'
+import { post, spentText, usageOf } from './server.ts'
 
 /** Answers by content: the tokens that each took, and then its numbers. */
 export interface AnswerStore {
@@ -42,7 +42,7 @@ export function openServedModel(options: ServedModelOptions): ServedModel {
   requireOptions('openServedModel()', options, ['baseUrl', 'model'])
   const { server, parameters, concurrency, onNote } = connectionOf(options)
   const { answers: kept = new Map<string, readonly number[]>() } = options
-  const { model, shown, spent } = server
+  const { model, shown } = server
   const digest = sha256(JSON.stringify(['served', model]))
   const where = `${model} at ${shown}`
   const unusable = (why: string) => new BumpError('judge-unusable', `${where} ${why}`)
@@ -243,11 +243,7 @@ export function openServedModel(options: ServedModelOptions): ServedModel {
       return { answers: answers.map(([logprob, own]) => ({ logprob, tokens: own })), tokens }
     },
 
-    spent() {
-      if (spent.requests === 0) return undefined
-      const [requests, read, written] = [spent.requests, spent.read, spent.written].map((n) => n.toLocaleString('en'))
-      return `${where}: ${requests} answers, ${read} tokens read and ${written} written`
-    },
+    spent: () => spentText(server),
     async close() {},
   }
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { boundedText } from '../../util/bounded-text.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
 import { seedFrom, uniform } from '../../util/random.ts'
+import type { ServerPrice } from '../served.ts'
 import { completionOfEvents, isEventStream, parsedJson } from './body.ts'
 import { isPassing, type Refusal, type RefusingServer, readAnswer } from './refusal.ts'
 
@@ -18,6 +19,7 @@ export interface Server extends RefusingServer {
   /** Milliseconds before the first retry; doubled for each further one. */
   backoff: number
   fetch: typeof fetch
+  price?: ServerPrice
   /** What it was asked so far, by its own count. */
   spent: Spent
 }
@@ -36,7 +38,8 @@ const LONGEST_WAIT = 300_000
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
 /** How a server is named and asked. */
-export interface ServerOptions extends Pick<Server, 'model' | 'maxRetries' | 'timeout' | 'backoff' | 'fetch'> {
+export interface ServerOptions
+  extends Pick<Server, 'model' | 'maxRetries' | 'timeout' | 'backoff' | 'fetch' | 'price'> {
   baseUrl: string
   /** Default: the environment's OPENAI_API_KEY, for Azure first AZURE_OPENAI_API_KEY. */
   apiKey: string | undefined
@@ -86,6 +89,7 @@ export function checkedServer(options: ServerOptions): Server {
     timeout: Math.min(options.timeout, LONGEST_TIMEOUT),
     backoff,
     fetch,
+    price: options.price,
     spent: { requests: 0, read: 0, written: 0 },
   }
 }
@@ -197,6 +201,15 @@ function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<v
     if (signal?.aborted) cancel()
     else signal?.addEventListener('abort', cancel, { once: true })
   })
+}
+
+/** What a server was asked so far, in words; undefined where nothing. */
+export function spentText({ model, shown, spent, price }: Server): string | undefined {
+  if (spent.requests === 0) return undefined
+  const [requests, read, written] = [spent.requests, spent.read, spent.written].map((n) => n.toLocaleString('en'))
+  const sum = price && (spent.read * price.read + spent.written * price.written) / 1e6
+  const cost = price && sum !== undefined ? `: ${sum.toFixed(4)} at ${price.read} and ${price.written} a million` : ''
+  return `${model} at ${shown}: ${requests} answers, ${read} tokens read and ${written} written${cost}`
 }
 
 const modelsSchema = z.object({ data: z.array(z.object({ id: z.string() })) })

@@ -1,0 +1,283 @@
+// The runs behind the claims of docs/evidence.md: lists them, runs what is missing, and makes the tables of what is there.
+// Every command goes on where it was stopped, so this may be killed and started again at any time.
+//   node scripts/evidence.mjs plan [words]    what is to run, what is done, and what it takes
+//   node scripts/evidence.mjs run [words]     runs what is missing of it, one after the other
+//   node scripts/evidence.mjs table [words]   the results that are there, in Markdown
+// Words choose the jobs whose claim or name holds all of them. --data and --models name the folders of logs and weights.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    data: { type: 'string', default: 'data' },
+    models: { type: 'string', default: 'models' },
+    threads: { type: 'string' },
+  },
+})
+const BUMP = fileURLToPath(new URL('../bin/bump.mjs', import.meta.url))
+const TRAIN = relative('.', fileURLToPath(new URL('../docs/evidence/train.yaml', import.meta.url)))
+const data = (...parts) => [flags.data, ...parts].join('/')
+const model = (name) => `${flags.models}/${name}`
+
+const SEEDS = [1, 2, 3]
+const USERS = 128
+const MODELS = {
+  smollm2: model('SmolLM2-135M-Instruct.Q4_1.gguf'),
+  qwen: model('qwen2.5-coder-0.5b-instruct-q4_k_m.gguf'),
+}
+const LARGE = model('qwen2.5-coder-1.5b-instruct-q4_k_m.gguf')
+const ENCODER = 'BAAI/bge-small-en-v1.5'
+/** Seconds of a step by the encoder's judge on two quiet cores: docs/results.md. */
+const STEP = { smollm2: 25, qwen: 35 }
+const STEPS = 60
+
+const questions = (folder, split) => data(folder, `${split}_questions.json.gz`)
+const lamp = (folder, text, task) => ({
+  logs: ['--logs', questions(folder, 'train'), '--test-logs', questions(folder, 'dev'), '--text', text],
+  lamp: ['--task', String(task), '--data', data(folder)],
+})
+const DOMAINS = {
+  papers: lamp('lamp5-papers-rebuilt', 'title', 5),
+  movies: {
+    logs: [
+      ...['--logs', data('movielens-latest-small', 'ratings.csv.gz'), '--header-line', '0'],
+      ...['--columns', 'userId,movieId,rating,timestamp', '--user', 'userId', '--time', 'timestamp'],
+      ...['--with', `movies=${data('movielens-latest-small', 'movies.csv.gz')}`, '--text'],
+      "case when rating >= 4 then (select column1 || ' (' || replace(column2, '|', ', ') || ')' from movies where movies.column0 = rows.movieId) end",
+      ...['--set', `split.test=${USERS}`, '--set', 'split.validation=32'],
+    ],
+  },
+  reviews: lamp('lamp3-amazon-rebuilt', 'text', 3),
+  news: lamp('lamp4-news-rebuilt', 'title', 4),
+}
+const TASKS = Object.keys(DOMAINS).filter((domain) => DOMAINS[domain].lamp)
+
+const JUDGE = ['--judge-model', ENCODER, '--set', 'judge.scorer=embedding', '--set', 'judge.maxInteractionTokens=32']
+const training = (domain, base, seed, name) => [
+  ...['train', ...DOMAINS[domain].logs, '--model', MODELS[base], '--config', TRAIN, ...JUDGE],
+  ...['--seed', String(seed), '--name', name, '--resume'],
+]
+const measuring = (runs, out, more = []) => [
+  ...['evaluate', 'profiles', ...runs.flatMap((run) => ['--run', `runs/${run}`]), '--pool-sizes', '8'],
+  ...['--users', String(USERS), '--judge', `embedding=${ENCODER}`, '--judge', `likelihood=${MODELS.smollm2}`],
+  ...['--out', out, ...more],
+]
+const result = (name) => `evidence/${name}`
+const answers = (run, condition) => `${result(`lamp-${run}`)}/predictions/${condition}.json`
+const job = (claim, name, command, { done = `${result(name)}/result.json`, hours = 0, table = true } = {}) => ({
+  ...{ claim, name, command, done, hours },
+  table: table ? done : undefined,
+})
+const trained = (claim, domain, base, seed, name, { more = [], hours } = {}) =>
+  job(claim, name, [...training(domain, base, seed, name), ...more], {
+    done: `runs/${name}/summary.json`,
+    hours,
+    table: false,
+  })
+
+/** Claim 1: training lifts profiles of unseen users above zero-shot, also by a judge that it never saw. */
+const gains = Object.keys(DOMAINS).flatMap((domain) =>
+  Object.keys(MODELS).flatMap((base) => {
+    const runs = SEEDS.map((seed) => `${domain}-${base}-s${seed}`)
+    const name = `trained-${domain}-${base}`
+    const conditions = ['--conditions', 'history,zero-shot,run,mismatched']
+    return [
+      ...runs.map((run, i) => trained('trained', domain, base, SEEDS[i], run, { hours: (STEPS * STEP[base]) / 3600 })),
+      job('trained', name, measuring(runs, result(name), conditions)),
+    ]
+  }),
+)
+
+/** Claim 2: both directions beat either alone. */
+const directions = ['papers', 'movies'].flatMap((domain) => {
+  const variants = ['both', 'forward', 'backward']
+  const name = `directions-${domain}`
+  const groups = variants.map((variant) => [variant, SEEDS.map((seed) => `${name}-${variant}-s${seed}`)])
+  return [
+    job(
+      'directions',
+      name,
+      [
+        ...['ablate', ...DOMAINS[domain].logs, '--model', MODELS.smollm2, '--config', TRAIN, ...JUDGE],
+        ...['--variants', variants.join(','), '--seeds', SEEDS.join(','), '--name', name],
+      ],
+      { done: `runs/${name}/result.json`, hours: (variants.length * SEEDS.length * STEPS * STEP.smollm2) / 3600 },
+    ),
+    job(
+      'directions',
+      `${name}-judges`,
+      measuring(
+        groups.flatMap(([, runs]) => runs),
+        result(`${name}-judges`),
+        [
+          '--conditions',
+          'zero-shot,run',
+          ...groups.flatMap(([group, runs]) => ['--group', `${group}=${runs.join(',')}`]),
+        ],
+      ),
+    ),
+  ]
+})
+
+/** Claim 3: trained profiles help the tasks of LaMP, before and after LoRA-SFT. */
+const ADAPTED = ['none', 'bm25', 'zero-shot', 'bump']
+const tasks = TASKS.flatMap((domain) => {
+  const about = [...DOMAINS[domain].lamp, '--backbone', LARGE]
+  const run = ['--run', `runs/${domain}-qwen-s1`]
+  const adapters = ADAPTED.map((condition) => [condition, `sft-${domain}-${condition}`])
+  const shows = (condition) => (['zero-shot', 'bump'].includes(condition) ? run : [])
+  return [
+    ...adapters.map(([condition, name]) =>
+      job('lamp', name, ['sft', ...about, '--condition', condition, ...shows(condition), '--name', name, '--resume'], {
+        done: `runs/${name}/summary.json`,
+        table: false,
+      }),
+    ),
+    job('lamp', `lamp-${domain}`, [
+      ...['evaluate', 'lamp', ...about, ...run, '--out', result(`lamp-${domain}`)],
+      ...adapters.flatMap(([condition, name]) => ['--sft', `${condition}=runs/${name}`]),
+    ]),
+  ]
+})
+
+/** Claim 4: label-free training does as well as training on labels, at the same budget. */
+const labels = ['papers', 'reviews'].flatMap((domain) => {
+  const free = SEEDS.map((seed) => `${domain}-smollm2-s${seed}`)
+  const own = SEEDS.map((seed) => `labels-${domain}-s${seed}`)
+  const task = (run) =>
+    job('labels', `lamp-${run}`, [
+      ...['evaluate', 'lamp', ...DOMAINS[domain].lamp, '--backbone', MODELS.smollm2, '--run', `runs/${run}`],
+      ...['--conditions', 'none,zero-shot,bump,mismatched', '--out', result(`lamp-${run}`)],
+    ])
+  const groups = ['--group', `free=${free.join(',')}`, '--group', `labels=${own.join(',')}`]
+  return [
+    ...own.map((run, i) =>
+      trained('labels', domain, 'smollm2', SEEDS[i], run, { more: ['--reward', 'labels', ...DOMAINS[domain].lamp] }),
+    ),
+    job(
+      'labels',
+      `labels-${domain}`,
+      measuring([...free, ...own], result(`labels-${domain}`), ['--conditions', 'zero-shot,run', ...groups]),
+    ),
+    ...[...free, ...own].map(task),
+    job('labels', `labels-${domain}-task`, [
+      ...['evaluate', 'predictions', ...DOMAINS[domain].lamp, '--out', result(`labels-${domain}-task`)],
+      ...['none', 'zero-shot'].map((condition) => answers(free[0], condition)),
+      ...[...free, ...own].map((run) => answers(run, 'bump')),
+      ...['--group', `free=${free.map((run) => answers(run, 'bump')).join(',')}`],
+      ...['--group', `labels=${own.map((run) => answers(run, 'bump')).join(',')}`],
+    ]),
+  ]
+})
+
+/** Claim 5: the paper's listwise judge, by a model that can do it. */
+const listwise = job(
+  'listwise',
+  'listwise-papers',
+  [
+    ...[
+      'judge',
+      'check',
+      '--logs',
+      questions('lamp5-papers-rebuilt', 'dev'),
+      '--text',
+      'title',
+      '--users',
+      String(USERS),
+    ],
+    ...['--judge-model', LARGE, '--scorer', 'listwise', '--scorer', 'likelihood'],
+  ],
+  { done: `${result('listwise-papers')}.txt` },
+)
+
+const JOBS = [...gains, ...directions, ...tasks, ...labels, listwise]
+const isDone = ({ done }) => existsSync(done)
+const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+const commandLine = ({ command }) => ['bump', ...command].map(quoted).join(' ')
+
+function plan(jobs) {
+  for (const job of jobs) {
+    const takes = job.hours > 0 ? `, about ${job.hours.toFixed(1)} h on two cores` : ''
+    console.log(`${isDone(job) ? '[done]' : '[open]'} ${job.claim}: ${job.name}${takes}\n  ${commandLine(job)}`)
+  }
+  const open = jobs.filter((job) => !isDone(job))
+  const hours = open.reduce((sum, job) => sum + job.hours, 0)
+  console.log(
+    `\n${open.length} of ${jobs.length} jobs are open; of the times that are known, about ${hours.toFixed(0)} h`,
+  )
+}
+
+function run(jobs) {
+  for (const job of jobs) {
+    if (isDone(job)) continue
+    console.log(`\n${job.name}\n${commandLine(job)}`)
+    const threads = flags.threads && !job.command.includes('predictions') ? ['--threads', flags.threads] : []
+    const text = job.done.endsWith('.txt')
+    const stdio = ['inherit', text ? 'pipe' : 'inherit', 'inherit']
+    const { status, stdout, error } = spawnSync(process.execPath, [BUMP, ...job.command, ...threads], { stdio })
+    if (error || status !== 0) {
+      console.error(`${job.name} ended with ${error?.message ?? `status ${status}`}; the same call goes on with it`)
+      process.exit(1)
+    }
+    if (text) {
+      mkdirSync(dirname(job.done), { recursive: true })
+      writeFileSync(job.done, stdout)
+    }
+  }
+}
+
+const number = (value) => value.toFixed(3).replace('-', '−')
+const interval = (of) => (of ? `${number(of.mean)} [${number(of.low)}, ${number(of.high)}]` : '')
+const difference = (of) => {
+  if (!of) return ''
+  const text = `${of.mean >= 0 ? '+' : ''}${interval(of)}`
+  return of.low > 0 || of.high < 0 ? `**${text}**` : text
+}
+const row = (cells) => `| ${cells.join(' | ')} |`
+/** Of the ranking measures NDCG alone; of the differences those to a reference, and those between means. */
+const SHOWN = /^(?!mrr_|recall1_|gain_)/
+const REFERENCES = ['zero-shot', 'none', 'history', 'both', 'mismatched']
+
+function tableOf({ title, metrics, rows, differences }) {
+  const shown = metrics.filter(({ key }) => SHOWN.test(key))
+  const labels = new Map(rows.map(({ condition, label }) => [condition, label]))
+  const isMean = (condition) => condition.startsWith('mean ')
+  const kept = differences.filter(({ a, b }) => REFERENCES.includes(b) || (isMean(a) && isMean(b)))
+  const chance = shown.some((metric) => metric.chance !== null)
+  return [
+    `${title}\n`,
+    row(['', 'n', ...shown.map(({ label }) => label)]),
+    row(Array(shown.length + 2).fill('---')),
+    ...rows.map(({ label, n, values }) => row([label, n, ...shown.map(({ key }) => interval(values[key]))])),
+    ...(chance
+      ? [row(['chance', '', ...shown.map((metric) => (metric.chance === null ? '' : number(metric.chance)))])]
+      : []),
+    ...kept.map(({ a, b, values }) =>
+      row([`${labels.get(a)} − ${labels.get(b)}`, '', ...shown.map(({ key }) => difference(values[key]))]),
+    ),
+  ].join('\n')
+}
+
+function table(jobs) {
+  for (const job of jobs.filter((each) => each.table && isDone(each))) {
+    console.log(`\n## ${job.name}\n\n    ${commandLine(job)}\n`)
+    const content = readFileSync(job.table, 'utf8')
+    if (job.table.endsWith('.txt')) console.log(content)
+    else for (const each of JSON.parse(content).tables) console.log(`${tableOf(each)}\n`)
+  }
+}
+
+const [action, ...words] = positionals
+const chosen = JOBS.filter(({ claim, name }) => words.every((word) => `${claim} ${name}`.includes(word)))
+const actions = { plan, run, table }
+if (!Object.hasOwn(actions, action ?? '') || chosen.length === 0) {
+  console.error(
+    `usage: node scripts/evidence.mjs plan|run|table [words], claims are ${[...new Set(JOBS.map(({ claim }) => claim))].join(', ')}`,
+  )
+  process.exit(2)
+}
+actions[action](chosen)
