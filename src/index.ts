@@ -117,6 +117,8 @@ export {
 } from './evaluate/incremental/evaluate.ts'
 export type { DisturbanceKind } from './evaluate/robustness/disturb.ts'
 export { evaluateRobustness, type RobustnessOptions } from './evaluate/robustness/evaluate.ts'
+export { evaluateTransfer, type TransferOptions } from './evaluate/transfer/evaluate.ts'
+export type { TransferTest } from './evaluate/transfer/tests.ts'
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'
 export type { ConditionKind } from './evaluate/profiles/conditions.ts'

@@ -24,6 +24,7 @@ const COMMANDS = [
   'sft',
   'evaluate profiles',
   'evaluate robustness',
+  'evaluate transfer',
   'evaluate incremental',
   'evaluate lamp',
   'evaluate predictions',
