@@ -40,6 +40,7 @@ const rooms = {
   store: ['util/', 'safety/'],
   'serve/worker': [...ground, 'safety/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/', 'store/'],
   serve: [...ground, 'safety/', 'logs/', 'generator/prompt', 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'serve/worker/'],
+  client: [],
   cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/', 'store/', 'serve/'],
 }
 /** Files that open a model by its name, for the front door. */

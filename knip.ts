@@ -5,13 +5,14 @@ import type { KnipConfig } from 'knip'
 const config: KnipConfig = {
   entry: [
     'src/index.ts!',
+    'src/client/client.ts!',
     'src/cli/main.ts!',
     'src/model/onnx/{worker,encoder-worker}.ts!',
     'src/model/tinker/heartbeat.ts!',
     'src/engine/weights/convert-thread.ts!',
     'bin/*.mjs!',
     'scripts/*.mjs!',
-    'tools/{bench,docs,fuzz,nano,package,safety,servers}/main.ts!',
+    'tools/{bench,docs,fuzz,nano,package,safety,serve,servers}/main.ts!',
     'tools/bench/{compare-precision,compare-gradients,check-device}.ts!',
     'tools/bench/gpu.mjs!',
     // Started as processes of their own.

@@ -16,7 +16,7 @@
   }
 
   // Every step with its values, as the tip shows them.
-  function readings({ lines, band, stacks }) {
+  function readings({ axis = 'step', lines, band, stacks }) {
     const bySteps = new Map()
     const add = (step, text) => bySteps.set(step, [...(bySteps.get(step) ?? []), text])
     for (const { label, points, reference } of lines)
@@ -25,7 +25,7 @@
     for (const { label, bars } of stacks ?? [])
       for (const [from, to, low, high] of bars)
         if (high > low) add((from + to) / 2, `${label}: ${number(high - low)} s`)
-    return [...bySteps].map(([step, texts]) => ({ step, title: [`step ${number(Math.round(step))}`, ...texts].join('\n') }))
+    return [...bySteps].map(([step, texts]) => ({ step, title: [`${axis} ${number(axis === 'step' ? Math.round(step) : step)}`, ...texts].join('\n') }))
   }
 
   // Labels at the lines' ends: near their lines, never on each other.
@@ -51,7 +51,7 @@
   }
 
   function draw(chart, width) {
-    const { lines, band, stacks, unit } = chart
+    const { lines, band, stacks, unit, axis: title = 'step' } = chart
     const labelled = width >= 480 && lines.length > 1
     const longest = Math.max(0, ...lines.map(({ label }) => label.length))
     const values = [
@@ -68,10 +68,10 @@
     })
     const rows = readings(chart)
     const axis = { tickSize: 0, labelArrow: 'none' }
-    const steps = (step) => (Number.isInteger(step) ? number(step) : '')
+    const steps = (step) => (title !== 'step' || Number.isInteger(step) ? number(step) : '')
     const marks = [
       Plot.gridY({ stroke: 'var(--rule)', strokeOpacity: 1, ticks: 5 }),
-      Plot.axisX({ ...axis, label: 'step', labelAnchor: 'center', ticks: Math.max(2, Math.floor(width / 90)), tickPadding: 8, tickFormat: steps }),
+      Plot.axisX({ ...axis, label: title, labelAnchor: 'center', ticks: Math.max(2, Math.floor(width / 90)), tickPadding: 8, tickFormat: steps }),
       Plot.axisY({ ...axis, label: unit, ticks: 5, tickFormat: number }),
       band && Plot.areaY(band.points, { x: (p) => p[0], y1: (p) => p[1], y2: (p) => p[2], fill: 'var(--accent-soft)' }),
       ...(stacks ?? []).map(({ fill, bars }) =>

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { evaluateIncrementalCommand } from './evaluate-incremental.ts'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
 import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
+import { evaluatePrivacyCommand } from './evaluate-privacy.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
 import { evaluateRobustnessCommand } from './evaluate-robustness.ts'
 import { evaluateTransferCommand } from './evaluate-transfer.ts'
@@ -15,6 +16,7 @@ export function evaluateCommand(): Command {
     .addCommand(evaluateTransferCommand())
     .addCommand(evaluateRobustnessCommand())
     .addCommand(evaluateIncrementalCommand())
+    .addCommand(evaluatePrivacyCommand())
     .addCommand(evaluateLampCommand())
     .addCommand(evaluatePredictionsCommand())
 }

@@ -64,6 +64,25 @@ const layoutSchema = z.discriminatedUnion('type', [
   }),
 ])
 
+const plotSchema = z.object({
+  title: z.string(),
+  /** What is shown and how to read it. */
+  caption: z.string(),
+  /** Titles of the axes, with their units. */
+  x: z.string(),
+  y: z.string(),
+  /** Points by ascending x; `reference`: a line to compare with, such as chance. */
+  lines: z
+    .array(
+      z.object({
+        label: z.string(),
+        points: z.array(z.tuple([z.number(), z.number()])).min(1),
+        reference: z.boolean().optional(),
+      }),
+    )
+    .min(1),
+})
+
 export const resultTableSchema = z.object({
   /** 'LaMP-5: paper titles', 'K = 32'. */
   title: z.string(),
@@ -73,10 +92,23 @@ export const resultTableSchema = z.object({
   rows: z.array(rowSchema),
   differences: z.array(differenceSchema),
   layout: layoutSchema.optional(),
+  /** Drawn with the table. */
+  plots: z.array(plotSchema).optional(),
 })
 
 export const evaluationResultSchema = z.object({
-  kind: z.enum(['profiles', 'incremental', 'lamp', 'ablation', 'sft', 'robustness', 'transfer']),
+  kind: z.enum([
+    'profiles',
+    'incremental',
+    'robustness',
+    'transfer',
+    'population',
+    'privacy',
+    'claims',
+    'lamp',
+    'ablation',
+    'sft',
+  ]),
   /** ISO time. */
   createdAt: z.string(),
   /** The command line that made it, as the user would type it. */
@@ -91,5 +123,6 @@ export type ResultMetric = z.infer<typeof metricSchema>
 export type ResultRow = z.infer<typeof rowSchema>
 export type ResultDifference = z.infer<typeof differenceSchema>
 export type ResultLayout = z.infer<typeof layoutSchema>
+export type ResultPlot = z.infer<typeof plotSchema>
 export type ResultTable = z.infer<typeof resultTableSchema>
 export type EvaluationResult = z.infer<typeof evaluationResultSchema>

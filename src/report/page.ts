@@ -17,10 +17,12 @@ import { result } from './sections/result.ts'
 /** The whole report as HTML. */
 export function page(runs: readonly RunData[], results: readonly EvaluationResult[]): string {
   const drawn = curves(runs)
+  const evaluated = evaluations(results, drawn?.charts.length ?? 0)
+  const charts = [...(drawn?.charts ?? []), ...(evaluated?.charts ?? [])]
   const sections: [id: string, name: string, content: Html | undefined][] = [
     ['overview', runs.length === 1 ? 'Run' : 'Runs', overview(runs)],
     ['result', 'Result', result(runs)],
-    ['evaluations', 'Evaluations', evaluations(results)],
+    ['evaluations', 'Evaluations', evaluated?.section],
     ['curves', 'Training', drawn?.section],
     ['profiles', 'Profiles', beforeAndAfter(runs)],
     ['rollouts', 'Rollouts', sampledProfiles(runs)],
@@ -28,7 +30,7 @@ export function page(runs: readonly RunData[], results: readonly EvaluationResul
   ]
   const present = sections.filter(([, , content]) => content !== undefined)
   const title = runs.map(({ name }) => name).join(', ')
-  const scripts = drawn ? chartScripts() : []
+  const scripts = charts.length > 0 ? chartScripts() : []
   const allowed = scripts.map((script) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`).join(' ')
   const policy = `default-src 'none'; script-src ${allowed || "'none'"}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`
   return html`<!doctype html>
@@ -52,7 +54,7 @@ export function page(runs: readonly RunData[], results: readonly EvaluationResul
 <main id="content" tabindex="-1">
 ${present.map(([, , content]) => content)}</main>
 ${PATTERNS}
-${drawn && html`<script type="application/json" id="charts">${scriptJson(drawn.charts)}</script>`}
+${charts.length > 0 && html`<script type="application/json" id="charts">${scriptJson(charts)}</script>`}
 ${scripts.map((script) => html`<script>${markup(script)}</script>\n`)}</body>
 </html>
 `.markup

@@ -232,6 +232,21 @@ describe('evaluations', () => {
     expect(part.match(/class="hollow"/g)).toHaveLength(1)
   })
 
+  it('draws the plots of tables behind the charts of runs, by their own axis', async () => {
+    const evaluation = writeEvaluation(join(root, 'result.json'), { plots: true })
+    const { text, charts } = await report([writeRun(join(root, 'tea'))], [evaluation])
+    const index = charts.findIndex(({ title }) => title === 'Membership')
+    expect(index).toBe(charts.length - 1)
+    expect(charts[index]).toMatchObject({ axis: 'others mistaken', unit: 'members found' })
+    expect(charts[index].lines.map(({ label, reference }) => [label, reference])).toEqual([
+      ['attack', undefined],
+      ['guessing', true],
+    ])
+    const part = text.slice(text.indexOf('<section id="evaluations"'), text.indexOf('<section id="curves"'))
+    expect(part).toContain(`data-chart="${index}"`)
+    expect(part).toContain('attack: 0 at others mistaken 0, 1.000 at others mistaken 1.000; guessing: 1.000')
+  })
+
   it.each([
     ['no JSON', '<!doctype html>', /is not JSON/],
     ['another file', '{"kind": "profiles"}', /is no evaluation result \(createdAt/],
@@ -253,7 +268,7 @@ describe('the size', () => {
   it('stays under 2 MB, however long the runs, their profiles and the tables', async () => {
     const profile = '<&> '.repeat(2000)
     const runs = Array.from({ length: 8 }, (_, i) => writeRun(join(root, `run-${i}`), { steps: 1500, profile }))
-    const evaluation = writeEvaluation(join(root, 'result.json'), { rows: 200, tables: 50, note: profile })
+    const evaluation = writeEvaluation(join(root, 'result.json'), { rows: 200, tables: 50, note: profile, plots: true })
     const { html, text, charts } = await report(runs, [evaluation, evaluation])
     expect(Buffer.byteLength(html)).toBeLessThan(2_000_000)
     for (const { lines, stacks } of charts) {

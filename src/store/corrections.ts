@@ -108,16 +108,17 @@ async function changedWords(
   await putPerson(tx, person, settings, kind === 'deny' ? 'corrected' : undefined)
 }
 
-/** The user's statements, oldest first. */
-export async function statementsOf(db: Queries, scope: UserScope): Promise<string[]> {
-  return (await inForce(db, scope)).flatMap(({ kind, text }) => (kind === 'state' && text !== null ? [text] : []))
-}
-
 /** What the profile may not say: the user's denials, and those of the project. */
 export async function denialsOf(db: Queries, scope: UserScope): Promise<string[]> {
+  return (await wordsOf(db, scope)).denials
+}
+
+/** The same, and the user's statements, oldest first. */
+export async function wordsOf(db: Queries, scope: UserScope): Promise<{ statements: string[]; denials: string[] }> {
   const { settings } = await projectOf(db, scope.project)
-  const own = (await inForce(db, scope)).flatMap(({ kind, text }) => (kind === 'deny' && text !== null ? [text] : []))
-  return [...settings.deny, ...own]
+  const rows = await inForce(db, scope)
+  const of = (kind: string) => rows.flatMap((row) => (row.kind === kind && row.text !== null ? [row.text] : []))
+  return { statements: of('state'), denials: [...settings.deny, ...of('deny')] }
 }
 
 async function inForce(db: Queries, { project, user }: UserScope): Promise<CorrectionTable[]> {

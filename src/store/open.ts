@@ -15,6 +15,7 @@ import {
   SqliteDialect,
   type SqliteDialectConfig,
   SqliteDriver,
+  type SqliteStatement,
   sql,
   type Transaction,
 } from 'kysely'
@@ -30,6 +31,8 @@ const CONNECT_TIMEOUT = 10_000
 const STATEMENT_TIMEOUT = 60_000
 /** Connections to Postgres that one process holds, at most. */
 const CONNECTIONS = 10
+/** Statements of SQLite that stay prepared, as preparing takes longer than running; there are about a hundred. */
+const STATEMENTS = 256
 /** Attempts of a transaction that Postgres gave up for the sake of another. */
 const ATTEMPTS = 5
 
@@ -119,7 +122,23 @@ async function sqliteDialect(where: string): Promise<Dialect> {
   // FULL: what was acknowledged is on the disk, a loss of power included.
   for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'secure_delete = ON', 'temp_store = MEMORY'])
     database.exec(`PRAGMA ${pragma}`)
-  return new StoreSqliteDialect({ database: database as unknown as SqliteDatabase })
+  return new StoreSqliteDialect({ database: preparedOnce(database as unknown as SqliteDatabase) })
+}
+
+/** The same database, with each statement prepared once. */
+function preparedOnce(database: SqliteDatabase): SqliteDatabase {
+  const kept = new Map<string, SqliteStatement>()
+  return {
+    close: () => database.close(),
+    prepare(text) {
+      const known = kept.get(text)
+      if (known !== undefined) return known
+      const statement = database.prepare(text)
+      if (kept.size === STATEMENTS) kept.delete(kept.keys().next().value!)
+      kept.set(text, statement)
+      return statement
+    },
+  }
 }
 
 /** SQLite with transactions that take the writer's place at once: one that began by reading could not get it later. */

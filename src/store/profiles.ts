@@ -1,7 +1,7 @@
 // Profiles out: the one that is served, its versions, and what each was written from; and versions by hand.
 import { BumpError } from '../util/errors.ts'
 import { type AuditAction, audited } from './audit.ts'
-import { denialsOf, statementsOf } from './corrections.ts'
+import { wordsOf } from './corrections.ts'
 import { cutDenied } from './deny.ts'
 import { type Queries, type Store, type StoreTransaction, writing } from './open.ts'
 import { personOf, putPerson, takePerson } from './persons.ts'
@@ -85,7 +85,7 @@ export async function readProfile({ db }: Store, scope: UserScope): Promise<Serv
     createdAt: undefined,
   }
   if (person.profiling === 'off') return { status: 'off', ...none, newInteractions: new_n, revision }
-  const statements = await statementsOf(db, scope)
+  const { statements, denials } = await wordsOf(db, scope)
   const row =
     published_version === null
       ? undefined
@@ -102,7 +102,7 @@ export async function readProfile({ db }: Store, scope: UserScope): Promise<Serv
     ...base,
     status: 'published',
     version: row.version,
-    text: cutDenied(row.text ?? '', await denialsOf(db, scope)),
+    text: cutDenied(row.text ?? '', denials),
     throughTime: row.through_at ?? undefined,
     origin: row.origin as ProfileOrigin,
     judged: row.status === 'published' && row.gate !== null,

@@ -1,4 +1,4 @@
-// The other two measures of a ranking, beside NDCG: reciprocal rank and the share of first places. Ties count as the
+// The other measures of a ranking, beside NDCG: reciprocal rank and whether it is among the first. Ties count as the
 // mean over their orders, so a judge that cannot tell is worth exactly chance here as well.
 
 /** How the best-scored positive stands: candidates above it, candidates of its score, and positives among these. */
@@ -49,4 +49,16 @@ export function reciprocalRankFromScores(scores: ArrayLike<number>, relevant: re
 export function recallAtOneFromScores(scores: ArrayLike<number>, relevant: readonly boolean[]): number {
   const { above, tied, hits } = bestPositive(scores, relevant)
   return above > 0 ? 0 : hits / tied
+}
+
+/**
+ * Recall at k, in [0, 1]: 1 where a positive has one of the first `k` places. Among ties, the expected value over their
+ * orders. Throws as `reciprocalRankFromScores`.
+ */
+export function recallFromScores(k: number, scores: ArrayLike<number>, relevant: readonly boolean[]): number {
+  const { above, tied, hits } = bestPositive(scores, relevant)
+  const places = Math.min(tied, Math.max(0, k - above))
+  let missed = 1
+  for (let i = 0; i < places; i++) missed *= Math.max(0, tied - hits - i) / (tied - i)
+  return 1 - missed
 }

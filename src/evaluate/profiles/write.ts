@@ -3,7 +3,8 @@
 import { join } from 'node:path'
 import type { PoolUser } from '../../reward/pools.ts'
 import { writeFileAtomic } from '../../util/files.ts'
-import { type EvaluationResult, evaluationResultSchema } from '../result.ts'
+import type { EvaluationResult } from '../result.ts'
+import { writeResult } from '../write-result.ts'
 import type { ProfileCondition } from './conditions.ts'
 import type { PoolSizeScores, UserScores } from './judging.ts'
 
@@ -47,6 +48,5 @@ function quality({ forward, backward }: UserScores): number {
 /** Writes result.json and users.jsonl into `folder`. */
 export function writeProfileResult(folder: string, result: EvaluationResult, users: readonly object[]): void {
   writeFileAtomic(join(folder, 'users.jsonl'), users.map((user) => `${JSON.stringify(user)}\n`).join(''))
-  const checked = evaluationResultSchema.parse(result)
-  writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify(checked, undefined, 2)}\n`)
+  writeResult(folder, result)
 }

@@ -36,6 +36,8 @@ export interface Chart {
   caption: string
   /** Title of the vertical axis, with its unit. */
   unit: string
+  /** Title of the horizontal axis; default: steps of a run. */
+  axis?: string
   lines: Line[]
   /** Area between two series of the same steps. */
   band?: { label: string; points: (readonly [step: number, low: number, high: number])[] }
@@ -68,15 +70,16 @@ export function runStyle(index: number, points: number): LineStyle {
 }
 
 /** The chart in words, for those who cannot see it. */
-export function spoken({ title, unit, lines, stacks }: Chart): string {
+export function spoken({ title, unit, axis = 'step', lines, stacks }: Chart): string {
+  const at = (x: number) => `${axis} ${axis === 'step' ? x : formatNumber(x)}`
   const told = lines.map(({ label, points, reference }) => {
     const [first, last] = [points[0], points.at(-1)!]
     if (reference) return `${label}: ${formatNumber(last[1])}`
-    return `${label}: ${formatNumber(first[1])} at step ${first[0]}, ${formatNumber(last[1])} at step ${last[0]}`
+    return `${label}: ${formatNumber(first[1])} at ${at(first[0])}, ${formatNumber(last[1])} at ${at(last[0])}`
   })
   const layers = (stacks ?? []).map(({ label, bars }) => {
     const mean = bars.reduce((sum, [, , low, high]) => sum + high - low, 0) / bars.length
     return `${label}: ${formatNumber(mean)} on average`
   })
-  return `Chart of ${title} by step, ${unit}. ${[...told, ...layers].join('; ')}.`
+  return `Chart of ${title} by ${axis}, ${unit}. ${[...told, ...layers].join('; ')}.`
 }

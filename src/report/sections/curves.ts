@@ -24,7 +24,7 @@ export function curves(runs: readonly RunData[]): { section: Html; charts: Chart
 <p class="lead">One point a step; in long runs a point is the mean of neighbouring steps. ${ranking.length > 0 && 'Pools of rollouts may hold fewer negatives than those of validation, so their chance can differ. '}Point at a chart, or touch it, to read its values.</p>
 <noscript><p class="notes">The charts need scripting; the values stand under each of them.</p></noscript>
 <div class="figures">
-${charts.map(figure)}</div>
+${charts.map((chart, i) => figure(chart, i))}</div>
 ${constant.length > 0 && html`<p class="constant">Not drawn, since they never changed: ${constant.join('; ')}.</p>`}
 ${unmeasured.length > 0 && html`<p class="constant">Not measured: ${unmeasured.join('; ')}.</p>`}
 </section>
@@ -32,7 +32,8 @@ ${unmeasured.length > 0 && html`<p class="constant">Not measured: ${unmeasured.j
   return { section, charts }
 }
 
-function figure(chart: Chart, index: number): Html {
+/** A chart; `index`: its place in the data that the page draws charts from. */
+export function figure(chart: Chart, index: number): Html {
   return html`<figure>
 <figcaption><h3>${chart.title}</h3><p>${chart.caption}</p></figcaption>
 ${legend(chart)}
@@ -73,7 +74,7 @@ function block(fill: string): Html {
 }
 
 /** A few of the chart's values, for keyboard, screen reader and paper. */
-function values({ lines, stacks }: Chart): Html {
+function values({ axis = 'step', lines, stacks }: Chart): Html {
   const columns = [
     ...lines.map(({ label, points }) => ({ label, at: new Map(points) })),
     ...(stacks ?? []).map(({ label, bars }) => ({
@@ -87,7 +88,7 @@ function values({ lines, stacks }: Chart): Html {
   const cell = (value: number | undefined) => html`<td>${value === undefined ? '–' : formatNumber(value)}</td>`
   return html`<details><summary>Values${steps.length < all.length ? ` (${steps.length} of ${all.length} points)` : ''}</summary>
 <div class="scroll" role="region" aria-label="Values" tabindex="0"><table class="values">
-<thead><tr><th scope="col">step</th>${columns.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead>
-<tbody>${steps.map((step) => html`<tr><th scope="row">${step}</th>${columns.map(({ at }) => cell(at.get(step)))}</tr>`)}</tbody>
+<thead><tr><th scope="col">${axis}</th>${columns.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead>
+<tbody>${steps.map((step) => html`<tr><th scope="row">${axis === 'step' ? step : formatNumber(step)}</th>${columns.map(({ at }) => cell(at.get(step)))}</tr>`)}</tbody>
 </table></div></details>`
 }

@@ -1,8 +1,11 @@
 // Tables of evaluations: one forest for each metric, the paired differences beside it with a line at zero, the notes.
-import type { EvaluationResult, ResultMetric, ResultTable } from '../../evaluate/result.ts'
+import type { EvaluationResult, ResultMetric, ResultPlot, ResultTable } from '../../evaluate/result.ts'
+import { type Chart, type LineStyle, MAX_RUNS, runStyle } from '../charts/chart.ts'
 import { type ForestRow, forestTable } from '../forest.ts'
 import { formatCount, formatDuration, shortened } from '../format.ts'
 import { type Html, html, within } from '../html.ts'
+import { evenly } from '../series.ts'
+import { figure } from './curves.ts'
 
 /** Characters of markup for all evaluations together. */
 const SECTION_LIMIT = 450_000
@@ -11,10 +14,17 @@ const ROWS = 40
 const NOTES = 12
 const LABEL_LIMIT = 80
 const NOTE_LIMIT = 600
+/** Plots of all evaluations together, and points of each of their lines. */
+const PLOTS = 24
+const PLOT_POINTS = 120
+const REFERENCE: LineStyle = { color: 'var(--muted)', dash: '2 4', width: 1.5 }
 
 const KINDS: Record<EvaluationResult['kind'], string> = {
   profiles: 'Ranking quality of profiles',
   incremental: 'Profiles rewritten over time',
+  population: 'Found among many people',
+  privacy: 'What profiles and adapters give away',
+  claims: 'Claims of profiles',
   lamp: 'LaMP',
   ablation: 'Ablation',
   sft: 'LoRA-SFT',
@@ -22,16 +32,48 @@ const KINDS: Record<EvaluationResult['kind'], string> = {
   transfer: 'Transfer to other logs',
 }
 
-/** Undefined where there are no evaluations. */
-export function evaluations(results: readonly EvaluationResult[]): Html | undefined {
+/**
+ * The section and the data that its charts are drawn from, which stand behind `before` others. Undefined where there are
+ * no evaluations.
+ */
+export function evaluations(
+  results: readonly EvaluationResult[],
+  before: number,
+): { section: Html; charts: Chart[] } | undefined {
   if (results.length === 0) return undefined
-  const pieces = results.flatMap((result) => [head(result), ...result.tables.map(tableSection)])
-  return html`<section id="evaluations" aria-labelledby="evaluations-title">
+  const charts: Chart[] = []
+  const drawn = (plot: ResultPlot): Html | undefined => {
+    if (charts.length === PLOTS) return undefined
+    const chart = chartOf(plot)
+    charts.push(chart)
+    return figure(chart, before + charts.length - 1)
+  }
+  const pieces = results.flatMap((result) => [
+    head(result),
+    ...result.tables.map((table) => tableSection(table, (table.plots ?? []).map(drawn))),
+  ])
+  const section = html`<section id="evaluations" aria-labelledby="evaluations-title">
 <h2 id="evaluations-title">Evaluations</h2>
 <p class="lead">Each mean stands with its 95 % bootstrap interval, drawn beside it on a scale that its table shares. Differences are paired: where the interval includes zero (a hollow dot), the order of the two could be luck.</p>
 ${within(SECTION_LIMIT, pieces, (left) => html`<p class="notes">${left} further parts are left out to keep this file small; see the result.json files.</p>`)}
 </section>
 `
+  return { section, charts }
+}
+
+function chartOf({ title, caption, x, y, lines }: ResultPlot): Chart {
+  return {
+    title: shortened(title, 200),
+    caption: shortened(caption, NOTE_LIMIT),
+    unit: y,
+    axis: x,
+    lines: lines.slice(0, MAX_RUNS).map(({ label, points, reference }, i) => ({
+      label: shortened(label, LABEL_LIMIT),
+      style: reference ? REFERENCE : runStyle(i, points.length),
+      points: evenly(points, PLOT_POINTS),
+      ...(reference ? { reference } : {}),
+    })),
+  }
 }
 
 function head({ kind, createdAt, command, seconds, settings }: EvaluationResult): Html {
@@ -42,10 +84,11 @@ function head({ kind, createdAt, command, seconds, settings }: EvaluationResult)
 `
 }
 
-function tableSection(table: ResultTable): Html {
+function tableSection(table: ResultTable, figures: readonly (Html | undefined)[]): Html {
   const { title, notes, metrics } = table
   return html`<article class="card">
 <h4>${shortened(title, 200)}</h4>
+${figures.length > 0 && html`<div class="figures">${figures}</div>`}
 ${metrics.map((metric) => metricPair(table, metric))}
 ${notes.length > 0 && html`<ul class="notes">${notes.slice(0, NOTES).map((note) => html`<li>${shortened(note, NOTE_LIMIT)}</li>`)}</ul>`}
 </article>

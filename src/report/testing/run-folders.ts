@@ -135,8 +135,11 @@ export function writeSftRun(path: string): string {
 }
 
 /** A result.json with two conditions more than `rows`, whose difference is `change`. */
-export function writeEvaluation(path: string, options: { rows?: number; tables?: number; note?: string } = {}): string {
-  const { rows = 0, tables = 1, note = 'The judge is the judge of the training.' } = options
+export function writeEvaluation(
+  path: string,
+  options: { rows?: number; tables?: number; note?: string; plots?: boolean } = {},
+): string {
+  const { rows = 0, tables = 1, note = 'The judge is the judge of the training.', plots = false } = options
   const values = (mean: number) => ({ ndcg: interval(mean), mae: interval(1 - mean) })
   const conditions = ['none', 'bump', ...Array.from({ length: rows }, (_, i) => `other-${i}`)]
   const table = {
@@ -155,6 +158,18 @@ export function writeEvaluation(path: string, options: { rows?: number; tables?:
     differences: conditions
       .slice(1)
       .map((a) => ({ a, b: 'none', values: { ndcg: interval(0.3), mae: interval(-0.01) } })),
+    plots: [
+      {
+        title: 'Membership',
+        caption: 'Each threshold is a point.',
+        x: 'others mistaken',
+        y: 'members found',
+        lines: [
+          { label: 'attack', points: Array.from({ length: 301 }, (_, i) => [i / 300, Math.sqrt(i / 300)]) },
+          { label: 'guessing', points: [0, 1].map((at) => [at, at]), reference: true },
+        ],
+      },
+    ].slice(plots ? 0 : 1),
   }
   const head = { kind: 'profiles', createdAt: '2026-01-02T03:04:05Z', command: 'bump evaluate profiles --run runs/tea' }
   const result = { ...head, seconds: 12, tables: Array(tables).fill(table), settings: { seed: 1 } }

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
-import { PG_USER, postgresPrograms, postgresServer } from '../../logs/testing/postgres.ts'
+import { postgresServer } from '../../logs/testing/postgres.ts'
+import { postgresAddress, postgresPrograms } from '../../logs/testing/postgres-server.ts'
 import { addInteractions } from '../interactions.ts'
 import { openStore, type Store } from '../open.ts'
 import { requestRefresh } from '../persons.ts'
@@ -30,10 +31,7 @@ export function onEachStore(suites: (tested: TestedStore) => void): void {
   describe.skipIf(postgresPrograms === undefined)('on Postgres (skipped where it is not installed)', () => {
     if (postgresPrograms === undefined) return
     const server = postgresServer('CREATE DATABASE store')
-    opened(() => {
-      const { host, port } = server()
-      return `postgres://${PG_USER.name}:${encodeURIComponent(PG_USER.password)}@${host}:${port}/store`
-    }, suites)
+    opened(() => postgresAddress(server(), 'store'), suites)
   })
 }
 
