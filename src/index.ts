@@ -117,6 +117,8 @@ export {
 } from './evaluate/incremental/evaluate.ts'
 export type { DisturbanceKind } from './evaluate/robustness/disturb.ts'
 export { evaluateRobustness, type RobustnessOptions } from './evaluate/robustness/evaluate.ts'
+export { evaluateTransfer, type TransferOptions } from './evaluate/transfer/evaluate.ts'
+export type { TransferTest } from './evaluate/transfer/tests.ts'
 export { evaluatePrivacy, type PrivacyOptions } from './evaluate/privacy/evaluate.ts'
 export { regroupProfiles } from './evaluate/profiles/regroup.ts'
 export type { NamedGroups } from './evaluate/profiles/groups.ts'

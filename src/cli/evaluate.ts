@@ -7,12 +7,14 @@ import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
 import { evaluatePrivacyCommand } from './evaluate-privacy.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
 import { evaluateRobustnessCommand } from './evaluate-robustness.ts'
+import { evaluateTransferCommand } from './evaluate-transfer.ts'
 
 /** `bump evaluate` with its subcommands. */
 export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description('measure what profiles are worth: by themselves, or for the tasks of LaMP')
     .addCommand(evaluateProfilesCommand())
+    .addCommand(evaluateTransferCommand())
     .addCommand(evaluateRobustnessCommand())
     .addCommand(evaluateGroupsCommand())
     .addCommand(evaluateIncrementalCommand())

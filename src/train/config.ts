@@ -59,7 +59,7 @@ const trainableSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('full') }),
 ])
 
-const logsSchema = z.strictObject({
+export const logsSchema = z.strictObject({
   paths: z
     .array(z.string().min(1))
     .min(1)

@@ -25,6 +25,7 @@ const COMMANDS = [
   'evaluate profiles',
   'evaluate robustness',
   'evaluate groups',
+  'evaluate transfer',
   'evaluate incremental',
   'evaluate lamp',
   'evaluate predictions',

@@ -175,15 +175,15 @@ const labelsSchema = z
   })
   .transform(({ options }) => options)
 
-/** Layer of a YAML file. Throws BumpError (`invalid-options`). */
-export function fileLayer(path: string): Layer {
+/** Layer of a YAML file that `flag` names. Throws BumpError (`invalid-options`). */
+export function fileLayer(path: string, flag = '--config'): Layer {
   try {
     return yamlLayer(readFileSync(path, 'utf8'), path)
   } catch (cause) {
     if (cause instanceof BumpError) throw cause
     throw new BumpError(
       'invalid-options',
-      `--config ${path}: cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      `${flag} ${path}: cannot be read (${(cause as NodeJS.ErrnoException).code})`,
       { cause },
     )
   }
