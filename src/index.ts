@@ -115,6 +115,8 @@ export {
   type IncrementalEvent,
   type IncrementalOptions,
 } from './evaluate/incremental/evaluate.ts'
+export { type ClaimsOptions, evaluateClaims } from './evaluate/claims/evaluate.ts'
+export { evaluatePopulation, type PopulationOptions } from './evaluate/population/evaluate.ts'
 export { evaluatePrivacy, type PrivacyOptions } from './evaluate/privacy/evaluate.ts'
 export type { ProfileSources } from './evaluate/profiles/collect.ts'
 export type { EvaluationEngine } from './evaluate/profiles/models.ts'

@@ -1,7 +1,9 @@
 // `bump evaluate`: what profiles are worth, on users never trained on.
 import { Command } from 'commander'
+import { evaluateClaimsCommand } from './evaluate-claims.ts'
 import { evaluateIncrementalCommand } from './evaluate-incremental.ts'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
+import { evaluatePopulationCommand } from './evaluate-population.ts'
 import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
 import { evaluatePrivacyCommand } from './evaluate-privacy.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
@@ -12,7 +14,9 @@ export function evaluateCommand(): Command {
     .description('measure what profiles are worth: by themselves, or for the tasks of LaMP')
     .addCommand(evaluateProfilesCommand())
     .addCommand(evaluateIncrementalCommand())
+    .addCommand(evaluatePopulationCommand())
     .addCommand(evaluatePrivacyCommand())
+    .addCommand(evaluateClaimsCommand())
     .addCommand(evaluateLampCommand())
     .addCommand(evaluatePredictionsCommand())
 }
