@@ -34,7 +34,7 @@ const rooms = {
   reward: [...ground, 'logs/', 'run/format', 'judge/'],
   'evaluate/measure': [...ground, 'logs/', 'generator/', 'judge/', 'reward/'],
   train: [...ground, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/'],
-  evaluate: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/'],
+  evaluate: [...ground, textModels, 'logs/', 'run/', 'safety/', 'generator/', 'judge/', 'reward/', 'train/'],
   lamp: [...ground, textModels, 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/'],
   report: ['util/', 'run/', 'evaluate/result'],
   store: ['util/', 'safety/'],

@@ -1,8 +1,10 @@
 // `bump evaluate`: what profiles are worth, on users never trained on.
 import { Command } from 'commander'
 import { evaluateGroupsCommand } from './evaluate-groups.ts'
+import { evaluateClaimsCommand } from './evaluate-claims.ts'
 import { evaluateIncrementalCommand } from './evaluate-incremental.ts'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
+import { evaluatePopulationCommand } from './evaluate-population.ts'
 import { evaluatePredictionsCommand } from './evaluate-predictions.ts'
 import { evaluatePrivacyCommand } from './evaluate-privacy.ts'
 import { evaluateProfilesCommand } from './evaluate-profiles.ts'
@@ -18,7 +20,9 @@ export function evaluateCommand(): Command {
     .addCommand(evaluateRobustnessCommand())
     .addCommand(evaluateGroupsCommand())
     .addCommand(evaluateIncrementalCommand())
+    .addCommand(evaluatePopulationCommand())
     .addCommand(evaluatePrivacyCommand())
+    .addCommand(evaluateClaimsCommand())
     .addCommand(evaluateLampCommand())
     .addCommand(evaluatePredictionsCommand())
 }

@@ -1,4 +1,4 @@
-// A table of conditions measured on the same users: means with bootstrap intervals, and all paired differences.
+// Tables of measured conditions: means with bootstrap intervals over users and, of the same users, paired differences.
 import { seedFrom } from '../util/random.ts'
 import { bootstrapInterval, pairedDifference } from '../util/stats.ts'
 import type { ResultMetric, ResultTable } from './result.ts'
@@ -10,34 +10,44 @@ export interface MeasuredCondition {
   values: Record<string, readonly number[]>
 }
 
-/** Differences are of all pairs, the later condition minus the earlier one, where both have the metric. */
-export function userTable(
-  { title, notes, metrics }: { title: string; notes: string[]; metrics: ResultMetric[] },
-  conditions: readonly MeasuredCondition[],
-  seed: number,
-): ResultTable {
-  const options = { seed: seedFrom('bootstrap', seed) }
-  const keysOf = ({ values }: MeasuredCondition) => metrics.flatMap(({ key }) => (values[key] ? [key] : []))
+type Head = Pick<ResultTable, 'title' | 'notes' | 'metrics'>
+
+const intervalsBy = (seed: number) => ({ seed: seedFrom('bootstrap', seed) })
+const keysOf = (metrics: readonly ResultMetric[], { values }: MeasuredCondition) =>
+  metrics.map(({ key }) => key).filter((key) => values[key])
+
+/** Conditions that were measured on the same users: differences are of all pairs, the later one minus the earlier. */
+export function userTable(head: Head, conditions: readonly MeasuredCondition[], seed: number): ResultTable {
   return {
-    title,
-    notes,
-    metrics,
-    rows: conditions.map((each) => ({
-      condition: each.condition,
-      label: each.label,
-      n: Math.max(...keysOf(each).map((key) => each.values[key].length)),
-      values: Object.fromEntries(keysOf(each).map((key) => [key, bootstrapInterval(each.values[key], options)])),
-    })),
+    ...unpairedTable(head, conditions, seed),
     differences: conditions.flatMap((a, later) =>
       conditions.slice(0, later).map((b) => ({
         a: a.condition,
         b: b.condition,
         values: Object.fromEntries(
-          keysOf(a)
+          keysOf(head.metrics, a)
             .filter((key) => b.values[key])
-            .map((key) => [key, pairedDifference(b.values[key], a.values[key], options)]),
+            .map((key) => [key, pairedDifference(b.values[key], a.values[key], intervalsBy(seed))]),
         ),
       })),
     ),
+  }
+}
+
+/** Conditions of different users, or of other things: without differences. */
+export function unpairedTable(head: Head, conditions: readonly MeasuredCondition[], seed: number): ResultTable {
+  return {
+    ...head,
+    rows: conditions.map((each) => {
+      const keys = keysOf(head.metrics, each)
+      const interval = (key: string) => bootstrapInterval(each.values[key], intervalsBy(seed))
+      return {
+        condition: each.condition,
+        label: each.label,
+        n: Math.max(...keys.map((key) => each.values[key].length)),
+        values: Object.fromEntries(keys.map((key) => [key, interval(key)])),
+      }
+    }),
+    differences: [],
   }
 }

@@ -18,9 +18,7 @@ export const pointwise = { config, name: () => 'pointwise', open: pointwiseJudge
 
 /** score(profile, interaction) = logit(Yes) − logit(No) as the first token of the answer; one prompt a pair. */
 function pointwiseJudge(model: LanguageModel | ServedModel, config: Config, store: ScoreStore): Judge {
-  const ask: Ask = isServed(model)
-    ? (prompts, options) => model.labelLogprobs(prompts, POINTWISE_ANSWERS, options)
-    : byTokens(model)
+  const ask = yesOrNo(model)
   const score: PairScorer = async (pairs, options) => {
     const cut = new Map<string, string>()
     const truncated = (text: string, maxTokens: number) => {
@@ -38,8 +36,15 @@ function pointwiseJudge(model: LanguageModel | ServedModel, config: Config, stor
   return matrixJudge(model, config, pointwise.name(), score, store)
 }
 
-/** [prompt][answer] how likely each answer is, up to what is the same for both. */
+/** [prompt][answer] how likely each of `POINTWISE_ANSWERS` is, up to what is the same for both. */
 type Ask = (prompts: readonly ChatMessage[][], options: JudgeOptions) => Promise<ServedAnswers<Iterable<number>>>
+
+/** How a model is asked yes or no. Throws BumpError (`judge-unusable`) where its tokens do not tell the two apart. */
+export function yesOrNo(model: LanguageModel | ServedModel): Ask {
+  return isServed(model)
+    ? (prompts, options) => model.labelLogprobs(prompts, POINTWISE_ANSWERS, options)
+    : byTokens(model)
+}
 
 function byTokens(model: LanguageModel): Ask {
   const { tokenizer } = model

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { mean } from '../../util/stats.ts'
-import { recallAtOneFromScores, reciprocalRankFromScores } from './rank-metrics.ts'
+import { recallAtOneFromScores, recallFromScores, reciprocalRankFromScores } from './rank-metrics.ts'
 
 function permutations(items: readonly number[]): number[][] {
   if (items.length === 0) return [[]]
@@ -52,5 +52,17 @@ describe('reciprocal rank and recall at 1', () => {
     expect(() => metric([1, 2], [false, false])).toThrow('without one')
     expect(() => metric([1, Number.NaN], [true, false])).toThrow('not a number')
     expect(() => metric([1], [true, false])).toThrow('1 scores for 2 candidates')
+  })
+})
+
+describe('recallFromScores', () => {
+  it('is the share of orders in which a positive is among the first k', () => {
+    fc.assert(
+      fc.property(pools, fc.integer({ min: 1, max: 7 }), ({ scores, relevant }, k) => {
+        const expected = bruteForce(scores, relevant, (rank) => Number(rank <= k))
+        expect(recallFromScores(k, scores, relevant)).toBeCloseTo(expected, 10)
+      }),
+      { numRuns: 40 },
+    )
   })
 })

@@ -129,6 +129,7 @@ async function ratioOf(
 
 function tableOf(run: TrainedRun, attacks: readonly AttackScores[], from: string, seed: number): ResultTable {
   const [{ others }] = attacks
+  const mistaken = Math.floor(0.01 * others.length)
   // People of whom none was in the training: a test that tells these apart tells something else than membership.
   const half = Math.floor(others.length / 2)
   const control = {
@@ -144,11 +145,13 @@ function tableOf(run: TrainedRun, attacks: readonly AttackScores[], from: string
     notes: [
       `${others.length} people on each side. Members stood in a step up to the checkpoint; the others are ${from}. The attacker has the adapter, its base and the person's interactions, and takes the mean over the profile's tokens of log p by the adapter minus log p by the base.`,
       'AUC is the probability that a member scores above another person: 0.5 is guessing, 1 is certainty, and below 0.5 members score lower. Members found are those at 1 % of the others mistaken for members.',
-      ...(others.length < 100
-        ? [`Of ${others.length} people 1 % is less than one: there, not one of the others is mistaken.`]
+      ...(mistaken === 0
+        ? [
+            `Of ${others.length} people 1 % is less than one: there, not one of the others is mistaken. The control has half as many, so more is found in it by luck.`,
+          ]
         : []),
     ],
-    metrics: [metric('auc', 'AUC', 0.5), metric('found1', 'members found', 0.01)],
+    metrics: [metric('auc', 'AUC', 0.5), metric('found1', 'members found', (mistaken + 1) / (others.length + 1))],
     rows: all.map(({ key, label, members: inside, others: outside }) => ({
       condition: key,
       label,
