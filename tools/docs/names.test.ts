@@ -32,6 +32,7 @@ const COMMANDS = [
   'serve settings',
   'serve import',
   'serve',
+  'mcp',
   'worker',
 ]
 
