@@ -39,9 +39,9 @@ const rooms = {
   report: ['util/', 'run/', 'evaluate/result'],
   store: ['util/', 'safety/'],
   'serve/worker': [...ground, 'safety/', 'generator/', 'judge/', 'reward/', 'evaluate/measure/', 'store/'],
-  serve: [...ground, 'safety/', 'logs/', 'generator/prompt', 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'serve/worker/'],
+  serve: [...ground, 'safety/', 'logs/', 'generator/prompt', 'model/openai/estimate\\.ts$', 'run/package-info', 'store/', 'client/', 'serve/worker/'],
   client: [],
-  cli: ['util/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/', 'store/', 'serve/'],
+  cli: ['util/', 'client/', 'model/', 'logs/', 'run/', 'generator/', 'judge/', 'reward/', 'train/', 'evaluate/', 'lamp/', 'report/', 'store/', 'serve/'],
 }
 /** Files that open a model by its name, for the front door. */
 const opens = ['src/generator/open\\.ts$', 'src/train/models\\.ts$', 'src/evaluate/profiles/models\\.ts$', 'src/serve/worker/judge\\.ts$']

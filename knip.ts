@@ -5,7 +5,7 @@ import type { KnipConfig } from 'knip'
 const config: KnipConfig = {
   entry: [
     'src/index.ts!',
-    'src/client/client.ts!',
+    'src/client/{client,ai-sdk}.ts!',
     'src/cli/main.ts!',
     'src/model/onnx/{worker,encoder-worker}.ts!',
     'src/model/tinker/heartbeat.ts!',

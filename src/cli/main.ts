@@ -9,6 +9,7 @@ import { evaluateCommand } from './evaluate.ts'
 import { generateCommand } from './generate.ts'
 import { judgeCommand } from './judge.ts'
 import { logsCommand } from './logs.ts'
+import { mcpCommand } from './mcp.ts'
 import { profileCommand } from './profile.ts'
 import { reportCommand } from './report.ts'
 import { serveCommand } from './serve.ts'
@@ -66,6 +67,7 @@ function program(): Command {
     evaluateCommand(),
     workerCommand(),
     serveCommand(),
+    mcpCommand(),
   ])
     bump.addCommand(command)
   settle(bump)

@@ -1,4 +1,5 @@
 // The whole HTTP application over a store: every address of `bump serve`, without a socket. Tests call it as it is.
+import { randomUUID } from 'node:crypto'
 import { bodyLimit } from 'hono/body-limit'
 import type { Logger } from 'pino'
 import { addInteractions } from '../store/interactions.ts'
@@ -7,6 +8,7 @@ import type { Store } from '../store/open.ts'
 import { around } from './around.ts'
 import { authentication, type FindKey } from './auth.ts'
 import { RateLimit, rateLimited } from './limits.ts'
+import { type InnerFetch, mcpRoute } from './mcp/route.ts'
 import type { ServerMetrics } from './metrics.ts'
 import { pageRoutes } from './pages/pages.tsx'
 import { Problem } from './problem.ts'
@@ -61,15 +63,13 @@ export function createApp(options: AppOptions): Api {
     })
   const api = newApi()
   api.use(...guards, longest(API_BYTES))
-  interactionRoutes(api, store, metrics)
-  userRoutes(api, store)
-  profileRoutes(api, store)
-  correctionRoutes(api, store)
-  erasureRoutes(api, store)
-  administrationRoutes(api, store)
+  addRoutes(api, store, metrics)
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
   app.route('/v1', api)
   app.route('/', pageRoutes(store, find))
+
+  app.use('/mcp', ...guards, longest(API_BYTES))
+  app.all('/mcp', mcpRoute(innerFetch(store, metrics), everybody !== undefined))
 
   if (upstream === undefined) return app
   app.use('/openai/v1/*', ...guards, longest(PROXY_BYTES))
@@ -93,4 +93,28 @@ export function createApp(options: AppOptions): Api {
     }),
   )
   return app
+}
+
+function addRoutes(api: Api, store: Store, metrics: ServerMetrics): void {
+  interactionRoutes(api, store, metrics)
+  userRoutes(api, store)
+  profileRoutes(api, store)
+  correctionRoutes(api, store)
+  erasureRoutes(api, store)
+  administrationRoutes(api, store)
+}
+
+/** The API for who was let in already: without a socket, a limit and a line in the log. */
+export function innerFetch(store: Store, metrics: ServerMetrics): InnerFetch {
+  const app = newApi()
+  const api = newApi()
+  api.use(async (c, next) => {
+    c.set('key', (c.env as unknown as { key: KeyInfo }).key)
+    c.set('requestId', randomUUID())
+    await next()
+  })
+  addRoutes(api, store, metrics)
+  app.route('/v1', api)
+  app.onError((error, c) => Problem.of(error).response(c.get('requestId')))
+  return (key) => async (url, init) => await app.request(url, init, { key })
 }

@@ -3,6 +3,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { type KeyInfo, mayAs, ROLES, type Role } from '../store/keys.ts'
 import { ofUser, type Scope, type UserScope } from '../store/scope.ts'
+import { idProblem } from '../store/text-input.ts'
 import { Problem } from './problem.ts'
 
 /** What the handlers of a request know of it. */
@@ -41,6 +42,21 @@ export function scopeOf(c: Context<ServeEnv>, needed: Role): Scope {
 /** The same for one user of the project. Throws BumpError (`not-found`) where the key is for another user. */
 export function userScopeOf(c: Context<ServeEnv>, needed: Role, user: string): UserScope {
   return ofUser(scopeOf(c, needed), user)
+}
+
+/**
+ * Whom a request is about that has no user in its path: the header's, who must be the key's where the key has one; the
+ * key's where there is no header. Throws Problem where the header is no id, or the key may not do this for this person.
+ */
+export function personOf(c: Context<ServeEnv>, needed: Role): UserScope | undefined {
+  const named = c.req.header('x-bump-user')
+  const scope = scopeOf(c, needed)
+  const user = named ?? scope.user
+  if (user === undefined) return undefined
+  if (idProblem(user) !== undefined) throw new Problem('invalid-request', `x-bump-user: the id ${idProblem(user)}`)
+  if (scope.user !== undefined && user !== scope.user)
+    throw new Problem('forbidden', 'x-bump-user names another person than the key is for')
+  return { ...scope, user }
 }
 
 /** The id of a root key, which makes projects. Throws Problem `forbidden` for every other one. */

@@ -7,3 +7,6 @@ export function originOf(c: Context): string {
   const encrypted = protocol === 'https:' || c.req.header('x-forwarded-proto') === 'https'
   return `${encrypted ? 'https' : 'http'}://${host}`
 }
+
+/** Names of this machine alone. */
+export const LOOPBACK = /^(127(\.\d+){3}|\[?::1\]?|localhost)$/

@@ -7,6 +7,7 @@ import type { Store } from '../store/open.ts'
 import { BumpError } from '../util/errors.ts'
 import { createApp } from './app.ts'
 import { serverMetrics } from './metrics.ts'
+import { LOOPBACK } from './origin.ts'
 import { Upstream, type UpstreamOptions } from './proxy/upstream.ts'
 import { WorkerProcess, type WorkerProgram } from './worker-process.ts'
 
@@ -41,7 +42,6 @@ export interface RunningServer {
 
 /** Streams may go on for so long after the server was told to end, in milliseconds. */
 const PATIENCE = 25_000
-const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/
 
 /** Starts the server. Throws BumpError where the options do not fit together or the address cannot be taken. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {

@@ -38,6 +38,7 @@ const COMMANDS = [
   'serve settings',
   'serve import',
   'serve',
+  'mcp',
   'worker',
 ]
 

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Template } from '@huggingface/jinja'
 import { describe, expect, it } from 'vitest'
+import { placeInInstructions, placeInMessages } from '../../client/place.ts'
 import { profileBlock } from '../block.ts'
-import { placeInInstructions, placeInMessages } from './place.ts'
 
 const BLOCK = profileBlock({ text: 'Grows roses.', statements: [] }, 256)
 const system = { role: 'system', content: 'Be brief.' }

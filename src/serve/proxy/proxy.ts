@@ -1,17 +1,16 @@
 // The OpenAI-compatible proxy: a request on its way to a model gets the profile of its user, and the answer comes back
 // as it is. Whose profile is decided by the key and one header alone; everything about that fails closed, and trouble
 // with the profile itself fails open, so that a chat goes on without one.
-import { createHash } from 'node:crypto'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import { placeInInstructions, placeInMessages } from '../../client/place.ts'
+import { latestTurns } from '../../client/turns.ts'
 import { estimateTokens } from '../../model/openai/estimate.ts'
 import type { UserScope } from '../../store/scope.ts'
-import { idProblem } from '../../store/text-input.ts'
 import { parseJson } from '../../util/parse-json.ts'
-import { type ServeEnv, scopeOf, userScopeOf } from '../auth.ts'
+import { personOf, type ServeEnv, userScopeOf } from '../auth.ts'
 import { type ProfileParts, profileBlock } from '../block.ts'
 import { Problem } from '../problem.ts'
-import { placeInInstructions, placeInMessages } from './place.ts'
 import type { Upstream } from './upstream.ts'
 
 /** What the proxy needs of the store and the server. */
@@ -50,7 +49,7 @@ export function proxyRoutes(options: ProxyOptions): Hono<ServeEnv> {
 /** A request with the profile of its user in it. */
 async function personal(c: Context<ServeEnv>, options: ProxyOptions, path: string, place: Place): Promise<Response> {
   const start = performance.now()
-  const scope = personOf(c)
+  const scope = personOf(c, 'read')
   const bytes = new Uint8Array(await c.req.arrayBuffer())
   const body = fieldsOf(bytes)
   const found = await withProfile(c, options, scope, body, place)
@@ -67,21 +66,6 @@ async function personal(c: Context<ServeEnv>, options: ProxyOptions, path: strin
     headers,
     body.stream === true,
   )
-}
-
-/**
- * Whose profile: the header's user, who must be the key's where the key has one; the key's where there is no header.
- * Throws Problem where the header is no id, or the key may not read this person's profile.
- */
-function personOf(c: Context<ServeEnv>): UserScope | undefined {
-  const named = c.req.header('x-bump-user')
-  const scope = scopeOf(c, 'read')
-  const user = named ?? scope.user
-  if (user === undefined) return undefined
-  if (idProblem(user) !== undefined) throw new Problem('invalid-request', `x-bump-user: the id ${idProblem(user)}`)
-  if (scope.user !== undefined && user !== scope.user)
-    throw new Problem('forbidden', 'x-bump-user names another person than the key is for')
-  return { ...scope, user }
 }
 
 interface Found {
@@ -152,35 +136,10 @@ async function recordTurns(
   if (scope === undefined)
     throw new Problem('invalid-request', 'x-bump-record needs x-bump-user: whose turns are they?')
   userScopeOf(c, 'ingest', scope.user)
-  const turns = latestTurns(body.messages ?? body.input)
+  const turns = await latestTurns(body.messages ?? body.input)
   if (turns.length === 0) return '0'
   const done = await inTime(record(scope, turns).then(() => String(turns.length)))
   return done === 'late' ? 'error' : done
-}
-
-/**
- * What the user said since the last answer. An id is the digest of the conversation up to the turn, without what the
- * application says in it: a request that is sent again, or goes on with the next turn, stores nothing twice.
- */
-function latestTurns(input: unknown): { id: string; text: string }[] {
-  const messages = (Array.isArray(input) ? input : [{ role: 'user', content: input }]).filter(
-    (message) => message?.role !== 'system' && message?.role !== 'developer',
-  )
-  const answered = messages.findLastIndex((message) => message?.role !== 'user') + 1
-  const turns = messages.slice(answered).map((message, i) => {
-    const before = messages.slice(0, answered + i + 1).map(({ role, content }) => [role, content])
-    return {
-      id: `turn-${createHash('sha256').update(JSON.stringify(before)).digest('hex').slice(0, 32)}`,
-      text: textOf(message.content),
-    }
-  })
-  return turns.filter(({ text }) => text.trim() !== '')
-}
-
-function textOf(content: unknown): string {
-  if (typeof content === 'string') return content
-  if (!Array.isArray(content)) return ''
-  return content.flatMap((part) => (typeof part?.text === 'string' ? [part.text] : [])).join('\n')
 }
 
 /** The fields of a body that is JSON. Throws Problem `invalid-request`. */

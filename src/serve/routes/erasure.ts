@@ -9,7 +9,7 @@ import { type Api, answers, body, interactionParam, timeSchema, userParam } from
 
 const beyond = z.array(z.string()).describe('What deletion cannot reach.')
 
-const receipt = z
+export const receipt = z
   .object({
     dryRun: z.boolean().describe('Nothing went: this would.'),
     interactions: z.int(),

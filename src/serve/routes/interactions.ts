@@ -41,7 +41,7 @@ const newInteraction = z.strictObject({
 
 const batch = z.strictObject({ interactions: z.array(newInteraction).min(1).max(MOST) })
 
-const added = z
+export const added = z
   .object({
     accepted: z.int(),
     duplicates: z.int().describe('There before, with the same text.'),
@@ -53,7 +53,7 @@ const added = z
   })
   .openapi('AddedInteractions')
 
-const stored = z
+export const stored = z
   .object({
     id: z.string(),
     time: timeSchema,

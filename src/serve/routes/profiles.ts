@@ -23,7 +23,7 @@ import { type Api, answers, body, pageOf, pageQuery, timeSchema, userParam } fro
 const ORIGINS = ['generated', 'manual', 'restored'] as const
 const STATUSES = ['published', 'rejected', 'unscored', 'withdrawn'] as const
 
-const served = z
+export const served = z
   .object({
     status: z.enum(['published', 'pending', 'off']).describe('pending: nothing is written yet; off: profiling is off.'),
     version: z.int().optional(),
@@ -53,7 +53,7 @@ const version = z
   })
   .openapi('ProfileVersion')
 
-const source = z
+export const source = z
   .object({
     id: z.string(),
     time: timeSchema,

@@ -8,7 +8,7 @@ import { scopeOf, userScopeOf } from '../auth.ts'
 import { originOf } from '../origin.ts'
 import { type Api, answers, body, pageAnswer, pageOf, pageQuery, timeSchema, userParam } from './route.ts'
 
-const user = z
+export const user = z
   .object({
     user: z.string(),
     profiling: z.enum(PROFILING).describe('on; off: nothing is written or served; frozen: what is served stays.'),
