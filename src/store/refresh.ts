@@ -3,7 +3,7 @@
 import { audited } from './audit.ts'
 import { inChunks } from './chunks.ts'
 import { denialsOf } from './corrections.ts'
-import { interactionOf, type StoredInteraction } from './interactions.ts'
+import { interactionOf, latestIncluded, type StoredInteraction } from './interactions.ts'
 import { type Queries, type Store, type StoreTransaction, writing } from './open.ts'
 import { orNobody, personOf, putPerson, takePerson } from './persons.ts'
 import { addVersion } from './profiles.ts'
@@ -53,23 +53,14 @@ export interface RefreshWork {
 }
 
 /** Interactions that are read for one refresh: the writer reads fewer, and the gate a few more. */
-const READ = 200
+export const READ = 200
 
 /** Reads the work of a claim; undefined where the claim was lost, or the user is gone or not to be profiled. */
 export async function refreshWork({ db }: Store, claim: Claim): Promise<RefreshWork | undefined> {
   const scope = { project: claim.project, user: claim.user, actor: 'worker' }
   const person = await orNobody(personOf(db, scope))
   if (person?.lease !== claim.lease || person.profiling !== 'on') return undefined
-  const rows = await db
-    .selectFrom('interaction')
-    .selectAll()
-    .where('project', '=', claim.project)
-    .where('user', '=', claim.user)
-    .where('excluded', '=', 0)
-    .orderBy('at', 'desc')
-    .orderBy('seq', 'desc')
-    .limit(READ)
-    .execute()
+  const rows = await latestIncluded(db, claim, READ)
   const [served, before] = await servable(db, person)
   return {
     claim,
@@ -77,7 +68,7 @@ export async function refreshWork({ db }: Store, claim: Claim): Promise<RefreshW
     dueAt: person.due_at,
     reason: person.due_reason,
     n: person.n,
-    interactions: rows.reverse().map((row) => ({ ...interactionOf(row), seq: row.seq })),
+    interactions: rows.map((row) => ({ ...interactionOf(row), seq: row.seq })),
     first: person.last_version === 0,
     served,
     before,
@@ -126,7 +117,7 @@ async function judgedVersion(db: Queries, row: ProfileTable): Promise<JudgedVers
 export interface Rival {
   user: string
   profile: string
-  /** Texts of the latest interactions. */
+  /** Texts of the latest interactions, the latest first. */
   texts: string[]
 }
 
@@ -155,17 +146,9 @@ export async function rivalsOf({ db }: Store, { project, user }: Claim, limit: n
     .execute()
   const rivals: Rival[] = []
   for (const row of rows) {
-    const texts = await db
-      .selectFrom('interaction')
-      .select('text')
-      .where('project', '=', project)
-      .where('user', '=', row.user)
-      .where('excluded', '=', 0)
-      .orderBy('at', 'desc')
-      .orderBy('seq', 'desc')
-      .limit(RIVAL_TEXTS)
-      .execute()
-    if (texts.length > 0) rivals.push({ user: row.user, profile: row.text!, texts: texts.map(({ text }) => text) })
+    const texts = await latestIncluded(db, { project, user: row.user }, RIVAL_TEXTS)
+    if (texts.length > 0)
+      rivals.push({ user: row.user, profile: row.text!, texts: texts.map(({ text }) => text).reverse() })
   }
   return rivals
 }
