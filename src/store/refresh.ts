@@ -10,6 +10,7 @@ import { addVersion } from './profiles.ts'
 import { projectOf } from './project-row.ts'
 import type { Claim } from './queue.ts'
 import type { PersonTable, ProfileTable } from './schema.ts'
+import type { UserScope } from './scope.ts'
 import type { ProjectSettings } from './settings.ts'
 import { SERVABLE } from './withdraw.ts'
 
@@ -56,14 +57,22 @@ export interface RefreshWork {
 export const READ = 200
 
 /** Reads the work of a claim; undefined where the claim was lost, or the user is gone or not to be profiled. */
-export async function refreshWork({ db }: Store, claim: Claim): Promise<RefreshWork | undefined> {
-  const scope = { project: claim.project, user: claim.user, actor: 'worker' }
+export async function refreshWork(store: Store, claim: Claim): Promise<RefreshWork | undefined> {
+  const work = await refreshWorkOf(store, { project: claim.project, user: claim.user, actor: 'worker' })
+  return work?.lease === claim.lease ? { ...work, claim } : undefined
+}
+
+/** What the profile of a user would be written from now; undefined where the user is gone or not to be profiled. */
+export async function refreshWorkOf(
+  { db }: Store,
+  scope: UserScope,
+): Promise<(Omit<RefreshWork, 'claim'> & { lease: string | null }) | undefined> {
   const person = await orNobody(personOf(db, scope))
-  if (person?.lease !== claim.lease || person.profiling !== 'on') return undefined
-  const rows = await latestIncluded(db, claim, READ)
+  if (person?.profiling !== 'on') return undefined
+  const rows = await latestIncluded(db, scope, READ)
   const [served, before] = await servable(db, person)
   return {
-    claim,
+    lease: person.lease,
     seq: person.seq,
     dueAt: person.due_at,
     reason: person.due_reason,
@@ -74,7 +83,7 @@ export async function refreshWork({ db }: Store, claim: Claim): Promise<RefreshW
     before,
     rejections: person.rejections,
     denials: await denialsOf(db, scope),
-    settings: (await projectOf(db, claim.project)).settings,
+    settings: (await projectOf(db, scope.project)).settings,
   }
 }
 
@@ -125,7 +134,11 @@ export interface Rival {
 const RIVAL_TEXTS = 5
 
 /** Other users of the project with a profile, at most so many, those refreshed last first. */
-export async function rivalsOf({ db }: Store, { project, user }: Claim, limit: number): Promise<Rival[]> {
+export async function rivalsOf(
+  { db }: Store,
+  { project, user }: Pick<UserScope, 'project' | 'user'>,
+  limit: number,
+): Promise<Rival[]> {
   const rows = await db
     .selectFrom('person as p')
     .innerJoin('profile as v', (join) =>
@@ -249,10 +262,10 @@ async function keepScore(
     .execute()
 }
 
-async function addWritten(
+export async function addWritten(
   tx: StoreTransaction,
   person: PersonTable,
-  work: RefreshWork,
+  work: Pick<RefreshWork, 'seq'>,
   { text, status, writer, shown, heldOut, throughTime, gate }: NonNullable<RefreshOutcome['written']>,
 ): Promise<void> {
   const { project, user } = person
@@ -287,10 +300,10 @@ async function addWritten(
 }
 
 /** The work is done as far as it was seen: what came in meanwhile, or was asked for, stays due. */
-async function settle(
+export async function settle(
   tx: StoreTransaction,
   person: PersonTable,
-  work: RefreshWork,
+  work: Pick<RefreshWork, 'seq' | 'dueAt'>,
   settings: ProjectSettings,
 ): Promise<void> {
   const now = Date.now()

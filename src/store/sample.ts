@@ -3,7 +3,7 @@ import { seedFrom, shuffled } from '../util/random.ts'
 import { latestIncluded } from './interactions.ts'
 import type { Store } from './open.ts'
 import { READ } from './refresh.ts'
-import { type Scope, wholeProject } from './scope.ts'
+import { type Scope, type UserScope, wholeProject } from './scope.ts'
 
 /** A user and the latest texts, oldest first. */
 export interface SampledUser {
@@ -16,13 +16,13 @@ export interface SampledUser {
  * ones of the same store. Throws BumpError (`not-found`) where the scope is one user's.
  */
 export async function sampleUsers(
-  { db }: Store,
+  store: Store,
   scope: Scope,
   { limit, interactions }: { limit: number; interactions: number },
 ): Promise<SampledUser[]> {
   wholeProject(scope)
   const { project } = scope
-  const rows = await db
+  const rows = await store.db
     .selectFrom('person')
     .select('user')
     .where('project', '=', project)
@@ -31,9 +31,12 @@ export async function sampleUsers(
     .orderBy('user')
     .execute()
   const users: SampledUser[] = []
-  for (const { user } of shuffled(rows, seedFrom('sample')).slice(0, limit)) {
-    const latest = await latestIncluded(db, { project, user }, READ)
-    users.push({ user, texts: latest.map(({ text }) => text) })
-  }
+  for (const { user } of shuffled(rows, seedFrom('sample')).slice(0, limit))
+    users.push({ user, texts: await latestTexts(store, { ...scope, user }) })
   return users
+}
+
+/** The latest texts of a user that are not excluded, oldest first. */
+export async function latestTexts({ db }: Store, scope: UserScope): Promise<string[]> {
+  return (await latestIncluded(db, scope, READ)).map(({ text }) => text)
 }

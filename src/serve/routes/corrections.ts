@@ -5,7 +5,7 @@ import type { Store } from '../../store/open.ts'
 import { userScopeOf } from '../auth.ts'
 import { type Api, answers, body, interactionParam, timeSchema, userParam } from './route.ts'
 
-const correction = z
+export const correction = z
   .object({
     id: z.string(),
     kind: z.enum(['state', 'deny', 'exclude']),
