@@ -6,6 +6,7 @@ import { BumpError, CancelledError } from '../util/errors.ts'
 import { ablateCommand } from './ablate.ts'
 import { demoCommand } from './demo.ts'
 import { evaluateCommand } from './evaluate.ts'
+import { forgetCommand } from './forget.ts'
 import { generateCommand } from './generate.ts'
 import { judgeCommand } from './judge.ts'
 import { logsCommand } from './logs.ts'
@@ -63,6 +64,7 @@ function program(): Command {
     profileCommand(),
     generateCommand(),
     reportCommand(),
+    forgetCommand(),
     sftCommand(),
     evaluateCommand(),
     workerCommand(),

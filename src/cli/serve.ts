@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { BumpError } from '../util/errors.ts'
+import { serveCalibrateCommand } from './serve-calibrate.ts'
 import { serveImportCommand } from './serve-import.ts'
 import { serveKeysCommand } from './serve-keys.ts'
 import { serveSettingsCommand } from './serve-settings.ts'
@@ -58,6 +59,7 @@ export function serveCommand(): Command {
     .action(serve)
     .addCommand(serveKeysCommand())
     .addCommand(serveSettingsCommand())
+    .addCommand(serveCalibrateCommand())
     .addCommand(serveImportCommand())
 }
 

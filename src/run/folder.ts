@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
 import { lockFolder } from '../util/lock.ts'
+import { refuseForgotten } from './forget.ts'
 import type { LoopState, RunHeader, RunUsers } from './format.ts'
 import { checkpointPath, checkpointSteps, readLoopState, readRunHeader } from './read.ts'
 import { refuseChanges } from './same-run.ts'
@@ -24,7 +25,8 @@ export class RunFolder {
 
   /**
    * Starts a run in `path`, or with `resume` goes on with the one there, if any. Throws BumpError where a run is there
-   * and `resume` is not set, where its config, model or data differ, and where another process has it.
+   * and `resume` is not set, where its config, model or data differ, where people were taken out of it, and where
+   * another process has it.
    */
   static open(path: string, header: RunHeader, resume: boolean): RunFolder {
     const configPath = join(path, 'config.json')
@@ -43,6 +45,7 @@ export class RunFolder {
     const release = lockFolder(path, 'name')
     try {
       const folder = new RunFolder(path, LOGS[header.kind ?? 'grpo'], release)
+      refuseForgotten(path)
       if (existsSync(configPath)) refuseChanges(path, readRunHeader(path), header)
       else writeFileAtomic(configPath, `${JSON.stringify(header, undefined, 2)}\n`)
       folder.removeRemains()

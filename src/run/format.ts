@@ -9,6 +9,7 @@
 //   profiles.jsonl       a line a test user: ProfileLine
 //   summary.json         Summary (bump train) or SftSummary (bump sft)
 //   judge-answers.jsonl  what a server answered to a judge, by content (judge/score-file.ts)
+//   forgotten.json       when people were taken out of the folder (forget.ts)
 //   mlflow.json          where the run is followed, and its id there (mlflow/tracked-run.ts)
 import { z } from 'zod'
 

@@ -12,6 +12,7 @@ import { type InnerFetch, mcpRoute } from './mcp/route.ts'
 import type { ServerMetrics } from './metrics.ts'
 import { pageRoutes } from './pages/pages.tsx'
 import { Problem } from './problem.ts'
+import { upstreamKeyOf } from './proxy/key.ts'
 import { proxyRoutes } from './proxy/proxy.ts'
 import type { Upstream } from './proxy/upstream.ts'
 import { administrationRoutes } from './routes/administration.ts'
@@ -78,6 +79,7 @@ export function createApp(options: AppOptions): Api {
     proxyRoutes({
       upstream,
       contextTokens,
+      keyOf: (project) => upstreamKeyOf(store, project),
       profile: (scope, version) => profileForModel(store, scope, version),
       record: async (scope, turns) => {
         await addInteractions(

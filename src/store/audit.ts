@@ -17,10 +17,12 @@ export type AuditAction =
   | 'user.deleted'
   | 'user.exported'
   | 'profile.written'
+  | 'profile.imported'
   | 'profile.restored'
   | 'profile.rolled-back'
   | 'correction.made'
   | 'correction.retracted'
+  | 'writer.compared'
 
 export interface AuditEntry {
   id: string

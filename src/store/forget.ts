@@ -52,7 +52,7 @@ const folded = (text: string) => text.normalize('NFKC').toLowerCase().replace(/\
 
 const BEYOND = [
   'Copies of the database, and logs that the interactions came from.',
-  'Run folders of trainings that saw this user: their rollouts and profiles name the user.',
+  'Run folders of trainings that saw this user: `bump forget --run <folder> --user <id>` takes the user out of them.',
   'Weights and adapters of such trainings: only training anew takes a user out of them.',
   'What a product, a model or a person has read of the profile before.',
 ]

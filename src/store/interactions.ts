@@ -4,7 +4,7 @@ import { audited } from './audit.ts'
 import { inChunks } from './chunks.ts'
 import { hmacOf } from './ids.ts'
 import { type CheckedInteraction, checkedInteraction, type NewInteraction, type Rejected } from './interaction-input.ts'
-import { type Store, type StoreTransaction, writing } from './open.ts'
+import { type Queries, type Store, type StoreTransaction, writing } from './open.ts'
 import { putPerson, takeOrMakePersons, takePerson } from './persons.ts'
 import { projectOf } from './project-row.ts'
 import type { InteractionTable, PersonTable } from './schema.ts'
@@ -276,6 +276,25 @@ export async function listInteractions(
   const rows = await query.orderBy('at').orderBy('seq').limit(limit).execute()
   const last = rows.length === limit ? rows[limit - 1] : undefined
   return { data: rows.map(interactionOf), nextCursor: last && `${last.at}.${last.seq}` }
+}
+
+/** The latest interactions of a user that are not excluded, at most so many, oldest first. */
+export async function latestIncluded(
+  db: Queries,
+  { project, user }: Pick<UserScope, 'project' | 'user'>,
+  limit: number,
+): Promise<InteractionTable[]> {
+  const rows = await db
+    .selectFrom('interaction')
+    .selectAll()
+    .where('project', '=', project)
+    .where('user', '=', user)
+    .where('excluded', '=', 0)
+    .orderBy('at', 'desc')
+    .orderBy('seq', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.reverse()
 }
 
 export const interactionOf = ({ id, at, text, metadata, excluded }: InteractionTable): StoredInteraction => ({

@@ -71,6 +71,17 @@ export async function changeSettings(store: Store, scope: Scope, settings: Proje
   })
 }
 
+/** Puts other floors of the gate in place of those given, and leaves all else. Throws as `createProject`. */
+export async function changeFloors(
+  store: Store,
+  scope: Scope,
+  floors: Pick<ProjectSettings['gate'], 'floor'> & Partial<Pick<ProjectSettings['gate'], 'runningFloor'>>,
+): Promise<Project> {
+  const { settings } = await projectRow(store.db, scope.project)
+  const given: NonNullable<ProjectSettingsInput> = JSON.parse(settings)
+  return await changeSettings(store, scope, { ...given, gate: { ...given.gate, ...floors } })
+}
+
 const fromRow = ({ id, name, settings, created_at }: StoreTables['project']): Project => ({
   id,
   name,

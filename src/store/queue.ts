@@ -24,9 +24,13 @@ const CANDIDATES = 4
 /**
  * Claims up to `limit` due users for this worker: of each project the one that is due longest, then of each the next,
  * so that a project with much work delays no other. A claim is one guarded update, so no user is claimed twice, on
- * either database.
+ * either database. `without`: projects that this worker does not write for.
  */
-export async function claimDue(store: Store, limit: number): Promise<Claim[]> {
+export async function claimDue(
+  store: Store,
+  limit: number,
+  without: ReadonlySet<string> = new Set(),
+): Promise<Claim[]> {
   const now = Date.now()
   const across = store.db.withoutPlugins()
   const candidates = await across
@@ -41,6 +45,7 @@ export async function claimDue(store: Store, limit: number): Promise<Claim[]> {
         ])
         .where('due_at', '<=', now)
         .where(({ or, eb }) => or([eb('leased_until', 'is', null), eb('leased_until', '<', now)]))
+        .$if(without.size > 0, (due) => due.where('project', 'not in', [...without]))
         .as('due'),
     )
     .select(['project', 'user'])

@@ -3,13 +3,14 @@
 import { audited } from './audit.ts'
 import { inChunks } from './chunks.ts'
 import { denialsOf } from './corrections.ts'
-import { interactionOf, type StoredInteraction } from './interactions.ts'
+import { interactionOf, latestIncluded, type StoredInteraction } from './interactions.ts'
 import { type Queries, type Store, type StoreTransaction, writing } from './open.ts'
 import { orNobody, personOf, putPerson, takePerson } from './persons.ts'
 import { addVersion } from './profiles.ts'
 import { projectOf } from './project-row.ts'
 import type { Claim } from './queue.ts'
 import type { PersonTable, ProfileTable } from './schema.ts'
+import type { UserScope } from './scope.ts'
 import type { ProjectSettings } from './settings.ts'
 import { SERVABLE } from './withdraw.ts'
 
@@ -53,37 +54,36 @@ export interface RefreshWork {
 }
 
 /** Interactions that are read for one refresh: the writer reads fewer, and the gate a few more. */
-const READ = 200
+export const READ = 200
 
 /** Reads the work of a claim; undefined where the claim was lost, or the user is gone or not to be profiled. */
-export async function refreshWork({ db }: Store, claim: Claim): Promise<RefreshWork | undefined> {
-  const scope = { project: claim.project, user: claim.user, actor: 'worker' }
+export async function refreshWork(store: Store, claim: Claim): Promise<RefreshWork | undefined> {
+  const work = await refreshWorkOf(store, { project: claim.project, user: claim.user, actor: 'worker' })
+  return work?.lease === claim.lease ? { ...work, claim } : undefined
+}
+
+/** What the profile of a user would be written from now; undefined where the user is gone or not to be profiled. */
+export async function refreshWorkOf(
+  { db }: Store,
+  scope: UserScope,
+): Promise<(Omit<RefreshWork, 'claim'> & { lease: string | null }) | undefined> {
   const person = await orNobody(personOf(db, scope))
-  if (person?.lease !== claim.lease || person.profiling !== 'on') return undefined
-  const rows = await db
-    .selectFrom('interaction')
-    .selectAll()
-    .where('project', '=', claim.project)
-    .where('user', '=', claim.user)
-    .where('excluded', '=', 0)
-    .orderBy('at', 'desc')
-    .orderBy('seq', 'desc')
-    .limit(READ)
-    .execute()
+  if (person?.profiling !== 'on') return undefined
+  const rows = await latestIncluded(db, scope, READ)
   const [served, before] = await servable(db, person)
   return {
-    claim,
+    lease: person.lease,
     seq: person.seq,
     dueAt: person.due_at,
     reason: person.due_reason,
     n: person.n,
-    interactions: rows.reverse().map((row) => ({ ...interactionOf(row), seq: row.seq })),
+    interactions: rows.map((row) => ({ ...interactionOf(row), seq: row.seq })),
     first: person.last_version === 0,
     served,
     before,
     rejections: person.rejections,
     denials: await denialsOf(db, scope),
-    settings: (await projectOf(db, claim.project)).settings,
+    settings: (await projectOf(db, scope.project)).settings,
   }
 }
 
@@ -126,7 +126,7 @@ async function judgedVersion(db: Queries, row: ProfileTable): Promise<JudgedVers
 export interface Rival {
   user: string
   profile: string
-  /** Texts of the latest interactions. */
+  /** Texts of the latest interactions, the latest first. */
   texts: string[]
 }
 
@@ -134,7 +134,11 @@ export interface Rival {
 const RIVAL_TEXTS = 5
 
 /** Other users of the project with a profile, at most so many, those refreshed last first. */
-export async function rivalsOf({ db }: Store, { project, user }: Claim, limit: number): Promise<Rival[]> {
+export async function rivalsOf(
+  { db }: Store,
+  { project, user }: Pick<UserScope, 'project' | 'user'>,
+  limit: number,
+): Promise<Rival[]> {
   const rows = await db
     .selectFrom('person as p')
     .innerJoin('profile as v', (join) =>
@@ -155,17 +159,9 @@ export async function rivalsOf({ db }: Store, { project, user }: Claim, limit: n
     .execute()
   const rivals: Rival[] = []
   for (const row of rows) {
-    const texts = await db
-      .selectFrom('interaction')
-      .select('text')
-      .where('project', '=', project)
-      .where('user', '=', row.user)
-      .where('excluded', '=', 0)
-      .orderBy('at', 'desc')
-      .orderBy('seq', 'desc')
-      .limit(RIVAL_TEXTS)
-      .execute()
-    if (texts.length > 0) rivals.push({ user: row.user, profile: row.text!, texts: texts.map(({ text }) => text) })
+    const texts = await latestIncluded(db, { project, user: row.user }, RIVAL_TEXTS)
+    if (texts.length > 0)
+      rivals.push({ user: row.user, profile: row.text!, texts: texts.map(({ text }) => text).reverse() })
   }
   return rivals
 }
@@ -266,10 +262,10 @@ async function keepScore(
     .execute()
 }
 
-async function addWritten(
+export async function addWritten(
   tx: StoreTransaction,
   person: PersonTable,
-  work: RefreshWork,
+  work: Pick<RefreshWork, 'seq'>,
   { text, status, writer, shown, heldOut, throughTime, gate }: NonNullable<RefreshOutcome['written']>,
 ): Promise<void> {
   const { project, user } = person
@@ -304,10 +300,10 @@ async function addWritten(
 }
 
 /** The work is done as far as it was seen: what came in meanwhile, or was asked for, stays due. */
-async function settle(
+export async function settle(
   tx: StoreTransaction,
   person: PersonTable,
-  work: RefreshWork,
+  work: Pick<RefreshWork, 'seq' | 'dueAt'>,
   settings: ProjectSettings,
 ): Promise<void> {
   const now = Date.now()

@@ -31,6 +31,10 @@ const gateSchema = z
       .max(1)
       .default(0.06)
       .describe('The same by at least 10 interactions that came after publishing; worse is rolled back.'),
+    release: z
+      .boolean()
+      .default(true)
+      .describe('Compare another generator with what is served before it writes; worse it writes nothing.'),
   })
   .prefault({})
 
@@ -45,6 +49,13 @@ const projectSettingsSchema = z
       .max(100)
       .default([])
       .describe('What no profile of the project may say: sentences with all words of an entry are cut.'),
+    upstreamKey: z
+      .string()
+      .regex(/^OPENAI_API_KEY_[A-Z0-9_]{1,40}$/, 'expected the name of a variable that begins with OPENAI_API_KEY_')
+      .optional()
+      .describe(
+        "Environment variable of the server with the project's own key of the upstream; default OPENAI_API_KEY.",
+      ),
     allow: z
       .array(z.enum(SENSITIVE_CATEGORIES))
       .default([])

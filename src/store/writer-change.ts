@@ -1,25 +1,25 @@
-// A generator that was trained anew rewrites the profiles of the old one, when there is nothing else to do.
+// A generator that was trained anew takes over from the one that wrote what is served: first it is compared with it,
+// then it rewrites the profiles when there is nothing else to do.
+import { seedFrom, shuffled } from '../util/random.ts'
+import type { Interval } from '../util/stats.ts'
+import { audited } from './audit.ts'
 import type { Store } from './open.ts'
 import type { Scope } from './scope.ts'
 
 /** Milliseconds in which a worker was seen that is there now. */
 const THERE = 60_000
 
-/**
- * Makes up to `limit` users due whose served profile another generator wrote, each once for each generator. While
- * workers with different generators are there none is: they would take turns at the same users.
- */
-export async function dueForWriter({ db }: Store, { project }: Scope, writer: string, limit: number): Promise<void> {
-  const now = Date.now()
-  const others = await db
-    .selectFrom('worker')
-    .select('id')
-    .where('seen_at', '>', now - THERE)
-    .where('writer', '!=', writer)
-    .limit(1)
-    .execute()
-  if (others.length > 0) return
-  const rows = await db
+/** What came of comparing a generator with what is served. */
+export interface WriterVerdict {
+  passed: boolean
+  users: number
+  /** New less served by user, with its 95% interval; undefined where too few users could be compared. */
+  difference: Interval | undefined
+}
+
+/** Users whose served profile another generator wrote. */
+function ofOthers({ db }: Store, { project }: Scope, writer: string) {
+  return db
     .selectFrom('person as p')
     .innerJoin('profile as v', (join) =>
       join
@@ -31,9 +31,61 @@ export async function dueForWriter({ db }: Store, { project }: Scope, writer: st
     .where('p.project', '=', project)
     .where('v.project', '=', project)
     .where('p.profiling', '=', 'on')
-    .where('p.due_at', 'is', null)
     .where('v.origin', '=', 'generated')
     .where('v.writer', '!=', writer)
+    .orderBy('p.user')
+}
+
+/** At most `limit` users whose served profile another generator wrote: a sample that is the same each time. */
+export async function sampleOfOthers(store: Store, scope: Scope, writer: string, limit: number): Promise<string[]> {
+  const rows = await ofOthers(store, scope, writer).execute()
+  return shuffled(rows, seedFrom('writer', writer))
+    .slice(0, limit)
+    .map(({ user }) => user)
+}
+
+/** The verdict on a generator, which is given once; undefined before. */
+export async function writerVerdict({ db }: Store, { project }: Scope, writer: string): Promise<boolean | undefined> {
+  const row = await db
+    .selectFrom('audit')
+    .select('details')
+    .where('project', '=', project)
+    .where('action', '=', 'writer.compared')
+    .where('details', 'like', `%"writer":"${writer}"%`)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row && (JSON.parse(row.details) as { passed: boolean }).passed
+}
+
+/** Keeps the verdict in the audit, where the operator finds it. */
+export async function keepVerdict(
+  { db }: Store,
+  scope: Scope,
+  writer: string,
+  { passed, users, difference }: WriterVerdict,
+): Promise<void> {
+  await audited(db, scope, 'writer.compared', { writer, passed, users, ...difference })
+}
+
+/**
+ * Makes up to `limit` users due whose served profile another generator wrote, each once for each generator. While
+ * workers with different generators are there none is: they would take turns at the same users.
+ */
+export async function dueForWriter(store: Store, scope: Scope, writer: string, limit: number): Promise<void> {
+  const { db } = store
+  const { project } = scope
+  const now = Date.now()
+  const others = await db
+    .selectFrom('worker')
+    .select('id')
+    .where('seen_at', '>', now - THERE)
+    .where('writer', '!=', writer)
+    .limit(1)
+    .execute()
+  if (others.length > 0) return
+  const rows = await ofOthers(store, scope, writer)
+    .where('p.due_at', 'is', null)
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -45,7 +97,6 @@ export async function dueForWriter({ db }: Store, { project }: Scope, writer: st
         ),
       ),
     )
-    .orderBy('p.user')
     .limit(limit)
     .execute()
   for (const { user } of rows)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { normals } from './random.ts'
-import { bootstrapInterval, mean, pairedDifference, quantile } from './stats.ts'
+import { bootstrapInterval, mean, pairedDifference, quantile, shareInterval } from './stats.ts'
 
 describe('mean and quantile', () => {
   it('agree with hand-computed values', () => {
@@ -43,5 +43,17 @@ describe('bootstrap', () => {
     const after = before.map((value) => value + 1)
     expect(pairedDifference(before, after, { seed: 1 })).toEqual({ mean: 1, low: 1, high: 1 })
     expect(() => pairedDifference([1], [1, 2], { seed: 1 })).toThrow('differ in number')
+  })
+})
+
+describe('shareInterval', () => {
+  it('agrees with R: prop.test(c(0, 3, 50), ..., correct = FALSE)', () => {
+    const of = (hits: number, n: number) => {
+      const { low, high } = shareInterval(hits, n)
+      return [low, high].map((bound) => bound.toFixed(4))
+    }
+    expect(of(0, 20)).toEqual(['0.0000', '0.1611'])
+    expect(of(3, 20)).toEqual(['0.0524', '0.3604'])
+    expect(of(50, 100)).toEqual(['0.4038', '0.5962'])
   })
 })

@@ -14,6 +14,8 @@ export interface BootstrapOptions {
   resamples?: number
   /** Share of the interval, in (0, 1); default 0.95. */
   level?: number
+  /** What is measured of the values; default their mean. */
+  statistic?: (values: ArrayLike<number>) => number
 }
 
 /** Arithmetic mean. Throws a RangeError where there are no values. */
@@ -34,20 +36,34 @@ export function quantile(values: ArrayLike<number>, q: number): number {
   return sorted[below] + (sorted[above] - sorted[below]) * (at - below)
 }
 
-/** Mean with its percentile bootstrap interval: users are drawn with replacement, `resamples` times. */
+/**
+ * Mean, or another statistic, with its percentile bootstrap interval: users are drawn with replacement, `resamples`
+ * times.
+ */
 export function bootstrapInterval(values: ArrayLike<number>, options: BootstrapOptions): Interval {
-  const { seed, resamples = 2000, level = 0.95 } = options
+  const { seed, resamples = 2000, level = 0.95, statistic = mean } = options
   const n = values.length
-  const centre = mean(values)
+  const centre = statistic(values)
   const next = uniform(seed)
-  const means = new Float64Array(resamples)
+  const drawn = new Float64Array(n)
+  const found = new Float64Array(resamples)
   for (let r = 0; r < resamples; r++) {
-    let sum = 0
-    for (let i = 0; i < n; i++) sum += values[Math.floor(next() * n)]
-    means[r] = sum / n
+    for (let i = 0; i < n; i++) drawn[i] = values[Math.floor(next() * n)]
+    found[r] = statistic(drawn)
   }
   const tail = (1 - level) / 2
-  return { mean: centre, low: quantile(means, tail), high: quantile(means, 1 - tail) }
+  return { mean: centre, low: quantile(found, tail), high: quantile(found, 1 - tail) }
+}
+
+/** A share of `n` that `hits` are, with its 95% interval (Wilson 1927), which is not empty where none or all are. */
+export function shareInterval(hits: number, n: number): Interval {
+  if (n === 0) throw new RangeError('a share of nothing is not defined')
+  const z = 1.959964
+  const p = hits / n
+  const scale = 1 + z ** 2 / n
+  const centre = (p + z ** 2 / (2 * n)) / scale
+  const half = (z / scale) * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2))
+  return { mean: p, low: Math.max(0, centre - half), high: Math.min(1, centre + half) }
 }
 
 /**

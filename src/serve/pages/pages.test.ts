@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addInteractions } from '../../store/interactions.ts'
 import { readProfile, writeProfileByHand } from '../../store/profiles.ts'
+import { sharing } from '../sentences.ts'
 import { type Serving, serving } from '../testing/serving.ts'
-import { sharing } from './sentences.ts'
 
 const HOSTILE = `<script>alert("1")</script>' onload="x`
 

@@ -4,9 +4,9 @@ import type { StoredInteraction } from '../../store/interactions.ts'
 import type { UserInfo } from '../../store/persons.ts'
 import type { ProfileSource, ProfileVersion, ServedProfile } from '../../store/profiles.ts'
 import { PROFILING } from '../../store/scope.ts'
+import { saidIn } from '../sentences.ts'
 import { Diff } from './diff.tsx'
 import { ButtonForm, Time } from './page.tsx'
-import { saidIn } from './sentences.ts'
 
 interface OverviewProps {
   /** The address of the person's page. */

@@ -18,12 +18,12 @@ import {
 import { PROFILING, type UserScope } from '../../store/scope.ts'
 import { type ServeEnv, userScopeOf } from '../auth.ts'
 import { Problem } from '../problem.ts'
+import { saidIn, sharing } from '../sentences.ts'
 import { Deleted, SureToDelete, SureToForget } from './erasure-views.tsx'
 import { type Form, formOf } from './form.ts'
 import { operatorFrame, userPath } from './operator.tsx'
 import { type Frame, page } from './page.tsx'
 import { Interactions, Overview, Sentence, Version } from './person-views.tsx'
-import { saidIn, sharing } from './sentences.ts'
 
 /** Where the pages lie within their door's routes. */
 interface Place {

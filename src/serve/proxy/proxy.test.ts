@@ -2,11 +2,12 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import pino from 'pino'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { addCorrection } from '../../store/corrections.ts'
 import { addInteractions, listInteractions } from '../../store/interactions.ts'
 import { setProfiling } from '../../store/persons.ts'
 import { writeProfileByHand } from '../../store/profiles.ts'
+import { changeSettings } from '../../store/projects.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { type Answer, answerOf, type Serving, serving } from '../testing/serving.ts'
 import { type TestUpstream, testUpstream } from '../testing/upstream.ts'
@@ -57,6 +58,23 @@ async function chat(headers: Headers_ = {}, body: unknown = CHAT, path = '/chat/
 }
 
 describe('a request', () => {
+  it("carries the project's own key of the upstream, unless the client brings one", async () => {
+    const of = { project: 'a', actor: 'test' }
+    await changeSettings(stores.store, of, { upstreamKey: 'OPENAI_API_KEY_TEST' })
+    expect((await chat()).status).toBe(503)
+    vi.stubEnv('OPENAI_API_KEY_TEST', 'key-of-a')
+    await chat()
+    await chat({ authorization: 'Bearer own', 'x-bump-key': key })
+    vi.unstubAllEnvs()
+    await changeSettings(stores.store, of, {})
+    await chat()
+    expect(upstream.asked.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer key-of-a',
+      'Bearer own',
+      'Bearer upstream-key',
+    ])
+  })
+
   it('gets the profile of its user, and is else as it was sent', async () => {
     const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object', properties: {} } } }]
     const body = { ...CHAT, tools, n: 2, store: true, prompt_cache_key: 'k', response_format: { type: 'json_object' } }

@@ -20,6 +20,8 @@ export interface ProxyOptions {
   contextTokens?: number
   /** A person's profile as served, or that version of it; the only way from a user to a text. */
   profile: (scope: UserScope, version?: number) => Promise<(ProfileParts & { version: number | undefined }) | undefined>
+  /** The project's own key of the upstream; undefined where it uses the server's. */
+  keyOf?: (project: string) => Promise<string | undefined>
   /** Stores what a person wrote; ids are the same for the same turn of the same conversation. */
   record: (scope: UserScope, interactions: { id: string; text: string }[]) => Promise<void>
   /** Told what became of the profile, and the milliseconds that the proxy took before it asked the upstream. */
@@ -153,7 +155,7 @@ function fieldsOf(bytes: Uint8Array): Fields {
 
 async function forwarded(
   c: Context<ServeEnv>,
-  { upstream }: ProxyOptions,
+  { upstream, keyOf }: ProxyOptions,
   path: string,
   body?: Uint8Array | string,
   extra: Record<string, string> = { 'x-bump-profile': 'none' },
@@ -167,7 +169,9 @@ async function forwarded(
   if (streamed) headers.set('accept-encoding', 'identity')
   const { search } = new URL(c.req.url)
   const method = body === undefined ? 'GET' : 'POST'
-  const answer = await upstream.ask({ method, path: path + search, headers, ownKey, body, signal: c.req.raw.signal })
+  const projectKey = ownKey ? undefined : await keyOf?.(scopeOf(c, 'read').project)
+  const request = { method, path: path + search, headers, ownKey, projectKey, body, signal: c.req.raw.signal } as const
+  const answer = await upstream.ask(request)
   for (const [name, value] of Object.entries(extra)) answer.headers.set(name, value)
   if (streamed) answer.headers.set('x-accel-buffering', 'no')
   return answer

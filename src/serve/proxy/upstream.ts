@@ -9,7 +9,7 @@ import { Problem } from '../problem.ts'
 export interface UpstreamOptions {
   /** Address of an OpenAI-compatible API, as `https://api.openai.com/v1`. Never taken from a request. */
   baseUrl: string
-  /** Its key, for all projects. A client may send its own in Authorization, and bump's in `x-bump-key`. */
+  /** Its key, for projects that have none of their own. A client may send its own in Authorization, and bump's in `x-bump-key`. */
   apiKey?: string
 }
 
@@ -21,6 +21,8 @@ export interface UpstreamRequest {
   headers: Headers
   /** Whether Authorization is the client's own key of the upstream. */
   ownKey: boolean
+  /** The project's key of the upstream, in the place of the server's. */
+  projectKey?: string
   body?: Uint8Array | string
   signal: AbortSignal
 }
@@ -51,14 +53,14 @@ export class Upstream {
   }
 
   /** The answer with its bytes as they come. Throws Problem `upstream-failed` where there is none. */
-  async ask({ method, path, headers, ownKey, body, signal }: UpstreamRequest): Promise<Response> {
+  async ask({ method, path, headers, ownKey, projectKey, body, signal }: UpstreamRequest): Promise<Response> {
     this.agent ??= proxiedAgent()
     const agent = await this.agent
     let answer: Dispatcher.ResponseData
     try {
       answer = await agent.request({
         ...{ origin: this.base.origin, path: `${this.base.pathname.replace(/\/$/, '')}${path}`, method, body, signal },
-        headers: this.headersOf(headers, ownKey),
+        headers: this.headersOf(headers, ownKey, projectKey),
         headersTimeout: SILENCE_MS,
         bodyTimeout: SILENCE_MS,
       })
@@ -77,8 +79,7 @@ export class Upstream {
     await (await this.agent)?.destroy()
   }
 
-  private headersOf(headers: Headers, ownKey: boolean): Record<string, string> {
-    const { apiKey } = this.options
+  private headersOf(headers: Headers, ownKey: boolean, apiKey = this.options.apiKey): Record<string, string> {
     const named = namedIn(headers.get('connection'))
     const sent: Record<string, string> = {}
     for (const [name, value] of headers)

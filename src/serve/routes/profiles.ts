@@ -17,7 +17,9 @@ import {
 import type { UserScope } from '../../store/scope.ts'
 import { userScopeOf } from '../auth.ts'
 import { profileBlock, profileText } from '../block.ts'
+import { explainProfile } from '../explain.ts'
 import { Problem } from '../problem.ts'
+import { correction } from './corrections.ts'
 import { type Api, answers, body, pageOf, pageQuery, timeSchema, userParam } from './route.ts'
 
 const ORIGINS = ['generated', 'manual', 'restored'] as const
@@ -37,6 +39,31 @@ export const served = z
     createdAt: timeSchema.optional(),
   })
   .openapi('Profile')
+
+const explanation = z
+  .object({
+    sentences: z
+      .array(
+        z.object({
+          text: z.string(),
+          sources: z.array(z.object({ id: z.string(), time: timeSchema, words: z.array(z.string()) })),
+        }),
+      )
+      .describe('Each with the interactions that share words with it.'),
+    shown: z.int().describe("Interactions in the writer's prompt."),
+    heldOut: z.int().describe('Those hidden from it, to judge the text by.'),
+    writer: z.string().optional(),
+    gate: z.unknown().optional(),
+    scores: z.unknown().optional(),
+    corrections: z.array(correction),
+    refresh: z.object({
+      dueAt: timeSchema.optional(),
+      reason: z.string().optional(),
+      attempts: z.int(),
+      lastError: z.string().optional(),
+    }),
+  })
+  .openapi('Explanation')
 
 const version = z
   .object({
@@ -89,10 +116,14 @@ const read = createRoute({
         .default('json')
         .describe('text: plain; block: for a system message, as the proxy has it.'),
       maxTokens: maxTokens,
+      explain: z
+        .enum(['1', 'true'])
+        .optional()
+        .describe('Why it says what it says, in JSON; takes a key of role admin.'),
     }),
   },
   responses: {
-    ...answers('The profile.', served),
+    ...answers('The profile.', served.extend({ explanation: explanation.optional() }).openapi('ReadProfile')),
     304: { description: 'It is as the ETag of If-None-Match says.' },
   },
 })
@@ -162,8 +193,13 @@ const refresh = createRoute({
 /** The routes of profiles. */
 export function profileRoutes(api: Api, store: Store): void {
   api.openapi(read, async (c) => {
-    const { format, maxTokens } = c.req.valid('query')
-    const profile = await readProfile(store, userScopeOf(c, 'read', c.req.valid('param').user))
+    const { format, maxTokens, explain } = c.req.valid('query')
+    const scope = userScopeOf(c, explain ? 'admin' : 'read', c.req.valid('param').user)
+    const profile = await readProfile(store, scope)
+    if (explain) {
+      if (format !== 'json') throw new Problem('invalid-request', 'explain: the explanation is JSON, leave format out')
+      return c.json({ ...answerOf(profile), explanation: await explainProfile(store, scope) }, 200)
+    }
     const etag = etagOf(profile)
     const headers = { etag }
     if (names(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers)

@@ -1,10 +1,19 @@
 // What a worker says, as lines for people and as messages for the server that started it.
+import { intervalText } from '../../util/stats.ts'
 import type { WorkerEvent } from './worker.ts'
 
 /** One line of an event: counts and words, no ids and no texts. */
 function eventLine(event: WorkerEvent): string {
   if (event.type === 'forgotten') return `deleted ${event.interactions} interactions that are older than is retained`
   if (event.type === 'trouble') return `the store cannot be asked, trying again: ${event.message}`
+  if (event.type === 'compared') {
+    const { project, passed, users, difference } = event
+    const found = difference
+      ? `${intervalText(difference)} against what is served, ${users} users`
+      : 'too few to compare'
+    const then = passed ? 'it writes' : 'it writes nothing there, unless the setting gate.release is false'
+    return `generator in project ${project}: ${found}; ${then}`
+  }
   const { reason, result, rolledBack, difference, seconds, error } = event
   const parts = [
     `profile ${result}${reason === '' ? '' : ` (${reason})`}`,

@@ -16,9 +16,9 @@ const HIDDEN = 3
 const HIDDEN_OF_MANY = 5
 const MANY = 30
 /** What a profile is written from at least, besides those hidden. */
-const LEFT = 3
+export const LEFT = 3
 /** Interactions that came later, looked at in one refresh, and those that a roll-back needs. */
-const LATER = 10
+export const LATER = 10
 const ENOUGH = 10
 /** The third version in a row that fails the floor is published: a user who changed is not to be frozen by chance. */
 const REJECTIONS = 2
@@ -61,6 +61,9 @@ export async function compareTexts(
   return texts.map((_, t) => mean(ndcg.map((each) => (each[t].forward + each[t].backward) / 2)))
 }
 
+/** Interactions hidden from the writer, of a user with `n`. */
+export const hiddenOf = (n: number): number => (n >= MANY ? HIDDEN_OF_MANY : HIDDEN)
+
 /**
  * How many of the latest interactions are hidden from the writer, to judge its text by against `served`; 0 where no
  * judgement is possible: nothing is served, it has seen them, the user has too few, or there are too few others.
@@ -72,7 +75,7 @@ export function hiddenFor(
   rivals: number,
 ): number {
   if (served === undefined || reason === 'erased' || reason === 'corrected') return 0
-  const hidden = n >= MANY ? HIDDEN_OF_MANY : HIDDEN
+  const hidden = hiddenOf(n)
   if (n < hidden + LEFT || rivals < NEGATIVES) return 0
   return interactions.slice(-hidden).some(({ id }) => served.shown.has(id)) ? 0 : hidden
 }

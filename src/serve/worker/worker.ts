@@ -5,14 +5,17 @@ import { randomLetters } from '../../store/ids.ts'
 import { type Store, scrubJournal } from '../../store/open.ts'
 import { listProjects } from '../../store/projects.ts'
 import { type Claim, claimDue, renewClaims, workerGone, workerSeen } from '../../store/queue.ts'
-import { dueForWriter } from '../../store/writer-change.ts'
+import { dueForWriter, type WriterVerdict } from '../../store/writer-change.ts'
 import { CancelledError } from '../../util/errors.ts'
 import { type RefreshEvent, refreshBatch, type WorkerModels } from './refresh.ts'
+import { releaseOf } from './release.ts'
 
 export type WorkerEvent =
   | ({ type: 'refreshed' } & RefreshEvent)
   /** Interactions deleted because the project retains none that old. */
   | { type: 'forgotten'; interactions: number }
+  /** The generator was compared with what is served of a project that another one wrote for. */
+  | ({ type: 'compared'; project: string } & WriterVerdict)
   /** The store could not be asked; it is tried again. */
   | { type: 'trouble'; message: string }
 
@@ -44,6 +47,7 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   let claims: Claim[] = []
   let worked = 0
   let swept = 0
+  let without: ReadonlySet<string> = new Set()
   const alive = () => quietly(workerSeen(store, id, generator.digest), onEvent)
   const renew = () => quietly(renewClaims(store, claims), onEvent)
   await alive()
@@ -53,9 +57,9 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
       try {
         if (Date.now() - swept >= SWEEP) {
           swept = Date.now()
-          await sweep(options)
+          without = await sweep(options)
         }
-        claims = await claimDue(store, USERS_AT_ONCE)
+        claims = await claimDue(store, USERS_AT_ONCE, without)
         if (claims.length > 0) {
           for (const event of await refreshBatch(store, claims, options, signal))
             onEvent?.({ type: 'refreshed', ...event })
@@ -80,15 +84,24 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   }
 }
 
-/** What is to be done now and then: retention, the journal, and profiles of an older generator. */
-async function sweep({ store, generator, onEvent }: WorkerOptions): Promise<void> {
-  for (const { id } of await listProjects(store)) {
+/**
+ * What is to be done now and then: retention, the journal, and profiles of an older generator. Returns the projects that
+ * this generator may not write for.
+ */
+async function sweep(options: WorkerOptions): Promise<Set<string>> {
+  const { store, generator, signal, onEvent } = options
+  const without = new Set<string>()
+  for (const { id, settings } of await listProjects(store)) {
     const scope = { project: id, actor: 'worker' }
     const interactions = await forgetOld(store, scope)
     if (interactions > 0) onEvent?.({ type: 'forgotten', interactions })
-    await dueForWriter(store, scope, generator.digest, REWRITTEN_AT_ONCE)
+    const { allowed, verdict } = await releaseOf(store, scope, settings, options, signal)
+    if (verdict) onEvent?.({ type: 'compared', project: id, ...verdict })
+    if (allowed) await dueForWriter(store, scope, generator.digest, REWRITTEN_AT_ONCE)
+    else without.add(id)
   }
   await scrubJournal(store)
+  return without
 }
 
 async function quietly(work: Promise<void>, onEvent: WorkerOptions['onEvent']): Promise<void> {

@@ -1,6 +1,6 @@
 // Texts for a batch of users: written, cleaned of markup, personal data and sensitive sentences, checked for what must
 // not be said, written again with other seeds where it was, and cut where it still is.
-import { type GeneratedProfiles, generateProfiles } from '../../generator/generate.ts'
+import { generateProfiles } from '../../generator/generate.ts'
 import type { Generator } from '../../generator/open.ts'
 import { profileSeeds } from '../../generator/profile-users.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
@@ -26,6 +26,8 @@ export interface WrittenText {
   shown: number[]
 }
 
+type Rules = Pick<WritingJob, 'denials' | 'allowed'>
+
 /** How often a text is written again at most. */
 const AGAIN = 3
 /** A greedy writer would say the same again. */
@@ -41,7 +43,7 @@ export async function writeTexts(
   const first = await generateProfiles(model, users, { ...settings, seeds: profileSeeds(settings.seed), signal })
   const texts = first.map(({ profiles }) => profiles[0])
   for (let attempt = 1; attempt <= AGAIN; attempt++) {
-    const faulty = [...jobs.keys()].filter((j) => inspected(texts[j], jobs[j], first[j]).faults.length > 0)
+    const faulty = [...jobs.keys()].filter((j) => inspected(texts[j], jobs[j], first[j].shown).faults.length > 0)
     if (faulty.length === 0) break
     const again = await generateProfiles(
       model,
@@ -57,15 +59,16 @@ export async function writeTexts(
     for (const [i, j] of faulty.entries()) {
       const other = again[i].profiles[0]
       const better =
-        inspected(other, jobs[j], first[j]).faults.length < inspected(texts[j], jobs[j], first[j]).faults.length
+        inspected(other, jobs[j], first[j].shown).faults.length <
+        inspected(texts[j], jobs[j], first[j].shown).faults.length
       if (better && !isEmptyProfile(other)) texts[j] = other
     }
   }
-  return jobs.map((job, j) => ({ text: withoutFaults(texts[j], job, first[j]), shown: first[j].shownIndices }))
+  return jobs.map((job, j) => ({ text: sayable(texts[j], job, first[j].shown), shown: first[j].shownIndices }))
 }
 
 /** A text without what is taken out of every profile, and its sentences that may not stand. */
-function inspected(text: string, { denials, allowed }: WritingJob, { shown }: GeneratedProfiles) {
+function inspected(text: string, { denials, allowed }: Rules, shown: readonly string[]) {
   const { text: cleaned, flags } = inspectProfile(text, { interactions: shown, allow: allowed })
   const suspect = new Set(
     flags.map((flag) => (flag.effect === 'suspect' && flag.kind !== 'empty' ? flag.sentence : '')),
@@ -77,8 +80,9 @@ function inspected(text: string, { denials, allowed }: WritingJob, { shown }: Ge
   }
 }
 
-function withoutFaults(text: string, job: WritingJob, generated: GeneratedProfiles): string {
-  const { sentences, faults } = inspected(text, job, generated)
+/** What of a text may be published, written from the texts `shown`; '' where nothing may. */
+export function sayable(text: string, rules: Rules, shown: readonly string[]): string {
+  const { sentences, faults } = inspected(text, rules, shown)
   const said = sentences
     .filter((sentence) => !faults.includes(sentence))
     .join('')

@@ -1,5 +1,5 @@
 // A profile by sentence, and which interactions have words in common with one.
-import { sentencesOf } from '../../safety/sentences.ts'
+import { sentencesOf } from '../safety/sentences.ts'
 
 /** The sentences of a profile, in order; none is empty. */
 export function saidIn(text: string): string[] {
