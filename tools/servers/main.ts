@@ -1,18 +1,22 @@
-// `npm run test:servers`: bump against a real Tinker server, which it installs outside the repository and starts.
+// `npm run test:servers`: bump against real servers, which it installs outside the repository and starts.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { killed, undisturbed } from './runs.ts'
-import { install, python312, SkyRl } from './skyrl.ts'
+import { python312 } from './install.ts'
+import { OpenAiServer } from './openai.ts'
+import { judged, killed, LAST_CHECKPOINT, undisturbed } from './runs.ts'
+import { installSkyRl, SkyRl } from './skyrl.ts'
 
-const USAGE = `npm run test:servers -- [options]: the provider of the Tinker protocol against SkyRL (JAX, CPU)
+const PARTS = ['contract', 'judges', 'runs'] as const
+const USAGE = `npm run test:servers -- [options]: bump against SkyRL (JAX, CPU), llama.cpp and vLLM
 
-  --folder FOLDER   where the server is installed, 6 GB (default ~/.cache/bump-servers)
+  --folder FOLDER   where they are installed, 12 GB (default ~/.cache/bump-servers)
   --python FILE     Python 3.12 (default: of the PATH, or of pyenv)
-  --only PART       contract, or runs
+  --only PART       ${PARTS.join(', ')}
+  --without-vllm    leaves vLLM out, and 6 GB
   --client-kills N  kill -9 of bump in the run (default 3)
   --server-kills N  kill -9 of the server in the run (default 1)`
 
@@ -21,51 +25,96 @@ const { values } = parseArgs({
     folder: { type: 'string', default: join(homedir(), '.cache', 'bump-servers') },
     python: { type: 'string' },
     only: { type: 'string' },
+    'without-vllm': { type: 'boolean', default: false },
     'client-kills': { type: 'string', default: '3' },
     'server-kills': { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
   },
 })
-if (values.help) {
+const { only } = values
+if (values.help || (only !== undefined && !PARTS.some((part) => part === only))) {
   console.log(USAGE)
-  process.exit(0)
+  process.exit(values.help ? 0 : 2)
 }
-const python = python312(values.python)
-if (python === undefined) {
+const found = python312(values.python)
+if (found === undefined) {
   console.log('SKIPPED, nothing was tested: SkyRL needs Python 3.12, and there is none here. Name one by --python.')
   process.exit(0)
 }
-install(join(values.folder, 'skyrl'), python)
+const python = found
+const wanted = (part: (typeof PARTS)[number]) => only === undefined || only === part
+const skyrlFolder = join(values.folder, 'skyrl')
+installSkyRl(skyrlFolder, python)
 const work = mkdtempSync(join(tmpdir(), 'bump-servers-'))
-const server = new SkyRl(join(values.folder, 'skyrl'), join(work, 'server'))
+const skyrl = new SkyRl(skyrlFolder, join(work, 'skyrl'))
+const started: OpenAiServer[] = []
 let failed = false
 try {
-  await server.start()
-  if (values.only !== 'runs') {
-    const config = fileURLToPath(new URL('vitest.config.ts', import.meta.url))
-    const env = { ...process.env, TINKER_BASE_URL: server.address }
-    const { status } = spawnSync('npx', ['vitest', 'run', '--config', config], { stdio: 'inherit', env })
-    failed = status !== 0
-  }
-  if (values.only !== 'contract') {
-    const { rewards, seconds } = await undisturbed(server, work, 'demo')
-    console.log(
-      `${rewards.length} steps in ${seconds.toFixed(0)} s; rewards: ${rewards.map((r) => r.toFixed(3)).join(' ')}`,
-    )
-    const half = rewards.length / 2
-    const [before, after] = [mean(rewards.slice(0, half)), mean(rewards.slice(-half))]
-    console.log(`mean reward of the first half ${before.toFixed(3)}, of the second ${after.toFixed(3)}`)
-    const wanted = { client: Number(values['client-kills']), server: Number(values['server-kills']) }
-    const { stepSeconds } = await undisturbed(server, work, 'small')
-    const { made, difference } = await killed(server, work, { wanted, stepSeconds })
-    console.log(`${made.client} kills of bump, ${made.server} of the server: ${difference ?? 'the same metrics'}`)
-    failed ||= !(after > before) || difference !== undefined
-  }
+  await skyrl.start()
+  if (wanted('contract')) check('skyrl', {})
+  if (wanted('judges')) await judges()
+  if (wanted('runs')) await runs()
 } finally {
-  await server.kill()
+  for (const server of [...started, skyrl]) await server.kill()
 }
 console.log(failed ? `FAILED: runs and logs are in ${work}` : `passed; runs and logs are in ${work}`)
 process.exit(failed ? 1 : 0)
+
+/** Runs one file of checks. */
+function check(name: string, env: Record<string, string>): void {
+  const config = fileURLToPath(new URL('vitest.config.ts', import.meta.url))
+  const { status } = spawnSync('npx', ['vitest', 'run', '--config', config, name], {
+    stdio: 'inherit',
+    env: { ...process.env, TINKER_BASE_URL: skyrl.address, SKYRL_FOLDER: skyrlFolder, ...env },
+  })
+  failed ||= status !== 0
+}
+
+async function open(kind: OpenAiServer['kind']): Promise<OpenAiServer> {
+  const state = join(work, kind)
+  mkdirSync(state, { recursive: true })
+  const server = new OpenAiServer(kind, join(values.folder, kind === 'llama.cpp' ? 'llama' : 'vllm'), state)
+  started.push(server)
+  await server.start(python)
+  return server
+}
+
+/** Judges on servers, beside those here, and runs with the policy on SkyRL or here. */
+async function judges(): Promise<void> {
+  const llama = await open('llama.cpp')
+  const vllm = values['without-vllm'] ? undefined : await open('vLLM')
+  check('judges', { LLAMA_CPP_URL: llama.address, ...(vllm ? { VLLM_URL: vllm.address } : {}) })
+  for (const policy of [undefined, skyrl])
+    for (const judge of [llama, ...(vllm ? [vllm] : [])]) {
+      const rewards = await judged(policy, judge, work, judge === llama ? 'listwise' : 'likelihood')
+      const where = policy ? 'SkyRL' : 'here'
+      console.log(`policy ${where}, judge on ${judge.kind}: rewards ${shown(rewards)}`)
+    }
+  await vllm?.kill()
+}
+
+async function runs(): Promise<void> {
+  const { rewards, seconds } = await undisturbed(skyrl, work, 'demo')
+  console.log(`${rewards.length} steps in ${seconds.toFixed(0)} s; rewards: ${shown(rewards)}`)
+  const half = rewards.length / 2
+  const [before, after] = [mean(rewards.slice(0, half)), mean(rewards.slice(-half))]
+  console.log(`mean reward of the first half ${before.toFixed(3)}, of the second ${after.toFixed(3)}`)
+  failed ||= !(after > before)
+  const vllm = values['without-vllm'] ? undefined : await open('vLLM with adapters')
+  const trained = { BUMP_RUN: join(work, 'demo'), CHECKPOINT: LAST_CHECKPOINT }
+  check('adapter', { ...trained, ...(vllm ? { VLLM_LORA_URL: vllm.address } : {}) })
+  await vllm?.kill()
+  const { stepSeconds } = await undisturbed(skyrl, work, 'small')
+  const kills = { client: Number(values['client-kills']), server: Number(values['server-kills']) }
+  const { made, difference, apart } = await killed(skyrl, work, { wanted: kills, stepSeconds })
+  const same = `the same metrics, at most ${apart.toExponential(1)} apart`
+  console.log(`${made.client} kills of bump, ${made.server} of the server: ${difference ?? same}`)
+  failed ||= difference !== undefined
+}
+
+function shown(rewards: readonly number[]): string {
+  return rewards.map((reward) => reward.toFixed(3)).join(' ')
+}
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length

@@ -1,12 +1,14 @@
-// Whole runs of `bump train` on a server: one that nothing disturbs, and one whose client and server are killed over
-// and over. Both must give the same numbers.
+// Whole runs of `bump train` on servers: one that nothing disturbs, one whose client and server are killed over and
+// over, and runs whose judge is on a server of its own. All must give the same numbers.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { demoConfig } from '../../src/cli/demo.ts'
 import { seedFrom, uniform } from '../../src/util/random.ts'
-import { SERVED, type SkyRl } from './skyrl.ts'
+import { SERVED } from './install.ts'
+import type { OpenAiServer } from './openai.ts'
+import type { SkyRl } from './skyrl.ts'
 
 type Server = Pick<SkyRl, 'address' | 'kill' | 'start'>
 
@@ -15,9 +17,11 @@ const bump = fileURLToPath(new URL('../../bin/bump.mjs', import.meta.url))
 /** The demo's run on fewer users, or a small one, whose kills cost little. */
 export type Size = 'demo' | 'small'
 const STEPS = { demo: 10, small: 6 }
+/** Of the demo's run. */
+export const LAST_CHECKPOINT = `step-${STEPS.demo}`
 
 /** With an adapter in place of all weights; the judge reads on this machine. */
-function settingsOf(name: string, size: Size): object {
+function settingsOf(name: string, size: Size) {
   const steps = STEPS[size]
   const demo = demoConfig({ seed: 1, steps, name })
   const settings = {
@@ -45,11 +49,16 @@ function settingsOf(name: string, size: Size): object {
 
 /** One process of a run; it ends by itself or by `kill`. */
 function client(server: Server, folder: string, name: string, size: Size): ChildProcess {
+  return bumpTrain(folder, name, settingsOf(name, size), ['--server', server.address])
+}
+
+/** Goes on with the run where there is one of that name. */
+function bumpTrain(folder: string, name: string, settings: object, flags: string[]): ChildProcess {
   const config = join(folder, `${name}.yaml`)
   // YAML reads JSON.
-  writeFileSync(config, JSON.stringify(settingsOf(name, size)))
+  writeFileSync(config, JSON.stringify(settings))
   const resume = existsSync(join(folder, name, 'config.json'))
-  const args = ['train', '--config', config, '--server', server.address, '--runs', folder, '--threads', '1']
+  const args = ['train', '--config', config, ...flags, '--runs', folder, '--threads', '1']
   const child = spawn(process.execPath, [bump, ...args, ...(resume ? ['--resume'] : [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -97,14 +106,14 @@ export interface Kills {
 
 /**
  * The small run, killed over and over, spread over its steps and at a random moment of each: clients first, then
- * servers, which are started again. Gives the kills that hit a run under way, and the first difference between its
- * metrics and the other run's.
+ * servers, which are started again. A client is killed while it opens the model, too; a server while it trains. Gives
+ * the kills, and how the metrics compare with the other run's.
  */
 export async function killed(
   server: Server,
   folder: string,
   { wanted, stepSeconds }: { wanted: Kills; stepSeconds: number },
-): Promise<{ made: Kills; difference: string | undefined }> {
+): Promise<{ made: Kills } & Comparison> {
   const name = 'killed'
   const luck = uniform(seedFrom('kills'))
   const made: Kills = { client: 0, server: 0 }
@@ -114,8 +123,12 @@ export async function killed(
     const end = ended(run)
     const done = made.client + made.server
     const target = Math.floor((done * STEPS.small) / (all + 1))
+    const before = said(folder, name).length
+    const ready = () =>
+      linesOf(folder, name).length >= target &&
+      (made.client < wanted.client || /resumed after|step \d/.test(said(folder, name).slice(before)))
     const due = async () => {
-      while (run.exitCode === null && linesOf(folder, name).length < target) await seconds(0.2)
+      while (run.exitCode === null && !ready()) await seconds(0.2)
       await seconds(luck() * 2 * stepSeconds)
     }
     if (done < all) await Promise.race([due(), end])
@@ -134,19 +147,63 @@ export async function killed(
     // Without its server's memory, a run ends by itself and says how to go on.
     if ((await end) === 0) break
   }
-  return { made, difference: differenceOf(metricsOf(folder, 'small'), metricsOf(folder, name)) }
+  return { made, ...comparison(metricsOf(folder, 'small'), metricsOf(folder, name)) }
+}
+
+/** What a run has printed, over all its processes. */
+function said(folder: string, name: string): string {
+  const log = join(folder, `${name}.log`)
+  return existsSync(log) ? readFileSync(log, 'utf8') : ''
 }
 
 const seconds = (count: number) => new Promise<void>((resolve) => setTimeout(resolve, 1000 * count))
 
+/**
+ * The first steps of the small run with a judge on a server: the policy on `server`, or on this machine. Gives its
+ * rewards; throws where it fails.
+ */
+export async function judged(
+  server: Server | undefined,
+  judge: OpenAiServer,
+  folder: string,
+  scorer: 'likelihood' | 'listwise',
+): Promise<number[]> {
+  const name = `${server ? 'served' : 'embedded'}-${judge.kind}`
+  const small = settingsOf(name, 'small')
+  const settings = {
+    ...small,
+    engine: server && small.engine,
+    judge: { scorer, server: 'nano' },
+    optim: { ...small.optim, steps: 2 },
+  }
+  const flags = ['--judge-server', judge.address, ...(server ? ['--server', server.address] : [])]
+  const code = await ended(bumpTrain(folder, name, settings, flags))
+  if (code !== 0) throw new Error(`the run failed: look at ${join(folder, `${name}.log`)}`)
+  return rewardsOf(linesOf(folder, name))
+}
+
+const rewardsOf = (lines: Record<string, number>[]) => lines.flatMap(({ reward }) => reward ?? [])
+
 /** The server rounds by what it computes together, which is a matter of time. */
 const CLOSE = 1e-5
 
-function differenceOf(whole: Record<string, number>[], other: Record<string, number>[]): string | undefined {
-  if (whole.length !== other.length) return `${other.length} lines of metrics in place of ${whole.length}`
+interface Comparison {
+  /** The first metric that is not close; undefined where all are. */
+  difference: string | undefined
+  /** The distance of the two that are furthest apart. */
+  apart: number
+}
+
+function comparison(whole: Record<string, number>[], other: Record<string, number>[]): Comparison {
+  if (whole.length !== other.length)
+    return { difference: `${other.length} lines of metrics in place of ${whole.length}`, apart: Number.NaN }
+  let apart = 0
   for (const [i, line] of whole.entries())
-    for (const key of Object.keys({ ...line, ...other[i] }))
-      if (!(Math.abs(line[key] - other[i][key]) <= CLOSE))
-        return `step ${line.step}: ${key} is ${other[i][key]} in place of ${line[key]}`
-  return undefined
+    for (const key of Object.keys({ ...line, ...other[i] })) {
+      const distance = Math.abs(line[key] - other[i][key])
+      if (!(distance <= CLOSE))
+        return { difference: `step ${line.step}: ${key} is ${other[i][key]} in place of ${line[key]}`, apart: distance }
+      apart = Math.max(apart, distance)
+    }
+  return { difference: undefined, apart }
 }

@@ -3,7 +3,6 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AdamParams, LanguageModel, TrainGroup } from '../../src/model/contract.ts'
 import { openModel } from '../../src/model/onnx/open.ts'
@@ -11,9 +10,8 @@ import { openTokenizer } from '../../src/model/onnx/open-tokenizer.ts'
 import { testLanguageModel } from '../../src/model/testing/contract-suite.ts'
 import { openTinker } from '../../src/model/tinker/open.ts'
 import { LOSSES, type LossName } from '../../src/train/losses.ts'
-import { SERVED } from './skyrl.ts'
+import { NANO as nano, SERVED } from './install.ts'
 
-const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url))
 const lora = { type: 'lora', rank: 8, alpha: 32 } as const
 const server = process.env.TINKER_BASE_URL
 

@@ -285,7 +285,7 @@ export class TinkerServer {
     if (answer === 'broken') return new BumpError('server-failed', `${shown} breaks the connection at ${path}`)
     const said = this.words(answer)
     const told = `${shown} answers ${answer.status} to ${path}${said === '' ? '' : `: ${said}`}`
-    return new Refusal(`${told}${cureOf(answer.status, said)}`, answer.status)
+    return new Refusal(`${told}${cureOf(path, answer.status, said)}`, answer.status)
   }
 
   /** The server's own words, short and without the key, should it repeat that. */
@@ -323,9 +323,11 @@ export class TinkerServer {
 }
 
 /** What to do about a refusal, where that is known; a sentence of its own. */
-function cureOf(status: number, said: string): string {
+function cureOf(path: string, status: number, said: string): string {
   if (status === 401 || status === 403) return '. It wants another key: set TINKER_API_KEY.'
-  if (/^not found$/i.test(said)) return '. Is it the address of a Tinker server?'
+  // The first request of all, which every such server answers.
+  if (/^not found$/i.test(said) || (status === 404 && path === 'get_server_capabilities'))
+    return '. Is it the address of a Tinker server?'
   if (/not loaded|(model|session|future|request) not found/i.test(said))
     return '. It no longer holds what this run left there: it was started anew, or heard nothing for too long. Resume the run: it goes on from its last checkpoint.'
   return ''
