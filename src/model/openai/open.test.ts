@@ -36,6 +36,17 @@ describe('a model on a server', () => {
     expect(model.chooseLogprobs).toBeUndefined()
   })
 
+  it('says what it was asked, and what that costs', async () => {
+    const usage = { prompt_tokens: 2000, completion_tokens: 300 }
+    const script: Script = (_, response) => json(response, { choices: [{ message: { content: 'yes' } }], usage })
+    const { model, baseUrl } = await serving(script, { price: { read: 0.25, written: 1 } })
+    expect(model.spent?.()).toBeUndefined()
+    await model.answer([ask('hi'), ask('ho')], { maxTokens: 7 })
+    expect(model.spent?.()).toBe(
+      `m at ${baseUrl}: 2 answers, 4,000 tokens read and 600 written: 0.0016 at 0.25 and 1 a million`,
+    )
+  })
+
   it('answers in order, with as many requests at a time as allowed, and progress', async () => {
     // Each answer waits until three requests are open (or all have come): with fewer at a time this would never end.
     const open: (() => void)[] = []
