@@ -268,6 +268,9 @@ describe('every answer', () => {
   it('that nothing is behind is a problem', async () => {
     expect((await api.call(admin, 'GET', '/v1/nothing')).json).toMatchObject({ status: 404, code: 'not-found' })
     expect((await api.call(undefined, 'GET', '/')).status).toBe(404)
+    const other = await api.call(admin, 'DELETE', '/v1/users/ann/profile')
+    expect([other.status, other.json.code, other.headers.get('allow')]).toEqual([405, 'method-not-allowed', 'GET, PUT'])
+    expect((await api.call(undefined, 'DELETE', '/v1/users')).status).toBe(401)
   })
 
   it('of the database in trouble says nothing of it', async () => {

@@ -20,7 +20,7 @@ import { correctionRoutes } from './routes/corrections.ts'
 import { erasureRoutes } from './routes/erasure.ts'
 import { interactionRoutes } from './routes/interactions.ts'
 import { profileRoutes } from './routes/profiles.ts'
-import { type Api, newApi } from './routes/route.ts'
+import { type Api, newApi, refuseOtherMethods } from './routes/route.ts'
 import { systemRoutes } from './routes/system.ts'
 import { userRoutes } from './routes/users.ts'
 import { profileForModel } from './served.ts'
@@ -65,6 +65,7 @@ export function createApp(options: AppOptions): Api {
   const api = newApi()
   api.use(...guards, longest(API_BYTES))
   addRoutes(api, store, metrics)
+  refuseOtherMethods(api)
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
   app.route('/v1', api)
   app.route('/', pageRoutes(store, find))

@@ -8,6 +8,7 @@ export const PROBLEMS = {
   unauthenticated: [401, 'The key is missing, unknown, expired or revoked.'],
   forbidden: [403, 'The key may not do this.'],
   'not-found': [404, 'There is no such thing in the project of the key.'],
+  'method-not-allowed': [405, 'This address does not take the method of the request; Allow says which it takes.'],
   conflict: [409, 'The request does not fit what is stored.'],
   'precondition-failed': [412, 'The profile has changed since the version that If-Match names.'],
   'too-large': [413, 'The body of the request is longer than this address takes.'],

@@ -1,7 +1,7 @@
 // What a profile is worth that is rewritten from the one before with what is new: what `bump evaluate incremental` does.
 // Beside it stand the profile from everything so far and the first profile, kept as it is, in the same pools; and what
 // each costs. <out> gets result.json, and keeps profiles and scores by content.
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { logsOfRun, openGenerator } from '../../generator/open.ts'
 import { servedModelOf } from '../../judge/config.ts'
 import { judgeName } from '../../judge/judge.ts'

@@ -19,6 +19,20 @@ export function newApi(): Api {
   })
 }
 
+/** Answers every other method of an address that has been given a route: comes after all routes. */
+export function refuseOtherMethods(api: Api): void {
+  const methods = new Map<string, string[]>()
+  for (const definition of api.openAPIRegistry.definitions)
+    if (definition.type === 'route') {
+      const { method, path } = definition.route
+      methods.set(path, [...(methods.get(path) ?? []), method.toUpperCase()])
+    }
+  for (const [path, taken] of methods)
+    api.all(path.replace(/\{(\w+)\}/g, ':$1'), () => {
+      throw new Problem('method-not-allowed', undefined, { allow: taken.join(', ') })
+    })
+}
+
 const problemSchema = z
   .object({
     type: z.string(),
