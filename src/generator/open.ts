@@ -119,9 +119,7 @@ const runConfigSchema = z.object({
   quantize: z.enum(QUANTIZE),
   engine: z.object({ type: z.string() }).optional(),
   // Without its own wording the generator would be asked something else than in training.
-  prompt: promptSchema
-    .unwrap()
-    .required({ system: true, instruction: true, historyTokens: true, interactionTokens: true }),
+  prompt: promptSchema.unwrap().required().partial({ redact: true }),
   profile: profileSchema.unwrap().required(),
   seed: z.number(),
   logs: z.object({

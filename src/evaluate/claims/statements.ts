@@ -25,7 +25,7 @@ export function statementsOf(profile: string): string[] {
 }
 
 /** Asks whether the records support the statement. */
-export function claimPrompt({ records, statement }: Claim): ChatMessage[] {
+function claimPrompt({ records, statement }: Claim): ChatMessage[] {
   return [
     {
       role: 'user',
