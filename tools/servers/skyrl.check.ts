@@ -8,19 +8,19 @@ import type { AdamParams, LanguageModel, TrainGroup } from '../../src/model/cont
 import { openModel } from '../../src/model/onnx/open.ts'
 import { openTokenizer } from '../../src/model/onnx/open-tokenizer.ts'
 import { testLanguageModel } from '../../src/model/testing/contract-suite.ts'
-import { openTinker } from '../../src/model/tinker/open.ts'
+import { openTinker, type TinkerOptions } from '../../src/model/tinker/open.ts'
 import { LOSSES, type LossName } from '../../src/train/losses.ts'
 import { NANO as nano, SERVED } from './install.ts'
 
 const lora = { type: 'lora', rank: 8, alpha: 32 } as const
 const server = process.env.TINKER_BASE_URL
 
-async function open(): Promise<LanguageModel> {
+async function open(more: Partial<TinkerOptions> = {}): Promise<LanguageModel> {
   const { tokenizer, contextLength } = await openTokenizer(nano)
-  return await openTinker({ server, model: SERVED, name: nano, tokenizer, contextLength, trainable: lora })
+  return await openTinker({ server, model: SERVED, name: nano, tokenizer, contextLength, trainable: lora, ...more })
 }
 
-testLanguageModel('SkyRL', open, { temperature: true, clipping: true })
+testLanguageModel('SkyRL', () => open(), { temperature: true, clipping: true })
 
 describe('SkyRL beside the embedded engine, on the same batches', () => {
   let remote: LanguageModel
@@ -49,6 +49,24 @@ describe('SkyRL beside the embedded engine, on the same batches', () => {
     }
     console.log(`${name}: loss ${here.loss.toFixed(4)}, norm ${expected.toFixed(3)}; apart:`, apart)
     for (const distance of Object.values(apart)) expect(distance).toBeLessThan(1e-5)
+  })
+})
+
+describe('what cannot be used there is refused in clear words', () => {
+  it('another base model, and a rank that the server has no room for', async () => {
+    await expect(open({ model: 'other' })).rejects.toThrow(/serves "nano32", not "other".*name it in engine.model/)
+    const large = open({ trainable: { ...lora, rank: 64 } })
+    await expect(large).rejects.toThrow(/create_model: LoRA rank 64 must be between 1 and 16/)
+  })
+
+  it('an adapter of another rank', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bump-skyrl-'))
+    const model = await open()
+    await model.savePolicy(folder)
+    await model.close()
+    const smaller = await open({ trainable: { ...lora, rank: 4 } })
+    await expect(smaller.loadPolicy(folder)).rejects.toThrow(/of rank 8, but this run trains rank 4: use the same rank/)
+    await smaller.close()
   })
 })
 
