@@ -232,6 +232,47 @@ describe('evaluations', () => {
     expect(part.match(/class="hollow"/g)).toHaveLength(1)
   })
 
+  it('draws layouts: lines over levels, and differences as a heat map', async () => {
+    const one = (mean: number, low: number, high: number) => ({ ndcg: { mean, low, high } })
+    const table = {
+      notes: [],
+      metrics: [{ key: 'ndcg', label: 'NDCG', higherIsBetter: true, chance: 0.4 }],
+      rows: [
+        { condition: 'a', label: 'raw <b>history</b>', n: 9, values: one(0.5, 0.4, 0.6) },
+        { condition: 'b', label: 'zero-shot', n: 9, values: one(0.7, 0.6, 0.8) },
+      ],
+      differences: [
+        { a: 'b', b: 'a', values: one(0.2, 0.1, 0.3) },
+        { a: 'a', b: 'b', values: one(-0.2, -0.3, 0.1) },
+      ],
+    }
+    const lines = [{ label: 'raw <b>history</b>', conditions: ['a', 'b'] }]
+    const cells = [
+      { a: 'b', b: 'a', marked: true },
+      { a: 'a', b: 'b', marked: false },
+    ]
+    const grid = { type: 'grid', rowsTitle: 'trained', columnsTitle: 'tested on', markedMeans: 'its own users' }
+    const references = [{ label: 'chance', conditions: ['a', 'gone'] }]
+    const result = {
+      ...{ kind: 'transfer', createdAt: '2026-01-01', command: 'bump', seconds: 1, settings: {} },
+      tables: [
+        {
+          ...table,
+          title: 'A',
+          layout: { type: 'lines', axis: 'length', levels: ['1', 'all'], lines, differences: [] },
+        },
+        { ...table, title: 'B', layout: { ...grid, columns: ['x', 'y'], rows: [{ label: 'run', cells }], references } },
+      ],
+    }
+    const file = join(root, 'layouts.json')
+    writeFileSync(file, JSON.stringify(result))
+    const { text } = await report([writeRun(join(root, 'tea'))], [file])
+    expect(text).toContain('NDCG by length. raw &lt;b&gt;history&lt;/b&gt;: 1 0.500, all 0.700.')
+    expect(text).toContain('<td class="marked clear" style="--heat: 60%">+0.200 [+0.100, +0.300]</td>')
+    expect(text).toContain('<td class="loss" style="--heat: 60%">−0.200 [−0.300, +0.100]</td>')
+    expect(text).toContain('<th scope="row">chance</th><td>0.500 [0.400, 0.600]</td><td>–</td>')
+  })
+
   it('draws the plots of tables behind the charts of runs, by their own axis', async () => {
     const evaluation = writeEvaluation(join(root, 'result.json'), { plots: true })
     const { text, charts } = await report([writeRun(join(root, 'tea'))], [evaluation])

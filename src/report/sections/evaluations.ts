@@ -4,6 +4,7 @@ import { type Chart, type LineStyle, MAX_RUNS, runStyle } from '../charts/chart.
 import { type ForestRow, forestTable } from '../forest.ts'
 import { formatCount, formatDuration, shortened } from '../format.ts'
 import { type Html, html, within } from '../html.ts'
+import { layoutFigure } from '../layouts.ts'
 import { evenly } from '../series.ts'
 import { figure } from './curves.ts'
 
@@ -86,10 +87,12 @@ function head({ kind, createdAt, command, seconds, settings }: EvaluationResult)
 
 function tableSection(table: ResultTable, figures: readonly (Html | undefined)[]): Html {
   const { title, notes, metrics } = table
+  const pairs = metrics.map((metric) => metricPair(table, metric))
   return html`<article class="card">
 <h4>${shortened(title, 200)}</h4>
 ${figures.length > 0 && html`<div class="figures">${figures}</div>`}
-${metrics.map((metric) => metricPair(table, metric))}
+${metrics.toReversed().map((metric) => layoutFigure(table, metric))}
+${table.layout ? html`<details><summary>All means and differences</summary>${pairs}</details>` : pairs}
 ${notes.length > 0 && html`<ul class="notes">${notes.slice(0, NOTES).map((note) => html`<li>${shortened(note, NOTE_LIMIT)}</li>`)}</ul>`}
 </article>
 `
