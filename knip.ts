@@ -19,7 +19,7 @@ const config: KnipConfig = {
     'tools/bench/peers/{run.ts,llama-cpp.mjs,ours.mjs}!',
     'tools/fuzz/reader.ts!',
     'tools/package/consumer.ts!',
-    'tools/servers/{vitest.config,skyrl.check}.ts',
+    'tools/servers/{vitest.config,*.check}.ts',
     'examples/*.ts!',
   ],
   project: ['{src,tools,examples}/**/*.{ts,tsx}!', '{scripts,tools}/**/*.mjs!', '!**/*.test.ts!', '!**/testing/**!'],

@@ -1,7 +1,7 @@
 // `bump evaluate`: what profiles are worth, on users never trained on.
 import { Command } from 'commander'
-import { evaluateGroupsCommand } from './evaluate-groups.ts'
 import { evaluateClaimsCommand } from './evaluate-claims.ts'
+import { evaluateGroupsCommand } from './evaluate-groups.ts'
 import { evaluateIncrementalCommand } from './evaluate-incremental.ts'
 import { evaluateLampCommand } from './evaluate-lamp.ts'
 import { evaluatePopulationCommand } from './evaluate-population.ts'
