@@ -26,6 +26,7 @@ export interface components {
         | 'unauthenticated'
         | 'forbidden'
         | 'not-found'
+        | 'method-not-allowed'
         | 'conflict'
         | 'precondition-failed'
         | 'too-large'
@@ -71,6 +72,30 @@ export interface components {
       lastError?: string
     }
     Link: { url: string; expiresAt: number }
+    ReadProfile: components['schemas']['Profile'] & { explanation?: components['schemas']['Explanation'] }
+    Explanation: {
+      /** Each with the interactions that share words with it. */
+      sentences: { text: string; sources: { id: string; time: number; words: string[] }[] }[]
+      /** Interactions in the writer's prompt. */
+      shown: number
+      /** Those hidden from it, to judge the text by. */
+      heldOut: number
+      writer?: string
+      gate?: unknown
+      scores?: unknown
+      corrections: components['schemas']['Correction'][]
+      refresh: { dueAt?: number; reason?: string; attempts: number; lastError?: string }
+    }
+    Correction: {
+      id: string
+      kind: 'state' | 'deny' | 'exclude'
+      text?: string
+      /** Ids, of exclude. */
+      interactions?: string[]
+      /** The key that made it. */
+      by: string
+      createdAt: number
+    }
     Profile: {
       /** pending: nothing is written yet; off: profiling is off. */
       status: 'published' | 'pending' | 'off'
@@ -113,16 +138,6 @@ export interface components {
       excluded: boolean
       /** Hidden from the writer, to judge the text by. */
       heldOut: boolean
-    }
-    Correction: {
-      id: string
-      kind: 'state' | 'deny' | 'exclude'
-      text?: string
-      /** Ids, of exclude. */
-      interactions?: string[]
-      /** The key that made it. */
-      by: string
-      createdAt: number
     }
     ForgetReceipt: {
       /** Nothing went: this would. */
@@ -240,8 +255,10 @@ export interface components {
           format?: 'json' | 'text' | 'block'
           /** About the most tokens of what is said. Default: 256. */
           maxTokens?: number
+          /** Why it says what it says, in JSON; takes a key of role admin. */
+          explain?: '1' | 'true'
         }
-        answer: components['schemas']['Profile']
+        answer: components['schemas']['ReadProfile']
       }
       'PUT /v1/users/{user}/profile': { body: { text: string }; answer: components['schemas']['Profile'] }
       'GET /v1/users/{user}/profile/versions': {
@@ -354,10 +371,12 @@ export type Problem = components['schemas']['Problem']
 export type Interaction = components['schemas']['Interaction']
 export type User = components['schemas']['User']
 export type Link = components['schemas']['Link']
+export type ReadProfile = components['schemas']['ReadProfile']
+export type Explanation = components['schemas']['Explanation']
+export type Correction = components['schemas']['Correction']
 export type Profile = components['schemas']['Profile']
 export type ProfileVersion = components['schemas']['ProfileVersion']
 export type ProfileSource = components['schemas']['ProfileSource']
-export type Correction = components['schemas']['Correction']
 export type ForgetReceipt = components['schemas']['ForgetReceipt']
 export type DeletionReceipt = components['schemas']['DeletionReceipt']
 export type Export = components['schemas']['Export']
