@@ -338,7 +338,7 @@ export const CONFIGS: ConfigCase[] = [
   ['an assignment to a prototype', '', ['--set', '__proto__.x=1'], /unknown key __proto__/],
   ['assignments that contradict', '', ['--set', 'seed=1', '--set', 'seed.x=2'], /contradicts an earlier --set of seed/],
   ['an assignment of broken YAML', '', ['--set', 'logs.paths=[a'], /--set logs\.paths.*not valid YAML/],
-  ['an unknown preset', '', ['--preset', 'papers'], /--preset: preset: expected "paper"/],
+  ['an unknown preset', '', ['--preset', 'papers'], /--preset: preset: expected one of "paper"\|"private"/],
   ['a name that leaves the folder', '', ['--name', '../x'], /--name: name: letters, digits/],
   ['a number of steps that is none', '', ['--steps', '1e999'], /--steps: optim\.steps/],
   ['a seed below zero', '', ['--seed', '-1'], /--seed: seed: Too small/],
