@@ -133,7 +133,7 @@ export interface Rival {
 /** Interactions of a rival that pools may draw. */
 const RIVAL_TEXTS = 5
 
-/** Other users of the project with a profile, at most so many, those refreshed last first. */
+/** Other users of the project with a profile: at most so many, those refreshed last, by id. */
 export async function rivalsOf(
   { db }: Store,
   { project, user }: Pick<UserScope, 'project' | 'user'>,
@@ -158,7 +158,8 @@ export async function rivalsOf(
     .limit(limit)
     .execute()
   const rivals: Rival[] = []
-  for (const row of rows) {
+  // Pools are drawn from them in this order, which must not depend on the moment of each refresh.
+  for (const row of rows.sort((a, b) => (a.user < b.user ? -1 : 1))) {
     const texts = await latestIncluded(db, { project, user: row.user }, RIVAL_TEXTS)
     if (texts.length > 0)
       rivals.push({ user: row.user, profile: row.text!, texts: texts.map(({ text }) => text).reverse() })
