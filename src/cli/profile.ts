@@ -138,7 +138,7 @@ async function writeFolder({ generator, source, out, heldOut, signal }: Work, sh
   refuseOtherShards(out, shard)
   const dataset = await openLogs(source, signal, shard)
   try {
-    const { digest, report } = dataset
+    const { report } = dataset
     for (const line of reportLines(report)) say(line)
     const skips = new SkipCounter()
     const users =
@@ -147,7 +147,7 @@ async function writeFolder({ generator, source, out, heldOut, signal }: Work, sh
     const { profiles, written } = await profileShard(users, batchedWriter(model, settings), {
       out,
       shard,
-      source: { generator: generator.digest, logs: digest, heldOut: heldOut ?? null },
+      source: { generator: generator.digest, logs: await dataset.digest(), heldOut: heldOut ?? null },
       signal,
       onProgress: progress(report.users),
     })

@@ -18,7 +18,7 @@ async function read(source: LogSource): Promise<{ users: UserLog[]; report: LogR
   try {
     const users: UserLog[] = []
     for await (const user of dataset.users()) users.push(user)
-    return { users, report: dataset.report, digest: dataset.digest }
+    return { users, report: dataset.report, digest: await dataset.digest() }
   } finally {
     dataset.close()
   }

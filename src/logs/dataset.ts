@@ -23,14 +23,17 @@ import { streamUsers } from './users.ts'
 /** An opened log; `close` removes its files. */
 export interface LogDataset {
   report: LogReport
-  /** SHA-256 of users, times and texts in canonical order: equal for equal content, whatever path or format. */
-  digest: string
   /** Users in order of their ids' bytes, each with all interactions, oldest first. */
   users(): AsyncGenerator<UserLog>
   /** Rows of an SQL query over the table `interactions` (user_id, time, position, text, metadata). */
   query(sql: string): Promise<Record<string, unknown>[]>
   /** The same in chunks of rows, each row the values of its columns: for many rows. */
   rows(sql: string): AsyncGenerator<unknown[][]>
+  /**
+   * SHA-256 of users, times and texts in canonical order: equal for equal content, whatever path or format. The first
+   * call reads the whole log.
+   */
+  digest(): Promise<string>
   close(): void
 }
 
@@ -89,16 +92,19 @@ export async function openLogs(source: LogSource, signal?: AbortSignal, shard: S
     rmSync(join(folder, 'staging.duckdb'), { force: true })
     reading = await openDatabase(folder, false)
     const database = reading
+    let digest: Promise<string> | undefined
     await database.connection.run(`CREATE VIEW interactions AS FROM read_parquet(${sqlString(parquet)})`)
-    const digest = await interruptible(database, signal, () =>
-      contentDigest(database.connection, join(folder, 'digest.txt')),
-    )
     return {
       report,
-      digest,
       users: () => streamUsers(database),
       query: (sql) => query(database.connection, sql),
       rows: (sql) => streamRows(database.connection, sql),
+      digest: () => {
+        digest ??= interruptible(database, signal, () =>
+          contentDigest(database.connection, join(folder, 'digest.txt')),
+        )
+        return digest
+      },
       close,
     }
   } catch (error) {

@@ -64,7 +64,7 @@ export async function inspectLogs(
     const needed = neededInteractions(options)
     const file = await UserFile.write(dataset)
     try {
-      for (const user of file.users()) {
+      for await (const user of file.users()) {
         if (!user.mayRepeat && user.count >= needed) {
           kept++
           continue
@@ -78,7 +78,7 @@ export async function inspectLogs(
     }
     return {
       report: dataset.report,
-      digest: dataset.digest,
+      digest: await dataset.digest(),
       textLength: spreadOf(lengths),
       interactionsPerUser: spreadOf(perUser),
       timeSpan: span.low === null ? undefined : { from: Number(span.low), to: Number(span.high) },

@@ -40,7 +40,7 @@ export async function listUsers(
     const skips = new SkipCounter()
     const users: CutUser[] = []
     const needed = neededInteractions(options)
-    for (const user of file.users()) {
+    for await (const user of file.users()) {
       if (signal?.aborted) throw new CancelledError()
       const { id, at, bytes, count, mayRepeat } = user
       const cut = mayRepeat || count < needed ? cutOf(id, file.interactions(user)) : cutByNumber(count)

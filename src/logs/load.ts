@@ -83,7 +83,8 @@ export async function splitDataset(
     if (user !== undefined) users.push(user)
   }
   if (users.length === 0) throw nobodyLeft(dataset, skips)
-  return { split: splitUsers(users, options), report: { ...dataset.report, ...skips.report }, digest: dataset.digest }
+  const report = { ...dataset.report, ...skips.report }
+  return { split: splitUsers(users, options), report, digest: await dataset.digest() }
 }
 
 /** What says that the split leaves no user, and why. */

@@ -32,7 +32,7 @@ const TEXT = '["'.length
 export class UserFile {
   private constructor(
     private readonly file: number,
-    private readonly counts: readonly (readonly [id: string, count: number])[],
+    private readonly dataset: LogDataset,
   ) {}
 
   /** Writes the interactions of a log in its order. */
@@ -46,31 +46,30 @@ export class UserFile {
         `COPY (SELECT ${interactionJson()}, ${metadata} FROM interactions) TO ${sqlString(path)}
          (FORMAT csv, HEADER false, DELIMITER '${METADATA}', QUOTE '\x02', ESCAPE '\x02')`,
       )
-      const counts: [string, number][] = []
-      const grouped = 'SELECT user_id, count(*)::DOUBLE FROM interactions GROUP BY user_id ORDER BY user_id'
-      for await (const chunk of dataset.rows(grouped)) counts.push(...(chunk as [string, number][]))
-      return new UserFile(openSync(path, 'r'), counts)
+      return new UserFile(openSync(path, 'r'), dataset)
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
   }
 
-  /** All users in the order of the log. */
-  *users(): Generator<FileUser> {
+  /** All users in the order of the log, which must still be open. */
+  async *users(): AsyncGenerator<FileUser> {
     const lines = this.scanned()
     let at = 0
-    for (const [id, count] of this.counts) {
-      const keys = new Set<number | undefined>()
-      let bytes = 0
-      for (let line = 0; line < count; line++) {
-        const { value, done } = lines.next()
-        if (done) throw new TypeError('the file of interactions has fewer than the log')
-        keys.add(value.key)
-        bytes += value.bytes
+    const grouped = 'SELECT user_id, count(*)::DOUBLE FROM interactions GROUP BY user_id ORDER BY user_id'
+    for await (const chunk of this.dataset.rows(grouped))
+      for (const [id, count] of chunk as [string, number][]) {
+        const keys = new Set<number | undefined>()
+        let bytes = 0
+        for (let line = 0; line < count; line++) {
+          const { value, done } = lines.next()
+          if (done) throw new TypeError('the file of interactions has fewer than the log')
+          keys.add(value.key)
+          bytes += value.bytes
+        }
+        yield { id, count, at, bytes, mayRepeat: keys.has(undefined) || keys.size < count }
+        at += bytes
       }
-      yield { id, count, at, bytes, mayRepeat: keys.has(undefined) || keys.size < count }
-      at += bytes
-    }
   }
 
   /** JSON of [text, time or null] of each interaction of a user, oldest first. */
