@@ -1,6 +1,7 @@
 // The whole HTTP application over a store: every address of `bump serve`, without a socket. Tests call it as it is.
 import { randomUUID } from 'node:crypto'
 import { bodyLimit } from 'hono/body-limit'
+import { except } from 'hono/combine'
 import type { Logger } from 'pino'
 import { addInteractions } from '../store/interactions.ts'
 import { checkKey, type KeyInfo } from '../store/keys.ts'
@@ -56,12 +57,16 @@ export function createApp(options: AppOptions): Api {
 
   const guards = [authentication(find), ...(requestsPerMinute ? [rateLimited(new RateLimit(requestsPerMinute))] : [])]
   const longest = (maxSize: number) =>
-    bodyLimit({
-      maxSize,
-      onError: () => {
-        throw new Problem('too-large', `the body is longer than ${maxSize / 2 ** 20} MiB`)
-      },
-    })
+    // Nobody reads the body of a request that has none, and looking for one takes a tenth of reading a profile.
+    except(
+      (c) => ['GET', 'HEAD'].includes(c.req.method),
+      bodyLimit({
+        maxSize,
+        onError: () => {
+          throw new Problem('too-large', `the body is longer than ${maxSize / 2 ** 20} MiB`)
+        },
+      }),
+    )
   const api = newApi()
   api.use(...guards, longest(API_BYTES))
   addRoutes(api, store, metrics)

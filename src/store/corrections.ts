@@ -110,15 +110,15 @@ async function changedWords(
 
 /** What the profile may not say: the user's denials, and those of the project. */
 export async function denialsOf(db: Queries, scope: UserScope): Promise<string[]> {
-  return (await wordsOf(db, scope)).denials
+  const { settings } = await projectOf(db, scope.project)
+  return [...settings.deny, ...(await wordsOf(db, scope)).denials]
 }
 
-/** The same, and the user's statements, oldest first. */
+/** The user's statements and denials in force, oldest first. */
 export async function wordsOf(db: Queries, scope: UserScope): Promise<{ statements: string[]; denials: string[] }> {
-  const { settings } = await projectOf(db, scope.project)
   const rows = await inForce(db, scope)
   const of = (kind: string) => rows.flatMap((row) => (row.kind === kind && row.text !== null ? [row.text] : []))
-  return { statements: of('state'), denials: [...settings.deny, ...of('deny')] }
+  return { statements: of('state'), denials: of('deny') }
 }
 
 async function inForce(db: Queries, { project, user }: UserScope): Promise<CorrectionTable[]> {

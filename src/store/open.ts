@@ -23,7 +23,7 @@ import { bareAddresses } from '../util/address.ts'
 import { BumpError } from '../util/errors.ts'
 import { MIGRATIONS } from './migrations/migrations.ts'
 import type { StoreTables } from './schema.ts'
-import { tenantGuard } from './tenant-guard.ts'
+import { guarded, tenantGuard } from './tenant-guard.ts'
 
 /** Milliseconds that a writer waits for another process. */
 const BUSY_TIMEOUT = 10_000
@@ -63,7 +63,7 @@ export async function openStore(where: string): Promise<Store> {
   let db: Kysely<StoreTables> | undefined
   try {
     const dialect = kind === 'postgres' ? await postgresDialect(where) : await sqliteDialect(where)
-    db = new Kysely<StoreTables>({ dialect, plugins: [tenantGuard] })
+    db = new Kysely<StoreTables>({ dialect: guarded(dialect), plugins: [tenantGuard] })
     await migrate(db)
     const open = db
     return { kind, db: open, name, close: () => open.destroy() }
@@ -125,7 +125,7 @@ async function sqliteDialect(where: string): Promise<Dialect> {
   return new StoreSqliteDialect({ database: preparedOnce(database as unknown as SqliteDatabase) })
 }
 
-/** The same database, with each statement prepared once. */
+/** The same database, with each statement prepared once, and asked once whether it gives rows. */
 function preparedOnce(database: SqliteDatabase): SqliteDatabase {
   const kept = new Map<string, SqliteStatement>()
   return {
@@ -133,12 +133,16 @@ function preparedOnce(database: SqliteDatabase): SqliteDatabase {
     prepare(text) {
       const known = kept.get(text)
       if (known !== undefined) return known
-      const statement = database.prepare(text)
+      const statement = knownReader(database.prepare(text))
       if (kept.size === STATEMENTS) kept.delete(kept.keys().next().value!)
       kept.set(text, statement)
       return statement
     },
   }
+}
+
+function knownReader(statement: SqliteStatement): SqliteStatement {
+  return Object.defineProperty(statement, 'reader', { value: statement.reader })
 }
 
 /** SQLite with transactions that take the writer's place at once: one that began by reading could not get it later. */

@@ -7,7 +7,8 @@ import { type Queries, type Store, type StoreTransaction, writing } from './open
 import { personOf, putPerson, takePerson } from './persons.ts'
 import { projectOf } from './project-row.ts'
 import type { PersonTable, ProfileTable } from './schema.ts'
-import type { UserScope } from './scope.ts'
+import { noUser, type UserScope } from './scope.ts'
+import { projectSettings } from './settings.ts'
 import { wordsProblem } from './text-input.ts'
 import { SERVABLE } from './withdraw.ts'
 
@@ -71,42 +72,49 @@ const LONGEST_PROFILE = 8000
 
 /** The profile of a user. Throws BumpError (`not-found`) where there is no such user. */
 export async function readProfile({ db }: Store, scope: UserScope): Promise<ServedProfile> {
-  const { project, user } = scope
-  const person = await personOf(db, scope)
-  const { revision, new_n, due_at, published_version } = person
+  // One query, since this is what a product asks for all the time.
+  const row = await db
+    .selectFrom('person')
+    .innerJoin('project', 'project.id', 'person.project')
+    .leftJoin('profile', (join) =>
+      join
+        .onRef('profile.project', '=', 'person.project')
+        .onRef('profile.user', '=', 'person.user')
+        .onRef('profile.version', '=', 'person.published_version'),
+    )
+    .select(['person.profiling', 'person.revision', 'person.new_n', 'person.due_at', 'project.settings'])
+    .select(['profile.version', 'profile.text', 'profile.origin', 'profile.status', 'profile.gate'])
+    .select(['profile.through_at', 'profile.created_at'])
+    .where('person.project', '=', scope.project)
+    .where('person.user', '=', scope.user)
+    .executeTakeFirst()
+  if (row === undefined) throw noUser()
   const none = {
     version: undefined,
     text: '',
     statements: [],
     stale: false,
+    newInteractions: row.new_n,
     throughTime: undefined,
     origin: undefined,
     judged: false,
     createdAt: undefined,
+    revision: row.revision,
   }
-  if (person.profiling === 'off') return { status: 'off', ...none, newInteractions: new_n, revision }
+  if (row.profiling === 'off') return { status: 'off', ...none }
   const { statements, denials } = await wordsOf(db, scope)
-  const row =
-    published_version === null
-      ? undefined
-      : await db
-          .selectFrom('profile')
-          .selectAll()
-          .where('project', '=', project)
-          .where('user', '=', user)
-          .where('version', '=', published_version)
-          .executeTakeFirst()
-  const base = { ...none, statements, stale: due_at !== null, newInteractions: new_n, revision }
-  if (row === undefined) return { ...base, status: statements.length > 0 ? 'published' : 'pending' }
+  const base = { ...none, statements, stale: row.due_at !== null }
+  if (row.version === null) return { ...base, status: statements.length > 0 ? 'published' : 'pending' }
+  const { deny } = projectSettings(JSON.parse(row.settings))
   return {
     ...base,
     status: 'published',
     version: row.version,
-    text: cutDenied(row.text ?? '', denials),
+    text: cutDenied(row.text ?? '', [...deny, ...denials]),
     throughTime: row.through_at ?? undefined,
     origin: row.origin as ProfileOrigin,
     judged: row.status === 'published' && row.gate !== null,
-    createdAt: row.created_at,
+    createdAt: row.created_at ?? undefined,
   }
 }
 

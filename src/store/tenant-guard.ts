@@ -1,16 +1,48 @@
 // No query of a tenant's table without its project: checked in every query that Kysely builds, in production too. A
 // forgotten predicate is then an error in the first test, never somebody else's data in an answer. The few queries that
-// have to look across projects say so by `withoutPlugins()` (due.ts, sweep.ts).
-import type { KyselyPlugin, OperationNode, PluginTransformQueryArgs, RootOperationNode } from 'kysely'
+// have to look across projects say so by `withoutPlugins()` (queue.ts).
+import type { Dialect, KyselyPlugin, OperationNode, PluginTransformQueryArgs, RootOperationNode } from 'kysely'
 import { TENANT_TABLES } from './schema.ts'
 
-/** Throws an Error, which is a mistake in bump, where a query of a tenant's table does not say whose rows it means. */
+/** Marks queries for `guarded`. */
 export const tenantGuard: KyselyPlugin = {
   transformQuery({ node }: PluginTransformQueryArgs): RootOperationNode {
-    check(node)
+    marked.add(node)
     return node
   },
   transformResult: async ({ result }) => result,
+}
+
+const marked = new WeakSet<RootOperationNode>()
+/** SQL that was found to be right: all that is checked shows in it. */
+const right = new Set<string>()
+/** Lists of values make many texts of one query. */
+const MOST_RIGHT = 1000
+
+/**
+ * A dialect whose marked queries throw an Error, which is a mistake in bump, where one of a tenant's table does not say
+ * whose rows it means. Each text of SQL is checked once, since checking takes longer than running.
+ */
+export function guarded(dialect: Dialect): Dialect {
+  return {
+    createAdapter: () => dialect.createAdapter(),
+    createDriver: () => dialect.createDriver(),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+    createQueryCompiler() {
+      const compiler = dialect.createQueryCompiler()
+      return {
+        compileQuery(node, queryId) {
+          const compiled = compiler.compileQuery(node, queryId)
+          if (marked.has(node) && !right.has(compiled.sql)) {
+            check(node)
+            if (right.size === MOST_RIGHT) right.clear()
+            right.add(compiled.sql)
+          }
+          return compiled
+        },
+      }
+    },
+  }
 }
 
 type Node = OperationNode & Record<string, unknown>
