@@ -5,6 +5,7 @@ import { postgresPrograms } from '../../src/logs/testing/postgres-server.ts'
 import { type Check, Findings } from './check.ts'
 import { contract } from './contract.ts'
 import { canary, corrections } from './erasure.ts'
+import { printFigures } from './figures.ts'
 import { fsync } from './fsync.ts'
 import { ingest } from './ingest.ts'
 import { install } from './install.ts'
@@ -25,6 +26,7 @@ const USAGE = `npm run test:serve -- [options]: what bump serve promises, on bot
   --db KIND      sqlite, postgres, or both (default both)
   --only NAMES   some of the checks, by commas
   --quick        the same in a shorter form
+  --figures MODEL  none of them: how fast it is, with this model as the generator
 
 ${CHECKS.map(({ name, about }) => `  ${name.padEnd(14)} ${about}`).join('\n')}`
 
@@ -33,11 +35,16 @@ const { values } = parseArgs({
     db: { type: 'string', default: 'both' },
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    figures: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) {
   console.log(USAGE)
+  process.exit(0)
+}
+if (values.figures !== undefined) {
+  await printFigures(values.figures)
   process.exit(0)
 }
 const names = values.only?.split(',')
