@@ -1,17 +1,13 @@
 // `bump evaluate claims`: how much of what profiles say the history supports. The work is evaluateClaims() of
 // evaluate/claims/.
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { evaluateClaims } from '../evaluate/claims/evaluate.ts'
-import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, type EngineFlags } from './shared/engine-flags.ts'
+import { runEvaluation } from './shared/evaluation.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { tellJudging } from './shared/judge-flags.ts'
 import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './shared/log-flags.ts'
-import { commandLine, interruptible } from './shared/process.ts'
-import { workProgress } from './shared/progress.ts'
-import { resultTableText } from './shared/result-table.ts'
+import { commandLine } from './shared/process.ts'
 import { addJudgeServerFlags, type JudgeServerFlags, judgeServerOf } from './shared/server-flags.ts'
-import { print } from './shared/terminal.ts'
 
 const HELP = `
 A language model reads what the generator read and each sentence of a profile: do the records support it? Two controls
@@ -54,35 +50,14 @@ export function evaluateClaimsCommand(): Command {
 }
 
 async function runClaims(flags: ClaimsFlags, command: string): Promise<void> {
-  const out = flags.out ?? join(flags.run[0] ?? 'runs', 'evaluate', 'claims')
-  const progress = workProgress()
-  try {
-    const { tables } = await interruptible(
-      () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
-      (signal) =>
-        evaluateClaims({
-          runs: flags.run,
-          model: flags.model,
-          files: flags.profiles,
-          trust: flags.trust,
-          logs: flags.logs && { paths: flags.logs, ...sourceOptions(flags) },
-          judgeModel: flags.judgeModel,
-          judgeServer: judgeServerOf(flags),
-          servedJudge: flags.judgeServerModel,
-          labels: flags.labels,
-          users: flags.users,
-          seed: flags.seed,
-          out,
-          command,
-          engine: engineOptions(flags),
-          signal,
-          onEvent: (event) => tellJudging(event, progress),
-        }),
-    )
-    progress.done()
-    const shown = tables.map((table) => resultTableText(table))
-    print(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json, claims.jsonl and to-label.jsonl\n`)
-  } finally {
-    progress.done()
-  }
+  const files = 'result.json, claims.jsonl and to-label.jsonl'
+  const { run: runs, model, profiles, trust, judgeModel, judgeServerModel: servedJudge, labels, users, seed } = flags
+  await runEvaluation({ flags, command, folder: 'claims', files }, (shared) =>
+    evaluateClaims({
+      ...{ runs, model, files: profiles, trust, judgeModel, servedJudge, labels, users, seed },
+      logs: flags.logs && { paths: flags.logs, ...sourceOptions(flags) },
+      judgeServer: judgeServerOf(flags),
+      ...shared,
+    }),
+  )
 }

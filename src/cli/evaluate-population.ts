@@ -1,16 +1,12 @@
 // `bump evaluate population`: how well a person is found among ever more people. The work is evaluatePopulation() of
 // evaluate/population/.
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { DEFAULT_SIZES, evaluatePopulation } from '../evaluate/population/evaluate.ts'
-import { addEngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { addEngineFlags } from './shared/engine-flags.ts'
+import { runEvaluation } from './shared/evaluation.ts'
 import { positiveInteger } from './shared/flag-values.ts'
-import { tellJudging } from './shared/judge-flags.ts'
 import { addMeasuredFlags, type MeasuredFlags, planOptionsOf } from './shared/measured-flags.ts'
-import { commandLine, interruptible } from './shared/process.ts'
-import { workProgress } from './shared/progress.ts'
-import { resultTableText } from './shared/result-table.ts'
-import { print } from './shared/terminal.ts'
+import { commandLine } from './shared/process.ts'
 
 const HELP = `
 Each profile is put beside one later interaction of its person and one of each of N others: does the person's come
@@ -41,25 +37,7 @@ export function evaluatePopulationCommand(): Command {
 }
 
 async function runPopulation(flags: PopulationFlags, command: string): Promise<void> {
-  const out = flags.out ?? join(flags.run[0] ?? 'runs', 'evaluate', 'population')
-  const progress = workProgress()
-  try {
-    const { tables } = await interruptible(
-      () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
-      (signal) =>
-        evaluatePopulation({
-          ...planOptionsOf(flags),
-          sizes: flags.sizes,
-          out,
-          command,
-          engine: engineOptions(flags),
-          signal,
-          onEvent: (event) => tellJudging(event, progress),
-        }),
-    )
-    progress.done()
-    print(`\n${tables.map((table) => resultTableText(table)).join('\n')}\nAll of it is in ${out}: result.json\n`)
-  } finally {
-    progress.done()
-  }
+  await runEvaluation({ flags, command, folder: 'population', files: 'result.json' }, (shared) =>
+    evaluatePopulation({ ...planOptionsOf(flags), sizes: flags.sizes, ...shared }),
+  )
 }

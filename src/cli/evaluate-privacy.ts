@@ -1,15 +1,11 @@
 // `bump evaluate privacy`: how much profiles and adapters give away. The work is evaluatePrivacy() of evaluate/privacy/.
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { evaluatePrivacy } from '../evaluate/privacy/evaluate.ts'
-import { addEngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { addEngineFlags } from './shared/engine-flags.ts'
+import { runEvaluation } from './shared/evaluation.ts'
 import { naturalNumber } from './shared/flag-values.ts'
-import { tellJudging } from './shared/judge-flags.ts'
 import { addMeasuredFlags, type MeasuredFlags, planOptionsOf } from './shared/measured-flags.ts'
-import { commandLine, interruptible } from './shared/process.ts'
-import { workProgress } from './shared/progress.ts'
-import { resultTableText } from './shared/result-table.ts'
-import { print } from './shared/terminal.ts'
+import { commandLine } from './shared/process.ts'
 
 const HELP = `
 Lower is better in every table.
@@ -41,26 +37,8 @@ export function evaluatePrivacyCommand(): Command {
 }
 
 async function runPrivacy(flags: PrivacyFlags, command: string): Promise<void> {
-  const out = flags.out ?? join(flags.run[0] ?? 'runs', 'evaluate', 'privacy')
-  const progress = workProgress()
-  try {
-    const { tables } = await interruptible(
-      () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
-      (signal) =>
-        evaluatePrivacy({
-          ...planOptionsOf(flags),
-          members: flags.members,
-          planted: flags.planted,
-          out,
-          command,
-          engine: engineOptions(flags),
-          signal,
-          onEvent: (event) => tellJudging(event, progress),
-        }),
-    )
-    progress.done()
-    print(`\n${tables.map((table) => resultTableText(table)).join('\n')}\nAll of it is in ${out}: result.json\n`)
-  } finally {
-    progress.done()
-  }
+  const { members, planted } = flags
+  await runEvaluation({ flags, command, folder: 'privacy', files: 'result.json' }, (shared) =>
+    evaluatePrivacy({ ...planOptionsOf(flags), members, planted, ...shared }),
+  )
 }

@@ -1,20 +1,19 @@
 // `bump evaluate profiles`: how well profiles identify people never trained on, beside everything they must be compared
 // with. The work is compareProfiles() of evaluate/profiles/.
-import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { compareProfiles, DEFAULT_POOL_SIZES } from '../evaluate/profiles/compare.ts'
 import { CONDITION_KINDS, type ConditionKind } from '../evaluate/profiles/conditions.ts'
 import { DEFAULT_USERS } from '../evaluate/profiles/plan.ts'
 import { shownTable } from '../evaluate/profiles/table.ts'
-import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
+import type { EvaluationResult } from '../evaluate/result.ts'
+import { addEngineFlags, type EngineFlags } from './shared/engine-flags.ts'
+import { runEvaluation } from './shared/evaluation.ts'
 import { collect, collectGroups, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { addJudgeFlags, type JudgeFlags, judgeChoice, tellJudging } from './shared/judge-flags.ts'
+import { addJudgeFlags, type JudgeFlags, judgeChoice } from './shared/judge-flags.ts'
 import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './shared/log-flags.ts'
-import { commandLine, interruptible } from './shared/process.ts'
-import { workProgress } from './shared/progress.ts'
+import { commandLine } from './shared/process.ts'
 import { resultTableText } from './shared/result-table.ts'
 import { addServerFlags, type ServerFlags, serverOf, tellSpent } from './shared/server-flags.ts'
-import { print } from './shared/terminal.ts'
 
 const HELP = `
 Conditions, all judged on the same users in the same pools:
@@ -102,40 +101,22 @@ function sizeList(text: string): number[] {
 }
 
 async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string): Promise<void> {
-  const out = flags.out ?? join(flags.run[0] ?? 'runs', 'evaluate', 'profiles')
-  const { logs: paths } = flags
-  const progress = workProgress()
-  try {
-    const server = serverOf(flags, progress.say)
-    const { tables, settings } = await interruptible(
-      () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
-      (signal) =>
-        compareProfiles({
-          runs: flags.run,
-          checkpoints: flags.checkpoint,
-          model: flags.model,
-          server,
-          files: flags.profiles,
-          kinds: flags.conditions,
-          groups: flags.group,
-          trust: flags.trust,
-          logs: paths && { paths, ...sourceOptions(flags) },
-          ...judgeChoice(flags),
-          poolSizes: flags.poolSizes,
-          users: flags.users,
-          seed: flags.seed,
-          out,
-          command,
-          engine: engineOptions(flags),
-          signal,
-          onEvent: (event) => tellJudging(event, progress),
-        }),
-    )
-    if (server) tellSpent(server, progress.say)
-    progress.done()
-    const shown = tables.map((table) => resultTableText(shownTable(table, Object.keys(settings.groups ?? {}))))
-    print(`\n${shown.join('\n')}\nAll of it is in ${out}: result.json and users.jsonl\n`)
-  } finally {
-    progress.done()
-  }
+  const { logs: paths, run: runs, checkpoint: checkpoints, model, profiles, conditions: kinds } = flags
+  const { group: groups, trust, poolSizes, users, seed } = flags
+  const shown = ({ tables, settings }: EvaluationResult) =>
+    tables.map((table) => resultTableText(shownTable(table, Object.keys(settings.groups ?? {})))).join('\n')
+  await runEvaluation(
+    { flags, command, folder: 'profiles', files: 'result.json and users.jsonl', shown },
+    async (shared, say) => {
+      const server = serverOf(flags, say)
+      const result = await compareProfiles({
+        ...{ runs, checkpoints, model, server, files: profiles, kinds, groups, trust, poolSizes, users, seed },
+        logs: paths && { paths, ...sourceOptions(flags) },
+        ...judgeChoice(flags),
+        ...shared,
+      })
+      if (server) tellSpent(server, say)
+      return result
+    },
+  )
 }

@@ -1,18 +1,17 @@
 // `bump evaluate robustness`: what profiles are worth where histories are short, noisy or out of order. The work is
 // evaluateRobustness() of evaluate/robustness/.
-import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { DEFAULT_USERS } from '../evaluate/profiles/plan.ts'
+import type { EvaluationResult } from '../evaluate/result.ts'
 import { DISTURBANCES, type DisturbanceKind } from '../evaluate/robustness/disturb.ts'
 import { evaluateRobustness } from '../evaluate/robustness/evaluate.ts'
-import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, type EngineFlags } from './shared/engine-flags.ts'
+import { runEvaluation } from './shared/evaluation.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { addJudgeFlags, type JudgeFlags, judgeChoice, tellJudging } from './shared/judge-flags.ts'
+import { addJudgeFlags, type JudgeFlags, judgeChoice } from './shared/judge-flags.ts'
 import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './shared/log-flags.ts'
-import { commandLine, interruptible } from './shared/process.ts'
-import { workProgress } from './shared/progress.ts'
+import { commandLine } from './shared/process.ts'
 import { laidOutText } from './shared/result-table.ts'
-import { print } from './shared/terminal.ts'
 
 const HELP = `
 The raw history, zero-shot profiles and those of every run, written from disturbed histories and ranked by the same
@@ -73,23 +72,14 @@ function disturbanceList(text: string): DisturbanceKind[] {
 
 async function runRobustness(flags: RobustnessFlags, command: string): Promise<void> {
   const { logs: paths, run: runs, model, disturbances, translatedText, poolSize, users, seed, trust } = flags
-  const out = flags.out ?? join(runs[0] ?? 'runs', 'evaluate', 'robustness')
-  const progress = workProgress()
-  try {
-    const { tables } = await interruptible(
-      () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
-      (signal) =>
-        evaluateRobustness({
-          ...{ runs, model, disturbances, translatedText, poolSize, users, seed, trust, out, command, signal },
-          ...judgeChoice(flags),
-          logs: paths && { paths, ...sourceOptions(flags) },
-          engine: engineOptions(flags),
-          onEvent: (event) => tellJudging(event, progress),
-        }),
-    )
-    progress.done()
-    print(`\n${laidOutText(tables, 'ndcg_both')}\nAll of it is in ${out}: result.json and result.md\n`)
-  } finally {
-    progress.done()
-  }
+  const files = 'result.json and result.md'
+  const shown = ({ tables }: EvaluationResult) => laidOutText(tables, 'ndcg_both')
+  await runEvaluation({ flags, command, folder: 'robustness', files, shown }, (shared) =>
+    evaluateRobustness({
+      ...{ runs, model, disturbances, translatedText, poolSize, users, seed, trust },
+      ...judgeChoice(flags),
+      logs: paths && { paths, ...sourceOptions(flags) },
+      ...shared,
+    }),
+  )
 }

@@ -1,18 +1,17 @@
 // `bump evaluate transfer`: what training on one domain is worth on another. The work is evaluateTransfer() of
 // evaluate/transfer/.
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { DEFAULT_USERS } from '../evaluate/profiles/plan.ts'
+import type { EvaluationResult } from '../evaluate/result.ts'
 import { evaluateTransfer } from '../evaluate/transfer/evaluate.ts'
 import { transferTests } from '../evaluate/transfer/tests.ts'
-import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, type EngineFlags } from './shared/engine-flags.ts'
+import { runEvaluation } from './shared/evaluation.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { addJudgeFlags, type JudgeFlags, judgeChoice, tellJudging } from './shared/judge-flags.ts'
+import { addJudgeFlags, type JudgeFlags, judgeChoice } from './shared/judge-flags.ts'
 import { addTrustFlag, type TrustFlags } from './shared/log-flags.ts'
-import { commandLine, interruptible } from './shared/process.ts'
-import { workProgress } from './shared/progress.ts'
+import { commandLine } from './shared/process.ts'
 import { laidOutText } from './shared/result-table.ts'
-import { print } from './shared/terminal.ts'
 import { fileLayer } from './shared/train-config.ts'
 
 const HELP = `
@@ -62,23 +61,10 @@ export function evaluateTransferCommand(): Command {
 
 async function runTransfer(flags: TransferFlags, command: string): Promise<void> {
   const { run: runs, tests: file, poolSize, users, seed, trust } = flags
-  const out = flags.out ?? join(runs[0] ?? 'runs', 'evaluate', 'transfer')
   const tests = file === undefined ? undefined : transferTests(fileLayer(file, '--tests').values, file)
-  const progress = workProgress()
-  try {
-    const { tables } = await interruptible(
-      () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
-      (signal) =>
-        evaluateTransfer({
-          ...{ runs, tests, poolSize, users, seed, trust, out, command, signal },
-          ...judgeChoice(flags),
-          engine: engineOptions(flags),
-          onEvent: (event) => tellJudging(event, progress),
-        }),
-    )
-    progress.done()
-    print(`\n${laidOutText(tables, 'ndcg_both')}\nAll of it is in ${out}: result.json and result.md\n`)
-  } finally {
-    progress.done()
-  }
+  const files = 'result.json and result.md'
+  const shown = ({ tables }: EvaluationResult) => laidOutText(tables, 'ndcg_both')
+  await runEvaluation({ flags, command, folder: 'transfer', files, shown }, (shared) =>
+    evaluateTransfer({ ...{ runs, tests, poolSize, users, seed, trust }, ...judgeChoice(flags), ...shared }),
+  )
 }
