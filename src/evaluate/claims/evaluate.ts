@@ -2,35 +2,22 @@
 // history and each statement. Beside them stand two controls: interactions of the history, which must be supported, and
 // statements of other users' profiles, which must not. <out> gets result.json, claims.jsonl and to-label.jsonl.
 import { join } from 'node:path'
-import { lazyScoreFile, ScoreFile } from '../../judge/score-file.ts'
+import { ScoreFile } from '../../judge/score-file.ts'
 import { isEncoder, type JudgeModel } from '../../model/encoder.ts'
 import { BumpError } from '../../util/errors.ts'
 import { writeFileAtomic } from '../../util/files.ts'
-import { lockFolder } from '../../util/lock.ts'
-import { requireOptions } from '../../util/required.ts'
 import { mean } from '../../util/stats.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import { areaUnder, rocCurve } from '../privacy/roc.ts'
-import { collectConditions } from '../profiles/collect.ts'
-import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
-import { type EvaluationEvent, type PlanOptions, planEvaluation } from '../profiles/plan.ts'
+import { type ProfileEvaluationOptions, profileEvaluation } from '../profiles/evaluation.ts'
 import type { EvaluationResult, ResultTable } from '../result.ts'
 import { type MeasuredCondition, unpairedTable, userTable } from '../user-table.ts'
-import { writeResult } from '../write-result.ts'
 import { claimId, type JudgedClaim, kappa, linesToLabel, readLabels } from './labels.ts'
 import { type Claim, statementsOf, supportOf } from './statements.ts'
 
-export interface ClaimsOptions extends Omit<PlanOptions, 'scorer' | 'decoder' | 'judges'> {
+export interface ClaimsOptions extends Omit<ProfileEvaluationOptions, 'scorer' | 'decoder' | 'judges'> {
   /** A filled in to-label.jsonl of an earlier call: the agreement with it is measured. */
   labels?: string
-  /** Of the controls and intervals. */
-  seed?: number
-  /** Folder of the results and of what is kept between calls. */
-  out: string
-  engine?: EvaluationEngine
-  /** As result.json records it; default 'evaluateClaims'. */
-  command?: string
-  onEvent?: (event: EvaluationEvent) => void
 }
 
 /** Users where no number is named: each has several statements under several conditions. */
@@ -42,34 +29,16 @@ const USERS = 30
  * CancelledError where the signal aborts, with what was done kept.
  */
 export async function evaluateClaims(options: ClaimsOptions): Promise<EvaluationResult> {
-  requireOptions('evaluateClaims()', options, ['out'])
-  const started = performance.now()
-  const { out, engine, seed = 0, labels: labelFile, checkpoints = [], files = [], signal, onEvent } = options
+  const { out, seed = 0, labels: labelFile, signal } = options
   const labels = labelFile === undefined ? undefined : readLabels(labelFile)
-  const onProgress = (what: string, done: number, total: number) => onEvent?.({ type: 'progress', what, done, total })
-  const onNote = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
-  const { judgeServer } = options
-  const served = judgeServer && { ...judgeServer, answers: lazyScoreFile(join(out, 'judge-answers.jsonl')) }
-  const models = new EvaluationModels({ ...engine, signal, onProgress: onNote }, served)
-  models.refuseUnusable(options.model)
-  const plan = await planEvaluation({ ...options, users: options.users ?? USERS, scorer: 'pointwise' }, models, onEvent)
-  const [{ model, config }] = plan.judges
-  const release = lockFolder(out, 'out folder')
-  try {
+  const frame = { kind: 'claims', name: 'evaluateClaims' } as const
+  const planned = { ...options, users: options.users ?? USERS, scorer: 'pointwise' } as const
+  return await profileEvaluation(frame, planned, async ({ plan, models, onProgress, collect }) => {
+    const [{ model, config }] = plan.judges
     const kinds =
       options.kinds ?? (['history', 'zero-shot', ...(plan.runs.length > 0 ? (['run'] as const) : [])] as const)
-    const { users, conditions, generators, notes } = await collectConditions(
-      { ...options, checkpoints, files, runs: plan.runs, kinds },
-      {
-        ...plan,
-        judgeTokenizer: () => models.judge(model, config, async ({ tokenizer }) => tokenizer),
-        out,
-        models,
-        signal,
-        onProgress,
-      },
-    )
-    for (const note of notes) onNote(note)
+    const collected = await collect({ kinds })
+    const { users, conditions } = collected
     const history = conditions.find(({ key }) => key === 'history')
     const written = conditions.filter(({ key }) => key !== 'history')
     if (!history || written.length === 0)
@@ -123,29 +92,15 @@ export async function evaluateClaims(options: ClaimsOptions): Promise<Evaluation
     const under = (key: string) => all.filter(({ condition }) => condition === key)
     writeFileAtomic(join(out, 'claims.jsonl'), all.map((claim) => `${JSON.stringify(claim)}\n`).join(''))
     writeFileAtomic(join(out, 'to-label.jsonl'), linesToLabel(under(main), under(`${main}-other`), seed))
-    return writeResult(out, {
-      kind: 'claims',
-      createdAt: new Date().toISOString(),
-      command: options.command ?? 'evaluateClaims',
-      seconds: Math.round(performance.now() - started) / 1000,
+    return {
       tables: [
         supportTable(asked, all, written, judged.info.name, seed),
         ...(labels ? [agreementTable(all, labels, main, seed)] : []),
       ],
-      settings: {
-        judge: { name: judged.info.name, digest: judged.info.digest },
-        generators,
-        users: users.length,
-        prompt: plan.config.prompt,
-        maxTokens: plan.config.profile.maxTokens,
-        temperature: plan.config.profile.temperature,
-        split: plan.config.split,
-        seed,
-      },
-    })
-  } finally {
-    release()
-  }
+      collected,
+      settings: { judge: { name: judged.info.name, digest: judged.info.digest } },
+    }
+  })
 }
 
 interface Asked {

@@ -3,7 +3,7 @@
 // people of the logs. <out> gets result.json, and keeps profiles and scores by content.
 import { basename, join } from 'node:path'
 import { createJudge, judgeName } from '../../judge/judge.ts'
-import { lazyScoreFile, ScoreFile } from '../../judge/score-file.ts'
+import { ScoreFile } from '../../judge/score-file.ts'
 import type { Judge } from '../../judge/types.ts'
 import { loadUsers } from '../../logs/load.ts'
 import { normaliseText } from '../../logs/normalise.ts'
@@ -11,37 +11,25 @@ import type { LogSource, User } from '../../logs/types.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
 import { chanceNdcg, ndcgFromScores } from '../../reward/ndcg.ts'
 import { BumpError, CancelledError } from '../../util/errors.ts'
-import { lockFolder } from '../../util/lock.ts'
 import { seedFrom, shuffled } from '../../util/random.ts'
-import { requireOptions } from '../../util/required.ts'
 import { mean } from '../../util/stats.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import { recallAtOneFromScores, recallFromScores } from '../measure/rank-metrics.ts'
-import { collectConditions } from '../profiles/collect.ts'
 import type { ProfileCondition } from '../profiles/conditions.ts'
+import { type ProfileEvaluationOptions, profileEvaluation } from '../profiles/evaluation.ts'
 import { judgeNotes, judgeRecord } from '../profiles/judges.ts'
-import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
-import { type EvaluationEvent, type Plan, type PlanOptions, planEvaluation } from '../profiles/plan.ts'
+import type { Plan } from '../profiles/plan.ts'
 import type { EvaluationResult, ResultMetric, ResultTable } from '../result.ts'
 import { type MeasuredCondition, userTable } from '../user-table.ts'
-import { writeResult } from '../write-result.ts'
 
 /** How many others a person is found among where no numbers are named, as far as the logs have them. */
 export const DEFAULT_SIZES = [10, 100, 1000] as const
 /** Of a judge that reads each pair: fewer users, among fewer others. */
 const PAIRS = { users: 24, others: 100 }
 
-export interface PopulationOptions extends PlanOptions {
+export interface PopulationOptions extends ProfileEvaluationOptions {
   /** Numbers of others, ascending; default: those of `DEFAULT_SIZES` that fit. */
   sizes?: readonly number[]
-  /** Of pools and intervals. */
-  seed?: number
-  /** Folder of the results and of what is kept between calls. */
-  out: string
-  engine?: EvaluationEngine
-  /** As result.json records it; default 'evaluatePopulation'. */
-  command?: string
-  onEvent?: (event: EvaluationEvent) => void
 }
 
 /**
@@ -50,35 +38,13 @@ export interface PopulationOptions extends PlanOptions {
  * CancelledError where the signal aborts, with what was done kept.
  */
 export async function evaluatePopulation(options: PopulationOptions): Promise<EvaluationResult> {
-  requireOptions('evaluatePopulation()', options, ['out'])
-  const started = performance.now()
-  const { out, engine, seed = 0, checkpoints = [], files = [], kinds = KINDS, signal, onEvent } = options
-  const onProgress = (what: string, done: number, total: number) => onEvent?.({ type: 'progress', what, done, total })
-  const onNote = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
-  const { judgeServer } = options
-  const served = judgeServer && { ...judgeServer, answers: lazyScoreFile(join(out, 'judge-answers.jsonl')) }
-  const models = new EvaluationModels({ ...engine, signal, onProgress: onNote }, served)
-  models.refuseUnusable(options.model)
-  const plan = await planEvaluation(options, models, onEvent)
-  const pairs = plan.judges.some(({ config }) => config.scorer !== 'embedding')
-  if (options.users === undefined && pairs) plan.users.splice(PAIRS.users)
-  const others = await populationOf(plan, signal)
-  const sizes = sizesOf(options, others.length - 2, pairs ? PAIRS.others : Number.POSITIVE_INFINITY)
-  const release = lockFolder(out, 'out folder')
-  try {
-    const [first] = plan.judges
-    const collected = await collectConditions(
-      { ...options, checkpoints, files, runs: plan.runs, kinds },
-      {
-        ...plan,
-        judgeTokenizer: () => models.judge(first.model, first.config, async ({ tokenizer }) => tokenizer),
-        out,
-        models,
-        signal,
-        onProgress,
-      },
-    )
-    for (const note of collected.notes) onNote(note)
+  const frame = { kind: 'population', name: 'evaluatePopulation', usersOfPairs: PAIRS.users } as const
+  return await profileEvaluation(frame, options, async ({ plan, models, onProgress, collect }) => {
+    const { out, seed = 0, kinds = KINDS, signal } = options
+    const others = await populationOf(plan, signal)
+    const pairs = plan.judges.some(({ config }) => config.scorer !== 'embedding')
+    const sizes = sizesOf(options, others.length - 2, pairs ? PAIRS.others : Number.POSITIVE_INFINITY)
+    const collected = await collect({ kinds })
     const pools = poolsOf(collected.users, others, sizes.at(-1)!, seed)
     const tables: ResultTable[] = []
     for (const { model, config } of plan.judges)
@@ -100,27 +66,8 @@ export async function evaluatePopulation(options: PopulationOptions): Promise<Ev
         },
         { quantize: plan.config.quantize },
       )
-    return writeResult(out, {
-      kind: 'population',
-      createdAt: new Date().toISOString(),
-      command: options.command ?? 'evaluatePopulation',
-      seconds: Math.round(performance.now() - started) / 1000,
-      tables,
-      settings: {
-        generators: collected.generators,
-        users: collected.users.length,
-        population: others.length,
-        sizes,
-        prompt: plan.config.prompt,
-        maxTokens: plan.config.profile.maxTokens,
-        temperature: plan.config.profile.temperature,
-        split: plan.config.split,
-        seed,
-      },
-    })
-  } finally {
-    release()
-  }
+    return { tables, collected, settings: { population: others.length, sizes } }
+  })
 }
 
 const KINDS = ['history', 'zero-shot', 'run', 'mismatched'] as const

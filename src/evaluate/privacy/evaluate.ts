@@ -3,37 +3,26 @@
 // told. <out> gets result.json, and keeps profiles and scores by content.
 import { basename, join } from 'node:path'
 import { createJudge, judgeName } from '../../judge/judge.ts'
-import { lazyScoreFile, ScoreFile } from '../../judge/score-file.ts'
+import { ScoreFile } from '../../judge/score-file.ts'
 import type { Interaction, User } from '../../logs/types.ts'
 import type { TrainConfig } from '../../train/config.ts'
 import { BumpError } from '../../util/errors.ts'
-import { lockFolder } from '../../util/lock.ts'
-import { requireOptions } from '../../util/required.ts'
 import { mismatchedWith } from '../measure/controls.ts'
-import { type CollectedConditions, collectConditions } from '../profiles/collect.ts'
+import type { CollectedConditions } from '../profiles/collect.ts'
+import { type ProfileEvaluation, type ProfileEvaluationOptions, profileEvaluation } from '../profiles/evaluation.ts'
 import { judgeNotes, judgeRecord } from '../profiles/judges.ts'
-import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
-import { type EvaluationEvent, type Plan, type PlanOptions, planEvaluation } from '../profiles/plan.ts'
+import type { Plan } from '../profiles/plan.ts'
 import type { EvaluationResult, ResultTable } from '../result.ts'
 import { userTable } from '../user-table.ts'
-import { writeResult } from '../write-result.ts'
 import { copies, copyMetrics, planted, plantedLeaks, plantedMetrics } from './copies.ts'
 import { membershipTable } from './membership.ts'
 import { reidentificationMetrics, reidentify } from './reidentification.ts'
 
-export interface PrivacyOptions extends PlanOptions {
+export interface PrivacyOptions extends ProfileEvaluationOptions {
   /** People of each side of the test of membership, at most; default 100, 0 leaves it out. */
   members?: number
   /** People into whose histories personal data is planted, at most; default 32, 0 leaves it out. */
   planted?: number
-  /** Of samples, controls and intervals. */
-  seed?: number
-  /** Folder of the results and of what is kept between calls. */
-  out: string
-  engine?: EvaluationEngine
-  /** As result.json records it; default 'evaluatePrivacy'. */
-  command?: string
-  onEvent?: (event: EvaluationEvent) => void
 }
 
 /** People who are looked for where no number is named and a judge reads each pair of a profile and an interaction. */
@@ -48,29 +37,18 @@ const KINDS = ['history', 'zero-shot', 'run', 'mismatched'] as const
  * aborts, with what was done kept.
  */
 export async function evaluatePrivacy(options: PrivacyOptions): Promise<EvaluationResult> {
-  requireOptions('evaluatePrivacy()', options, ['out'])
-  const started = performance.now()
-  const { out, engine, seed = 0, members = 100, planted: plants = 32, signal, onEvent } = options
-  const onProgress = (what: string, done: number, total: number) => onEvent?.({ type: 'progress', what, done, total })
-  const onNote = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
-  const { judgeServer } = options
-  const served = judgeServer && { ...judgeServer, answers: lazyScoreFile(join(out, 'judge-answers.jsonl')) }
-  const models = new EvaluationModels({ ...engine, signal, onProgress: onNote }, served)
-  models.refuseUnusable(options.model)
-  const plan = await planEvaluation(options, models, onEvent)
-  if (options.users === undefined && plan.judges.some(({ config }) => config.scorer !== 'embedding'))
-    plan.users.splice(PEOPLE_OF_PAIRS)
-  const release = lockFolder(out, 'out folder')
-  try {
-    const collected = await collect(plan, options, models, onProgress)
+  const frame = { kind: 'privacy', name: 'evaluatePrivacy', usersOfPairs: PEOPLE_OF_PAIRS } as const
+  return await profileEvaluation(frame, options, async (evaluation) => {
+    const { plan, models, onProgress, onNote } = evaluation
+    const { out, seed = 0, kinds = KINDS, members = 100, planted: plants = 32, signal } = options
+    const collected = await evaluation.collect({ kinds })
     const { users } = collected
     if (users.length < 3)
       throw new BumpError(
         'too-few-users',
         `to be found among others takes at least 3 people, but there are ${users.length}`,
       )
-    for (const note of collected.notes) onNote(note)
-    const tables = await reidentificationTables(plan, collected, options, models, onProgress)
+    const tables = await reidentificationTables(evaluation, collected, options)
     for (const run of members > 0 ? plan.runs : []) {
       const { table, note } = await membershipTable(run, { models, people: members, seed, out, signal, onProgress })
       if (table) tables.push(table)
@@ -78,52 +56,9 @@ export async function evaluatePrivacy(options: PrivacyOptions): Promise<Evaluati
     }
     tables.push(copyTable(plan, collected, seed))
     if (plants > 0 && (plan.runs.length > 0 || options.model !== undefined))
-      tables.push(await plantedTable({ ...plan, users: users.slice(0, plants) }, options, models, onProgress))
-    return writeResult(out, {
-      kind: 'privacy',
-      createdAt: new Date().toISOString(),
-      command: options.command ?? 'evaluatePrivacy',
-      seconds: Math.round(performance.now() - started) / 1000,
-      tables,
-      settings: {
-        generators: collected.generators,
-        users: users.length,
-        members,
-        planted: plants,
-        texts: TEXTS,
-        prompt: plan.config.prompt,
-        maxTokens: plan.config.profile.maxTokens,
-        temperature: plan.config.profile.temperature,
-        split: plan.config.split,
-        seed,
-      },
-    })
-  } finally {
-    release()
-  }
-}
-
-type Tell = (what: string, done: number, total: number) => void
-
-async function collect(
-  plan: Plan,
-  options: PrivacyOptions,
-  models: EvaluationModels,
-  onProgress: Tell,
-): Promise<CollectedConditions> {
-  const { checkpoints = [], files = [], kinds = KINDS, out, signal } = options
-  const [{ model, config }] = plan.judges
-  return await collectConditions(
-    { ...options, runs: plan.runs, checkpoints, files, kinds },
-    {
-      ...plan,
-      judgeTokenizer: () => models.judge(model, config, async ({ tokenizer }) => tokenizer),
-      out,
-      models,
-      signal,
-      onProgress,
-    },
-  )
+      tables.push(await plantedTable(evaluation, users.slice(0, plants), seed))
+    return { tables, collected, settings: { members, planted: plants, texts: TEXTS } }
+  })
 }
 
 /** The people whom profiles are looked for by, in two ways: by what the generator could read, and by what came later. */
@@ -133,11 +68,9 @@ const TARGETS: { what: string; textsOf: (user: User) => readonly Interaction[] }
 ]
 
 async function reidentificationTables(
-  { judges, runs, config: { quantize } }: Plan,
+  { plan: { judges, runs, config: planned }, models, onProgress }: ProfileEvaluation,
   { users, conditions }: CollectedConditions,
   { out, seed = 0, signal }: PrivacyOptions,
-  models: EvaluationModels,
-  onProgress: Tell,
 ): Promise<ResultTable[]> {
   const mismatch = mismatchedWith(users.length, seed)
   const tables: ResultTable[] = []
@@ -164,7 +97,7 @@ async function reidentificationTables(
           tables.push(userTable({ title: `Found by ${what}: ${by}`, notes, metrics }, measured, seed))
         }
       },
-      { quantize },
+      { quantize: planned.quantize },
     )
   }
   return tables
@@ -185,20 +118,14 @@ function copyTable({ config }: Plan, { users, conditions }: CollectedConditions,
 }
 
 /** Profiles of histories into which personal data was planted, read as they are and redacted. */
-async function plantedTable(plan: Plan, options: PrivacyOptions, models: EvaluationModels, onProgress: Tell) {
-  const { seed = 0 } = options
-  const users = planted(plan.users, seed)
+async function plantedTable({ plan, collect }: ProfileEvaluation, people: readonly User[], seed: number) {
+  const users = planted(people, seed)
   const read = async (redact: boolean) => {
     const changed = (config: TrainConfig) => ({ ...config, prompt: { ...config.prompt, redact } })
     const runs = plan.runs.map((run) => ({ ...run, config: changed(run.config) }))
     const kinds = ['zero-shot', ...(runs.length > 0 ? (['run'] as const) : [])] as const
-    const sources = { ...options, files: [], server: undefined, kinds }
-    const { conditions } = await collect(
-      { ...plan, runs, config: changed(plan.config), users },
-      sources,
-      models,
-      onProgress,
-    )
+    const sources = { files: [], server: undefined, kinds }
+    const { conditions } = await collect(sources, { ...plan, runs, config: changed(plan.config), users })
     const suffix = redact ? ', of a redacted history' : ''
     return conditions.map((each) => ({
       ...each,
