@@ -4,8 +4,8 @@
 const contract = 'model/(contract|encoder|served|text-model|token-loss|trainable|cut|answers)\\.ts$'
 const opening = 'model/(onnx/open(-encoder|-tokenizer)?|openai/served|tinker/open)\\.ts$'
 const ground = ['util/', contract]
-/** A text model over any language model, and answers of one kept on disk. */
-const textModels = 'model/(answers|text-from-tokens)\\.ts$'
+/** A text model over any language model, answers of one kept on disk, and its tokens by an estimate. */
+const textModels = 'model/(answers|text-from-tokens|openai/estimate)\\.ts$'
 
 
 /**

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluateIncremental, type IncrementalOptions } from '../evaluate/incremental/evaluate.ts'
 import { evaluationResultSchema } from '../evaluate/result.ts'
-import { closeServers, json, serving } from '../model/openai/testing/fake-server.ts'
+import { closeServers, json, say, serving } from '../model/openai/testing/fake-server.ts'
 import { main } from './main.ts'
 import { capturedOutput } from './testing/captured.ts'
 
@@ -68,20 +68,20 @@ describe('bump evaluate incremental', () => {
     })
     const out = join(folder, 'out')
     const said: string[] = []
-    const judged = () =>
+    const judged = (apiKey: string) =>
       evaluateIncremental({
         ...{ model: NANO, logs: { paths: [LOG] }, users: 3, poolSize: 1, periods: 2, out, engine: { threads: 1 } },
         ...{ scorer: 'pointwise', servedJudge: 'large' },
-        judgeServer: { baseUrl, maxRetries: 0, price: { read: 0.5, written: 2 } },
+        judgeServer: { baseUrl, apiKey, maxRetries: 0, price: { read: 0.5, written: 2 } },
         onEvent: (event) => event.type === 'note' && said.push(event.text),
       })
-    await expect(judged()).rejects.toMatchObject({ code: 'server-failed' })
-    const before = requests.length
+    await expect(judged('first')).rejects.toMatchObject({ code: 'server-failed' })
     most = Number.POSITIVE_INFINITY
-    const { tables, settings } = await judged()
+    const { tables, settings } = await judged('second')
     expect(settings.judge).toMatchObject({ model: 'large', config: { scorer: 'pointwise', server: 'large' } })
     expect(tables[0].notes[1]).toBe('Judge: the pointwise scorer on large.')
-    const own = requests.length - before
+    // Requests of the first call may still have been on their way when the second began.
+    const own = requests.filter(({ headers }) => headers.authorization === 'Bearer second').length
     const sum = ((own * 1000 * 0.5 + own * 2) / 1e6).toFixed(4)
     expect(said.at(-1)).toBe(
       `large at ${baseUrl}: ${own} answers, ${(own * 1000).toLocaleString('en')} tokens read and ${own} written: ${sum} at 0.5 and 2 a million`,
@@ -89,10 +89,65 @@ describe('bump evaluate incremental', () => {
     const texts = requests.map(({ body }) => JSON.stringify(body.messages))
     // What was under way when the server failed is asked again, and so is what the server can do.
     expect(texts.length - new Set(texts).size).toBeLessThanOrEqual(9)
-    const asked = requests.length
-    expect((await judged()).tables[0]).toEqual(tables[0])
-    expect(requests).toHaveLength(asked)
+    expect((await judged('third')).tables[0]).toEqual(tables[0])
+    expect(requests.filter(({ headers }) => headers.authorization === 'Bearer third')).toEqual([])
     expect(readFileSync(join(out, 'result.json'), 'utf8')).not.toContain('127.0.0.1')
+  })
+
+  it('lets a model on a server write, which is asked for no profile twice; who gets none is left out', async () => {
+    let most = 5
+    let unanswerable: string | undefined
+    const asked: string[] = []
+    const { model, requests, baseUrl } = await serving(
+      ({ body }, response) => {
+        const text = body.messages.at(-1)!.content
+        unanswerable ??= text
+        if (asked.length === most) return json(response, { error: 'gone' }, 503)
+        asked.push(text)
+        const content = text === unanswerable ? '' : `likes ${text.length}`
+        const choices = [{ message: { content }, finish_reason: 'stop' }]
+        json(response, { choices, usage: { prompt_tokens: 100, completion_tokens: 2 } })
+      },
+      { maxRetries: 0, concurrency: 2, price: { read: 1, written: 2 } },
+    )
+    const out = join(folder, 'server')
+    const evaluated = () =>
+      evaluateIncremental({
+        ...{ server: model, judgeModel: NANO, logs: { paths: [LOG] }, users: 4, poolSize: 1, periods: 2, out },
+        engine: { threads: 1 },
+      })
+    await expect(evaluated()).rejects.toMatchObject({ code: 'server-failed' })
+    most = Number.POSITIVE_INFINITY
+    const { tables, settings } = await evaluated()
+    const [quality, cost] = tables
+    expect(quality.rows.map(({ condition, n }) => `${condition} ${n}`)).toEqual([
+      ...['history 3', 'all-1 3', 'all-2 3', 'rewritten-2 3', 'mismatched 3'],
+    ])
+    expect(quality.notes.at(-1)).toMatch(/gave no profile of 1 of 4 users .*left out of all conditions/)
+    expect(cost.notes).toContainEqual(expect.stringContaining('Tokens are estimated'))
+    expect(cost.rows[0].values.prompt.mean).toBeGreaterThan(20)
+    expect(settings.generator).toEqual({ model: `m at ${baseUrl}` })
+    // The rewritten prompts show the profile before.
+    expect(asked.filter((text) => /What is known of one person:\nlikes \d+\n/.test(text))).toHaveLength(3)
+    // But for what was under way when the server failed.
+    expect(new Set(asked).size).toBe(12)
+    expect(asked.length).toBeLessThanOrEqual(12 + 1 + 2)
+    expect(model.spent?.()).toMatch(/1[2-5] answers, .* at 1 and 2 a million$/)
+    const before = requests.length
+    expect((await evaluated()).tables[0]).toEqual(quality)
+    expect(requests).toHaveLength(before + 1)
+  })
+
+  it('takes that model by flags', async () => {
+    const { baseUrl } = await serving((_, response) => say(response, 'likes tea'))
+    const out = join(folder, 'flags')
+    const server = ['--server', baseUrl, '--server-model', 'm', '--server-price', '1,2']
+    const flags = ['--users', '3', '--pool-size', '1', '--periods', '2', '--threads', '1', '--out', out]
+    const command = ['evaluate', 'incremental', ...server, '--logs', LOG, ...flags]
+    expect(await main(command)).toBe(2)
+    expect(captured.stderr).toContain('name the judge by judgeModel, servedJudge or judges')
+    expect(await main([...command, '--judge-model', NANO]), captured.stderr).toBe(0)
+    expect(captured.stderr).toContain(`m at ${baseUrl}: 9 answers`)
   })
 
   it.each<[string, Partial<IncrementalOptions>, RegExp]>([

@@ -18,7 +18,15 @@ import {
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
-import { addJudgeServerFlags, type JudgeServerFlags, judgeServerOf } from './shared/server-flags.ts'
+import {
+  addJudgeServerFlags,
+  addServerFlags,
+  type JudgeServerFlags,
+  judgeServerOf,
+  type ServerFlags,
+  serverOf,
+  tellSpent,
+} from './shared/server-flags.ts'
 import { print } from './shared/terminal.ts'
 
 const HELP = `
@@ -31,9 +39,11 @@ Examples:
   bump evaluate incremental --model ./SmolLM2-135M-Instruct --logs posts.jsonl --periods 4 --users 50
   bump evaluate incremental --run runs/posts --scorer embedding --judge-model BAAI/bge-small-en-v1.5
   bump evaluate incremental --run runs/posts --judge-server http://localhost:8000/v1 --judge-server-model qwen3
+  bump evaluate incremental --server http://localhost:8000/v1 --server-model qwen3 --logs posts.jsonl \
+    --judge-model ./SmolLM2-135M-Instruct
 `
 
-interface IncrementalFlags extends LogFlags, TrustFlags, EngineFlags, JudgeServerFlags {
+interface IncrementalFlags extends LogFlags, TrustFlags, EngineFlags, ServerFlags, JudgeServerFlags {
   run?: string
   model?: string
   judgeModel?: string
@@ -51,7 +61,7 @@ export function evaluateIncrementalCommand(): Command {
   const command = new Command('incremental').description(
     'measure profiles that are rewritten as interactions come, beside profiles written anew',
   )
-  addJudgeServerFlags(addTrustFlag(addLogFlags(command)))
+  addJudgeServerFlags(addServerFlags(addTrustFlag(addLogFlags(command)), 'a model on a server that writes instead'))
     .option('--run <folder>', 'run folder of bump train: its best checkpoint writes')
     .option('--model <where>', 'untrained model that writes instead: a folder, a .gguf file or a hub name')
     .option(
@@ -82,11 +92,12 @@ async function runIncremental(flags: IncrementalFlags, command: string): Promise
   const out = flags.out ?? join(run ?? 'runs', 'evaluate', 'incremental')
   const progress = workProgress()
   try {
+    const server = serverOf(flags, progress.say)
     const { tables } = await interruptible(
       () => progress.say('stopping; what is done is kept, the same command goes on. Ctrl-C again stops at once'),
       (signal) =>
         evaluateIncremental({
-          ...{ run, model, judgeModel, scorer, periods, poolSize, users, seed, trust, out, command, signal },
+          ...{ run, model, server, judgeModel, scorer, periods, poolSize, users, seed, trust, out, command, signal },
           judgeServer: judgeServerOf(flags),
           servedJudge: flags.judgeServerModel,
           judges: flags.judge,
@@ -95,6 +106,7 @@ async function runIncremental(flags: IncrementalFlags, command: string): Promise
           onEvent: (event) => tell(event, progress),
         }),
     )
+    if (server) tellSpent(server, progress.say)
     progress.done()
     print(`\n${tables.map(resultTableText).join('\n')}\nAll of it is in ${out}: result.json\n`)
   } finally {

@@ -4,8 +4,10 @@ import { Command, Option } from 'commander'
 import { stringify } from 'yaml'
 import { lampSft, SFT_CONDITIONS } from '../lamp/sft.ts'
 import { openModel } from '../model/onnx/open.ts'
+import { TinkerServer } from '../model/tinker/server.ts'
+import { openOnServer, refuseIdleServer } from '../train/models.ts'
 import { CancelledError } from '../util/errors.ts'
-import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
+import { addEngineFlags, addTrainEngineFlags, engineOptions, type TrainEngineFlags } from './shared/engine-flags.ts'
 import { collect } from './shared/flag-values.ts'
 import { interruptible } from './shared/process.ts'
 import type { Progress } from './shared/progress.ts'
@@ -29,10 +31,11 @@ Examples:
   bump sft --task 5 --data LaMP_5 --backbone ./SmolLM2-135M-Instruct --condition none --name sft-none
   bump sft --task 5 --data LaMP_5 --backbone ./SmolLM2-135M-Instruct --condition bump --run runs/papers --name sft-bump
   bump sft --task 3 --data LaMP_3 --backbone model.gguf --condition bm25 --examples 200 --set optim.learningRate=1e-4
+  bump sft --task 5 --data LaMP_5 --backbone Qwen/Qwen3-4B-Instruct-2507 --condition bm25 --engine tinker --server http://127.0.0.1:8000
   bump sft --resume --name sft-bump
 `
 
-interface RunFlags extends SftFlags, EngineFlags {
+interface RunFlags extends SftFlags, TrainEngineFlags {
   dryRun?: boolean
 }
 
@@ -61,12 +64,16 @@ export function sftCommand(): Command {
     .option('--dry-run', 'print the resolved configuration and stop')
     .addHelpText('after', HELP)
     .action((flags: RunFlags) => runSft(flags))
-  return addEngineFlags(command)
+  return addEngineFlags(addTrainEngineFlags(command))
 }
 
 async function runSft(flags: RunFlags): Promise<void> {
   const config = resolveSftConfig(flags)
+  const engine = { ...config.engine, server: flags.server }
+  refuseIdleServer(engine)
   if (flags.dryRun) return print(stringify(config))
+  // Before any profile is written, which may take long.
+  if (engine.type) TinkerServer.of(engine)
   const out = join(flags.runs, config.name)
   const preparing = workProgress()
   let training: Progress | undefined
@@ -79,14 +86,12 @@ async function runSft(flags: RunFlags): Promise<void> {
           config,
           out,
           resume: flags.resume,
-          openBackbone: ({ backbone, lora, seed }) =>
-            openModel(backbone, {
-              trainable: { type: 'lora', ...lora },
-              quantize: 'none',
-              seed,
-              ...engineOptions(flags),
-              onProgress: say,
-            }),
+          openBackbone: ({ backbone, lora, seed }) => {
+            const options = { trainable: { type: 'lora', ...lora }, seed, signal, onProgress: say } as const
+            return engine.type
+              ? openOnServer(backbone, engine, options)
+              : openModel(backbone, { ...options, quantize: 'none', ...engineOptions(flags) })
+          },
           engine: engineOptions(flags),
           signal,
           onNote: say,

@@ -1,6 +1,7 @@
 // Options of the profile generator, checked once at the edge: the parts of a run's configuration that decide how a
 // profile is asked for and sampled.
 import { z } from 'zod'
+import type { GeneratorSettings } from './profile-users.ts'
 import { DEFAULT_WORDING } from './prompt.ts'
 
 export const promptSchema = z
@@ -31,3 +32,10 @@ export const profileSchema = z
       .describe('Of the one profile a user that validation, the final test and `bump profile` sample; 0 is greedy.'),
   })
   .prefault({})
+
+/** The settings of a generator that no run trained. */
+export const DEFAULT_SETTINGS: GeneratorSettings = {
+  prompt: promptSchema.parse(undefined),
+  ...profileSchema.parse(undefined),
+  seed: 1,
+}

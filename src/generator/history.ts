@@ -1,7 +1,7 @@
 // The generator's input: as much of a user's recent history as the token budget allows, in the prompt's form.
 
 import type { Interaction } from '../logs/types.ts'
-import type { Tokenizer } from '../model/contract.ts'
+import type { ChatMessage, Tokenizer } from '../model/contract.ts'
 import { cutText } from '../model/cut.ts'
 import { redact } from '../safety/redact.ts'
 import { type PromptWording, profilePrompt } from './prompt.ts'
@@ -17,7 +17,8 @@ export interface PromptBudget extends PromptWording {
 }
 
 export interface ProfilePrompt {
-  /** Ids under the model's chat template, ready for the profile. */
+  messages: ChatMessage[]
+  /** Ids of these under the model's chat template, ready for the profile. */
   tokens: number[]
   /** The interactions shown, oldest first, as they stand in the prompt. */
   texts: string[]
@@ -61,7 +62,8 @@ export function buildProfilePrompt(
   }
   texts.reverse()
   indices.reverse()
-  return { tokens: tokenizer.chat(profilePrompt(texts, budget, previous)), texts, indices }
+  const messages = profilePrompt(texts, budget, previous)
+  return { messages, tokens: tokenizer.chat(messages), texts, indices }
 }
 
 /** The first `limit` tokens of a text on one line; `redacted` before it is cut, or half an address would stay. */

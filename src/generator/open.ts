@@ -12,7 +12,7 @@ import { refuseUntrusted, withoutNamed } from '../run/trust.ts'
 import { type RedactOptions, redact } from '../safety/redact.ts'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { refuseUnknown, requireOptions } from '../util/required.ts'
-import { profileSchema, promptSchema } from './config.ts'
+import { DEFAULT_SETTINGS, profileSchema, promptSchema } from './config.ts'
 import { generateProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
 import { type GeneratorSettings, generatorDigest, profileSeeds } from './profile-users.ts'
@@ -212,8 +212,7 @@ async function openUntrained(
   adapter: string | undefined,
   options: OpenGeneratorOptions,
 ): Promise<Generator> {
-  const defaults = { prompt: promptSchema.parse(undefined), ...profileSchema.parse(undefined), seed: 1 }
-  const settings = settingsOf(defaults, options)
+  const settings = settingsOf(DEFAULT_SETTINGS, options)
   const model = await openModel(name, { ...engineOf(options, settings), quantize: options.quantize })
   return await closedOnError(model, options.signal, async () => {
     if (adapter !== undefined) await model.loadPolicy(adapter)

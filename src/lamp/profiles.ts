@@ -3,7 +3,9 @@
 import { join } from 'node:path'
 import { cachedProfiles } from '../evaluate/generated-profiles.ts'
 import { readProfileFile } from '../evaluate/profiles/profile-file.ts'
-import { type OpenGeneratorOptions, openGenerator } from '../generator/open.ts'
+import { DEFAULT_SETTINGS } from '../generator/config.ts'
+import { type Generator, type OpenGeneratorOptions, openGenerator } from '../generator/open.ts'
+import type { LanguageModel } from '../model/contract.ts'
 import { BumpError } from '../util/errors.ts'
 import { few } from '../util/few.ts'
 import { cacheFolder } from '../util/files.ts'
@@ -67,7 +69,7 @@ async function generated(
   split: LampSplit,
   kinds: readonly ProfileKind[],
   { run, model }: ProfileSource,
-  { engine, folder, text, signal, onNote, onProgress }: LampProfilesOptions,
+  options: LampProfilesOptions,
 ): Promise<LampProfiles> {
   const from = run ?? (kinds.includes('bump') ? undefined : model)
   if (from === undefined)
@@ -77,29 +79,52 @@ async function generated(
         ? 'BUMP profiles need a trained generator: name its run (run), or a file of profiles (profiles)'
         : 'zero-shot profiles need a generator: name a run (run), whose untrained base writes them, or a file of profiles (profiles)',
     )
+  const { engine, onNote, signal } = options
   const generator = await openGenerator(run ?? { model: from }, { ...engine, onProgress: onNote, signal })
   try {
-    const { empty, users } = profiledUsers(split, generator.logs, text)
-    if (empty.length > 0) onNote?.(`${empty.length} users have no items to write a profile from: theirs is empty`)
-    const profiles: LampProfiles = {}
-    for (const kind of kinds) {
-      const written = await cachedProfiles(generator.model, users, {
-        settings: generator.settings,
-        weights: kind === 'bump' ? 'policy' : 'base',
-        digest: kind === 'bump' ? generator.weights : generator.model.info.digest,
-        folder: folder ?? (run === undefined ? cacheFolder('profiles') : join(run, 'profiles')),
-        signal,
-        onProgress: (done, total) => onProgress?.(`${kind} profiles`, done, total),
-      })
-      profiles[kind] = new Map([
-        ...users.map(({ id }, u) => [id, written[u]] as const),
-        ...empty.map((user) => [user, ''] as const),
-      ])
-    }
-    return profiles
+    const usual = run === undefined ? cacheFolder('profiles') : join(run, 'profiles')
+    return await writtenBy(generator, split, kinds, { ...options, folder: options.folder ?? usual })
   } finally {
     await generator.close()
   }
+}
+
+/** Zero-shot profiles by the base of a model that is open, cached in `folder`. Throws CancelledError as `lampProfiles`. */
+export async function profilesByBase(
+  split: LampSplit,
+  model: LanguageModel,
+  options: WritingOptions,
+): Promise<LampProfiles> {
+  const writer = { model, settings: DEFAULT_SETTINGS, weights: model.info.digest, logs: undefined }
+  return await writtenBy(writer, split, ['zero-shot'], options)
+}
+
+type WritingOptions = Omit<LampProfilesOptions, 'engine'> & { folder: string }
+
+async function writtenBy(
+  { model, settings, weights, logs }: Pick<Generator, 'settings' | 'weights' | 'logs'> & { model: LanguageModel },
+  split: LampSplit,
+  kinds: readonly ProfileKind[],
+  { folder, text, signal, onNote, onProgress }: WritingOptions,
+): Promise<LampProfiles> {
+  const { empty, users } = profiledUsers(split, logs, text)
+  if (empty.length > 0) onNote?.(`${empty.length} users have no items to write a profile from: theirs is empty`)
+  const profiles: LampProfiles = {}
+  for (const kind of kinds) {
+    const written = await cachedProfiles(model, users, {
+      settings,
+      weights: kind === 'bump' ? 'policy' : 'base',
+      digest: kind === 'bump' ? weights : model.info.digest,
+      folder,
+      signal,
+      onProgress: (done, total) => onProgress?.(`${kind} profiles`, done, total),
+    })
+    profiles[kind] = new Map([
+      ...users.map(({ id }, u) => [id, written[u]] as const),
+      ...empty.map((user) => [user, ''] as const),
+    ])
+  }
+  return profiles
 }
 
 function profilesFromFile(file: string, split: LampSplit): Map<string, string> {

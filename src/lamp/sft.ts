@@ -1,6 +1,7 @@
 // Adapts a task backbone to a LaMP task: the questions of the train split, asked exactly as the evaluation asks them
 // under one condition, become the examples of train/sft.ts. The rows "after SFT" of an evaluation are made of its
 // adapters.
+import { join } from 'node:path'
 import { z } from 'zod'
 import type { LanguageModel } from '../model/contract.ts'
 import { textModel } from '../model/text-from-tokens.ts'
@@ -12,7 +13,13 @@ import { type SftExample, splitExamples, targetEncoder } from '../train/sft-exam
 import { BumpError } from '../util/errors.ts'
 import { CONDITIONS, conditionPrompts, profileKindOf } from './conditions.ts'
 import { itemText } from './histories.ts'
-import { type GeneratorEngine, type LampProfiles, lampProfiles, type ProfileSource } from './profiles.ts'
+import {
+  type GeneratorEngine,
+  type LampProfiles,
+  lampProfiles,
+  type ProfileSource,
+  profilesByBase,
+} from './profiles.ts'
 import { readLamp } from './read.ts'
 import { promptBudget } from './run.ts'
 import { goldsOf, sampleQuestions } from './split.ts'
@@ -78,10 +85,12 @@ export async function lampSft(options: LampSftOptions): Promise<SftSummary> {
   const { task, condition } = config
   const whole = readLamp(config.data, { task, split: 'train' })
   const split = config.examples === undefined ? whole : sampleQuestions(whole, config.examples, config.seed)
+  const itself = config.engine !== undefined && writesItself(config)
   // The generator is closed again before the backbone is opened: one model at a time in memory.
-  const profiles = await profilesOf(split, options)
+  const written = itself ? undefined : await profilesOf(split, options)
   const model = await options.openBackbone(config)
   try {
+    const profiles = written ?? (await profilesOf(split, options, model))
     const examples = examplesOf(split, profiles, config, model, onNote)
     const parts = splitExamples(examples, config.validation.users, config.validation.seed)
     onNote?.(`${split.variant}: ${parts.train.length} examples to train on, ${parts.validation.length} for validation`)
@@ -93,8 +102,13 @@ export async function lampSft(options: LampSftOptions): Promise<SftSummary> {
   }
 }
 
-/** The profiles that the condition shows. */
-async function profilesOf(split: LampSplit, options: LampSftOptions): Promise<LampProfiles> {
+/** Whether nothing but the backbone is at hand to write the profiles with. */
+function writesItself({ condition, run, profiles }: LampSftConfig): boolean {
+  return profileKindOf(condition) === 'zero-shot' && run === undefined && profiles === undefined
+}
+
+/** The profiles that the condition shows; `opened`: the backbone, to write them by its base. */
+async function profilesOf(split: LampSplit, options: LampSftOptions, opened?: LanguageModel): Promise<LampProfiles> {
   const { condition, run, profiles, text, backbone } = options.config
   const kind = profileKindOf(condition)
   const named = [...(run ? ['run'] : []), ...(profiles ? ['profiles'] : [])]
@@ -103,20 +117,15 @@ async function profilesOf(split: LampSplit, options: LampSftOptions): Promise<La
   if (named.length > 1)
     throw new BumpError('invalid-options', 'profiles come either from a run or from a file (profiles), not from both')
   if (kind === undefined) return {}
+  const { engine, out, signal, onNote, onProgress } = options
+  const writing = { text: text === undefined ? undefined : itemText(text, split), signal, onNote, onProgress }
+  if (opened) return await profilesByBase(split, opened, { ...writing, folder: join(out, 'profiles') })
   const source: ProfileSource = {
     run,
     files: { [kind]: profiles },
-    // Nothing but the backbone is at hand to write zero-shot profiles with.
-    model: kind === 'zero-shot' ? backbone : undefined,
+    model: writesItself(options.config) ? backbone : undefined,
   }
-  const { engine, signal, onNote, onProgress } = options
-  return await lampProfiles(split, [kind], source, {
-    engine,
-    text: text === undefined ? undefined : itemText(text, split),
-    signal,
-    onNote,
-    onProgress,
-  })
+  return await lampProfiles(split, [kind], source, { ...writing, engine })
 }
 
 /**

@@ -8,6 +8,7 @@ import { PRECISIONS, PROJECTIONS, QUANTIZE } from '../model/contract.ts'
 import { LORA_DEFAULTS } from '../model/trainable.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses.ts'
+import { engineSchema, refuseOnServer, refuseUntrainable } from './on-server.ts'
 import { SCHEDULES } from './schedule.ts'
 
 const count = z.int().min(1)
@@ -162,13 +163,7 @@ export const trainConfigSchema = z
       .describe(
         "What training computes the base's products in. int8: faster and in far less memory, with gradients that are off by a little; quantize is then int8 too.",
       ),
-    engine: z
-      .strictObject({
-        type: z.literal('tinker').describe('tinker: a server of the Tinker protocol, such as SkyRL on Ray.'),
-        model: z.string().min(1).optional().describe('What the server calls the model; default: as `model`.'),
-      })
-      .optional()
-      .describe('Where the model is trained, if not on this machine (docs/scale.md).'),
+    engine: engineSchema,
     judge: anyJudgeConfigSchema,
     reward: rewardConfigSchema,
     prompt: promptSchema,
@@ -264,18 +259,13 @@ export const trainConfigSchema = z
   })
   .superRefine(({ engine, trainable, quantize = 'none', rollout, profile, optim }, context) => {
     if (!engine) return
-    const refuse = (path: string[], message: string) =>
-      context.addIssue({ code: 'custom', path, message: `on a Tinker server ${message}` })
-    if (trainable.type !== 'lora') refuse(['trainable', 'type'], 'only adapters are trained: lora')
-    else if (trainable.rsLora) refuse(['trainable', 'rsLora'], 'adapters are scaled by alpha/rank: false')
-    else if (PROJECTIONS.some((projection) => !trainable.targets.includes(projection)))
-      refuse(['trainable', 'targets'], 'adapters are on all linear layers: leave it out')
+    const refuse = (path: string[], message: string) => refuseOnServer(context, path, message)
+    refuseUntrainable(context, 'trainable', trainable, optim)
     if (quantize !== 'none') refuse(['quantize'], 'the server decides how it reads weights: leave it out')
     if (rollout.temperature !== 1)
       refuse(['rollout', 'temperature'], 'log probabilities are of temperature 1, so rollouts are sampled at 1')
     if (profile.temperature !== 0 && profile.temperature !== 1)
       refuse(['profile', 'temperature'], 'profiles are sampled at 1, or greedily at 0')
-    if (optim.maxGradNorm > 0) refuse(['optim', 'maxGradNorm'], 'gradients are not clipped: 0')
   })
   .superRefine(({ reward, split }, context) => {
     if (reward.type !== 'bidirectional' || !reward.hardExamples?.positives) return

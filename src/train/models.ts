@@ -24,6 +24,25 @@ export type TrainEngine = Pick<OpenModelOptions, 'device' | 'threads' | 'memory'
   Pick<TinkerOptions, 'server'> &
   Partial<NonNullable<TrainConfig['engine']>>
 
+/** Throws BumpError where a server is named that trains nothing. */
+export function refuseIdleServer({ type, server }: TrainEngine = {}): void {
+  if (server !== undefined && type === undefined)
+    throw new BumpError(
+      'invalid-options',
+      'engine.server does nothing here: the model is trained on this machine. Set engine.type to tinker',
+    )
+}
+
+/** A model to train on a Tinker server, its tokenizer here. */
+export async function openOnServer(
+  name: string,
+  { model = name, server }: TrainEngine,
+  options: Pick<TinkerOptions, 'trainable' | 'seed' | 'signal' | 'onProgress'>,
+): Promise<LanguageModel> {
+  const { tokenizer, contextLength } = await openTokenizer(name, options)
+  return await openTinker({ ...options, name, model, server, tokenizer, contextLength })
+}
+
 /** What of the options of train() decides its models. */
 export interface GivenModels {
   model: LanguageModel | string
@@ -95,7 +114,7 @@ export class Models {
   async policy(): Promise<LanguageModel> {
     const { model } = this.options
     const { trainable, seed, engine } = this.config
-    const named = (name: string) => (engine ? this.onServer(name) : this.open(name, { trainable, seed }))
+    const named = (name: string) => (engine ? this.onServer(name, engine) : this.open(name, { trainable, seed }))
     const policy = typeof model === 'string' ? await named(model) : model
     // Parsed again, its keys stand in the order of the schema, whoever set them.
     this.config = trainConfigSchema.parse({ ...this.config, quantize: policy.info.opened?.quantize ?? 'none' })
@@ -146,16 +165,12 @@ export class Models {
     return model
   }
 
-  /** The policy on a Tinker server, its tokenizer here. */
-  private async onServer(name: string): Promise<LanguageModel> {
+  private async onServer(name: string, recorded: TrainEngine): Promise<LanguageModel> {
     const { engine, signal } = this.options
     const { trainable, seed } = this.config
     const { onProgress } = this
-    const { tokenizer, contextLength } = await openTokenizer(name, { onProgress, signal })
-    const model = await openTinker({
-      ...{ name, model: this.config.engine?.model ?? name, server: engine?.server },
-      ...{ tokenizer, contextLength, trainable, seed, signal, onProgress },
-    })
+    const at = { ...recorded, server: engine?.server }
+    const model = await openOnServer(name, at, { trainable, seed, signal, onProgress })
     this.opened.push(model)
     return model
   }

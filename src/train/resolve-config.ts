@@ -1,6 +1,7 @@
 // Layers of settings -> one resolved configuration of a training run: shared by train() and the command line.
 import { PRESETS, type TrainConfig, trainConfigSchema } from './config.ts'
 import { fixedLayer, type Layer, mergeLayers, resolveLayers } from './config-layers.ts'
+import { serverDefaults } from './on-server.ts'
 
 /**
  * The configuration that the layers make, later ones over earlier ones. Throws BumpError (`invalid-options`) with every
@@ -16,11 +17,6 @@ export function presetLayers(preset: unknown): Layer[] {
   return typeof preset === 'string' && Object.hasOwn(PRESETS, preset)
     ? [fixedLayer(PRESETS[preset], `preset ${preset}`)]
     : []
-}
-
-/** Defaults of a Tinker server, which clips no gradients. */
-function serverDefaults({ engine }: Record<string, unknown>): Layer[] {
-  return engine === undefined ? [] : [fixedLayer({ optim: { maxGradNorm: 0 } }, 'engine')]
 }
 
 /** The kinds of sections that nothing names: `trainable.rank: 8` is about LoRA. */

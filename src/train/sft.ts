@@ -1,6 +1,9 @@
 // The SFT loop: adapts a task backbone to examples, validates on held-out users, keeps the best checkpoint and writes
 // it as an adapter (docs/method.md §9). It knows the contract of a language model only, and writes the run folder that
 // the GRPO loop writes, with the metric names of TRL's SFTTrainer.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { LanguageModel } from '../model/contract.ts'
 import { RunFolder } from '../run/folder.ts'
 import { type RunHeader, type SftSummary, sftSummarySchema } from '../run/format.ts'
@@ -40,8 +43,8 @@ export function stepsOf({ batch, optim }: SftConfig, trainExamples: number): num
 
 /**
  * Fine-tunes a backbone and writes its run folder, the best policy in `adapter/`; a finished run's summary stands.
- * Throws BumpError where an example is empty or exceeds the model's context, no user is left to train on, or the folder
- * cannot be started or resumed, and CancelledError where the signal ended it.
+ * Throws BumpError where an example is empty or exceeds the model's context, no user is left to train on, the model's
+ * server sends no adapter, or the folder cannot be started or resumed, and CancelledError where the signal ended it.
  */
 export async function sft(options: SftOptions): Promise<SftSummary> {
   const { config, examples, model, out, resume = false, signal, onEvent } = options
@@ -58,6 +61,7 @@ export async function sft(options: SftOptions): Promise<SftSummary> {
     }
     const validation = split.validation.length > 0 ? config.validation : { ...config.validation, every: 0 }
     const plan = { ...config, validation, steps: stepsOf(config, split.train.length) }
+    if (model.info.server) await refuseKeptAdapter(model)
     const run = await OngoingRun.open(folder, model, plan, ['train', 'validation'], onEvent)
     return await run.until(signal, () => loop(options, split, header, plan.steps, run))
   } finally {
@@ -124,6 +128,16 @@ async function loop(
   }
   run.folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`)
   return summary
+}
+
+/** The adapter is what the run is for: a server that keeps it to itself is noticed here, not at the end. */
+async function refuseKeptAdapter(model: LanguageModel): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'bump-adapter-'))
+  try {
+    await model.savePolicy(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 function checkExamples({ examples, model }: SftOptions): void {

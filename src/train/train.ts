@@ -29,7 +29,14 @@ import { dataDigest } from './digest.ts'
 import type { Baseline, FinalTestInputs } from './final-test.ts'
 import { grpo } from './grpo.ts'
 import { modelRecord } from './model-record.ts'
-import { Models, refuseOtherServers, refuseSameJudges, refuseUnusableModels, type TrainEngine } from './models.ts'
+import {
+  Models,
+  refuseIdleServer,
+  refuseOtherServers,
+  refuseSameJudges,
+  refuseUnusableModels,
+  type TrainEngine,
+} from './models.ts'
 import { OngoingRun, type RunEvent } from './ongoing-run.ts'
 import type { Phase } from './phase-progress.ts'
 import { recordedConfig } from './recorded-config.ts'
@@ -240,13 +247,12 @@ async function testJudgesOf(
 /** Throws BumpError where an option would do nothing, since another one decides what it is about. */
 function refuseIdle(options: TrainOptions): void {
   const { model, trainable, quantize, precision, judge, judgeModel, customJudge, customReward, embedder } = options
-  const { type, server } = options.engine ?? {}
+  const { type } = options.engine ?? {}
   const idle = (option: string, why: string) => new BumpError('invalid-options', `${option} does nothing here: ${why}`)
   for (const [name, value] of Object.entries({ trainable, quantize, precision, 'engine.type': type }))
     if (typeof model !== 'string' && value !== undefined)
       throw idle(name, 'the model is open already. Give it to openModel, or give train() the name of the model')
-  if (server !== undefined && type === undefined)
-    throw idle('engine.server', 'the model is trained on this machine. Set engine.type to tinker')
+  refuseIdleServer(options.engine)
   if (embedder && customReward) throw idle('embedder', 'it is for pools of the bidirectional reward')
   if (judgeModel && customJudge) throw idle('judgeModel', 'customJudge judges. Give one of the two')
   if (judgeModel && judge?.scorer === 'several')

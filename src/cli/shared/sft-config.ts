@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { type LampSftConfig, lampSftConfigSchema } from '../../lamp/sft.ts'
 import { readRunHeader } from '../../run/read.ts'
 import { fixedLayer, type Layer, mergeLayers, resolveLayers } from '../../train/config-layers.ts'
+import { serverDefaults } from '../../train/on-server.ts'
 import { BumpError } from '../../util/errors.ts'
 import { assignmentLayer, flagLayer } from './flag-layers.ts'
 import { fileLayer, numberOr } from './train-config.ts'
@@ -14,6 +15,7 @@ export interface SftFlags {
   data?: string
   backbone?: string
   condition?: string
+  engine?: string
   run?: string
   profiles?: string
   text?: string
@@ -37,6 +39,7 @@ const FLAGS: [flag: keyof SftFlags & string, path: string, kind: 'text' | 'numbe
   ['data', 'data', 'text'],
   ['backbone', 'backbone', 'text'],
   ['condition', 'condition', 'text'],
+  ['engine', 'engine.type', 'text'],
   ['run', 'run', 'text'],
   ['profiles', 'profiles', 'text'],
   ['text', 'text', 'text'],
@@ -74,7 +77,7 @@ export function resolveSftConfig(flags: SftFlags): LampSftConfig {
       'invalid-options',
       `bump sft needs a task, its data, a backbone and a condition: ${missing.map((key) => `--${key}`).join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`,
     )
-  return resolveLayers(lampSftConfigSchema, [...under, ...own])
+  return resolveLayers(lampSftConfigSchema, [...serverDefaults(whole), ...under, ...own])
 }
 
 /** What the run to go on with was started with. */

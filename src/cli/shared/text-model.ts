@@ -81,8 +81,9 @@ export function adapterOf(where: string): { folder: string; base?: string } {
   if (existsSync(join(where, 'adapter_config.json'))) return { folder: where }
   const folder = join(where, 'adapter')
   if (existsSync(join(folder, 'adapter_config.json'))) {
-    const { digest } = readRunHeader(where).model ?? {}
-    return { folder, base: typeof digest === 'string' ? digest : undefined }
+    const { digest, server } = readRunHeader(where).model ?? {}
+    // A server does not say what its weights are.
+    return { folder, base: typeof digest === 'string' && !server ? digest : undefined }
   }
   if (existsSync(join(where, 'config.json')) && existsSync(join(where, 'checkpoints')))
     throw new BumpError(

@@ -10,6 +10,7 @@ import type { LoadedUsers } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
 import type { JudgeModel } from '../../model/encoder.ts'
 import type { ServerAccess } from '../../model/served.ts'
+import type { TextModel } from '../../model/text-model.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import { measuredUsers, poolUsers } from '../../train/measure.ts'
 import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
@@ -29,6 +30,7 @@ import { evaluationUsers } from '../profiles/users.ts'
 import { type EvaluationResult, evaluationResultSchema, type ResultTable } from '../result.ts'
 import { logNames } from '../result-files.ts'
 import { type PeriodProfiles, writePeriods } from './periods.ts'
+import { generatorWriter, type PeriodWriter, serverWriter } from './writers.ts'
 
 export type IncrementalEvent =
   /** `done` of `total` of some work: profiles written, pairs judged. */
@@ -38,7 +40,7 @@ export type IncrementalEvent =
   /** `passing`: the next one says more. */
   | { type: 'note'; text: string; passing?: boolean }
 
-/** Judges that are not named are those of the run; without one, the model by likelihood. */
+/** Judges that are not named are those of the run; without one, the model by likelihood; with a server, none. */
 export interface IncrementalOptions extends Pick<JudgeChoice, 'servedJudge' | 'scorer' | 'judges'> {
   /** The judge's model: its name. The embedding scorer's is an encoder. */
   judgeModel?: string
@@ -46,6 +48,8 @@ export interface IncrementalOptions extends Pick<JudgeChoice, 'servedJudge' | 's
   run?: string
   /** An untrained model that writes, in place of a run: its name. */
   model?: string
+  /** A text model that writes, in place of both, such as one on a server (`openOpenAi`). Its answers are kept. */
+  server?: TextModel
   /** Whose profiles are measured; with a run, columns not named are those of the run. */
   logs?: LogSource
   /** Take SQL expressions of the run's logs although they were never used on this machine. */
@@ -77,7 +81,17 @@ export interface IncrementalOptions extends Pick<JudgeChoice, 'servedJudge' | 's
 export async function evaluateIncremental(options: IncrementalOptions): Promise<EvaluationResult> {
   requireOptions('evaluateIncremental()', options, ['out'])
   const started = performance.now()
-  const { model, out, engine, periods = 3, seed = 0, command = 'evaluateIncremental', signal, onEvent } = options
+  const {
+    model,
+    server,
+    out,
+    engine,
+    periods = 3,
+    seed = 0,
+    command = 'evaluateIncremental',
+    signal,
+    onEvent,
+  } = options
   const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
   const { judgeServer } = options
   const served = judgeServer && { ...judgeServer, answers: lazyScoreFile(join(out, 'judge-answers.jsonl')) }
@@ -85,29 +99,18 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
   const { run, config, judges } = planOf(options)
   models.refuseUnusable(model)
   for (const { model: reader, config: judge } of judges) models.refuseUnusableJudge(reader, judge)
-  const { users, paths } = await usersOf(options, run, config, periods)
-  const negatives = options.poolSize ?? Math.min(8, users.length - 2)
-  checkPoolSizes(users.length, [negatives])
+  const found = await usersOf(options, run, config, periods)
+  poolSizeOf(options, found.users)
   const release = lockFolder(out, 'out folder')
   try {
-    const generator = await openGenerator(run ? run.folder : { model: config.model }, {
-      ...engine,
-      trust: options.trust,
-      signal,
-      onProgress,
+    const { users, written, history, writer, notes } = await withWriter(options, run, async (writer) => {
+      const all = await writePeriods(writer, found.users, periods, (what, done, total) =>
+        onEvent?.({ type: 'progress', what, done, total }),
+      )
+      return { ...all, writer, history: rawHistories(all.users, writer.tokenizer, writer.settings.prompt) }
     })
-    let written: PeriodProfiles[]
-    let history: ProfileCondition
-    try {
-      written = await writePeriods(generator, users, periods, {
-        folder: join(out, 'profiles'),
-        signal,
-        onProgress: (what, done, total) => onEvent?.({ type: 'progress', what, done, total }),
-      })
-      history = rawHistories(users, generator.model.tokenizer, generator.settings.prompt)
-    } finally {
-      await generator.close()
-    }
+    for (const note of notes) onProgress(note)
+    const negatives = poolSizeOf(options, users)
     const conditions = written.map(conditionOf)
     const { positives } = config.reward
     const all = [history, ...conditions, mismatchedOf(conditions.at(-1)!)]
@@ -125,28 +128,29 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
           onProgress: (done, total) =>
             onEvent?.({ type: 'progress', what: what ? `judging by ${what}` : 'judging', done, total }),
         })
-        const notes = [
+        const shown = [
           `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each, the same after every period; histories in ${periods} periods of as many interactions; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
           ...judgeNotes(record, run ? [run] : []),
           `The profile of period 1 is also what is left where a profile is never written again. "${conditions.at(-1)!.label}" of another user is the mismatched control: it must be at chance.`,
           ...unchangedNotes(written),
+          ...notes,
         ]
-        return { record, table: qualityTable(profileTable(scored, all, { notes, seed, judge: what })) }
+        return { record, table: qualityTable(profileTable(scored, all, { notes: shown, seed, judge: what })) }
       }
       judged.push(await models.judge(name, judge, work, { quantize: config.quantize }))
     }
-    const { prompt, maxTokens, temperature } = generator.settings
+    const { prompt, maxTokens, temperature } = writer.settings
     const result: EvaluationResult = {
       kind: 'incremental',
       createdAt: new Date().toISOString(),
       command,
       seconds: Math.round(performance.now() - started) / 1000,
-      tables: [...judged.map(({ table }) => table), costTable(written, seed)],
+      tables: [...judged.map(({ table }) => table), costTable(written, seed, server !== undefined)],
       settings: {
-        generator: { model: config.model, digest: generator.digest, ...(run ? { run: run.name } : {}) },
+        generator: { ...writer.record, ...(run ? { run: run.name } : {}) },
         judge: judged[0].record,
         ...(judges.length > 1 ? { judges: judged.map(({ record }) => record) } : {}),
-        logs: logNames(paths),
+        logs: logNames(found.paths),
         users: users.length,
         ...{ periods, positives, poolSize: negatives, prompt, maxTokens, temperature, split: config.split, seed },
       },
@@ -159,6 +163,29 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
   }
 }
 
+/** `work` with what writes: the run's best checkpoint, an untrained model, or the server's. */
+async function withWriter<T>(
+  { model, server, out, engine, trust, signal, onEvent }: IncrementalOptions,
+  run: TrainedRun | undefined,
+  work: (writer: PeriodWriter) => Promise<T>,
+): Promise<T> {
+  if (server) return await work(serverWriter(server, out, signal))
+  const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
+  const generator = await openGenerator(run?.folder ?? { model: model! }, { ...engine, trust, signal, onProgress })
+  try {
+    return await work(generatorWriter(generator, out, signal))
+  } finally {
+    await generator.close()
+  }
+}
+
+/** K. Throws BumpError where the users are too few. */
+function poolSizeOf({ poolSize }: IncrementalOptions, users: readonly User[]): number {
+  const negatives = poolSize ?? Math.min(8, users.length - 2)
+  checkPoolSizes(users.length, [negatives])
+  return negatives
+}
+
 interface Plan {
   run: TrainedRun | undefined
   /** That of the run; without one, the defaults. */
@@ -167,14 +194,18 @@ interface Plan {
 }
 
 function planOf(options: IncrementalOptions): Plan {
-  const { run: folder, model, logs, judgeServer, periods = 3 } = options
+  const { run: folder, model, server, logs, judgeServer, periods = 3 } = options
   const wrong = (message: string) => new BumpError('invalid-options', message)
-  if ((folder === undefined) === (model === undefined)) throw wrong('name the generator: a run, or a model')
+  if ([folder, model, server].filter((each) => each !== undefined).length !== 1)
+    throw wrong('name the generator: a run, a model, or a server')
   if (folder === undefined && logs === undefined)
     throw wrong('without a run there are no test users: name the interaction logs')
+  if (server && [options.judgeModel, options.servedJudge, options.judges].every((option) => option === undefined))
+    throw wrong('a server does not judge what it writes: name the judge by judgeModel, servedJudge or judges')
   if (!Number.isInteger(periods) || periods < 2) throw wrong('periods: a history is cut into 2 parts or more')
   const run = folder === undefined ? undefined : readTrainedRun(folder)
-  const config = run?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model })
+  const name = model ?? server?.name
+  const config = run?.config ?? trainConfigSchema.parse({ name: 'default', logs: { paths: ['-'] }, model: name })
   const judges = judgesOf({ ...options, runs: folder === undefined ? [] : [folder] }, config)
   if (judgeServer && !judges.some((judge) => servedModelOf(judge.config)))
     throw wrong(
@@ -237,8 +268,8 @@ function unchangedNotes(written: readonly PeriodProfiles[]): string[] {
   })
 }
 
-/** What one profile costs. */
-function costTable(written: readonly PeriodProfiles[], seed: number): ResultTable {
+/** What one profile costs; `estimated`: in tokens by an estimate. */
+function costTable(written: readonly PeriodProfiles[], seed: number, estimated: boolean): ResultTable {
   const options = { seed: seedFrom('bootstrap', seed) }
   const keys = ['prompt', 'profile'] as const
   const exact = (seconds: number) => ({ mean: seconds, low: seconds, high: seconds })
@@ -247,6 +278,7 @@ function costTable(written: readonly PeriodProfiles[], seed: number): ResultTabl
     title: 'Cost of one profile',
     notes: [
       'Tokens of the prompt and of the profile, means over users. Seconds are of sampling users together, divided by their number.',
+      ...(estimated ? ['Tokens are estimated: a server does not say them of each profile.'] : []),
       ...(measured < written.length ? ['Seconds are missing where all profiles were there from an earlier call.'] : []),
     ],
     metrics: [

@@ -1,11 +1,9 @@
 // A history in periods, and one profile a user after each of them, in two ways: from everything so far, and from the
 // profile before with what is new. Used by evaluate.ts, which measures them.
-import { join } from 'node:path'
-import { openProfileCache } from '../../generator/cache.ts'
 import { promptOf } from '../../generator/generate.ts'
-import type { Generator } from '../../generator/open.ts'
-import { fillProfileCache, type ProfiledUser } from '../../generator/profile-users.ts'
+import type { ProfiledUser } from '../../generator/profile-users.ts'
 import type { User } from '../../logs/types.ts'
+import type { PeriodWriter } from './writers.ts'
 
 /** Profiles of one period, written in one way. */
 export interface PeriodProfiles {
@@ -26,39 +24,42 @@ export function periodOf<T>(entries: readonly T[], period: number, periods: numb
   return entries.slice(end(period - 1), end(period))
 }
 
+/** The profiles of all periods, of the users of whom all could be written. */
+export interface WrittenPeriods {
+  users: User[]
+  written: PeriodProfiles[]
+  /** What must be known to read them. */
+  notes: string[]
+}
+
 /**
  * Profiles after every period: from all interactions so far, and from the second period on the last rewritten one
- * rewritten again. The first period's are the start of both. Profiles are kept in `folder` by content.
+ * rewritten again. The first period's are the start of both.
  */
 export async function writePeriods(
-  generator: Generator,
+  writer: PeriodWriter,
   users: readonly User[],
   periods: number,
-  {
-    folder,
-    signal,
-    onProgress,
-  }: { folder: string; signal?: AbortSignal; onProgress?: (what: string, done: number, total: number) => void },
-): Promise<PeriodProfiles[]> {
-  const { model, settings, weights, digest } = generator
-  const cache = openProfileCache(join(folder, `${digest}.jsonl`))
+  onProgress?: (what: string, done: number, total: number) => void,
+): Promise<WrittenPeriods> {
   const written: PeriodProfiles[] = []
+  const lacking = new Set<number>()
+  const notes = new Set<string>()
   const write = async (period: number, way: PeriodProfiles['way'], inputs: ProfiledUser[]): Promise<PeriodProfiles> => {
     const started = performance.now()
-    const { entries, cached } = await fillProfileCache(model, inputs, cache, {
-      settings,
-      weights,
-      signal,
-      onProgress: (done) => onProgress?.(`profiles: ${way}, period ${period}`, done, inputs.length),
-    })
-    const sampled = inputs.length - cached
+    const now = await writer.write(inputs, (done) =>
+      onProgress?.(`profiles: ${way}, period ${period}`, done, inputs.length),
+    )
+    for (const note of now.notes) notes.add(note)
+    for (const [u, profile] of now.profiles.entries()) if (profile === undefined) lacking.add(u)
+    const sampled = inputs.length - now.cached
     const done: PeriodProfiles = {
       period,
       way,
-      profiles: entries.map(({ profile }) => profile),
+      profiles: now.profiles.map((profile) => profile ?? ''),
       tokens: {
-        prompt: inputs.map((input) => promptOf(input, model.tokenizer, settings).tokens.length),
-        profile: entries.map(({ tokens }) => tokens),
+        prompt: inputs.map((input) => promptOf(input, writer.tokenizer, writer.settings).tokens.length),
+        profile: now.tokens,
       },
       seconds: sampled > 0 ? (performance.now() - started) / 1000 / sampled : undefined,
     }
@@ -85,5 +86,14 @@ export async function writePeriods(
         )
       : all
   }
-  return written
+  const there = <T>(ofUsers: readonly T[]): T[] => ofUsers.filter((_, u) => !lacking.has(u))
+  return {
+    users: there(users),
+    written: written.map(({ tokens: { prompt, profile }, profiles, ...rest }) => ({
+      ...rest,
+      profiles: there(profiles),
+      tokens: { prompt: there(prompt), profile: there(profile) },
+    })),
+    notes: [...notes],
+  }
 }

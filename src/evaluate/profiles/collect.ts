@@ -2,6 +2,7 @@
 // next), by a server, or read from files; and beside them the controls.
 import { basename, join } from 'node:path'
 import type { User } from '../../logs/types.ts'
+import { AnswerCache } from '../../model/answers.ts'
 import type { LanguageModel, Tokenizer, WeightSet } from '../../model/contract.ts'
 import type { TextModel } from '../../model/text-model.ts'
 import { toRead } from '../../model/trainable.ts'
@@ -21,7 +22,7 @@ import {
 } from './conditions.ts'
 import { type EvaluationModels, type NamedModel, nameOf } from './models.ts'
 import { profilesOf, readProfileFile } from './profile-file.ts'
-import { serverProfiles } from './server-profiles.ts'
+import { LEFT_OUT, serverProfiles } from './server-profiles.ts'
 
 /** Where the profiles come from. */
 export interface ProfileSources {
@@ -248,11 +249,11 @@ async function fromServer(
   { users, config, out, signal, onProgress }: CollectOptions,
 ): Promise<Written & { written: boolean[]; notes: string[] }> {
   const label = `profile by ${server.name}`
-  const { profiles, notes } = await serverProfiles(server, users, {
+  const { profiles, notes, lacking } = await serverProfiles(server, users, {
     tokenizer,
     prompt: config.prompt,
     maxTokens: config.profile.maxTokens,
-    cache: join(out, 'server-answers.jsonl'),
+    cache: new AnswerCache(join(out, 'server-answers.jsonl')),
     signal,
     onProgress: (done, total) => onProgress?.(label, done, total),
   })
@@ -260,7 +261,7 @@ async function fromServer(
     condition: { key: 'server', label, profiles: profiles.map((profile) => profile ?? '') },
     generator: { model: server.name },
     written: profiles.map((profile) => profile !== undefined),
-    notes,
+    notes: [...notes, ...(lacking === undefined ? [] : [`${lacking} ${LEFT_OUT}`])],
   }
 }
 

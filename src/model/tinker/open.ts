@@ -97,7 +97,7 @@ export async function openTinker(options: TinkerOptions): Promise<LanguageModel>
     if (alpha !== trainable.alpha)
       throw new BumpError(
         'invalid-options',
-        `trainable.alpha is ${trainable.alpha}, but ${server.shown} scales adapters by ${alpha}, which only the server can change: set trainable.alpha to ${alpha}`,
+        `the adapter's alpha is ${trainable.alpha}, but ${server.shown} scales adapters by ${alpha}, which only the server can change: set trainable.alpha to ${alpha} (lora.alpha of bump sft)`,
       )
     const contextLength = Math.min(options.contextLength, session.contextLength ?? Number.POSITIVE_INFINITY)
     const info: ModelInfo = {
@@ -313,7 +313,7 @@ class TinkerModel implements LanguageModel {
 }
 
 const MERGED =
-  'it merges the adapter into the model. Profiles can be written on the server only; SkyRL sends adapters with the JAX backend, and with Megatron where merge_lora is false.'
+  'it merges the adapter into the model. What was trained can be used on the server only; SkyRL sends adapters with the JAX backend, and with Megatron where merge_lora is false.'
 
 const refusedTemperature = (temperature: number) =>
   new BumpError(
