@@ -21,6 +21,8 @@ export type WorkerEvent =
 
 export interface WorkerOptions extends WorkerModels {
   store: Store
+  /** Tells this worker from others; default: letters at random. */
+  id?: string
   /** End when nothing is due. */
   once?: boolean
   signal?: AbortSignal
@@ -37,13 +39,15 @@ const SWEEP = 60_000
 /** Users made due in one sweep because the generator changed. */
 const REWRITTEN_AT_ONCE = 64
 
+/** A new id of a worker. */
+export const workerId = (): string => randomLetters(12)
+
 /**
  * Works until `signal` aborts, with `once` until nothing is due, and returns the number of users worked on. A batch
  * that is under way then is given back. A store that cannot be reached is asked again.
  */
 export async function runWorker(options: WorkerOptions): Promise<number> {
-  const { store, generator, once = false, signal, onEvent } = options
-  const id = randomLetters(12)
+  const { store, generator, id = workerId(), once = false, signal, onEvent } = options
   let claims: Claim[] = []
   let worked = 0
   let swept = 0
@@ -59,7 +63,7 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
           swept = Date.now()
           without = await sweep(options)
         }
-        claims = await claimDue(store, USERS_AT_ONCE, without)
+        claims = await claimDue(store, { worker: id, limit: USERS_AT_ONCE, without })
         if (claims.length > 0) {
           for (const event of await refreshBatch(store, claims, options, signal))
             onEvent?.({ type: 'refreshed', ...event })
