@@ -65,6 +65,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
         const { settings } = await readProject(store, scope)
         const interactions = fewestInteractions(settings.refresh)
         const users = await sampleUsers(store, scope, { limit: flags.users, interactions })
+        if (flags.apply) enoughToApply(users.length)
         const generator = await generatorOfFlags(flags, say, signal, 16)
         try {
           const { judge, close } = await workerJudge(generator, flags.encoder, { signal, onProgress: say })
@@ -114,13 +115,18 @@ function tableOf({ judge, generator, floor, runningFloor }: Calibration, set: { 
 const percent = ({ mean, low, high }: { mean: number; low: number; high: number }) =>
   `${(100 * mean).toFixed(1)} % [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`
 
-/** Floors to three digits. Throws BumpError where too few users measured them. */
-function floorsToApply({ floor, runningFloor }: Calibration): { floor: number; runningFloor?: number } {
-  if (floor.users < FEWEST_TO_APPLY)
+/** Throws BumpError where so many users are too few: before minutes of writing, and after it, as some texts are empty. */
+function enoughToApply(users: number): void {
+  if (users < FEWEST_TO_APPLY)
     throw new BumpError(
       'too-few-users',
-      `--apply: ${floor.users} users were measured, and a floor takes ${FEWEST_TO_APPLY}; the settings stay as they were`,
+      `--apply: ${users} users can be measured, and a floor takes ${FEWEST_TO_APPLY}; the settings stay as they were`,
     )
+}
+
+/** Floors to three digits. Throws BumpError where too few users measured them. */
+function floorsToApply({ floor, runningFloor }: Calibration): { floor: number; runningFloor?: number } {
+  enoughToApply(floor.users)
   const digits = (value: number) => Number(value.toFixed(3))
   const enough = runningFloor !== undefined && runningFloor.users >= FEWEST_TO_APPLY
   return { floor: digits(floor.floor.mean), ...(enough && { runningFloor: digits(runningFloor.floor.mean) }) }

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStore } from '../store/open.ts'
+import { readProfile } from '../store/profiles.ts'
 import { main } from './main.ts'
 import { capturedOutput } from './testing/captured.ts'
 
@@ -53,6 +55,27 @@ describe('bump serve', () => {
     process.emit('SIGTERM')
     expect(await ended).toBe(0)
     await expect(fetch(`${address}/healthz`)).rejects.toThrow()
+  })
+
+  it('imports profiles of users who are there, and of a damaged file none', async () => {
+    const file = join(folder, 'profiles.jsonl')
+    const line = (user: string, profile: string) => JSON.stringify({ user, profile, generator: 'g1', tokens: 3 })
+    const texts = [line('u2', 'Writes. Mail u2@example.org.'), line('stranger', 'Sails.'), line('u3', '')]
+    const into = ['serve', 'import', '--db', join(folder, 'profiles.sqlite')]
+    writeFileSync(file, [texts[0], '{"user":"u1"}'].join('\n'))
+    captured.start()
+    expect(await main([...into, '--logs', log, '--profiles', file])).toBe(1)
+    expect(captured.stderr).toMatch(/profiles\.jsonl:2 is no line of bump profile/)
+    writeFileSync(file, texts.join('\n'))
+    expect(await bump(...into, '--profiles', file)).toBe('1 profiles published, 0 users had one\n')
+    expect(captured.stderr).toMatch(
+      /not published: 1, as the users have no interactions here[\s\S]*not published: 1, as no/,
+    )
+    expect(await bump(...into, '--profiles', file)).toBe('0 profiles published, 1 users had one\n')
+    const store = await openStore(into[3])
+    const profile = await readProfile(store, { project: 'default', user: 'u2', actor: 'test' })
+    expect(profile).toMatchObject({ version: 1, text: 'Writes. Mail [email].', newInteractions: 0 })
+    await store.close()
   })
 
   it.each<[string[], RegExp]>([

@@ -33,7 +33,7 @@ export function workerCommand(): Command {
 }
 
 async function runWorkerCommand(flags: WorkerFlags): Promise<void> {
-  const [{ openStore }, { runWorker }, { workerJudge }, { reportEvent }] = await Promise.all([
+  const [{ openStore }, { runWorker, workerId }, { workerJudge }, { reportEvent }] = await Promise.all([
     import('../store/open.ts'),
     import('../serve/worker/worker.ts'),
     import('../serve/worker/judge.ts'),
@@ -53,9 +53,10 @@ async function runWorkerCommand(flags: WorkerFlags): Promise<void> {
           const { judge, close } = await workerJudge(generator, flags.encoder, { signal, onProgress: say })
           try {
             say(`writing profiles of ${store.name}, generator ${generator.digest}, judge ${judge.name}`)
-            process.send?.({ type: 'ready' })
+            const id = workerId()
+            process.send?.({ type: 'ready', worker: id })
             const onEvent = (event: WorkerEvent) => reportEvent(event, say)
-            const users = await runWorker({ store, generator, judge, once: flags.once, signal, onEvent })
+            const users = await runWorker({ store, id, generator, judge, once: flags.once, signal, onEvent })
             if (flags.once) print(`${users} users\n`)
           } finally {
             await close()

@@ -11,6 +11,7 @@ import { authentication, type FindKey } from './auth.ts'
 import { RateLimit, rateLimited } from './limits.ts'
 import { type InnerFetch, mcpRoute } from './mcp/route.ts'
 import type { ServerMetrics } from './metrics.ts'
+import { ownHost, ownOrigin } from './origin.ts'
 import { pageRoutes } from './pages/pages.tsx'
 import { Problem } from './problem.ts'
 import { upstreamKeyOf } from './proxy/key.ts'
@@ -53,6 +54,10 @@ export function createApp(options: AppOptions): Api {
   app.use(around(log, metrics))
   app.onError((error, c) => Problem.of(error).response(c.get('requestId')))
   app.notFound((c) => new Problem('not-found').response(c.get('requestId')))
+  if (everybody !== undefined) {
+    app.use(ownHost)
+    for (const path of ['/v1/*', '/openai/*']) app.use(path, ownOrigin)
+  }
   systemRoutes(app, store, metrics, options.ending)
 
   const guards = [authentication(find), ...(requestsPerMinute ? [rateLimited(new RateLimit(requestsPerMinute))] : [])]
@@ -75,8 +80,8 @@ export function createApp(options: AppOptions): Api {
   app.route('/v1', api)
   app.route('/', pageRoutes(store, find))
 
-  app.use('/mcp', ...guards, longest(API_BYTES))
-  app.all('/mcp', mcpRoute(innerFetch(store, metrics), everybody !== undefined))
+  app.use('/mcp', ownOrigin, ...guards, longest(API_BYTES))
+  app.all('/mcp', mcpRoute(innerFetch(store, metrics)))
 
   if (upstream === undefined) return app
   app.use('/openai/v1/*', ...guards, longest(PROXY_BYTES))

@@ -4,6 +4,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { Logger } from 'pino'
 import type { KeyInfo } from '../store/keys.ts'
 import type { Store } from '../store/open.ts'
+import { workerDied } from '../store/queue.ts'
 import { BumpError } from '../util/errors.ts'
 import { createApp } from './app.ts'
 import { serverMetrics } from './metrics.ts'
@@ -66,7 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     )
     server.listen(port, host, resolve)
   })
-  const worker = options.worker && new WorkerProcess(options.worker, log, metrics)
+  const worker = options.worker && new WorkerProcess(options.worker, log, metrics, (id) => workerDied(store, id))
   const { port: taken, family } = server.address() as AddressInfo
   return {
     address: `http://${family === 'IPv6' ? `[${host}]` : host}:${taken}`,

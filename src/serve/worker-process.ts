@@ -6,6 +6,9 @@ import type { Logger } from 'pino'
 import type { ServerMetrics } from './metrics.ts'
 import type { WorkerEvent } from './worker/worker.ts'
 
+/** What a worker says before its work, with its id, and while it works. */
+type Message = { type: 'ready'; worker: string } | WorkerEvent
+
 /** The program of `bump` and the arguments of its command `worker`. */
 export interface WorkerProgram {
   program: string
@@ -24,16 +27,21 @@ export class WorkerProcess {
   /** Resolves where the worker ended before it was ready, as with a model that is not there: starting it is no use. */
   readonly failed: Promise<void>
   private child: ChildProcess | undefined
+  /** Id of the present worker; undefined before it is ready. */
+  private worker: string | undefined
   private fail: () => void = () => {}
+  private givenBack = Promise.resolve()
   private timer: NodeJS.Timeout | undefined
   private stopping = false
   private everReady = false
   private pause = FIRST_PAUSE
 
+  /** `giveBack`: gives back what the worker of this id was at when it died. */
   constructor(
     private readonly what: WorkerProgram,
     private readonly log: Logger,
     private readonly metrics: ServerMetrics,
+    private readonly giveBack: (worker: string) => Promise<void>,
   ) {
     this.failed = new Promise((resolve) => {
       this.fail = resolve
@@ -46,11 +54,12 @@ export class WorkerProcess {
     this.stopping = true
     clearTimeout(this.timer)
     const { child } = this
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return await this.givenBack
     const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
     child.kill('SIGTERM')
     await once(child, 'exit')
     clearTimeout(timer)
+    await this.givenBack
   }
 
   private start(): void {
@@ -60,13 +69,14 @@ export class WorkerProcess {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     this.child = child
-    child.on('message', (message: WorkerEvent | { type: 'ready' }) => this.heard(message))
+    child.on('message', (message: Message) => this.heard(message))
     child.on('spawn', () => setPriority(child.pid!, PRIORITY))
     child.on('exit', (code, signal) => this.ended(code, signal))
   }
 
-  private heard(message: WorkerEvent | { type: 'ready' }): void {
+  private heard(message: Message): void {
     if (message.type === 'ready') {
+      this.worker = message.worker
       this.everReady = true
       this.pause = FIRST_PAUSE
     } else if (message.type === 'refreshed') {
@@ -79,6 +89,7 @@ export class WorkerProcess {
   }
 
   private ended(code: number | null, signal: NodeJS.Signals | null): void {
+    this.givenBack = this.giveBackWork()
     if (this.stopping) return
     if (!this.everReady && code !== null) {
       this.fail()
@@ -87,5 +98,16 @@ export class WorkerProcess {
     this.log.error({ code, signal, seconds: this.pause }, 'the worker died; it is started again')
     this.timer = setTimeout(() => this.start(), this.pause * 1000)
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE)
+  }
+
+  private async giveBackWork(): Promise<void> {
+    const { worker } = this
+    this.worker = undefined
+    if (worker === undefined) return
+    try {
+      await this.giveBack(worker)
+    } catch {
+      this.log.error('the store could not be asked: what the worker was at is due again when its claims end')
+    }
   }
 }

@@ -20,16 +20,17 @@ export interface Claim {
 export const LEASE = 300_000
 /** Due users that are looked at for each that is claimed: other workers may be quicker. */
 const CANDIDATES = 4
+/** Milliseconds between the users of a worker that died over them again: the one who is the cause then comes alone. */
+const APART = 2000
 
 /**
  * Claims up to `limit` due users for this worker: of each project the one that is due longest, then of each the next,
  * so that a project with much work delays no other. A claim is one guarded update, so no user is claimed twice, on
- * either database. `without`: projects that this worker does not write for.
+ * either database. `worker`: its id; `without`: projects that it does not write for.
  */
 export async function claimDue(
   store: Store,
-  limit: number,
-  without: ReadonlySet<string> = new Set(),
+  { worker, limit, without = new Set() }: { worker: string; limit: number; without?: ReadonlySet<string> },
 ): Promise<Claim[]> {
   const now = Date.now()
   const across = store.db.withoutPlugins()
@@ -59,7 +60,7 @@ export async function claimDue(
     if (claims.length === limit) break
     const left = room.get(project)!
     if (left === 0) continue
-    const lease = randomLetters(16)
+    const lease = `${worker}.${randomLetters(16)}`
     const claimed = await store.db
       .updateTable('person')
       .set({ lease, leased_until: now + LEASE })
@@ -113,16 +114,45 @@ export async function releaseClaims({ db }: Store, claims: readonly Claim[]): Pr
 export async function failClaim({ db }: Store, claim: Claim, error: string): Promise<void> {
   const row = await db
     .selectFrom('person')
-    .select('attempts')
+    .select(['attempts', 'due_at'])
     .where('project', '=', claim.project)
     .where('user', '=', claim.user)
     .executeTakeFirst()
-  const attempts = (row?.attempts ?? 0) + 1
+  if (row !== undefined) await failed(db, claim, row, error, backOff)
+}
+
+/**
+ * Gives back what a worker was at that died. One of its users may be the cause, so it counts as a failure of each: after
+ * the first they are due at once, after later ones as after other failures, and one after the other.
+ */
+export async function workerDied({ db }: Store, worker: string): Promise<void> {
+  const rows = await db
+    .withoutPlugins()
+    .selectFrom('person')
+    .select(['project', 'user', 'lease', 'attempts', 'due_at'])
+    .where('lease', 'like', `${worker}.%`)
+    .orderBy('due_at')
+    .execute()
+  for (const [i, row] of rows.entries()) {
+    const wait = (attempts: number) => (attempts === 1 ? 0 : backOff(attempts - 1) + i * APART)
+    await failed(db, { ...row, lease: row.lease! }, row, 'the worker died while it wrote', wait)
+  }
+}
+
+/** `wait`: milliseconds after so many failures in a row. Who is not due any more, as profiling went off, stays so. */
+async function failed(
+  db: Store['db'],
+  claim: Claim,
+  before: { attempts: number; due_at: number | null },
+  error: string,
+  wait: (attempts: number) => number,
+): Promise<void> {
+  const attempts = before.attempts + 1
   await held(db, claim)
     .set({
       attempts,
       last_error: error.slice(0, 500),
-      due_at: Date.now() + backOff(attempts),
+      due_at: before.due_at === null ? null : Date.now() + wait(attempts),
       lease: null,
       leased_until: null,
     })

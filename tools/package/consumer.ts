@@ -1,5 +1,5 @@
 // A strict program of a user of the package, compiled by main.ts against the tarball and never run. It holds the types of
-// the front door: what one gives, what one gets, and that they are no `any`.
+// the front door, and of the two others: what one gives, what one gets, and that they are no `any`.
 import {
   BumpError,
   defineReward,
@@ -13,6 +13,8 @@ import {
   train,
   type WrittenProfile,
 } from 'bump-profiles'
+import { type ProfileMiddleware, profileMiddleware } from 'bump-profiles/ai-sdk'
+import { BumpClient, BumpProblem, type Profile } from 'bump-profiles/client'
 
 export async function tenLines(): Promise<WrittenProfile> {
   const logs = await openLogs('reviews.parquet', { user: 'user_id', time: 'ts', text: "title || ': ' || body" })
@@ -65,3 +67,30 @@ void openModel(1)
 void train({ ...options, optim: { loss: 'no-such-loss' } })
 // @ts-expect-error: options are checked for names that do not exist
 void train({ ...options, optimiser: {} })
+
+const bump = new BumpClient({ url: 'http://127.0.0.1:8080', key: 'bump_x_y', timeoutMs: 1000, fetch: globalThis.fetch })
+
+export async function served(signal: AbortSignal): Promise<Profile | undefined> {
+  try {
+    const { accepted, rejected } = await bump.addInteractions([{ user: 'u7', text: 'How do I prune roses?' }])
+    console.log(accepted.toFixed(), rejected[0]?.message.trim())
+    await bump.correct('u7', { kind: 'exclude', interactions: ['event-81'] }, { signal })
+    const { data, nextCursor } = await bump.request('GET /v1/users/{user}/interactions', { path: { user: 'u7' } })
+    console.log(data[0]?.time.toFixed(), nextCursor?.trim(), (await bump.profileBlock('u7')).trim())
+    return await bump.profile('u7')
+  } catch (error) {
+    if (!(error instanceof BumpProblem)) throw error
+    // @ts-expect-error: the codes are a closed list
+    if (error.code === 'no-such-code') throw error
+    return error.code === 'not-found' ? undefined : Promise.reject(error)
+  }
+}
+
+export const middleware: ProfileMiddleware = profileMiddleware({ client: bump, user: 'u7', record: true })
+
+// @ts-expect-error: there is no such operation
+void bump.request('GET /v1/nothing', {})
+// @ts-expect-error: this one names a user in its path
+void bump.request('GET /v1/users/{user}', {})
+// @ts-expect-error: a middleware is for one user
+profileMiddleware({ client: bump })

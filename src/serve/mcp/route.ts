@@ -4,8 +4,6 @@ import type { Context } from 'hono'
 import { BumpClient } from '../../client/client.ts'
 import type { KeyInfo } from '../../store/keys.ts'
 import { personOf, type ServeEnv } from '../auth.ts'
-import { LOOPBACK, originOf } from '../origin.ts'
-import { Problem } from '../problem.ts'
 import type { McpAccess } from './server.ts'
 
 /** The API as the holder of a key has it, without a socket. */
@@ -13,13 +11,11 @@ export type InnerFetch = (key: KeyInfo) => (url: string, init: RequestInit) => P
 
 /**
  * Answers what comes to /mcp, after authentication. Whom it is about: the key's user, or that of the header
- * `x-bump-user`; a model names users only where neither is there. `open`: whether the server asks for no key. Throws
- * Problem `forbidden` for pages of other origins.
+ * `x-bump-user`; a model names users only where neither is there.
  */
-export function mcpRoute(inner: InnerFetch, open: boolean): (c: Context<ServeEnv>) => Promise<Response> {
+export function mcpRoute(inner: InnerFetch): (c: Context<ServeEnv>) => Promise<Response> {
   let handler: Promise<McpHttpHandler> | undefined
   return async (c) => {
-    ownOrigin(c, open)
     const key = c.get('key')
     const access: McpAccess = {
       client: new BumpClient({ url: 'http://bump', key: '', fetch: inner(key), retries: 0 }),
@@ -41,16 +37,4 @@ async function handlerOf(): Promise<McpHttpHandler> {
   ])
   // Nothing of a connection changes, so there is nothing to listen for.
   return createMcpHandler(({ authInfo }) => mcpServer(authInfo?.extra?.access as McpAccess), { maxSubscriptions: 0 })
-}
-
-/**
- * A page that somebody looks at may not call with what their browser holds or reaches. Without keys the name of the host
- * must be this machine's too: a name that a page has pointed here would be its own origin.
- */
-function ownOrigin(c: Context<ServeEnv>, open: boolean): void {
-  if (open && !LOOPBACK.test(new URL(c.req.url).hostname))
-    throw new Problem('forbidden', 'without keys this address is for the names of this machine alone')
-  const origin = c.req.header('origin')
-  if (origin !== undefined && origin !== originOf(c))
-    throw new Problem('forbidden', 'the request is of a page of another origin')
 }

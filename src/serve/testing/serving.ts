@@ -37,10 +37,25 @@ export interface Answer {
   json: any
 }
 
-/** The application with projects `a` and `b`. `options`: of the application, beside the store. */
-export async function serving(options: Partial<AppOptions> = {}): Promise<Serving> {
+/** Opens an application with projects `a` and `b`. `options`: of the application, beside the store. */
+export type OpenServing = (options?: Partial<AppOptions>) => Promise<Serving>
+
+/** On a file of SQLite, which goes with it. */
+export const serving: OpenServing = async (options) => {
   const folder = mkdtempSync(join(tmpdir(), 'bump-serve-'))
-  const store = await openStore(join(folder, 'store.sqlite'))
+  const opened = await servingOn(join(folder, 'store.sqlite'), options)
+  return {
+    ...opened,
+    async close() {
+      await opened.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** On the database of an address. */
+export async function servingOn(address: string, options: Partial<AppOptions> = {}): Promise<Serving> {
+  const store = await openStore(address)
   for (const id of ['a', 'b']) await createProject(store, { id })
   const logged: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(line) })
@@ -59,10 +74,7 @@ export async function serving(options: Partial<AppOptions> = {}): Promise<Servin
       const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
       return await answerOf(await app.request(path, { method, headers: sent, body: text as string | undefined }))
     },
-    async close() {
-      await store.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
+    close: () => store.close(),
   }
 }
 

@@ -6,6 +6,8 @@ import type { WorkerEvent } from './worker.ts'
 function eventLine(event: WorkerEvent): string {
   if (event.type === 'forgotten') return `deleted ${event.interactions} interactions that are older than is retained`
   if (event.type === 'trouble') return `the store cannot be asked, trying again: ${event.message}`
+  if (event.type === 'not-compared')
+    return `generator in project ${event.project}: it could not be compared and writes nothing there, trying again: ${event.message}`
   if (event.type === 'compared') {
     const { project, passed, users, difference } = event
     const found = difference

@@ -167,8 +167,12 @@ async function finish(
 }
 
 async function failed(store: Store, claim: Claim, error: unknown, seconds: number): Promise<RefreshEvent> {
-  // What is no error of bump may name texts: only its kind is kept.
-  const message = BumpError.isInstance(error) ? `${error.code}: ${error.message}` : `a bug: ${(error as Error)?.name}`
+  const message = failureOf(error)
   await failClaim(store, claim, message)
   return { reason: '', result: 'failed', rolledBack: false, difference: undefined, seconds, error: message }
+}
+
+/** What is said of an error. What is none of bump may name texts: only its kind is told. */
+export function failureOf(error: unknown): string {
+  return BumpError.isInstance(error) ? `${error.code}: ${error.message}` : `a bug: ${(error as Error)?.name}`
 }

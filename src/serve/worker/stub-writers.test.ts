@@ -9,8 +9,9 @@ import type { Generator } from '../../generator/open.ts'
 import type { Judge, Pool } from '../../judge/types.ts'
 import { toyModel } from '../../model/testing/toy-model.ts'
 import { readAudit } from '../../store/audit.ts'
+import { addCorrection } from '../../store/corrections.ts'
 import { forgetInteractions } from '../../store/forget.ts'
-import { addInteractions } from '../../store/interactions.ts'
+import { addInteractions, setExcluded } from '../../store/interactions.ts'
 import { openStore, type Store, scrubJournal } from '../../store/open.ts'
 import { requestRefresh } from '../../store/persons.ts'
 import { listVersions, readProfile } from '../../store/profiles.ts'
@@ -168,6 +169,22 @@ describe('gates, with writers of known worth', () => {
       const { data } = await readAudit(store, scope, { limit: 1 })
       expect(data).toMatchObject([{ action: 'writer.compared', details: { writer: 'worse', passed: false } }])
 
+      // What people erase and correct counts at once all the same, and is written anew by whom they trusted before.
+      const of = (user: string) => ({ ...scope, user })
+      const said = async (user: string) => (await readProfile(store, of(user))).text
+      const denied = /\w+/.exec(await said('user5'))![0]
+      await forgetInteractions(store, of('user2'), { ids: ['0'] }, { dryRun: false })
+      await setExcluded(store, of('user3'), ['0'], true)
+      await addInteractions(store, scope, [{ user: 'user4', id: '0', text: 'another' }], { upsert: true })
+      await addCorrection(store, of('user5'), { kind: 'deny', text: denied })
+      expect(await work(store, 'another', 'worse')).toEqual([])
+      for (const user of ['user2', 'user3', 'user4']) expect(await said(user)).toBe('')
+      expect(await said('user5')).not.toContain(denied)
+      const again = await work(store, 'equal', 'old')
+      const reasons = again.flatMap((event) => (event.type === 'refreshed' ? [event.reason] : []))
+      expect(reasons.filter((reason) => ['erased', 'corrected'].includes(reason))).toHaveLength(4)
+      for (const user of ['user2', 'user3', 'user4']) expect(await said(user)).not.toBe('')
+
       const taken = await work(store, 'equal', 'as good')
       expect(taken[0]).toMatchObject({ type: 'compared', passed: true })
       expect(taken.filter((event) => event.type === 'refreshed')).toHaveLength(USERS)
@@ -176,6 +193,35 @@ describe('gates, with writers of known worth', () => {
       await requestRefresh(store, { ...scope, user: 'user5' })
       const asked = (event: WorkerEvent) => event.type === 'refreshed' && event.reason === 'requested'
       expect((await work(store, 'another', 'worse')).filter(asked)).toHaveLength(1)
+    })
+  })
+
+  it('writes nothing for a project where it could not be compared, and goes on elsewhere', async () => {
+    await within('served', async (store) => {
+      await changeSettings(store, scope, NOW)
+      await add(store, 10, 14, ['user1'])
+      await createProject(store, { id: 'q', settings: NOW })
+      const texts = Array.from({ length: 5 }, (_, i) => `elsewhere: ${textOf(1, i)}`)
+      const interactions = texts.map((text) => ({ user: 'user1', text }))
+      await addInteractions(store, { ...scope, project: 'q' }, interactions)
+      const generator = stubWriter('equal', 'breaks')
+      const { model } = generator
+      const sample = model.sample.bind(model)
+      model.sample = (requests, options) => {
+        if (requests.every(({ prompt }) => model.tokenizer.decode(prompt).includes('elsewhere')))
+          return sample(requests, options)
+        throw new RangeError(textOf(1, 1))
+      }
+      const [stop, events] = [new AbortController(), [] as WorkerEvent[]]
+      const onEvent = (event: WorkerEvent) => {
+        events.push(event)
+        if (event.type === 'refreshed') stop.abort()
+      }
+      await runWorker({ store, judge, generator, signal: stop.signal, onEvent })
+      expect(events).toMatchObject([
+        { type: 'not-compared', project: 'p', message: 'a bug: RangeError' },
+        { type: 'refreshed', result: 'unscored' },
+      ])
     })
   })
 })
