@@ -100,9 +100,7 @@ export async function openLogs(source: LogSource, signal?: AbortSignal, shard: S
       query: (sql) => query(database.connection, sql),
       rows: (sql) => streamRows(database.connection, sql),
       digest: () => {
-        digest ??= interruptible(database, signal, () =>
-          contentDigest(database.connection, join(folder, 'digest.txt')),
-        )
+        digest ??= interruptible(database, signal, () => contentDigest(database.connection, join(folder, 'digest.txt')))
         return digest
       },
       close,
