@@ -29,7 +29,7 @@ const rooms = {
   logs: ['util/'],
   run: ['util/'],
   safety: ['util/'],
-  generator: [...ground, 'logs/', 'run/', 'safety/'],
+  generator: [...ground, 'model/openai/estimate\\.ts$', 'logs/', 'run/', 'safety/'],
   judge: [...ground, 'logs/'],
   reward: [...ground, 'logs/', 'run/format', 'judge/'],
   'evaluate/measure': [...ground, 'logs/', 'generator/', 'judge/', 'reward/'],

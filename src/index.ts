@@ -79,15 +79,15 @@ export type {
   JudgeConfigInput,
 } from './judge/config.ts'
 export type { Judge, JudgeOptions, JudgeRequest, JudgeScores, JudgeUsage, Pool, PoolScores } from './judge/types.ts'
-export {
-  type Generator,
-  type HistoryInput,
-  type OpenGeneratorOptions,
-  openGenerator,
-  type ProfiledPerson,
-  type WriteOptions,
-  type WrittenProfile,
-} from './generator/open.ts'
+export { type Generator, type OpenGeneratorOptions, openGenerator } from './generator/open.ts'
+export type {
+  HistoryInput,
+  ProfiledPerson,
+  ProfileGenerator,
+  WriteOptions,
+  WrittenProfile,
+} from './generator/generator.ts'
+export { openServedGenerator, type ServedGeneratorOptions } from './generator/open-served.ts'
 export type { GeneratorSettings } from './generator/profile-users.ts'
 export type { PromptBudget } from './generator/history.ts'
 export type { PromptWording } from './generator/prompt.ts'

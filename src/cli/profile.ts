@@ -1,10 +1,13 @@
 // `bump profile`: one profile for every user of the logs, in one file or, for many users, in parts in a folder.
 import { existsSync, statSync } from 'node:fs'
 import { Command } from 'commander'
-import { type Generator, isAdapterFolder, logsOfRun } from '../generator/open.ts'
+import { isTextModel } from '../generator/generate.ts'
+import type { ProfileGenerator } from '../generator/generator.ts'
+import { isAdapterFolder } from '../generator/open.ts'
 import { profileShard } from '../generator/profile-shard.ts'
 import { type ProfiledUser, profileUsers } from '../generator/profile-users.ts'
-import { batchedWriter } from '../generator/profile-writer.ts'
+import { profileWriter } from '../generator/profile-writer.ts'
+import { logsOfRun } from '../generator/run-settings.ts'
 import { refuseOtherShards, shardFolder } from '../generator/shard-folder.ts'
 import { openLogs } from '../logs/dataset.ts'
 import { loadUsers, readingLine, SkipCounter } from '../logs/load.ts'
@@ -12,6 +15,7 @@ import { type Shard, WHOLE } from '../logs/shards.ts'
 import { chronological, DEFAULT_MIN_INTERACTIONS, splitUser } from '../logs/split.ts'
 import type { LogSource, UserLog } from '../logs/types.ts'
 import { BumpError } from '../util/errors.ts'
+import { few } from '../util/few.ts'
 import { positiveInteger, shardValue } from './shared/flag-values.ts'
 import { addGeneratorFlags, checkGeneratorFlags, type GeneratorFlags, generatorOfFlags } from './shared/generator.ts'
 import {
@@ -24,6 +28,7 @@ import {
 } from './shared/log-flags.ts'
 import { interruptible } from './shared/process.ts'
 import { duration } from './shared/progress.ts'
+import { tellSpent } from './shared/server-flags.ts'
 import { print, say } from './shared/terminal.ts'
 
 const HELP = `
@@ -42,6 +47,7 @@ Examples:
   bump profile --run runs/posts --logs new-posts.jsonl --out new-profiles.jsonl
   bump profile --run runs/posts --logs new-posts.jsonl --held-out 1 --out to-evaluate.jsonl
   bump profile --run runs/posts --logs 's3://logs/2026/*.parquet' --out profiles/ --shard 3/16
+  bump profile --run runs/posts --server http://localhost:8000/v1 --server-model posts-adapter --out profiles/
   bump profile --model ./SmolLM2-135M-Instruct --logs reviews.parquet --user user_id --text body --out zero-shot.jsonl
 `
 
@@ -79,6 +85,7 @@ async function runProfile(flags: ProfileFlags): Promise<void> {
         say(readingLine(source))
         const work = { generator, source, out, heldOut: flags.heldOut, signal }
         await (shard ? writeFolder(work, shard) : writeFile(work))
+        if (isTextModel(generator.model)) tellSpent(generator.model, say)
       } finally {
         await generator.close()
       }
@@ -97,13 +104,13 @@ function sourceOf(flags: ProfileFlags): LogSource {
   if (paths === undefined)
     throw new BumpError(
       'invalid-options',
-      `--logs is required with ${run === undefined ? '--model' : 'an adapter'}: name the interaction logs`,
+      `--logs is required ${run === undefined ? 'without --run' : 'with an adapter'}: name the interaction logs`,
     )
   return { ...own, paths }
 }
 
 interface Work {
-  generator: Generator
+  generator: ProfileGenerator
   source: LogSource
   out: string
   heldOut: number | undefined
@@ -113,11 +120,14 @@ interface Work {
 /** All profiles in one file. */
 async function writeFile({ generator, source, out, heldOut, signal }: Work): Promise<void> {
   const write = async (histories: AsyncIterable<ProfiledUser> | ProfiledUser[], total: number) => {
-    const { settings, weights } = generator
-    const options = { settings, weights, out, signal, onProgress: progress(total) }
-    const { users, cached, others } = await profileUsers(generator.model, histories, options)
+    const { model, settings, weights } = generator
+    const unanswered = new Unanswered()
+    const { onUnanswered } = unanswered
+    const options = { settings, weights, out, signal, onUnanswered, onProgress: progress(total) }
+    const { users, cached, others } = await profileUsers(model, histories, options)
     const kept = others > 0 ? `; ${others} of other users are kept` : ''
     print(`${users} profiles in ${out} (${cached} were there already${kept})\n`)
+    unanswered.tell()
   }
   if (heldOut !== undefined) {
     const { split, report } = await loadUsers(source, { ...splitOf(heldOut), validation: 0, test: 0, seed: 0 }, signal)
@@ -144,7 +154,8 @@ async function writeFolder({ generator, source, out, heldOut, signal }: Work, sh
     const users =
       heldOut === undefined ? wholeHistories(dataset.users()) : earlierHistories(dataset.users(), heldOut, skips)
     const { settings, model } = generator
-    const { profiles, written } = await profileShard(users, batchedWriter(model, settings), {
+    const unanswered = new Unanswered()
+    const { profiles, written } = await profileShard(users, profileWriter(model, settings, unanswered.onUnanswered), {
       out,
       shard,
       source: { generator: generator.digest, logs: await dataset.digest(), heldOut: heldOut ?? null },
@@ -153,8 +164,26 @@ async function writeFolder({ generator, source, out, heldOut, signal }: Work, sh
     })
     for (const line of reportLines({ ...report, notes: [], issues: [], ...skips.report }).slice(1)) say(line)
     print(`${profiles} profiles in ${shardFolder(out, shard)} (${written} of them were written now)\n`)
+    unanswered.tell()
   } finally {
     dataset.close()
+  }
+}
+
+/** Users of whom a server gave no profile. */
+class Unanswered {
+  private readonly users: string[] = []
+  private why = ''
+
+  readonly onUnanswered = (user: string, { message }: BumpError): void => {
+    if (this.users.length === 0) this.why = message
+    this.users.push(user)
+  }
+
+  tell(): void {
+    const { users, why } = this
+    if (users.length > 0)
+      say(`no profile of ${users.length} users (${few(users)}): ${why}. The same command asks again.`)
   }
 }
 

@@ -2,13 +2,14 @@
 // else of bump later.
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import type { ServerPrice } from '../model/served.ts'
 import { BumpError } from '../util/errors.ts'
 import { serveCalibrateCommand } from './serve-calibrate.ts'
 import { serveImportCommand } from './serve-import.ts'
 import { serveKeysCommand } from './serve-keys.ts'
 import { serveSettingsCommand } from './serve-settings.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { addGeneratorFlags, checkGeneratorFlags, type GeneratorFlags } from './shared/generator.ts'
+import { addGeneratorFlags, checkGeneratorFlags, type GeneratorFlags, namesGenerator } from './shared/generator.ts'
 import { interruptible } from './shared/process.ts'
 import { print, say } from './shared/terminal.ts'
 
@@ -27,7 +28,7 @@ interface ServeFlags extends GeneratorFlags {
 
 const HELP = `
 The database is a file, made where there is none, or a server of Postgres. bump serve import fills it from logs. With
---run or --model the profiles are written by a process beside the server; without, bump worker writes them.
+--run, --model or --server the profiles are written by a process beside the server; without, bump worker writes them.
 
 Examples:
   bump serve --demo
@@ -66,11 +67,10 @@ export function serveCommand(): Command {
 async function serve(flags: ServeFlags): Promise<void> {
   if (flags.demo) {
     const { withDemo } = await import('../serve/demo.ts')
-    const { db, run, model } = flags
-    if (db !== undefined || run !== undefined || model !== undefined)
+    if (flags.db !== undefined || namesGenerator(flags))
       throw new BumpError(
         'invalid-options',
-        '--demo brings its own database and model: leave out --db, --run and --model',
+        '--demo brings its own database and model: leave out --db, --run, --model and --server',
       )
     return await withDemo(async ({ db, key, user, ...generator }) => {
       await serveStore({ ...flags, db, ...generator }, (address) => {
@@ -80,14 +80,14 @@ async function serve(flags: ServeFlags): Promise<void> {
       })
     })
   }
-  const { db, run, model } = flags
+  const { db } = flags
   if (db === undefined) throw new BumpError('invalid-options', '--db is required: where are the profiles?')
-  if (run !== undefined || model !== undefined) checkGeneratorFlags(flags)
+  if (namesGenerator(flags)) checkGeneratorFlags(flags)
   await serveStore({ ...flags, db })
 }
 
 async function serveStore(flags: ServeFlags & { db: string }, onReady?: (address: string) => void): Promise<void> {
-  const { db, host, port, auth, project, rateLimit, upstream, upstreamContext, run, model } = flags
+  const { db, host, port, auth, project, rateLimit, upstream, upstreamContext } = flags
   if (upstream === undefined && upstreamContext !== undefined)
     throw new BumpError('invalid-options', '--upstream-context belongs to --upstream: give the address of the server')
   const [{ default: pino }, { openStore }, { ensureProject }, { startServer }] = await Promise.all([
@@ -104,7 +104,7 @@ async function serveStore(flags: ServeFlags & { db: string }, onReady?: (address
       log: pino(pino.destination(2)),
       openProject: auth ? undefined : project,
       upstream: upstream === undefined ? undefined : { baseUrl: upstream, apiKey: process.env.OPENAI_API_KEY },
-      worker: run === undefined && model === undefined ? undefined : { program: BUMP, args: workerArguments(flags) },
+      worker: !namesGenerator(flags) ? undefined : { program: BUMP, args: workerArguments(flags) },
     })
     await interruptible(
       () => say('ending when the requests in progress are answered; press Ctrl-C again to stop at once'),
@@ -131,9 +131,17 @@ function workerArguments(flags: ServeFlags & { db: string }): string[] {
   const given = addGeneratorFlags(new Command()).options.flatMap((option) => {
     const value = values[option.attributeName()]
     if (value === undefined) return []
-    return [option.long!, option.long === '--memory' ? `${Number(value) / 1e6}MB` : String(value)]
+    return [option.long!, asGiven(option.long!, value)]
   })
   return ['worker', '--db', flags.db, ...given, ...(flags.encoder === undefined ? [] : ['--encoder', flags.encoder])]
+}
+
+/** A flag's value in the words of the command line. */
+function asGiven(flag: string, value: unknown): string {
+  if (flag === '--memory') return `${Number(value) / 1e6}MB`
+  if (flag !== '--server-price') return String(value)
+  const { read, written } = value as ServerPrice
+  return `${read},${written}`
 }
 
 function aborted(signal: AbortSignal): Promise<false> {

@@ -4,6 +4,8 @@
 import type { Interaction } from '../logs/types.ts'
 import type { Completion, LanguageModel, Tokenizer, WeightSet } from '../model/contract.ts'
 import { cutText } from '../model/cut.ts'
+import { estimatingTokenizer } from '../model/openai/estimate.ts'
+import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
 import { cleanProfile } from './clean.ts'
 import { buildProfilePrompt, type ProfilePrompt, type PromptBudget } from './history.ts'
@@ -82,5 +84,70 @@ export async function generateProfiles(
     shownIndices: prompts[u].indices,
     profiles: completions[u].map((completion) => cleanProfile(model.tokenizer.decode(completion.tokens))),
     completions: completions[u],
+  }))
+}
+
+/** What writes profiles: a language model here, or a model that is asked in words, such as one on a server. */
+export type ProfileModel = LanguageModel | TextModel
+
+/** Whether a model is asked in words. */
+export const isTextModel = (model: ProfileModel): model is TextModel => 'answer' in model
+
+/** The one profile of a user. */
+export interface SingleProfile {
+  user: string
+  /** undefined where a server gave none. */
+  profile: string | undefined
+  /** The interactions in the prompt, oldest first, as they stand there. */
+  shown: string[]
+  /** Which of the history they are. */
+  shownIndices: number[]
+  /** Of the prompt, and of the profile as sampled; of a text model about so many. */
+  tokens: { prompt: number; profile: number }
+}
+
+export interface SingleProfileOptions extends Omit<GenerateOptions, 'seeds'> {
+  seed: (userId: string) => number
+  /** Called for a user of whom a server gave no profile, which ends the call without it. */
+  onUnanswered?: (userId: string, why: BumpError) => void
+}
+
+/** One profile for each user. Throws what `generateProfiles` or the text model throws. */
+export async function singleProfiles(
+  model: ProfileModel,
+  users: readonly (ProfileInput & { id: string })[],
+  { seed, onUnanswered, ...options }: SingleProfileOptions,
+): Promise<SingleProfile[]> {
+  if (!isTextModel(model)) {
+    const generated = await generateProfiles(model, users, { ...options, seeds: (user) => [seed(user)] })
+    return generated.map(({ user, prompt, shown, shownIndices, profiles, completions }) => ({
+      ...{ user, profile: profiles[0], shown, shownIndices },
+      tokens: { prompt: prompt.length, profile: completions[0].tokens.length },
+    }))
+  }
+  const { maxTokens, temperature, signal, onProgress } = options
+  const tokenizer = estimatingTokenizer()
+  const prompts = users.map((user) => promptOf(user, tokenizer, options))
+  const unanswered = new Set<number>()
+  const answers = await model.answer(
+    prompts.map(({ messages }) => messages),
+    {
+      ...{ maxTokens, temperature, signal },
+      seed: users.map(({ id }) => seed(id)),
+      onProgress: onProgress && ((answered) => onProgress(answered * maxTokens)),
+      onUnanswered:
+        onUnanswered &&
+        ((u, why) => {
+          unanswered.add(u)
+          onUnanswered(users[u].id, why)
+        }),
+    },
+  )
+  return users.map(({ id }, u) => ({
+    user: id,
+    profile: unanswered.has(u) ? undefined : cleanProfile(answers[u]),
+    shown: prompts[u].texts,
+    shownIndices: prompts[u].indices,
+    tokens: { prompt: prompts[u].tokens.length, profile: model.countTokens(answers[u]) },
   }))
 }

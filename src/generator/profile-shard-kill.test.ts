@@ -26,7 +26,7 @@ const writer = {
   usersAtOnce: 24,
   write: async (users) => {
     await new Promise((done) => setTimeout(done, 1))
-    return users.map(({ id, history }) => ({ profile: id + ' ' + history[0].text.repeat(20), tokens: 3 }))
+    return users.map(({ id, history }) => ({ user: id, profile: id + ' ' + history[0].text.repeat(20), tokens: { profile: 3 } }))
   },
 }
 const users = (step) =>

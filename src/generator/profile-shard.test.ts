@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toyPolicy, toyUsers } from '../train/testing/toy-policy.ts'
 import { profileShard } from './profile-shard.ts'
 import type { GeneratorSettings, ProfiledUser } from './profile-users.ts'
-import { batchedWriter, type ProfileWriter } from './profile-writer.ts'
+import { type ProfileWriter, profileWriter } from './profile-writer.ts'
 import { DEFAULT_WORDING } from './prompt.ts'
 import { compareIds, profileParts } from './shard-folder.ts'
 
@@ -34,7 +34,7 @@ const people = (count: number, prefix = 'u'): ProfiledUser[] =>
 
 /** Writes in small calls, and dies in call number `dies`. */
 function writer(dies = Number.POSITIVE_INFINITY): ProfileWriter {
-  const { write } = batchedWriter(toyPolicy(), settings)
+  const { write } = profileWriter(toyPolicy(), settings)
   let calls = 0
   return {
     usersAtOnce: 4,
@@ -183,7 +183,7 @@ describe('batchedWriter', () => {
       sampled.push(requests.map(({ prompt }) => prompt.length))
       return sample(requests, options)
     }
-    const { write } = batchedWriter(model, { ...settings, prompt: { ...prompt, historyTokens: 1000 } })
+    const { write } = profileWriter(model, { ...settings, prompt: { ...prompt, historyTokens: 1000 } })
     const together = await write(users, {})
     const lengths = sampled.flat()
     expect(sampled.map((batch) => batch.length)).toEqual([32, 32, 6])

@@ -20,13 +20,17 @@ export interface ProfileShardOptions {
 /** Lines that are collected before they are written on, where few of them are missing. */
 const LINES_AT_ONCE = 4096
 
-/** A line of the pass: one that is there already, of a user of these logs or of another, or one to be written. */
-type Line = { known: ShardProfile; isOther: boolean } | { user: ProfiledUser; history: string }
+/**
+ * A line of the pass: one that is there already, of a user of these logs or of another, or one to be written in the place
+ * of an old one.
+ */
+type Line = { known: ShardProfile; isOther: boolean } | { user: ProfiledUser; history: string; old?: ShardProfile }
 
 /**
  * Writes the profiles of a shard's users, who come in the order of their ids' bytes. Profiles of users who do not come
- * are kept. Returns how many profiles the shard then has, and how many of them were written. Killed at any moment, the
- * same call goes on and leaves the same bytes as one that was not. Throws what `ShardFolder.open` and the writer throw.
+ * are kept, and of users of whom the writer has none; the next call asks for these again. Returns how many profiles the
+ * shard then has, and how many users were written of. Killed at any moment, the same call goes on and leaves the same
+ * bytes as one that was not. Throws what `ShardFolder.open` and the writer throw.
  */
 export async function profileShard(
   users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
@@ -36,7 +40,7 @@ export async function profileShard(
   const folder = ShardFolder.open(out, shard, source)
   try {
     if (folder.finished) return { profiles: folder.profiles, written: 0 }
-    let [done, cached] = [0, 0]
+    let [done, cached, unanswered] = [0, 0, 0]
     let lines: Line[] = []
     const flush = async (): Promise<void> => {
       if (signal?.aborted) throw new CancelledError()
@@ -44,12 +48,16 @@ export async function profileShard(
       const onShare = (share: number) => onProgress?.(done + Math.floor(share * missing.length), cached)
       const written = missing.length > 0 ? await writer.write(missing, { signal, onProgress: onShare }) : []
       let next = 0
-      const complete = (line: Line): ShardProfile => {
+      const complete = (line: Line): ShardProfile | [] => {
         if ('known' in line) return line.known
-        const { profile, tokens } = written[next++]
-        return { user: line.user.id, profile, generator: source.generator, history: line.history, tokens }
+        const { user, profile, tokens } = written[next++]
+        if (profile === undefined) {
+          unanswered++
+          return line.old ?? []
+        }
+        return { user, profile, generator: source.generator, history: line.history, tokens: tokens.profile }
       }
-      folder.append(lines.map(complete))
+      folder.append(lines.flatMap(complete), unanswered > 0)
       done += missing.length
       lines = []
       onProgress?.(done, cached)
@@ -69,7 +77,7 @@ export async function profileShard(
     }
     await flush()
     folder.finish()
-    return { profiles: folder.profiles, written: done - cached }
+    return { profiles: folder.profiles, written: done - cached - unanswered }
   } finally {
     folder.close()
   }
@@ -99,7 +107,8 @@ async function* merged(
     const known = !profile.done && profile.value.user === user.id ? profile.value : undefined
     if (known) profile = profiles.next()
     const history = historyDigest(user.history)
-    yield known?.generator === generator && known.history === history ? { known, isOther: false } : { user, history }
+    const isCurrent = known?.generator === generator && known.history === history
+    yield isCurrent ? { known, isOther: false } : { user, history, old: known }
   }
   for (; !profile.done; profile = profiles.next()) yield { known: profile.value, isOther: true }
 }

@@ -1,12 +1,13 @@
 // One cached profile for every user: the work of `bump profile`, and of evaluations that need many users' profiles.
 
 import type { Interaction } from '../logs/types.ts'
-import type { LanguageModel, WeightSet } from '../model/contract.ts'
+import type { WeightSet } from '../model/contract.ts'
+import type { BumpError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
 import type { JsonlCache } from '../util/jsonl-cache.ts'
 import { seedFrom } from '../util/random.ts'
 import { type CachedProfile, historyDigest, openProfileCache, profileKey } from './cache.ts'
-import { generateProfiles } from './generate.ts'
+import { isTextModel, type ProfileModel, singleProfiles } from './generate.ts'
 import type { PromptBudget } from './history.ts'
 
 /** Settings that, with the weights, decide what profile a history gets. */
@@ -35,6 +36,8 @@ export interface FillOptions {
   signal?: AbortSignal
   /** Called now and then with the users done so far, about, and how many of them the file already had. */
   onProgress?: (done: number, cached: number) => void
+  /** Called for a user of whom a server gave no profile, who then has no entry; without it, that ends the call. */
+  onUnanswered?: (userId: string, why: BumpError) => void
 }
 
 export interface ProfileUsersOptions extends FillOptions {
@@ -44,6 +47,11 @@ export interface ProfileUsersOptions extends FillOptions {
 
 /** Users whose profiles are sampled in one call. */
 const USERS_AT_ONCE = 16
+/** Requests of a call that a server answers one after the other: the more, the less it waits at the end of a call. */
+const ROUNDS = 16
+
+/** Users whose profiles are asked for in one call of a model on a server. */
+export const askedAtOnce = (concurrency = 1): number => Math.max(128, ROUNDS * concurrency)
 
 /** Digest of a generator: same weights and settings, same digest. */
 export function generatorDigest(weights: string, settings: GeneratorSettings): string {
@@ -56,15 +64,21 @@ export function generatorDigest(weights: string, settings: GeneratorSettings): s
 
 /** Seeds of a user's one profile; independent of which users are profiled beside. */
 export function profileSeeds(seed: number): (userId: string) => number[] {
-  return (userId) => [seedFrom(seed, 'profile', userId)]
+  return (userId) => [profileSeed(seed)(userId)]
 }
+
+/** The same seed alone. */
+export const profileSeed =
+  (seed: number) =>
+  (userId: string): number =>
+    seedFrom(seed, 'profile', userId)
 
 /**
  * Profiles that the cache lacks for this generator and history are sampled and appended batch by batch. Returns each
- * user's entry, in the order of `users`, and how many were there before.
+ * user's entry, in the order of `users`, but of those of whom a server gave none, and how many were there before.
  */
 export async function fillProfileCache(
-  model: LanguageModel,
+  model: ProfileModel,
   users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
   cache: JsonlCache<CachedProfile>,
   options: FillOptions,
@@ -75,25 +89,28 @@ export async function fillProfileCache(
   let cached = 0
   let done = 0
   let missing: (ProfiledUser & { digest: string })[] = []
+  const atOnce = isTextModel(model) ? askedAtOnce(model.concurrency) : USERS_AT_ONCE
   const flush = async (): Promise<void> => {
-    const generated = await generateProfiles(model, missing, {
+    const written = await singleProfiles(model, missing, {
       prompt: settings.prompt,
       maxTokens: settings.maxTokens,
       temperature: settings.temperature,
-      seeds: profileSeeds(settings.seed),
+      seed: profileSeed(settings.seed),
       weights: options.weightSet,
       signal,
+      onUnanswered: options.onUnanswered,
       onProgress: (tokens) => options.onProgress?.(done + cached + Math.floor(tokens / settings.maxTokens), cached),
     })
-    for (const [i, { user, profiles, completions }] of generated.entries())
-      cache.add({
-        user,
-        profile: profiles[0],
-        generator,
-        history: missing[i].digest,
-        tokens: completions[0].tokens.length,
-        createdAt: new Date().toISOString(),
-      })
+    for (const [i, { user, profile, tokens }] of written.entries())
+      if (profile !== undefined)
+        cache.add({
+          user,
+          profile,
+          generator,
+          history: missing[i].digest,
+          tokens: tokens.profile,
+          createdAt: new Date().toISOString(),
+        })
     done += missing.length
     missing = []
     options.onProgress?.(done + cached, cached)
@@ -103,10 +120,11 @@ export async function fillProfileCache(
     order.push({ user: id, history: digest })
     if (cache.get(profileKey(id, generator, digest))) cached++
     else missing.push({ id, history, previous, digest })
-    if (missing.length === USERS_AT_ONCE) await flush()
+    if (missing.length === atOnce) await flush()
   }
   if (missing.length > 0) await flush()
-  return { entries: order.map(({ user, history }) => cache.get(profileKey(user, generator, history))!), cached }
+  const entries = order.flatMap(({ user, history }) => cache.get(profileKey(user, generator, history)) ?? [])
+  return { entries, cached }
 }
 
 /**
@@ -116,7 +134,7 @@ export async function fillProfileCache(
  * the last profile that each got.
  */
 export async function profileUsers(
-  model: LanguageModel,
+  model: ProfileModel,
   users: AsyncIterable<ProfiledUser> | Iterable<ProfiledUser>,
   options: ProfileUsersOptions,
 ): Promise<{ users: number; cached: number; others: number }> {

@@ -52,7 +52,7 @@ export type PassSource = z.infer<typeof sourceSchema>
 const manifestSchema = z.object({
   shard: z.string(),
   pass: z.int().min(1),
-  /** Null where the pass was interrupted, and the logs or the generator then changed. */
+  /** Null where the pass lacks profiles, or was interrupted, and the logs or the generator then changed. */
   source: sourceSchema.nullable(),
   profiles: z.int().min(0),
   parts: z.array(partSchema.extend({ sha256: z.string() })),
@@ -62,6 +62,8 @@ type Manifest = z.infer<typeof manifestSchema>
 const progressSchema = manifestSchema.pick({ pass: true, source: true, parts: true }).extend({
   /** The part that is being written; what stands in its file beyond `bytes` is incomplete. */
   open: partSchema.nullable(),
+  /** Whether users are missing of whom a profile was asked for. */
+  lacking: z.boolean().optional(),
 })
 type Progress = z.infer<typeof progressSchema>
 
@@ -132,8 +134,15 @@ export class ShardFolder {
       if (isLeft(part.last)) for (const line of this.linesOf(part)) if (isLeft(line.user)) yield line
   }
 
-  /** Adds profiles, which stand in order of the users' ids behind all that are there. */
-  append(profiles: readonly ShardProfile[]): void {
+  /**
+   * Adds profiles, which stand in order of the users' ids behind all that are there. `lacking`: some of those that were
+   * asked for are not among them.
+   */
+  append(profiles: readonly ShardProfile[], lacking = false): void {
+    if (lacking) {
+      this.progress = { ...this.progress, lacking }
+      this.save()
+    }
     if (profiles.length === 0) return
     const { pass, parts, open } = this.progress
     const file = open?.file ?? `pass-${pass}/part-${String(parts.length).padStart(5, '0')}.jsonl`
@@ -154,7 +163,7 @@ export class ShardFolder {
 
   /** The pass is complete: its manifest takes the place of the last one's, whose parts leave. */
   finish(): void {
-    this.commit(this.source)
+    this.commit(this.progress.lacking ? null : this.source)
   }
 
   /** Gives the folder free for other processes. */

@@ -6,7 +6,7 @@ import { BumpError, CancelledError } from '../util/errors.ts'
 import { seedFrom } from '../util/random.ts'
 import type { ChatMessage, LanguageModel, TokenIds, WeightSet } from './contract.ts'
 import { cutText } from './cut.ts'
-import type { TextModel } from './text-model.ts'
+import { seedOf, type TextModel } from './text-model.ts'
 
 /** Prompts of one call of the model: between calls the work reports progress and can be cancelled. */
 const DEFAULT_BATCH = 32
@@ -54,10 +54,11 @@ export function textModel(model: LanguageModel, options: TextModelOptions): Text
     countTokens: (text) => tokenizer.encode(text).length,
     cut: (text, limit) => cutText(tokenizer, text, limit),
 
-    async answer(prompts, { maxTokens, temperature = 0, seed = 1, signal, onProgress }) {
+    async answer(prompts, { maxTokens, temperature = 0, seed, signal, onProgress }) {
       const tokens = encoded(prompts, maxTokens)
-      return inBatches(tokens, { batch, answerTokens: maxTokens, signal, onProgress }, async (part) => {
-        const requests = part.map((prompt) => ({ prompt, seeds: [seedFrom('answer', seed, ...prompt)] }))
+      return inBatches(tokens, { batch, answerTokens: maxTokens, signal, onProgress }, async (part, at) => {
+        const seeds = (i: number) => seedFrom('answer', seedOf(seed, at[i]), ...part[i])
+        const requests = part.map((prompt, i) => ({ prompt, seeds: [seeds(i)] }))
         const completions = await model.sample(requests, { maxTokens, temperature, weights, signal })
         return completions.map(([completion]) => cleanText(tokenizer.decode(completion.tokens)))
       })
@@ -96,7 +97,7 @@ interface BatchOptions {
 async function inBatches<T>(
   prompts: readonly TokenIds[],
   { batch, answerTokens, signal, onProgress }: BatchOptions,
-  work: (part: TokenIds[]) => Promise<T[]>,
+  work: (part: TokenIds[], at: readonly number[]) => Promise<T[]>,
 ): Promise<T[]> {
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[b].length - prompts[a].length)
   const out = new Array<T>(prompts.length)
@@ -104,7 +105,10 @@ async function inBatches<T>(
     if (signal?.aborted) throw new CancelledError()
     const padded = prompts[order[at]].length + answerTokens
     const part = order.slice(at, at + Math.max(1, Math.min(batch, Math.floor(BATCH_TOKENS / padded))))
-    const results = await work(part.map((i) => prompts[i]))
+    const results = await work(
+      part.map((i) => prompts[i]),
+      part,
+    )
     part.forEach((i, k) => {
       out[i] = results[k]
     })

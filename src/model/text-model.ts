@@ -8,8 +8,8 @@ export interface AnswerOptions {
   maxTokens: number
   /** 0 (the default) is greedy. */
   temperature?: number
-  /** Determines the answers at a temperature above 0, where the model supports it. Default 1. */
-  seed?: number
+  /** Determines the answers at a temperature above 0, where the model supports it: of all prompts or each. Default 1. */
+  seed?: number | readonly number[]
   signal?: AbortSignal
   /** Called after each part of the work with the prompts answered so far. */
   onProgress?: (answered: number) => void
@@ -29,6 +29,8 @@ export interface TextModel {
   readonly contextLength: number
   /** What must be known to read its answers, as far as the answers so far have shown; a sentence each. */
   readonly notes?: readonly string[]
+  /** Prompts that are answered side by side. */
+  readonly concurrency?: number
   /** What it was asked so far, in words; undefined where nothing. Absent where it costs nothing but time. */
   spent?(): string | undefined
   /** Number of tokens of a text; an estimate where the server does not tell. */
@@ -47,3 +49,7 @@ export interface TextModel {
     options?: { signal?: AbortSignal; onProgress?: (answered: number) => void },
   ): Promise<number[][]>
 }
+
+/** The seed of a prompt. */
+export const seedOf = (seed: AnswerOptions['seed'], prompt: number): number =>
+  typeof seed === 'object' ? seed[prompt] : (seed ?? 1)

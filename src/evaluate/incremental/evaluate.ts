@@ -2,7 +2,8 @@
 // Beside it stand the profile from everything so far and the first profile, kept as it is, in the same pools; and what
 // each costs. <out> gets result.json, and keeps profiles and scores by content.
 import { basename, join } from 'node:path'
-import { logsOfRun, openGenerator } from '../../generator/open.ts'
+import { openGenerator } from '../../generator/open.ts'
+import { logsOfRun } from '../../generator/run-settings.ts'
 import { servedModelOf } from '../../judge/config.ts'
 import { judgeName } from '../../judge/judge.ts'
 import { lazyScoreFile, ScoreFile } from '../../judge/score-file.ts'

@@ -1,6 +1,6 @@
 // Any OpenAI-compatible server (vLLM, llama.cpp, Ollama, a hosted API) as a text model: chat completions over HTTP.
 import { requireOptions } from '../../util/required.ts'
-import type { TextModel } from '../text-model.ts'
+import { seedOf, type TextModel } from '../text-model.ts'
 import { complete } from './chat.ts'
 import { type ConnectionOptions, connectionOf } from './connection.ts'
 import { cutByEstimate, estimateTokens } from './estimate.ts'
@@ -34,15 +34,17 @@ export function openOpenAi(options: OpenAiOptions): TextModel {
     name: `${options.model} at ${server.shown}`,
     identity: JSON.stringify(['openai', server.shown, options.model]),
     contextLength,
+    concurrency,
     notes: parameters.notes,
     countTokens: estimateTokens,
     cut: cutByEstimate,
     spent: () => spentText(server),
     async answer(prompts, answerOptions) {
-      const { signal, onProgress, onUnanswered, maxTokens, temperature = 0, seed = 1 } = answerOptions
+      const { signal, onProgress, onUnanswered, maxTokens, temperature = 0 } = answerOptions
       const answers = new Array<string>(prompts.length)
       let done = 0
       await inParallel(prompts.length, concurrency, signal, async (at, ending) => {
+        const seed = seedOf(answerOptions.seed, at)
         const wanted = { messages: prompts[at], maxTokens, temperature, seed }
         const answer = await complete(server, parameters, wanted, ending)
         if ('text' in answer) failures = 0

@@ -1,5 +1,5 @@
 // A batch of refreshes: the work is read, scored by what came later, written, judged, and handed to the store.
-import type { Generator } from '../../generator/open.ts'
+import type { ProfileGenerator } from '../../generator/generator.ts'
 import type { AnyJudge } from '../../judge/several.ts'
 import type { Store } from '../../store/open.ts'
 import { type Claim, failClaim, releaseClaims } from '../../store/queue.ts'
@@ -18,7 +18,7 @@ import { writeTexts } from './writer.ts'
 
 /** What a worker works with. */
 export interface WorkerModels {
-  generator: Generator
+  generator: ProfileGenerator
   judge: AnyJudge
 }
 

@@ -1,8 +1,8 @@
 // Texts for a batch of users: written, cleaned of markup, personal data and sensitive sentences, checked for what must
 // not be said, written again with other seeds where it was, and cut where it still is.
-import { generateProfiles } from '../../generator/generate.ts'
-import type { Generator } from '../../generator/open.ts'
-import { profileSeeds } from '../../generator/profile-users.ts'
+import { singleProfiles } from '../../generator/generate.ts'
+import type { ProfileGenerator } from '../../generator/generator.ts'
+import { profileSeed } from '../../generator/profile-users.ts'
 import { isEmptyProfile } from '../../reward/guards.ts'
 import { inspectProfile } from '../../safety/inspect.ts'
 import type { SensitiveCategory } from '../../safety/sensitive-words.ts'
@@ -35,29 +35,31 @@ const TEMPERATURE_AGAIN = 0.8
 
 /** [job] its text. Throws what the generator throws. */
 export async function writeTexts(
-  { model, settings }: Generator,
+  { model, settings }: ProfileGenerator,
   jobs: readonly WritingJob[],
   signal?: AbortSignal,
 ): Promise<WrittenText[]> {
   const users = jobs.map(({ user, history }) => ({ id: user, history }))
-  const first = await generateProfiles(model, users, { ...settings, seeds: profileSeeds(settings.seed), signal })
-  const texts = first.map(({ profiles }) => profiles[0])
+  // A prompt that a server refuses must not keep the others waiting: it gives no text, which is not published.
+  const onUnanswered = () => {}
+  const drawing = { ...settings, signal, onUnanswered }
+  const first = await singleProfiles(model, users, { ...drawing, seed: profileSeed(settings.seed) })
+  const texts = first.map(({ profile = '' }) => profile)
   for (let attempt = 1; attempt <= AGAIN; attempt++) {
     const faulty = [...jobs.keys()].filter((j) => inspected(texts[j], jobs[j], first[j].shown).faults.length > 0)
     if (faulty.length === 0) break
-    const again = await generateProfiles(
+    const again = await singleProfiles(
       model,
       faulty.map((j) => users[j]),
       {
-        ...settings,
+        ...drawing,
         temperature: Math.max(settings.temperature, TEMPERATURE_AGAIN),
-        seeds: (user) => [seedFrom(settings.seed, 'again', attempt, user)],
-        signal,
+        seed: (user) => seedFrom(settings.seed, 'again', attempt, user),
       },
     )
     // One with fewer faults is kept, so that at the end as little as possible is cut.
     for (const [i, j] of faulty.entries()) {
-      const other = again[i].profiles[0]
+      const { profile: other = '' } = again[i]
       const better =
         inspected(other, jobs[j], first[j].shown).faults.length <
         inspected(texts[j], jobs[j], first[j].shown).faults.length
