@@ -12,7 +12,7 @@ import type { TextModel } from '../../model/text-model.ts'
 import { LEFT_OUT, serverProfiles } from '../profiles/server-profiles.ts'
 
 /** Profiles of some users. */
-export interface WrittenProfiles {
+interface WrittenProfiles {
   /** [user]; undefined where a server gave none. */
   profiles: (string | undefined)[]
   /** [user] tokens of the profile. */
