@@ -1,5 +1,5 @@
 // `bump evaluate incremental` end to end, on the bundled model and log.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluateIncremental, type IncrementalOptions } from '../evaluate/incremental/evaluate.ts'
 import { evaluationResultSchema } from '../evaluate/result.ts'
 import { closeServers, json, say, serving } from '../model/openai/testing/fake-server.ts'
+import { countingModel } from '../model/testing/counting-model.ts'
+import { trainConfigSchema } from '../train/config.ts'
 import { main } from './main.ts'
 import { capturedOutput } from './testing/captured.ts'
 
@@ -138,21 +140,30 @@ describe('bump evaluate incremental', () => {
     expect(requests).toHaveLength(before + 1)
   })
 
-  it('takes that model by flags', async () => {
-    const { baseUrl } = await serving((_, response) => say(response, 'likes tea'))
-    const out = join(folder, 'flags')
-    const server = ['--server', baseUrl, '--server-model', 'm', '--server-price', '1,2']
-    const flags = ['--users', '3', '--pool-size', '1', '--periods', '2', '--threads', '1', '--out', out]
-    const command = ['evaluate', 'incremental', ...server, '--logs', LOG, ...flags]
-    expect(await main(command)).toBe(2)
-    expect(captured.stderr).toContain('name the judge by judgeModel, servedJudge or judges')
-    expect(await main([...command, '--judge-model', NANO]), captured.stderr).toBe(0)
-    expect(captured.stderr).toContain(`m at ${baseUrl}: 9 answers`)
+  it('takes that model by flags, with users, prompt and judge of a run', async () => {
+    const { baseUrl, requests } = await serving((_, response) => say(response, 'likes tea'))
+    const run = join(folder, 'run')
+    const instruction = 'Say what this person likes.'
+    const config = { name: 'run', logs: { paths: [LOG] }, model: NANO, quantize: 'none', prompt: { instruction } }
+    mkdirSync(run)
+    const header = { config: trainConfigSchema.parse(config), package: { name: 'bump', version: '0' }, data: {} }
+    writeFileSync(join(run, 'config.json'), JSON.stringify({ ...header, model: { digest: 'of a server' } }))
+    const test = ['person-112', 'person-040', 'person-101']
+    writeFileSync(join(run, 'users.json'), JSON.stringify({ train: ['person-111'], validation: [], test }))
+    const server = ['--server', baseUrl, '--server-model', 'adapter', '--server-price', '1,2']
+    const flags = ['--pool-size', '1', '--periods', '2', '--threads', '1']
+    expect(await main(['evaluate', 'incremental', '--run', run, ...server, ...flags]), captured.stderr).toBe(0)
+    expect(captured.stderr).toContain(`adapter at ${baseUrl}: 9 answers`)
+    for (const { body } of requests) expect(body.messages.at(-1)!.content).toContain(instruction)
+    const result = JSON.parse(readFileSync(join(run, 'evaluate', 'incremental', 'result.json'), 'utf8'))
+    expect(result.settings).toMatchObject({ users: 3, judge: { config: { scorer: 'likelihood' } } })
   })
 
   it.each<[string, Partial<IncrementalOptions>, RegExp]>([
     ['no generator', { model: undefined }, /name the generator/],
     ['two generators', { run: 'runs/x' }, /name the generator/],
+    ['a model beside a server', { server: countingModel() }, /name the generator/],
+    ['a server without a judge', { server: countingModel(), model: undefined }, /name the judge/],
     ['no logs', { logs: undefined }, /name the interaction logs/],
     ['one period', { periods: 1 }, /2 parts or more/],
     ['an embedding judge without an encoder', { scorer: 'embedding' }, /needs an encoder/],

@@ -34,12 +34,15 @@ The history of each user is cut into periods of as many interactions. After each
 from everything so far, and one that is rewritten from the profile before and what is new. Both are measured by the same
 held-out interactions as the profile of the first period, kept as it is.
 
+A model on a server (--server) writes in the place of a run or a model. Beside --run it has the users, the prompt and the
+judges of the run, such as where it is the run's adapter, served; otherwise name the judge.
+
 Examples:
   bump evaluate incremental --run runs/posts
   bump evaluate incremental --model ./SmolLM2-135M-Instruct --logs posts.jsonl --periods 4 --users 50
   bump evaluate incremental --run runs/posts --scorer embedding --judge-model BAAI/bge-small-en-v1.5
   bump evaluate incremental --run runs/posts --judge-server http://localhost:8000/v1 --judge-server-model qwen3
-  bump evaluate incremental --server http://localhost:8000/v1 --server-model qwen3 --logs posts.jsonl \
+  bump evaluate incremental --server http://localhost:8000/v1 --server-model qwen3 --logs posts.jsonl \\
     --judge-model ./SmolLM2-135M-Instruct
 `
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
+import { json as answer, closeServers, say, serving } from '../model/openai/testing/fake-server.ts'
 import { lockFolder } from '../util/lock.ts'
 import { main } from './main.ts'
 import { capturedOutput } from './testing/captured.ts'
@@ -25,6 +26,7 @@ beforeAll(async () => {
   vi.restoreAllMocks()
 })
 afterAll(() => {
+  closeServers()
   vi.unstubAllEnvs()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -156,6 +158,38 @@ describe('bump evaluate lamp', () => {
     expect(readFileSync(at('cut', 'answers.jsonl'), 'utf8').startsWith(kept)).toBe(true)
   })
 
+  it('is answered by a model on a server, which writes the zero-shot profiles, too', async () => {
+    let most = 12
+    const asked: string[] = []
+    const { baseUrl } = await serving(({ body }, response) => {
+      const text = body.messages.at(-1)!.content
+      if (asked.length === most) return answer(response, { error: 'gone' }, 401)
+      asked.push(text)
+      const wrote = text.startsWith('Records of one person')
+      say(response, wrote ? (text.includes('chess') ? '' : 'likes tea') : 'A title')
+    })
+    const flags = ['--server', baseUrl, '--server-model', 'm', '--server-concurrency', '1', '--server-price', '1,2']
+    expect(await lamp(5, 'served', ...flags)).toBe(1)
+    most = Number.POSITIVE_INFINITY
+    captured.start()
+    expect(await lamp(5, 'served', ...flags), captured.stderr).toBe(0)
+    const { tables, settings } = json('served', 'result.json')
+    const conditions = ['none', 'recent', 'random', 'bm25', 'zero-shot']
+    expect(tables[0].rows.map(({ condition }: { condition: string }) => condition)).toEqual(conditions)
+    expect(settings.profiles).toEqual({ 'zero-shot': { model: `m at ${baseUrl}` } })
+    expect(tables[0].notes.join('\n')).toMatch(/gave no profile of 1 of 5 users \(dev-u3: .*\. Theirs is empty/)
+    expect(captured.stderr).toContain('zero-shot profiles: 5/5')
+    const titled = asked.filter((text) => text.startsWith('Profile of the user: likes tea\n\nGenerate a title'))
+    expect(titled).toHaveLength(8)
+    const wrote = asked.filter((text) => text.startsWith('Records'))
+    // Who got none is asked for again, and nobody else is.
+    expect(wrote).toHaveLength(5 + 1)
+    expect(new Set(wrote).size).toBe(5)
+    const count = asked.length
+    expect(await lamp(5, 'served', ...flags), captured.stderr).toBe(0)
+    expect(asked).toHaveLength(count + 1)
+  })
+
   it('takes profiles of a file, and says what is not known of them', async () => {
     const users = [0, 1, 2, 3, 4].map((u) => JSON.stringify({ user: `dev-u${u}`, profile: `likes ${u}` }))
     writeFileSync(at('profiles.jsonl'), users.join('\n'))
@@ -227,12 +261,6 @@ describe('mistakes', () => {
       ['--server', 'http://127.0.0.1:9/v1', '--server-model', 'm', '--sft', 'none=a'],
       2,
       /\(sft\) need a backbone on this machine/,
-    ],
-    [
-      'zero-shot profiles by a server',
-      ['--server', 'http://127.0.0.1:9/v1', '--server-model', 'm', '--conditions', 'zero-shot'],
-      2,
-      /\(zeroShotModel\)/,
     ],
     ['a field that items do not have', ['--text', 'title', '--conditions', 'zero-shot'], 2, /an item without "title"/],
     ['a budget beyond the context', ['--budget', '5000', '--conditions', 'none'], 2, /budget 5000: .* 1024 tokens/],

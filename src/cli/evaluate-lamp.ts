@@ -16,7 +16,7 @@ import { adapterOf, addTextModelFlags, openTextModel, type TextModelFlags } from
 
 const HELP = `
 Conditions: ${CONDITIONS.join(', ')}. By default all for which profiles can be had:
-zero-shot profiles come from the untrained base of --run (else from --zero-shot-model, else from a local backbone), bump
+zero-shot profiles come from the untrained base of --run (else from --zero-shot-model, else from the backbone), bump
 profiles from --run or --profiles. Answers of classification tasks are chosen among the valid labels where the backbone
 gives probabilities; titles, headlines and paraphrases are decoded greedily.
 

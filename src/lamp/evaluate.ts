@@ -14,7 +14,13 @@ import { CONDITIONS, type Condition, type ProfileKind, profileKindOf } from './c
 import { itemText, questionsOfAllItems, trainedField } from './histories.ts'
 import { compareMeans, scoreMeans } from './metrics.ts'
 import { readPredictions } from './outputs.ts'
-import { type GeneratorEngine, type LampProfiles, lampProfiles, type ProfileSource } from './profiles.ts'
+import {
+  type GeneratorEngine,
+  type LampProfiles,
+  lampProfiles,
+  type ProfileSource,
+  profilesByServer,
+} from './profiles.ts'
 import { type LampSplitName, readLamp } from './read.ts'
 import { answerRows, type OpenedBackbone, writeLampResult } from './run.ts'
 import { byUser, goldsOf, sampleQuestions, usersOf } from './split.ts'
@@ -50,7 +56,7 @@ export interface EvaluateLampOptions extends LampQuestionsOptions {
   run?: string
   /** File of bump profiles instead. */
   profiles?: string
-  /** Model that writes the zero-shot profiles; default: the base of `run`, else the backbone on this machine. */
+  /** Model that writes the zero-shot profiles; default: the base of `run`, else the backbone. */
   zeroShotModel?: string
   /** What a generator reads of an item (`itemText`); default: as its run was trained, else the task's text. */
   text?: string
@@ -107,7 +113,9 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
   try {
     onNote?.(`${split.variant}: ${split.questions.length} questions of ${users.length} users, ${rows.length} rows`)
     for (const note of notes) onNote?.(note)
-    const profiles = await profilesOf(split, kinds, options)
+    const cache = new AnswerCache(join(out, 'answers.jsonl'))
+    const { profiles, lacking } = await profilesOf(split, kinds, cache, options)
+    if (lacking !== undefined) onNote?.(lacking)
     const answered = await answerRows({
       split,
       rows,
@@ -117,7 +125,7 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
       budget: options.budget,
       seed,
       freeAnswers: options.freeAnswers ?? false,
-      cache: new AnswerCache(join(out, 'answers.jsonl')),
+      cache,
       open: options.openBackbone,
       signal,
       onProgress: (done, total, share) => options.onProgress?.('answers', done, total, share),
@@ -125,9 +133,9 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
     return writeLampResult(out, split, answered, {
       command: options.command,
       seconds: (performance.now() - started) / 1000,
-      notes,
+      notes: lacking === undefined ? notes : [...notes, lacking],
       seed,
-      settings: { profiles: originOfProfiles(kinds, options) },
+      settings: { profiles: originOfProfiles(kinds, answered.backbone, options) },
     })
   } finally {
     release()
@@ -135,15 +143,12 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
 }
 
 /** All conditions for which profiles can be had. */
-function possibleConditions({ run, profiles, zeroShotModel, localBackbone }: EvaluateLampOptions): Condition[] {
-  return CONDITIONS.filter((condition) => {
-    const kind = profileKindOf(condition)
-    if (kind === 'zero-shot') return (run ?? zeroShotModel ?? localBackbone) !== undefined
-    return kind === undefined || (run ?? profiles) !== undefined
-  })
+function possibleConditions({ run, profiles }: EvaluateLampOptions): Condition[] {
+  return CONDITIONS.filter((condition) => profileKindOf(condition) !== 'bump' || (run ?? profiles) !== undefined)
 }
 
-function sourceOf(kind: ProfileKind, options: EvaluateLampOptions): ProfileSource {
+/** Where the profiles of a kind come from; undefined where the backbone on a server writes them. */
+function sourceOf(kind: ProfileKind, options: EvaluateLampOptions): ProfileSource | undefined {
   const { run, profiles, zeroShotModel, localBackbone } = options
   if (kind === 'bump') {
     if (profiles !== undefined) return { files: { bump: profiles } }
@@ -155,40 +160,43 @@ function sourceOf(kind: ProfileKind, options: EvaluateLampOptions): ProfileSourc
   }
   if (zeroShotModel !== undefined) return { model: zeroShotModel }
   if (run !== undefined) return { run }
-  if (localBackbone !== undefined) return { model: localBackbone }
-  throw new BumpError(
-    'invalid-options',
-    'zero-shot profiles need a generator on this machine: name a model (zeroShotModel), or a run (run)',
-  )
+  return localBackbone === undefined ? undefined : { model: localBackbone }
 }
 
-/** The profiles of all kinds; a run that writes both kinds is opened once. */
+/** The profiles of all kinds, and of whom a server gave none; a run that writes both kinds is opened once. */
 async function profilesOf(
   split: LampSplit,
   kinds: readonly ProfileKind[],
+  cache: AnswerCache,
   options: EvaluateLampOptions,
-): Promise<LampProfiles> {
+): Promise<{ profiles: LampProfiles; lacking?: string }> {
   const text = options.text === undefined ? undefined : itemText(options.text, split)
-  const bySource = new Map<string, { kinds: ProfileKind[]; source: ProfileSource }>()
+  const bySource = new Map<string, { kinds: ProfileKind[]; source?: ProfileSource }>()
   for (const kind of kinds) {
     const source = sourceOf(kind, options)
-    const key = JSON.stringify(source)
+    const key = JSON.stringify(source ?? {})
     bySource.set(key, { kinds: [...(bySource.get(key)?.kinds ?? []), kind], source })
   }
+  const { signal, onNote, onProgress } = options
+  const writing = { text, signal, onNote, onProgress }
   const profiles: LampProfiles = {}
-  for (const { kinds, source } of bySource.values())
-    Object.assign(
-      profiles,
-      await lampProfiles(split, kinds, source, {
-        engine: options.engine,
-        folder: join(options.out, 'profiles'),
-        text,
-        signal: options.signal,
-        onNote: options.onNote,
-        onProgress: options.onProgress,
-      }),
-    )
-  return profiles
+  let lacking: string | undefined
+  for (const { kinds, source } of bySource.values()) {
+    if (source) {
+      const local = { ...writing, engine: options.engine, folder: join(options.out, 'profiles') }
+      Object.assign(profiles, await lampProfiles(split, kinds, source, local))
+      continue
+    }
+    const { model, close } = await options.openBackbone(undefined)
+    try {
+      const served = await profilesByServer(split, model, cache, writing)
+      profiles['zero-shot'] = served.profiles
+      lacking = served.lacking
+    } finally {
+      await close()
+    }
+  }
+  return { profiles, lacking }
 }
 
 function sampleNotes(split: LampSplit, whole: LampSplit, seed: number): string[] {
@@ -233,10 +241,14 @@ function notesOfAdapter(
 }
 
 /** Where the profiles of each kind came from, as the result records it. */
-function originOfProfiles(kinds: readonly ProfileKind[], options: EvaluateLampOptions): Record<string, unknown> {
+function originOfProfiles(
+  kinds: readonly ProfileKind[],
+  backbone: string,
+  options: EvaluateLampOptions,
+): Record<string, unknown> {
   return Object.fromEntries(
     kinds.map((kind) => {
-      const { run, model, files } = sourceOf(kind, options)
+      const { run, model = backbone, files } = sourceOf(kind, options) ?? {}
       if (files?.bump !== undefined) return [kind, { file: files.bump, digest: sha256(readFileSync(files.bump)) }]
       if (run === undefined) return [kind, { model, text: options.text }]
       const { name, digest } = readRunHeader(run).model

@@ -3,9 +3,13 @@
 import { join } from 'node:path'
 import { cachedProfiles } from '../evaluate/generated-profiles.ts'
 import { readProfileFile } from '../evaluate/profiles/profile-file.ts'
+import { serverProfiles } from '../evaluate/profiles/server-profiles.ts'
 import { DEFAULT_SETTINGS } from '../generator/config.ts'
 import { type Generator, type OpenGeneratorOptions, openGenerator } from '../generator/open.ts'
+import type { AnswerCache } from '../model/answers.ts'
 import type { LanguageModel } from '../model/contract.ts'
+import { estimatingTokenizer } from '../model/openai/estimate.ts'
+import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
 import { few } from '../util/few.ts'
 import { cacheFolder } from '../util/files.ts'
@@ -99,6 +103,31 @@ export async function profilesByBase(
   return await writtenBy(writer, split, ['zero-shot'], options)
 }
 
+/**
+ * Zero-shot profiles by a text model, such as one on a server, which is asked the prompt of a generator that no run
+ * trained. A user of whom it gives none gets an empty profile, which `lacking` says. Throws what `cachedAnswers` throws.
+ */
+export async function profilesByServer(
+  split: LampSplit,
+  model: TextModel,
+  cache: AnswerCache,
+  { text, signal, onNote, onProgress }: Omit<LampProfilesOptions, 'engine' | 'folder'>,
+): Promise<{ profiles: Map<string, string>; lacking?: string }> {
+  const { empty, users } = profiledUsers(split, undefined, text)
+  sayEmpty(empty, onNote)
+  const { profiles, lacking } = await serverProfiles(model, users, {
+    ...DEFAULT_SETTINGS,
+    tokenizer: estimatingTokenizer(),
+    cache,
+    signal,
+    onProgress: (done, total) => onProgress?.('zero-shot profiles', done, total),
+  })
+  return {
+    profiles: byUser(users, profiles, empty),
+    lacking: lacking && `${lacking} Theirs is empty; the same command asks for it again.`,
+  }
+}
+
 type WritingOptions = Omit<LampProfilesOptions, 'engine'> & { folder: string }
 
 async function writtenBy(
@@ -108,7 +137,7 @@ async function writtenBy(
   { folder, text, signal, onNote, onProgress }: WritingOptions,
 ): Promise<LampProfiles> {
   const { empty, users } = profiledUsers(split, logs, text)
-  if (empty.length > 0) onNote?.(`${empty.length} users have no items to write a profile from: theirs is empty`)
+  sayEmpty(empty, onNote)
   const profiles: LampProfiles = {}
   for (const kind of kinds) {
     const written = await cachedProfiles(model, users, {
@@ -119,12 +148,25 @@ async function writtenBy(
       signal,
       onProgress: (done, total) => onProgress?.(`${kind} profiles`, done, total),
     })
-    profiles[kind] = new Map([
-      ...users.map(({ id }, u) => [id, written[u]] as const),
-      ...empty.map((user) => [user, ''] as const),
-    ])
+    profiles[kind] = byUser(users, written, empty)
   }
   return profiles
+}
+
+function sayEmpty(empty: readonly string[], onNote: LampProfilesOptions['onNote']): void {
+  if (empty.length > 0) onNote?.(`${empty.length} users have no items to write a profile from: theirs is empty`)
+}
+
+/** User -> profile; empty where none was written. */
+function byUser(
+  users: readonly { id: string }[],
+  profiles: readonly (string | undefined)[],
+  empty: readonly string[],
+): Map<string, string> {
+  return new Map([
+    ...users.map(({ id }, u) => [id, profiles[u] ?? ''] as const),
+    ...empty.map((user) => [user, ''] as const),
+  ])
 }
 
 function profilesFromFile(file: string, split: LampSplit): Map<string, string> {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BumpError, CancelledError } from '../util/errors.ts'
 import { AnswerCache, type AnswerProgress, type Ask, cachedAnswers } from './answers.ts'
 import type { ChatMessage } from './contract.ts'
+import { closeServers, json, say, serving } from './openai/testing/fake-server.ts'
 import { countingModel } from './testing/counting-model.ts'
 
 let folder: string
@@ -14,7 +15,10 @@ let files = 0
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bump-answers-'))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => {
+  closeServers()
+  rmSync(folder, { recursive: true, force: true })
+})
 const newFile = () => {
   file = join(folder, `${++files}.jsonl`)
   return file
@@ -83,6 +87,26 @@ describe('cached answers', () => {
     const resumed = countingModel()
     expect((await cachedAnswers(resumed, many, GREEDY, new AnswerCache(file))).answers).toEqual(expected)
     expect(resumed.calls.flat()).toHaveLength(many.length - kept.length)
+  })
+
+  it('that come one by one are kept one by one: a server that fails in a large call loses none', async () => {
+    let left = 40
+    const { model, requests } = await serving(
+      ({ body }, response) => {
+        if (left === 0) return json(response, { error: 'gone' }, 401)
+        left--
+        say(response, body.messages[0].content.slice(4))
+      },
+      { concurrency: 1 },
+    )
+    const progress: number[] = []
+    const onProgress = (done: AnswerProgress) => progress.push(done.prompts)
+    const asked = (cache: string) => cachedAnswers(model, many, GREEDY, new AnswerCache(cache), { onProgress })
+    await expect(asked(newFile())).rejects.toMatchObject({ code: 'server-failed' })
+    expect(progress.at(-1)).toBe(40)
+    left = Number.POSITIVE_INFINITY
+    expect((await asked(file)).answers).toEqual(expected)
+    expect(requests).toHaveLength(many.length + 1)
   })
 
   it('are not asked for once the signal is aborted', async () => {

@@ -6,9 +6,12 @@ import { BumpError, CancelledError } from '../util/errors.ts'
 import { sha256 } from '../util/files.ts'
 import { JsonlCache } from '../util/jsonl-cache.ts'
 import type { ChatMessage } from './contract.ts'
-import type { TextModel } from './text-model.ts'
+import type { AnswerOptions, TextModel } from './text-model.ts'
 
-/** Prompts of one call of the model: what an interruption loses at most. */
+/**
+ * Prompts of one call of the model: what an interruption loses at most. Where answers come one by one it loses none, and
+ * only the first call, which tells whether there are any answers, has so few.
+ */
 const PROMPTS_AT_ONCE = 16
 
 /** How a prompt is answered: greedily in free text, or by the likeliest of some labels. */
@@ -45,7 +48,7 @@ export interface AnswerProgress {
 
 export interface CachedAnswersOptions {
   signal?: AbortSignal
-  /** Called with what the cache already had, and then after each call of the model. */
+  /** Called with what the cache already had, and then as answers come. */
   onProgress?: (done: AnswerProgress) => void
 }
 
@@ -95,20 +98,33 @@ export async function cachedAnswers(
   let anyAnswer = done.prompts > 0
   const failed = new Map<string, BumpError>()
   const order = [...waiting].sort(([, a], [, b]) => b.characters - a.characters)
-  for (let at = 0; at < order.length; at += PROMPTS_AT_ONCE) {
+  for (let at = 0; at < order.length; ) {
     if (options.signal?.aborted) throw new CancelledError()
-    const part = order.slice(at, at + PROMPTS_AT_ONCE)
-    const asked = part.map(([, { prompt }]) => prompt)
-    const answers = await asking(model, asked, ask, options.signal, (i, why) => failed.set(part[i][0], why))
-    const found = part.flatMap(([key], i) => (failed.has(key) ? [] : [{ key, answer: answers[i], ...notesOf(model) }]))
-    cache.add(...found)
-    anyAnswer ||= found.length > 0
-    const hopeless = !anyAnswer && [...failed.values()].find(({ code }) => code !== 'context-exceeded')
-    if (hopeless) throw hopeless
-    for (const [, { characters, times }] of part) {
+    const part = order.slice(at, model.oneByOne && at > 0 ? undefined : at + PROMPTS_AT_ONCE)
+    at += part.length
+    const settled = new Set<number>()
+    const settle = (i: number, answer: string | undefined) => {
+      const [key, { characters, times }] = part[i]
+      if (answer !== undefined) {
+        cache.add({ key, answer, ...notesOf(model) })
+        anyAnswer = true
+      }
+      settled.add(i)
       done.prompts += times
       done.characters += characters * times
     }
+    const asked = part.map(([, { prompt }]) => prompt)
+    const answers = await asking(model, asked, ask, {
+      signal: options.signal,
+      onUnanswered: (i, why) => failed.set(part[i][0], why),
+      onAnswer(i, answer) {
+        settle(i, answer)
+        options.onProgress?.({ ...done })
+      },
+    })
+    for (const [i, [key]] of part.entries()) if (!settled.has(i)) settle(i, failed.has(key) ? undefined : answers[i])
+    const hopeless = !anyAnswer && [...failed.values()].find(({ code }) => code !== 'context-exceeded')
+    if (hopeless) throw hopeless
     options.onProgress?.({ ...done })
   }
   if (!anyAnswer && failed.size > 0) throw [...failed.values()][0]
@@ -140,23 +156,22 @@ export async function answersOf(
   ask: Ask,
   signal?: AbortSignal,
 ): Promise<string[]> {
-  return await asking(model, prompts, ask, signal)
+  return await asking(model, prompts, ask, { signal })
 }
 
 async function asking(
   model: TextModel,
   prompts: readonly ChatMessage[][],
   ask: Ask,
-  signal: AbortSignal | undefined,
-  onUnanswered?: (prompt: number, why: BumpError) => void,
+  options: Pick<AnswerOptions, 'signal' | 'onUnanswered' | 'onAnswer'>,
 ): Promise<string[]> {
   if (ask.type === 'generate')
-    return await model.answer(prompts, { maxTokens: ask.maxTokens, temperature: 0, signal, onUnanswered })
+    return await model.answer(prompts, { maxTokens: ask.maxTokens, temperature: 0, ...options })
   if (!model.chooseLogprobs)
     throw new BumpError(
       'model-unusable',
       `${model.name} gives no probabilities, so it cannot choose among labels. Ask it for answers in free text.`,
     )
-  const logprobs = await model.chooseLogprobs(prompts, ask.labels, { signal })
+  const logprobs = await model.chooseLogprobs(prompts, ask.labels, { signal: options.signal })
   return logprobs.map((row) => ask.labels[row.reduce((best, value, i) => (value > row[best] ? i : best), 0)])
 }

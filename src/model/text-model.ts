@@ -18,6 +18,8 @@ export interface AnswerOptions {
    * nothing. An empty text stands in the place of its answer. Without it, such a prompt ends the call.
    */
   onUnanswered?: (prompt: number, why: BumpError) => void
+  /** Called with each answer as soon as it is there, where the model gives them `oneByOne`. */
+  onAnswer?: (prompt: number, answer: string) => void
 }
 
 export interface TextModel {
@@ -31,6 +33,8 @@ export interface TextModel {
   readonly notes?: readonly string[]
   /** Prompts that are answered side by side. */
   readonly concurrency?: number
+  /** Whether answers of a call come one by one, so that it may have any number of prompts and lose none; default no. */
+  readonly oneByOne?: boolean
   /** What it was asked so far, in words; undefined where nothing. Absent where it costs nothing but time. */
   spent?(): string | undefined
   /** Number of tokens of a text; an estimate where the server does not tell. */

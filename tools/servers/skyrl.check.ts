@@ -1,6 +1,6 @@
 // The provider against a real SkyRL server (JAX, on the CPU): the whole contract, and its numbers beside those of the
 // embedded engine.
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,6 +10,9 @@ import { openTokenizer } from '../../src/model/onnx/open-tokenizer.ts'
 import { testLanguageModel } from '../../src/model/testing/contract-suite.ts'
 import { openTinker, type TinkerOptions } from '../../src/model/tinker/open.ts'
 import { LOSSES, type LossName } from '../../src/train/losses.ts'
+import { sft } from '../../src/train/sft.ts'
+import { sftConfigSchema } from '../../src/train/sft-config.ts'
+import { targetEncoder } from '../../src/train/sft-examples.ts'
 import { NANO as nano, SERVED } from './install.ts'
 
 const lora = { type: 'lora', rank: 8, alpha: 32 } as const
@@ -50,6 +53,55 @@ describe('SkyRL beside the embedded engine, on the same batches', () => {
     console.log(`${name}: loss ${here.loss.toFixed(4)}, norm ${expected.toFixed(3)}; apart:`, apart)
     for (const distance of Object.values(apart)) expect(distance).toBeLessThan(1e-5)
   })
+})
+
+describe('SFT beside the embedded engine, from the same adapter on the same examples', () => {
+  it('has the losses of every step and validation', async () => {
+    const start = mkdtempSync(join(tmpdir(), 'bump-skyrl-'))
+    const remote = await open()
+    await remote.savePolicy(start)
+    const there = await fineTuned(remote)
+    await remote.close()
+    const embedded = await openModel(nano, { trainable: lora, threads: 1 })
+    await embedded.loadPolicy(start)
+    const here = await fineTuned(embedded)
+    const losses = here.map((loss, i) => ({ here: loss, there: there[i] }))
+    console.log('losses of SFT:', losses.map((pair) => `${pair.here.toFixed(6)} ${pair.there.toFixed(6)}`).join(', '))
+    const apart = Math.max(...losses.map((pair) => Math.abs(pair.here - pair.there)))
+    console.log(`at most ${apart.toExponential(1)} apart`)
+    await embedded.close()
+    expect(there).toHaveLength(here.length)
+    expect(apart).toBeLessThan(1e-4)
+    expect(here.at(-1)).toBeLessThan(here[0])
+  })
+
+  /** Losses of four steps of SFT, with those of validation, as metrics.jsonl has them. */
+  async function fineTuned(model: LanguageModel): Promise<number[]> {
+    const out = mkdtempSync(join(tmpdir(), 'bump-skyrl-'))
+    const target = targetEncoder(model.tokenizer)
+    const topics = { gardening: ['rose bushes', 'tomato seeds'], chess: ['endgames', 'pawn chains'] }
+    const examples = Object.entries(topics).flatMap(([topic, things]) =>
+      [0, 1, 2, 3, 4].flatMap((user) =>
+        things.map((thing) => ({
+          id: `${thing} of ${user}`,
+          user: `u${user}`,
+          prompt: model.tokenizer.chat([{ role: 'user', content: `Asked about ${thing}. What is it about?` }]),
+          target: target(topic),
+        })),
+      ),
+    )
+    const config = sftConfigSchema.parse({
+      name: 'sft',
+      batch: { examples: 8, tokens: 200 },
+      optim: { steps: 4, learningRate: 2e-3, maxGradNorm: 0 },
+      validation: { users: 1, every: 2 },
+    })
+    await sft({ model, config, examples, about: {}, out: join(out, 'run') })
+    const lines = readFileSync(join(out, 'run', 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+    return lines.map((line) => JSON.parse(line)).map(({ loss, eval_loss }) => loss ?? eval_loss)
+  }
 })
 
 describe('what cannot be used there is refused in clear words', () => {

@@ -41,7 +41,7 @@ export type IncrementalEvent =
   /** `passing`: the next one says more. */
   | { type: 'note'; text: string; passing?: boolean }
 
-/** Judges that are not named are those of the run; without one, the model by likelihood; with a server, none. */
+/** Judges that are not named are those of the run; without one, the model by likelihood. */
 export interface IncrementalOptions extends Pick<JudgeChoice, 'servedJudge' | 'scorer' | 'judges'> {
   /** The judge's model: its name. The embedding scorer's is an encoder. */
   judgeModel?: string
@@ -49,7 +49,10 @@ export interface IncrementalOptions extends Pick<JudgeChoice, 'servedJudge' | 's
   run?: string
   /** An untrained model that writes, in place of a run: its name. */
   model?: string
-  /** A text model that writes, in place of both, such as one on a server (`openOpenAi`). Its answers are kept. */
+  /**
+   * A text model that writes in place of both, such as one on a server (`openOpenAi`); its answers are kept. A run beside
+   * it gives users, prompt and judges; without one a judge must be named.
+   */
   server?: TextModel
   /** Whose profiles are measured; with a run, columns not named are those of the run. */
   logs?: LogSource
@@ -97,14 +100,15 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
   const { judgeServer } = options
   const served = judgeServer && { ...judgeServer, answers: lazyScoreFile(join(out, 'judge-answers.jsonl')) }
   const models = new EvaluationModels({ ...engine, signal, onProgress }, served)
-  const { run, config, judges } = planOf(options)
+  const plan = planOf(options)
+  const { run, config, judges } = plan
   models.refuseUnusable(model)
   for (const { model: reader, config: judge } of judges) models.refuseUnusableJudge(reader, judge)
   const found = await usersOf(options, run, config, periods)
   poolSizeOf(options, found.users)
   const release = lockFolder(out, 'out folder')
   try {
-    const { users, written, history, writer, notes } = await withWriter(options, run, async (writer) => {
+    const { users, written, history, writer, notes } = await withWriter(options, plan, async (writer) => {
       const all = await writePeriods(writer, found.users, periods, (what, done, total) =>
         onEvent?.({ type: 'progress', what, done, total }),
       )
@@ -148,7 +152,7 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
       seconds: Math.round(performance.now() - started) / 1000,
       tables: [...judged.map(({ table }) => table), costTable(written, seed, server !== undefined)],
       settings: {
-        generator: { ...writer.record, ...(run ? { run: run.name } : {}) },
+        generator: { ...writer.record, ...(run && !server ? { run: run.name } : {}) },
         judge: judged[0].record,
         ...(judges.length > 1 ? { judges: judged.map(({ record }) => record) } : {}),
         logs: logNames(found.paths),
@@ -167,10 +171,10 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
 /** `work` with what writes: the run's best checkpoint, an untrained model, or the server's. */
 async function withWriter<T>(
   { model, server, out, engine, trust, signal, onEvent }: IncrementalOptions,
-  run: TrainedRun | undefined,
+  { run, config }: Plan,
   work: (writer: PeriodWriter) => Promise<T>,
 ): Promise<T> {
-  if (server) return await work(serverWriter(server, out, signal))
+  if (server) return await work(serverWriter(server, config, out, signal))
   const onProgress = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
   const generator = await openGenerator(run?.folder ?? { model: model! }, { ...engine, trust, signal, onProgress })
   try {
@@ -197,11 +201,12 @@ interface Plan {
 function planOf(options: IncrementalOptions): Plan {
   const { run: folder, model, server, logs, judgeServer, periods = 3 } = options
   const wrong = (message: string) => new BumpError('invalid-options', message)
-  if ([folder, model, server].filter((each) => each !== undefined).length !== 1)
-    throw wrong('name the generator: a run, a model, or a server')
+  if ((model === undefined) === (folder === undefined && server === undefined))
+    throw wrong('name the generator: a run, a model, or a server, which may stand beside a run')
   if (folder === undefined && logs === undefined)
     throw wrong('without a run there are no test users: name the interaction logs')
-  if (server && [options.judgeModel, options.servedJudge, options.judges].every((option) => option === undefined))
+  const judge = options.judgeModel ?? options.servedJudge ?? options.judges
+  if (server && folder === undefined && judge === undefined)
     throw wrong('a server does not judge what it writes: name the judge by judgeModel, servedJudge or judges')
   if (!Number.isInteger(periods) || periods < 2) throw wrong('periods: a history is cut into 2 parts or more')
   const run = folder === undefined ? undefined : readTrainedRun(folder)

@@ -2,17 +2,17 @@
 // generator's prompt. Either keeps what it wrote by content.
 import { join } from 'node:path'
 import { openProfileCache } from '../../generator/cache.ts'
-import { DEFAULT_SETTINGS } from '../../generator/config.ts'
 import type { Generator } from '../../generator/open.ts'
 import { fillProfileCache, type GeneratorSettings, type ProfiledUser } from '../../generator/profile-users.ts'
 import { AnswerCache } from '../../model/answers.ts'
 import type { Tokenizer } from '../../model/contract.ts'
 import { estimatingTokenizer } from '../../model/openai/estimate.ts'
 import type { TextModel } from '../../model/text-model.ts'
+import type { TrainConfig } from '../../train/config.ts'
 import { LEFT_OUT, serverProfiles } from '../profiles/server-profiles.ts'
 
 /** Profiles of some users. */
-export interface WrittenProfiles {
+interface WrittenProfiles {
   /** [user]; undefined where a server gave none. */
   profiles: (string | undefined)[]
   /** [user] tokens of the profile. */
@@ -49,14 +49,18 @@ export function generatorWriter(generator: Generator, folder: string, signal?: A
   }
 }
 
-/** A model on a server, with the settings of a generator that no run trained; its answers are kept in `folder`. */
-export function serverWriter(model: TextModel, folder: string, signal?: AbortSignal): PeriodWriter {
-  const { prompt, maxTokens } = DEFAULT_SETTINGS
+/** A model on a server, greedily; its answers are kept in `folder`. Tokens are estimated. */
+export function serverWriter(
+  model: TextModel,
+  { prompt, profile: { maxTokens }, seed }: Pick<TrainConfig, 'prompt' | 'profile' | 'seed'>,
+  folder: string,
+  signal?: AbortSignal,
+): PeriodWriter {
   const cache = new AnswerCache(join(folder, 'server-answers.jsonl'))
   const tokenizer = estimatingTokenizer()
   return {
     record: { model: model.name },
-    settings: DEFAULT_SETTINGS,
+    settings: { prompt, maxTokens, temperature: 0, seed },
     tokenizer,
     async write(users, onProgress) {
       const options = { tokenizer, prompt, maxTokens, cache, signal, onProgress }

@@ -36,19 +36,22 @@ export function openOpenAi(options: OpenAiOptions): TextModel {
     contextLength,
     concurrency,
     notes: parameters.notes,
+    oneByOne: true,
     countTokens: estimateTokens,
     cut: cutByEstimate,
     spent: () => spentText(server),
     async answer(prompts, answerOptions) {
-      const { signal, onProgress, onUnanswered, maxTokens, temperature = 0 } = answerOptions
+      const { signal, onProgress, onUnanswered, onAnswer, maxTokens, temperature = 0 } = answerOptions
       const answers = new Array<string>(prompts.length)
       let done = 0
       await inParallel(prompts.length, concurrency, signal, async (at, ending) => {
         const seed = seedOf(answerOptions.seed, at)
         const wanted = { messages: prompts[at], maxTokens, temperature, seed }
         const answer = await complete(server, parameters, wanted, ending)
-        if ('text' in answer) failures = 0
-        else {
+        if ('text' in answer) {
+          failures = 0
+          onAnswer?.(at, answer.text)
+        } else {
           failures += answer.failing ? 1 : 0
           if (onUnanswered === undefined || failures >= FAILURES) throw answer.unanswered
           onUnanswered(at, answer.unanswered)
