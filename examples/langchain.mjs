@@ -2,8 +2,9 @@
 //
 //   bump serve --db bump.sqlite --run runs/reviews --upstream https://api.openai.com/v1
 //
-// with the key of the model server in its OPENAI_API_KEY, and this beside `npm install @langchain/openai @langchain/core`:
+// with the key of the model server in its OPENAI_API_KEY, and then this:
 //
+//   npm install bump-profiles @langchain/openai @langchain/core
 //   BUMP_KEY=bump_… node langchain.mjs <bump> <user>
 import { HumanMessage, SystemMessage } from '@langchain/core/messages'
 import { ChatOpenAI } from '@langchain/openai'

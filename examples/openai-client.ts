@@ -1,9 +1,10 @@
-// A personal chat with OpenAI's client, through the proxy of bump serve: a base URL and one header. Start the server with
+// A personal chat with OpenAI's client, by the proxy of bump serve: a base URL and one header. Start the server with
 //
 //   bump serve --db bump.sqlite --run runs/reviews --upstream https://api.openai.com/v1
 //
-// with the key of the model server in its OPENAI_API_KEY, and this beside `npm install openai`:
+// with the key of the model server in its OPENAI_API_KEY, and then this:
 //
+//   npm install bump-profiles openai
 //   BUMP_KEY=bump_… node openai-client.js <bump> <user>
 import { BumpClient } from 'bump-profiles/client'
 import OpenAI from 'openai'

@@ -57,8 +57,8 @@ export function checkGeneratorFlags({ run, model }: GeneratorFlags): void {
 }
 
 /**
- * Opens what --run or --model names; the caller closes it. `users`: of openGenerator's options. Throws BumpError where neither or both are given, or what
- * openGenerator throws.
+ * Opens what --run or --model names; the caller closes it. `users`: of openGenerator's options. Throws BumpError where
+ * neither or both are given, or what openGenerator throws.
  */
 export async function generatorOfFlags(
   flags: GeneratorFlags,
