@@ -9,7 +9,7 @@ import { readAudit } from '../audit.ts'
 import { openStore } from '../open.ts'
 import { first } from './first.ts'
 
-it('keeps what is there, and finds the audit of a user without reading all of it', async () => {
+it('keeps what is there, and looks up without reading all of it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bump-migrations-'))
   const path = join(folder, 'store.sqlite')
   const before = new Kysely<unknown>({
@@ -24,11 +24,20 @@ it('keeps what is there, and finds the audit of a user without reading all of it
   const store = await openStore(path)
   const { data } = await readAudit(store, { project: 'p', actor: 'test' }, { limit: 5 })
   expect(data).toMatchObject([{ id: 'a1', action: 'user.exported' }])
-  for (const column of ['subject_hmac', 'action'] as const) {
-    const lookup = store.db.selectFrom('audit').selectAll().where('project', '=', 'p').where(column, '=', 'x')
-    const { sql: text, parameters } = lookup.where('id', '<', 'z').orderBy('id', 'desc').limit(5).compile()
+  const audit = store.db.selectFrom('audit').selectAll().where('project', '=', 'p').orderBy('id', 'desc').limit(5)
+  const persons = store.db.selectFrom('person').selectAll().where('project', '=', 'p').where('user', '!=', 'u')
+  const plans: [{ compile(): CompiledQuery }, string][] = [
+    [
+      audit.where('subject_hmac', '=', 'h').where('id', '<', 'z'),
+      'audit_subject (project=? AND subject_hmac=? AND id<?)',
+    ],
+    [audit.where('action', '=', 'writer.compared'), 'audit_action (project=? AND action=?)'],
+    [persons.orderBy('refreshed_at', 'desc').orderBy('user').limit(32), 'person_refreshed (project=?)'],
+  ]
+  for (const [query, index] of plans) {
+    const { sql: text, parameters } = query.compile()
     const { rows } = await store.db.executeQuery(CompiledQuery.raw(`explain query plan ${text}`, [...parameters]))
-    expect(JSON.stringify(rows)).toContain(`USING INDEX audit_${column} (project=? AND ${column}=? AND id<?)`)
+    expect(JSON.stringify(rows)).toContain(`USING INDEX ${index}`)
   }
   await store.close()
   rmSync(folder, { recursive: true, force: true })
