@@ -91,7 +91,7 @@ beforeAll(async () => {
 }, 10 * MINUTES)
 
 /** The server of the package: what `<bump>` stands for. */
-let bump: ChildProcess
+let bump: ChildProcess | undefined
 beforeAll(async () => {
   const db = ['--db', join(folder, 'bump.sqlite'), '--no-auth', '--port', '0', '--upstream', given.server]
   const command = [join(project, 'node_modules', 'bump-profiles', 'bin', 'bump.mjs'), 'serve', ...db]
@@ -99,6 +99,7 @@ beforeAll(async () => {
   given.bump = String((await once(bump.stdout!, 'data'))[0]).trim()
 })
 afterAll(async () => {
+  if (bump === undefined) return
   const ended = once(bump, 'exit')
   bump.kill()
   await ended
