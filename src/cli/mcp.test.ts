@@ -13,10 +13,8 @@ import { createKey } from '../store/keys.ts'
 import { openStore, type Store } from '../store/open.ts'
 import { readProfile, writeProfileByHand } from '../store/profiles.ts'
 import { createProject } from '../store/projects.ts'
-import { main } from './main.ts'
-import { capturedOutput } from './testing/captured.ts'
+import { mcpCommand } from './mcp.ts'
 
-const captured = capturedOutput()
 const BUMP = fileURLToPath(new URL('../../bin/bump.mjs', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'bump-mcp-'))
 const db = join(folder, 'bump.sqlite')
@@ -71,14 +69,12 @@ it('serves it over a server, with what the key may do', async () => {
 })
 
 it.each<[string[], RegExp]>([
-  [['mcp'], /--db or --server/],
-  [['mcp', '--db', 'x', '--server', 'http://x'], /--db or --server/],
-  [['mcp', '--server', 'http://x'], /no key in BUMP_KEY/],
-  [['mcp', '--server', 'bump.firm'], /"bump\.firm" is no http/],
+  [[], /--db or --server/],
+  [['--db', 'x', '--server', 'http://x'], /--db or --server/],
+  [['--server', 'http://x'], /no key in BUMP_KEY/],
+  [['--server', 'bump.firm'], /"bump\.firm" is no http/],
 ])('%j is refused', async (argv, message) => {
   vi.stubEnv('BUMP_KEY', argv.includes('bump.firm') ? 'key' : '')
-  captured.start()
-  expect(await main(argv)).toBe(2)
-  expect(captured.stderr).toMatch(message)
+  await expect(mcpCommand().parseAsync(argv, { from: 'user' })).rejects.toThrow(message)
   vi.unstubAllEnvs()
 })

@@ -115,7 +115,9 @@ function tableOf({ judge, generator, floor, runningFloor }: Calibration, set: { 
 const percent = ({ mean, low, high }: { mean: number; low: number; high: number }) =>
   `${(100 * mean).toFixed(1)} % [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`
 
-/** Throws BumpError where so many users are too few: before minutes of writing, and after it, as some texts are empty. */
+/**
+ * Throws BumpError where so many users are too few: before minutes of writing, and after it, as some texts are empty.
+ */
 function enoughToApply(users: number): void {
   if (users < FEWEST_TO_APPLY)
     throw new BumpError(

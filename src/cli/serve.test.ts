@@ -1,7 +1,9 @@
-// `bump serve` as it is called: keys made, a log imported, the server on a socket, and its end.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+// `bump serve` as it is called: keys made, a log imported, the server on a socket, and its end; profiles imported, and
+// floors of the gate measured.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../store/open.ts'
 import { readProfile } from '../store/profiles.ts'
@@ -76,6 +78,29 @@ describe('bump serve', () => {
     const profile = await readProfile(store, { project: 'default', user: 'u2', actor: 'test' })
     expect(profile).toMatchObject({ version: 1, text: 'Writes. Mail [email].', newInteractions: 0 })
     await store.close()
+  })
+
+  it('calibrate puts measured floors into the settings, and leaves these alone where few users can measure them', async () => {
+    const path = (from: string) => fileURLToPath(new URL(`../../${from}`, import.meta.url))
+    const many = join(folder, 'many.jsonl')
+    const lines = readFileSync(path('assets/example/log.jsonl'), 'utf8').split('\n')
+    writeFileSync(many, lines.filter((line) => /"person-0[0-4]/.test(line)).join('\n'))
+    const at = ['--db', join(folder, 'calibrated.sqlite')]
+    const gate = async () => JSON.parse(await bump('serve', 'settings', ...at)).gate
+    await bump('serve', 'import', ...at, '--logs', many)
+    const before = await gate()
+    const models = ['--model', path('assets/nano'), '--encoder', path('src/engine/golden/encoder-mean')]
+    const short = ['--threads', '1', '--max-tokens', '8', '--history-tokens', '40']
+    const calibrate = ['serve', 'calibrate', ...at, ...models, ...short, '--apply', '--users']
+    captured.start()
+    expect(await main([...calibrate, '12'])).toBe(1)
+    expect(captured.stderr).toMatch(/--apply: 12 users can be measured, and a floor takes 30; the settings stay/)
+    expect(await gate()).toEqual(before)
+
+    const table = await bump(...calibrate, '32')
+    const [, floor] = /^gate\.floor: ([\d.]+) \[[\d.]+, [\d.]+\], \d+ users$/m.exec(table)!
+    expect(table).toMatch(/another user's +[\d.]+ % \[/)
+    expect(await gate()).toMatchObject({ floor: Number(floor), release: true })
   })
 
   it.each<[string[], RegExp]>([

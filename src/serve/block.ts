@@ -15,7 +15,8 @@ const OWN = 'The user says of themselves:'
 
 /**
  * The block of a profile; '' where nothing is said. `maxTokens` bounds what is said, by an estimate: the person's own
- * sentences come first, the latest of them before all, then whole sentences of the text. Nothing said can end the frame.
+ * sentences come first, the latest of them before all, then whole sentences of the text. Nothing said can end the
+ * frame.
  */
 export function profileBlock(parts: ProfileParts, maxTokens: number): string {
   const { text, statements } = shortened(
@@ -57,7 +58,9 @@ function firstSentences(text: string, maxTokens: number): string {
   return kept.trim() === '' ? cutByEstimate(text, maxTokens) : kept.trimEnd()
 }
 
-/** Brackets, which tags and special tokens are made of; control characters; marks that hide text or turn its direction. */
+/**
+ * Brackets, which tags and special tokens are made of; control characters; marks that hide text or turn its direction.
+ */
 const STEERING = /[<>]|[^\P{Cc}\n]|[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu
 
 function harmless(text: string): string {

@@ -1,5 +1,5 @@
-// The application on Postgres: the suites that it passes on SQLite, each application with a database of its own. One file,
-// since a server of Postgres is started once for it.
+// The application on Postgres: the suites that it passes on SQLite, each application with a database of its own. One
+// file, since a server of Postgres is started once for it.
 import { randomUUID } from 'node:crypto'
 import { describe } from 'vitest'
 import { postgresServer } from '../logs/testing/postgres.ts'

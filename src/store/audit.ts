@@ -1,5 +1,5 @@
-// Who did what, to whom: rows of words and numbers, never of texts. Users stand there as HMACs, so the audit may outlive
-// a user who was deleted.
+// Who did what, to whom: rows of words and numbers, never of texts. Users stand there as HMACs, so the audit may
+// outlive a user who was deleted.
 import { hmacOf, timedId } from './ids.ts'
 import type { Queries, Store } from './open.ts'
 import { projectOf } from './project-row.ts'

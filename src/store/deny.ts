@@ -1,5 +1,5 @@
-// What a profile may not say. A sentence that holds all the words of a denial is cut wherever a profile is served, so no
-// version, new or restored, can bring it back. By words: a paraphrase can slip through, excluding its interactions
+// What a profile may not say. A sentence that holds all the words of a denial is cut wherever a profile is served, so
+// no version, new or restored, can bring it back. By words: a paraphrase can slip through, excluding its interactions
 // cannot.
 import { sentencesOf } from '../safety/sentences.ts'
 

@@ -9,7 +9,7 @@ import { putPerson, takePerson } from './persons.ts'
 import { projectOf } from './project-row.ts'
 import type { PersonTable } from './schema.ts'
 import type { Scope, UserScope } from './scope.ts'
-import { withdrawVersions } from './withdraw.ts'
+import { versionsFrom, withdrawVersions } from './withdraw.ts'
 
 /** Which interactions of a user: those for which all that is named holds. */
 export interface ForgetSelection {
@@ -75,7 +75,7 @@ export async function forgetInteractions(
   const receipt = await writing(store, async (tx) => {
     const person = await takePerson(tx, scope)
     const chosen = await chosenOf(tx, scope, selection)
-    const versions = dryRun ? await versionsOf(tx, scope, chosen) : await forget(tx, scope, person, chosen)
+    const versions = dryRun ? (await versionsFrom(tx, scope, chosen)).size : await forget(tx, scope, person, chosen)
     const common = { dryRun, interactions: chosen.length, ids: chosen.slice(0, RECEIPT_IDS), versions }
     return { ...common, at: Date.now(), beyond: BEYOND }
   })
@@ -101,22 +101,6 @@ async function chosenOf(
   return rows
     .filter(({ id, text }) => (wanted?.has(id) ?? true) && (words === undefined || folded(text).includes(words)))
     .map(({ id }) => id)
-}
-
-async function versionsOf(tx: StoreTransaction, { project, user }: UserScope, ids: string[]): Promise<number> {
-  const versions = new Set<number>()
-  await inChunks(ids, async (some) => {
-    const rows = await tx
-      .selectFrom('profile_source')
-      .select('version')
-      .distinct()
-      .where('project', '=', project)
-      .where('user', '=', user)
-      .where('interaction', 'in', some)
-      .execute()
-    for (const { version } of rows) versions.add(version)
-  })
-  return versions.size
 }
 
 /** Deletes the interactions within a transaction, and returns the number of versions withdrawn. */

@@ -17,6 +17,8 @@ export function randomLetters(length: number): string {
 /** A new id that sorts after those of earlier milliseconds. */
 export const timedId = (now: number): string => `${now.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`
 
-/** HMAC of a user, or of an interaction of a user, under the project's secret: tells that it is the same, and no more. */
+/**
+ * HMAC of a user, or of an interaction of a user, under the project's secret: tells that it is the same, and no more.
+ */
 export const hmacOf = (secret: string, ...ids: string[]): string =>
   createHmac('sha256', secret).update(JSON.stringify(ids)).digest('hex')

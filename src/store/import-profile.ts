@@ -10,8 +10,8 @@ import type { UserScope } from './scope.ts'
 export type ImportedProfile = 'published' | 'unknown' | 'there'
 
 /**
- * Publishes a text as version 1, not judged. What it was written from is not known here, so all interactions of the user
- * that are not excluded count as its sources: erasing one erases it. `writer`: digest of the generator.
+ * Publishes a text as version 1, not judged. What it was written from is not known here, so all interactions of the
+ * user that are not excluded count as its sources: erasing one erases it. `writer`: digest of the generator.
  */
 export async function publishImported(
   store: Store,

@@ -54,8 +54,8 @@ const isPostgres = (where: string): boolean => /^postgres(ql)?:\/\//i.test(where
 
 /**
  * Opens the store at a path or a postgres:// address, makes it where there is none, and brings its tables up to date;
- * of several processes that start together one does so. One process opens a file once. Throws BumpError (`store-unusable`) where it cannot be opened,
- * is no database, or was written by a newer bump.
+ * of several processes that start together one does so. One process opens a file once. Throws BumpError
+ * (`store-unusable`) where it cannot be opened, is no database, or was written by a newer bump.
  */
 export async function openStore(where: string): Promise<Store> {
   const kind = isPostgres(where) ? 'postgres' : 'sqlite'

@@ -122,8 +122,8 @@ export async function failClaim({ db }: Store, claim: Claim, error: string): Pro
 }
 
 /**
- * Gives back what a worker was at that died. One of its users may be the cause, so it counts as a failure of each: after
- * the first they are due at once, after later ones as after other failures, and one after the other.
+ * Gives back what a worker was at that died. One of its users may be the cause, so it counts as a failure of each:
+ * after the first they are due at once, after later ones as after other failures, and one after the other.
  */
 export async function workerDied({ db }: Store, worker: string): Promise<void> {
   const rows = await db

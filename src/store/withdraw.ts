@@ -18,18 +18,7 @@ export async function withdrawVersions(
   { erase }: { erase: boolean },
 ): Promise<number> {
   const { project, user } = person
-  const versions = new Set<number>()
-  await inChunks([...new Set(interactions)], async (some) => {
-    const rows = await tx
-      .selectFrom('profile_source')
-      .select('version')
-      .distinct()
-      .where('project', '=', project)
-      .where('user', '=', user)
-      .where('interaction', 'in', some)
-      .execute()
-    for (const { version } of rows) versions.add(version)
-  })
+  const versions = await versionsFrom(tx, person, interactions)
   await inChunks([...versions], async (some) => {
     await tx
       .updateTable('profile')
@@ -44,6 +33,27 @@ export async function withdrawVersions(
     person.revision++
   }
   return versions.size
+}
+
+/** The versions that were written from one of the interactions, or judged by it. */
+export async function versionsFrom(
+  tx: StoreTransaction,
+  { project, user }: Pick<PersonTable, 'project' | 'user'>,
+  interactions: readonly string[],
+): Promise<Set<number>> {
+  const versions = new Set<number>()
+  await inChunks([...new Set(interactions)], async (some) => {
+    const rows = await tx
+      .selectFrom('profile_source')
+      .select('version')
+      .distinct()
+      .where('project', '=', project)
+      .where('user', '=', user)
+      .where('interaction', 'in', some)
+      .execute()
+    for (const { version } of rows) versions.add(version)
+  })
+  return versions
 }
 
 async function latestServable(tx: StoreTransaction, { project, user }: PersonTable): Promise<number | null> {

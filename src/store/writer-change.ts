@@ -36,6 +36,11 @@ function ofOthers({ db }: Store, { project }: Scope, writer: string) {
     .orderBy('p.user')
 }
 
+/** Whether the served profile of some user was written by another generator. */
+export async function hasOthers(store: Store, scope: Scope, writer: string): Promise<boolean> {
+  return (await ofOthers(store, scope, writer).limit(1).execute()).length > 0
+}
+
 /** At most `limit` users whose served profile another generator wrote: a sample that is the same each time. */
 export async function sampleOfOthers(store: Store, scope: Scope, writer: string, limit: number): Promise<string[]> {
   const rows = await ofOthers(store, scope, writer).execute()

@@ -1,5 +1,5 @@
-// A strict program of a user of the package, compiled by main.ts against the tarball and never run. It holds the types of
-// the front door, and of the two others: what one gives, what one gets, and that they are no `any`.
+// A strict program of a user of the package, compiled by main.ts against the tarball and never run. It holds the types
+// of the front door, and of the two others: what one gives, what one gets, and that they are no `any`.
 import {
   BumpError,
   defineReward,

@@ -1,5 +1,7 @@
 // The package as a user gets it: installed from its tarball into an empty project, where the demo and every file of
 // examples/ run. The examples are compiled there first, strictly, against the package's own types.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   copyFileSync,
   cpSync,
@@ -35,6 +37,7 @@ const given: Record<string, string> = {
   run: join('runs', 'demo'),
   profiles: join(folder, 'theirs.jsonl'),
   steps: '1',
+  user: 'person-001',
 }
 
 /** An OpenAI-compatible server whose answer is the last message. */
@@ -75,13 +78,32 @@ beforeAll(() => {
 
 beforeAll(async () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(CLONE, 'package.json'), 'utf8'))
-  const others = { hono: dependencies.hono, '@types/node': devDependencies['@types/node'] }
+  const others = {
+    hono: dependencies.hono,
+    openai: devDependencies.openai,
+    '@types/node': devDependencies['@types/node'],
+  }
   const how = await installTarball(project, await packTarball(folder), others)
   if (how === 'linked')
     console.warn(
       'NOTE: the npm registry is out of reach, so the tarball was laid beside the packages of this clone, not installed by npm.',
     )
 }, 10 * MINUTES)
+
+/** The server of the package: what `<bump>` stands for. */
+let bump: ChildProcess | undefined
+beforeAll(async () => {
+  const db = ['--db', join(folder, 'bump.sqlite'), '--no-auth', '--port', '0', '--upstream', given.server]
+  const command = [join(project, 'node_modules', 'bump-profiles', 'bin', 'bump.mjs'), 'serve', ...db]
+  bump = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'ignore'] })
+  given.bump = String((await once(bump.stdout!, 'data'))[0]).trim()
+})
+afterAll(async () => {
+  if (bump === undefined) return
+  const ended = once(bump, 'exit')
+  bump.kill()
+  await ended
+})
 
 describe('the tarball in an empty project', () => {
   it('runs npx bump demo', { timeout: 10 * MINUTES }, async () => {

@@ -1,5 +1,5 @@
-// The tools that a model gets, each one or two calls of the API. Answers have the API's own schemas, so that there is one
-// place that says what a profile is, and one that says who may have it.
+// The tools that a model gets, each one or two calls of the API. Answers have the API's own schemas, so that there is
+// one place that says what a profile is, and one that says who may have it.
 import { z } from 'zod'
 import type { BumpClient } from '../../client/client.ts'
 import type { Role } from '../../store/keys.ts'

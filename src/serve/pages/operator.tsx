@@ -7,7 +7,7 @@ import { listQueue } from '../../store/queue.ts'
 import { type ServeEnv, scopeOf } from '../auth.ts'
 import { Problem } from '../problem.ts'
 import { formOf } from './form.ts'
-import { ButtonForm, page, Time } from './page.tsx'
+import { ButtonForm, page, Table, Time } from './page.tsx'
 
 const ON_A_PAGE = 50
 const MADE = ROLES.filter((role) => role !== 'root')
@@ -35,33 +35,26 @@ export function operatorRoutes(ui: Hono<ServeEnv>, store: Store): void {
   ui.get('/queue', async (c) => {
     const queue = await listQueue(store, scopeOf(c, 'read'), { limit: 200 })
     const content = (
-      <div class="table">
-        <table>
-          <caption>Users whose profile is written next, the soonest first; at most 200. Times are UTC.</caption>
-          <thead>
+      <>
+        <Table
+          caption="Users whose profile is written next, the soonest first; at most 200. Times are UTC."
+          columns={['User', 'Due', 'Why', 'State']}
+        >
+          {queue.map(({ user, dueAt, reason, claimed, attempts, lastError }) => (
             <tr>
-              {['User', 'Due', 'Why', 'State'].map((name) => (
-                <th scope="col">{name}</th>
-              ))}
+              <th scope="row">
+                <a href={userPath(user)}>{user}</a>
+              </th>
+              <td>
+                <Time at={dueAt} />
+              </td>
+              <td>{reason}</td>
+              <td>{claimed ? 'being written' : attempts > 0 ? `failed ${attempts} times: ${lastError}` : 'waits'}</td>
             </tr>
-          </thead>
-          <tbody>
-            {queue.map(({ user, dueAt, reason, claimed, attempts, lastError }) => (
-              <tr>
-                <th scope="row">
-                  <a href={userPath(user)}>{user}</a>
-                </th>
-                <td>
-                  <Time at={dueAt} />
-                </td>
-                <td>{reason}</td>
-                <td>{claimed ? 'being written' : attempts > 0 ? `failed ${attempts} times: ${lastError}` : 'waits'}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
         {queue.length === 0 && <p>Nothing is due.</p>}
-      </div>
+      </>
     )
     return page(c, operatorFrame(c, 'Queue'), content)
   })
@@ -97,37 +90,28 @@ function Users({ users, next }: { users: readonly UserInfo[]; next: string | und
         <button type="submit">Show</button>
       </form>
       {users.length === 0 && <p>There are no users yet: send interactions to /v1/interactions.</p>}
-      <div class="table">
-        <table>
-          <caption>In the order of their ids. Times are UTC.</caption>
-          <thead>
-            <tr>
-              {['User', 'Interactions', 'New', 'Latest', 'Profile'].map((name) => (
-                <th scope="col">{name}</th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {users.map(({ user, interactions, newInteractions, lastTime, version, profiling, attempts }) => (
-              <tr>
-                <th scope="row">
-                  <a href={userPath(user)}>{user}</a>
-                </th>
-                <td>{interactions}</td>
-                <td>{newInteractions}</td>
-                <td>
-                  <Time at={lastTime} />
-                </td>
-                <td>
-                  {version === undefined ? 'none' : `version ${version}`}
-                  {profiling !== 'on' && `, ${profiling}`}
-                  {attempts > 0 && ', failed'}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        caption="In the order of their ids. Times are UTC."
+        columns={['User', 'Interactions', 'New', 'Latest', 'Profile']}
+      >
+        {users.map(({ user, interactions, newInteractions, lastTime, version, profiling, attempts }) => (
+          <tr>
+            <th scope="row">
+              <a href={userPath(user)}>{user}</a>
+            </th>
+            <td>{interactions}</td>
+            <td>{newInteractions}</td>
+            <td>
+              <Time at={lastTime} />
+            </td>
+            <td>
+              {version === undefined ? 'none' : `version ${version}`}
+              {profiling !== 'on' && `, ${profiling}`}
+              {attempts > 0 && ', failed'}
+            </td>
+          </tr>
+        ))}
+      </Table>
       {next !== undefined && (
         <p>
           <a href={`/ui?after=${encodeURIComponent(next)}`}>More users</a>
@@ -149,43 +133,34 @@ async function keysPage(c: Context<ServeEnv>, store: Store, made?: string) {
           </p>
         </div>
       )}
-      <div class="table">
-        <table>
-          <caption>Keys of this project. Times are UTC.</caption>
-          <thead>
-            <tr>
-              {['Key', 'Role', 'For user', 'Made', 'Ends', 'Last used', 'State'].map((name) => (
-                <th scope="col">{name}</th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {keys.map(({ id, role, user, createdAt, expiresAt, revokedAt, lastUsedAt }) => (
-              <tr>
-                <th scope="row">{id}</th>
-                <td>{role}</td>
-                <td>{user}</td>
-                <td>
-                  <Time at={createdAt} />
-                </td>
-                <td>
-                  <Time at={expiresAt} />
-                </td>
-                <td>
-                  <Time at={lastUsedAt} />
-                </td>
-                <td>
-                  {revokedAt === undefined ? (
-                    <ButtonForm action="/ui/keys/revoke" name={`Revoke ${id}`} fields={[['id', id]]} grave />
-                  ) : (
-                    'revoked'
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        caption="Keys of this project. Times are UTC."
+        columns={['Key', 'Role', 'For user', 'Made', 'Ends', 'Last used', 'State']}
+      >
+        {keys.map(({ id, role, user, createdAt, expiresAt, revokedAt, lastUsedAt }) => (
+          <tr>
+            <th scope="row">{id}</th>
+            <td>{role}</td>
+            <td>{user}</td>
+            <td>
+              <Time at={createdAt} />
+            </td>
+            <td>
+              <Time at={expiresAt} />
+            </td>
+            <td>
+              <Time at={lastUsedAt} />
+            </td>
+            <td>
+              {revokedAt === undefined ? (
+                <ButtonForm action="/ui/keys/revoke" name={`Revoke ${id}`} fields={[['id', id]]} grave />
+              ) : (
+                'revoked'
+              )}
+            </td>
+          </tr>
+        ))}
+      </Table>
       <h2>Make a key</h2>
       <form method="post" action="/ui/keys">
         <div>

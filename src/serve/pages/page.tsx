@@ -79,6 +79,33 @@ interface ButtonFormProps {
   grave?: boolean
 }
 
+/** `children`: its rows. */
+export function Table({
+  caption,
+  columns,
+  children,
+}: {
+  caption: string
+  columns: readonly string[]
+  children: Child
+}) {
+  return (
+    <div class="table">
+      <table>
+        <caption>{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map((name) => (
+              <th scope="col">{name}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  )
+}
+
 /** A time as people read it, in UTC; '' for none. */
 export function Time({ at }: { at: number | undefined }) {
   if (at === undefined) return null

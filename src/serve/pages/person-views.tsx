@@ -6,7 +6,7 @@ import type { ProfileSource, ProfileVersion, ServedProfile } from '../../store/p
 import { PROFILING } from '../../store/scope.ts'
 import { saidIn } from '../sentences.ts'
 import { Diff } from './diff.tsx'
-import { ButtonForm, Time } from './page.tsx'
+import { ButtonForm, Table, Time } from './page.tsx'
 
 interface OverviewProps {
   /** The address of the person's page. */
@@ -40,7 +40,7 @@ export function Overview({ base, own, user, profile, corrections, versions }: Ov
         label={own ? 'Say of yourself' : 'A sentence of the user’s own'}
         button="Add"
       />
-      <WordsForm base={base} kind="deny" label="This is not to be said" button="Forbid" />
+      <DenyForm base={base} />
       <Corrections base={base} corrections={corrections} />
       <h2>Interactions</h2>
       <p>
@@ -144,13 +144,25 @@ function Said({ base, own, user, profile }: Pick<OverviewProps, 'base' | 'own' |
   )
 }
 
-function WordsForm({ base, kind, label, button }: { base: string; kind: string; label: string; button: string }) {
+function DenyForm({ base, value }: { base: string; value?: string }) {
+  return <WordsForm {...{ base, kind: 'deny', label: 'This is not to be said', button: 'Forbid', value }} />
+}
+
+interface WordsFormProps {
+  base: string
+  kind: 'state' | 'deny'
+  label: string
+  button: string
+  value?: string
+}
+
+function WordsForm({ base, kind, label, button, value }: WordsFormProps) {
   return (
     <form method="post" action={`${base}/corrections`}>
       <input type="hidden" name="kind" value={kind} />
       <div class="text">
         <label for={kind}>{label}</label>
-        <input id={kind} name="text" maxlength={500} required />
+        <input id={kind} name="text" value={value} maxlength={500} required />
       </div>
       <button type="submit">{button}</button>
     </form>
@@ -179,32 +191,20 @@ function Corrections({ base, corrections }: Pick<OverviewProps, 'base' | 'correc
 function Versions({ base, versions }: Pick<OverviewProps, 'base' | 'versions'>) {
   if (versions.length === 0) return <p>There are none.</p>
   return (
-    <div class="table">
-      <table>
-        <caption>The latest, newest first. Times are UTC.</caption>
-        <thead>
-          <tr>
-            {['Version', 'Made', 'How', 'State'].map((name) => (
-              <th scope="col">{name}</th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {versions.map(({ version, createdAt, origin, status, served }) => (
-            <tr>
-              <th scope="row">
-                <a href={`${base}/versions/${version}`}>{version}</a>
-              </th>
-              <td>
-                <Time at={createdAt} />
-              </td>
-              <td>{origin}</td>
-              <td>{served ? `${status}, served` : status}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table caption="The latest, newest first. Times are UTC." columns={['Version', 'Made', 'How', 'State']}>
+      {versions.map(({ version, createdAt, origin, status, served }) => (
+        <tr>
+          <th scope="row">
+            <a href={`${base}/versions/${version}`}>{version}</a>
+          </th>
+          <td>
+            <Time at={createdAt} />
+          </td>
+          <td>{origin}</td>
+          <td>{served ? `${status}, served` : status}</td>
+        </tr>
+      ))}
+    </Table>
   )
 }
 
@@ -226,9 +226,7 @@ export function Interactions({ base, interactions, next }: InteractionsProps) {
         <ul class="plain">
           {interactions.map(({ id, time, text, excluded }, i) => (
             <li>
-              <label for={`i${i}`}>
-                <input type="checkbox" id={`i${i}`} name="id" value={id} /> {text}
-              </label>
+              <Choice id={id} text={text} i={i} />
               <span class="soft">
                 <Time at={time} />
               </span>
@@ -244,6 +242,15 @@ export function Interactions({ base, interactions, next }: InteractionsProps) {
         </p>
       )}
     </>
+  )
+}
+
+/** The i-th interaction of a form, to be chosen. */
+function Choice({ id, text, i }: { id: string; text: string; i: number }) {
+  return (
+    <label for={`i${i}`}>
+      <input type="checkbox" id={`i${i}`} name="id" value={id} /> {text}
+    </label>
   )
 }
 
@@ -287,9 +294,7 @@ export function Sentence({ base, sentence, sources, shared }: SentenceProps) {
           <ul class="plain">
             {shared.map(({ of, words }, i) => (
               <li>
-                <label for={`i${i}`}>
-                  <input type="checkbox" id={`i${i}`} name="id" value={of.id} /> {of.text}
-                </label>
+                <Choice id={of.id} text={of.text} i={i} />
                 <span class="soft">{words.join(', ')}</span>
               </li>
             ))}
@@ -298,14 +303,7 @@ export function Sentence({ base, sentence, sources, shared }: SentenceProps) {
         </form>
       )}
       <h2>Is it wrong?</h2>
-      <form method="post" action={`${base}/corrections`}>
-        <input type="hidden" name="kind" value="deny" />
-        <div class="text">
-          <label for="deny">This is not to be said</label>
-          <input id="deny" name="text" value={sentence.slice(0, 500)} maxlength={500} required />
-        </div>
-        <button type="submit">Forbid</button>
-      </form>
+      <DenyForm base={base} value={sentence.slice(0, 500)} />
     </>
   )
 }

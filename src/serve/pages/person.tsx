@@ -1,4 +1,5 @@
-// The pages about one person, the same for the operator and for the person: read, correct, leave out, erase, take along.
+// The pages about one person, the same for the operator and for the person: read, correct, leave out, erase, take
+// along.
 import type { Context, Hono } from 'hono'
 import { addCorrection, listCorrections, retractCorrection } from '../../store/corrections.ts'
 import { exportUser } from '../../store/export.ts'

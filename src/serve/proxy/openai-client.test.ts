@@ -1,5 +1,5 @@
-// OpenAI's own client through the proxy: what it sends arrives with one message changed, and what a model server answers
-// arrives with its own bytes.
+// OpenAI's own client through the proxy: what it sends arrives with one message changed, and what a model server
+// answers arrives with its own bytes.
 import OpenAI from 'openai'
 import pino from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'

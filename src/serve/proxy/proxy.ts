@@ -125,7 +125,10 @@ async function inTime<T>(work: Promise<T>): Promise<T | 'late'> {
   }
 }
 
-/** Stores the latest turns of the user where `x-bump-record: user` asks for it; the answer's header says what came of it. */
+/**
+ * Stores the latest turns of the user where `x-bump-record: user` asks for it; the answer's header says what came of
+ * it.
+ */
 async function recordTurns(
   c: Context<ServeEnv>,
   { record }: ProxyOptions,

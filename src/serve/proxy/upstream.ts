@@ -9,7 +9,10 @@ import { Problem } from '../problem.ts'
 export interface UpstreamOptions {
   /** Address of an OpenAI-compatible API, as `https://api.openai.com/v1`. Never taken from a request. */
   baseUrl: string
-  /** Its key, for projects that have none of their own. A client may send its own in Authorization, and bump's in `x-bump-key`. */
+  /**
+   * Its key, for projects that have none of their own. A client may send its own in Authorization, and bump's in
+   * `x-bump-key`.
+   */
   apiKey?: string
 }
 

@@ -282,7 +282,9 @@ function names(header: string | undefined, etag: string): boolean {
   return (header ?? '').split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag)
 }
 
-/** The revision that If-Match names; undefined where there is no such header. Throws Problem where it is another one. */
+/**
+ * The revision that If-Match names; undefined where there is no such header. Throws Problem where it is another one.
+ */
 async function revisionOf(store: Store, scope: UserScope, header: string | undefined): Promise<number | undefined> {
   if (header === undefined) return undefined
   const profile = await readProfile(store, scope)

@@ -1,5 +1,5 @@
-// Two texts of one user on the same pools, as evaluateProfiles measures them (docs/method.md §10), and what follows from
-// the difference: before publishing by interactions hidden from the writer, afterwards by those that came later.
+// Two texts of one user on the same pools, as evaluateProfiles measures them (docs/method.md §10), and what follows
+// from the difference: before publishing by interactions hidden from the writer, afterwards by those that came later.
 import type { AnyJudge } from '../../judge/several.ts'
 import { ndcgOfProfiles } from '../../reward/bidirectional.ts'
 import { drawPools } from '../../reward/pools.ts'

@@ -4,7 +4,7 @@ import type { Store } from '../../store/open.ts'
 import { type RefreshWork, refreshWorkOf, rivalsOf } from '../../store/refresh.ts'
 import type { Scope } from '../../store/scope.ts'
 import type { ProjectSettings } from '../../store/settings.ts'
-import { keepVerdict, sampleOfOthers, type WriterVerdict, writerVerdict } from '../../store/writer-change.ts'
+import { hasOthers, keepVerdict, sampleOfOthers, type WriterVerdict, writerVerdict } from '../../store/writer-change.ts'
 import { CancelledError } from '../../util/errors.ts'
 import { bootstrapInterval } from '../../util/stats.ts'
 import { compareTexts, hiddenFor, RIVALS } from './gate.ts'
@@ -38,11 +38,10 @@ export async function releaseOf(
 ): Promise<Release> {
   const writer = models.generator.digest
   if (!gate.release) return { allowed: true }
-  const sample = await sampleOfOthers(store, scope, writer, LOOKED_AT)
-  if (sample.length === 0) return { allowed: true }
+  if (!(await hasOthers(store, scope, writer))) return { allowed: true }
   const before = await writerVerdict(store, scope, writer)
   if (before !== undefined) return { allowed: before }
-  const verdict = await compared(store, scope, sample, models, signal)
+  const verdict = await compared(store, scope, await sampleOfOthers(store, scope, writer, LOOKED_AT), models, signal)
   await keepVerdict(store, scope, writer, verdict)
   return { allowed: verdict.passed, verdict }
 }

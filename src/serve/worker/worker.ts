@@ -91,8 +91,8 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
 }
 
 /**
- * What is to be done now and then: retention, the journal, and profiles of an older generator. Returns the projects that
- * this generator may not write for.
+ * What is to be done now and then: retention, the journal, and profiles of an older generator. Returns the projects
+ * that this generator may not write for.
  */
 async function sweep(options: WorkerOptions): Promise<Set<string>> {
   const { store, onEvent } = options

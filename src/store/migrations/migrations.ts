@@ -2,5 +2,6 @@
 // is ever edited.
 import type { Migration } from 'kysely'
 import { first } from './first.ts'
+import { lookups } from './lookups.ts'
 
-export const MIGRATIONS: Record<string, Migration> = { '0001-first': first }
+export const MIGRATIONS: Record<string, Migration> = { '0001-first': first, '0002-lookups': lookups }
