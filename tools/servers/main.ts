@@ -9,8 +9,9 @@ import { python312 } from './install.ts'
 import { OpenAiServer } from './openai.ts'
 import { judged, killed, LAST_CHECKPOINT, undisturbed } from './runs.ts'
 import { installSkyRl, SkyRl } from './skyrl.ts'
+import { throughput } from './throughput.ts'
 
-const PARTS = ['contract', 'judges', 'runs'] as const
+const PARTS = ['contract', 'judges', 'runs', 'throughput'] as const
 const USAGE = `npm run test:servers -- [options]: bump against SkyRL (JAX, CPU), llama.cpp and vLLM
 
   --folder FOLDER   where they are installed, 12 GB (default ~/.cache/bump-servers)
@@ -50,10 +51,11 @@ const skyrl = new SkyRl(skyrlFolder, join(work, 'skyrl'))
 const started: OpenAiServer[] = []
 let failed = false
 try {
-  await skyrl.start()
+  if (only !== 'throughput') await skyrl.start()
   if (wanted('contract')) check('skyrl', {})
   if (wanted('judges')) await judges()
   if (wanted('runs')) await runs()
+  if (wanted('throughput') && !values['without-vllm']) await speed()
 } finally {
   for (const server of [...started, skyrl]) await server.kill()
 }
@@ -112,8 +114,23 @@ async function runs(): Promise<void> {
   failed ||= difference !== undefined
 }
 
-function shown(rewards: readonly number[]): string {
-  return rewards.map((reward) => reward.toFixed(3)).join(' ')
+/** Writing profiles on vLLM, beside vLLM's own benchmark. A matter of time, so nothing fails here. */
+async function speed(): Promise<void> {
+  await skyrl.kill()
+  const vllm = await open('vLLM')
+  for (const concurrency of [8, 32]) {
+    const { own, ours } = await throughput(vllm, work, concurrency)
+    const ratio = mean(ours) / mean(own)
+    console.log(
+      `${concurrency} requests under way: ${shown(ours)} profiles a second by bump, ${shown(own)} by vLLM's own`,
+    )
+    console.log(`benchmark on the same prompts, by turns: ${(100 * ratio).toFixed(1)} %`)
+  }
+  await vllm.kill()
+}
+
+function shown(values: readonly number[]): string {
+  return values.map((value) => value.toFixed(3)).join(' ')
 }
 
 function mean(values: readonly number[]): number {

@@ -63,10 +63,15 @@ export class OpenAiServer {
   /** `folder`: where it is installed; `state`: its files, and its log. */
   constructor(
     readonly kind: KindName,
-    private readonly folder: string,
+    readonly folder: string,
     private readonly state: string,
   ) {
     this.process = new ServerProcess(join(state, 'server.log'))
+  }
+
+  /** The Python that it runs in. */
+  get python(): string {
+    return join(this.folder, '.venv', 'bin', 'python')
   }
 
   /** Of its API. */
@@ -79,7 +84,7 @@ export class OpenAiServer {
     install(this.folder, kind.project, python)
     this.port = await freePort()
     await this.process.start({
-      command: join(this.folder, '.venv', 'bin', 'python'),
+      command: this.python,
       args: kind.args(this.state, this.port),
       cwd: this.folder,
       env: kind.env,
