@@ -31,6 +31,7 @@ export interface components {
         | 'precondition-failed'
         | 'too-large'
         | 'unsupported-media-type'
+        | 'unprocessable'
         | 'idempotency-mismatch'
         | 'precondition-required'
         | 'rate-limited'

@@ -49,7 +49,7 @@ it('explains a profile to operators alone', async () => {
   const [admin, write] = [await api.key('admin'), await api.key('write')]
   const path = '/v1/users/ann/profile?explain=1'
   expect((await api.call(write, 'GET', path)).status).toBe(403)
-  expect((await api.call(admin, 'GET', `${path}&format=text`)).status).toBe(400)
+  expect((await api.call(admin, 'GET', `${path}&format=text`)).status).toBe(422)
   const { json } = await api.call(admin, 'GET', path)
   expect(json).toMatchObject({ version: 1, text: 'Grows roses. Mail [email].' })
   const { sentences, shown, writer, corrections, refresh } = json.explanation

@@ -13,6 +13,7 @@ export const PROBLEMS = {
   'precondition-failed': [412, 'The profile has changed since the version that If-Match names.'],
   'too-large': [413, 'The body of the request is longer than this address takes.'],
   'unsupported-media-type': [415, 'The body is of a type that this address does not take.'],
+  unprocessable: [422, 'The request has the form that this address takes, and asks for what cannot be done.'],
   'idempotency-mismatch': [422, 'The Idempotency-Key was used with another body.'],
   'precondition-required': [428, 'The request must say in If-Match which version it changes.'],
   'rate-limited': [429, 'The key has used up its requests; Retry-After says when there are more.'],
@@ -25,7 +26,7 @@ export type ProblemCode = keyof typeof PROBLEMS
 
 /** What errors of the store are to the caller. */
 const OF_ERRORS: Partial<Record<ErrorCode, ProblemCode>> = {
-  'invalid-options': 'invalid-request',
+  'invalid-options': 'unprocessable',
   'not-found': 'not-found',
   conflict: 'conflict',
   'store-unusable': 'unavailable',

@@ -36,7 +36,7 @@ const newKey = createRoute({
     body: body(
       z.strictObject({
         role: z.enum(['ingest', 'read', 'write', 'admin']),
-        user: z.string().optional().describe('The one user that it is for.'),
+        user: idSchema.optional().describe('The one user that it is for.'),
         expiresAt: timeSchema.optional(),
       }),
     ),

@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { addCorrection, listCorrections, retractCorrection } from '../../store/corrections.ts'
 import type { Store } from '../../store/open.ts'
 import { userScopeOf } from '../auth.ts'
-import { type Api, answers, body, interactionParam, timeSchema, userParam } from './route.ts'
+import { type Api, answers, body, idSchema, interactionParam, timeSchema, userParam } from './route.ts'
 
 export const correction = z
   .object({
@@ -24,7 +24,7 @@ export const newCorrection = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('deny').describe('What the profile may not say.'), text: z.string() }),
   z.strictObject({
     kind: z.literal('exclude').describe('Interactions that the writer may not see.'),
-    interactions: z.array(z.string().min(1)).min(1).max(1000),
+    interactions: z.array(idSchema).min(1).max(1000),
   }),
 ])
 

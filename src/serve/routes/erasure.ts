@@ -5,7 +5,7 @@ import { deleteUser, forgetInteractions } from '../../store/forget.ts'
 import type { Store } from '../../store/open.ts'
 import { userScopeOf } from '../auth.ts'
 import { Problem } from '../problem.ts'
-import { type Api, answers, body, interactionParam, timeSchema, userParam } from './route.ts'
+import { type Api, answers, body, idSchema, interactionParam, timeSchema, userParam } from './route.ts'
 
 const beyond = z.array(z.string()).describe('What deletion cannot reach.')
 
@@ -40,10 +40,10 @@ const forget = createRoute({
     params: userParam,
     body: body(
       z.strictObject({
-        ids: z.array(z.string()).min(1).max(10_000).optional(),
+        ids: z.array(idSchema).min(1).max(10_000).optional(),
         before: timeSchema.optional(),
         after: timeSchema.optional(),
-        match: z.string().max(1000).optional().describe('Words that the text holds, whatever their case.'),
+        match: z.string().min(1).max(1000).optional().describe('Words that the text holds, whatever their case.'),
         dryRun: z.boolean().default(true).describe('Say what would go, and erase nothing.'),
       }),
     ),

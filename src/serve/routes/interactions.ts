@@ -84,7 +84,8 @@ const add = createRoute({
         .describe('The same key and body get the same answer for a day.'),
     }),
     body: {
-      // Not required, or lines would be checked as JSON.
+      // Until it is registered, or lines would be checked as JSON.
+      required: false as boolean,
       content: { 'application/json': { schema: batch }, 'application/x-ndjson': { schema: z.string() } },
     },
   },
@@ -133,6 +134,7 @@ export function interactionRoutes(api: Api, store: Store, { interactions: counte
     for (const result of ['conflicts', 'rejected'] as const) counted.inc({ result }, answer[result].length)
     return c.json(answer, 200)
   })
+  add.request.body.required = true
 
   api.openapi(list, async (c) => {
     const { user } = c.req.valid('param')

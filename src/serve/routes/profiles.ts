@@ -20,7 +20,7 @@ import { profileBlock, profileText } from '../block.ts'
 import { explainProfile } from '../explain.ts'
 import { Problem } from '../problem.ts'
 import { correction } from './corrections.ts'
-import { type Api, answers, body, pageOf, pageQuery, timeSchema, userParam } from './route.ts'
+import { type Api, answers, body, numberedPageQuery, pageOf, timeSchema, userParam } from './route.ts'
 
 const ORIGINS = ['generated', 'manual', 'restored'] as const
 const STATUSES = ['published', 'rejected', 'unscored', 'withdrawn'] as const
@@ -103,6 +103,9 @@ const match = z.object({
   'if-match': z.string().max(200).optional().describe('The ETag of the profile that is changed.'),
 })
 
+/** Its absence has an answer of its own (428). */
+const mustMatch = z.object({ 'if-match': match.shape['if-match'].openapi({ param: { required: true } }) })
+
 const read = createRoute({
   method: 'get',
   path: '/users/{user}/profile',
@@ -132,7 +135,7 @@ const write = createRoute({
   method: 'put',
   path: '/users/{user}/profile',
   summary: 'Write the profile by hand, and freeze it',
-  request: { params: userParam, headers: match, body: body(z.strictObject({ text: z.string() })) },
+  request: { params: userParam, headers: mustMatch, body: body(z.strictObject({ text: z.string() })) },
   responses: answers('The profile.', served),
 })
 
@@ -140,7 +143,7 @@ const versions = createRoute({
   method: 'get',
   path: '/users/{user}/profile/versions',
   summary: 'Versions, newest first',
-  request: { params: userParam, query: pageQuery },
+  request: { params: userParam, query: numberedPageQuery },
   responses: answers('A page.', pageOf(version)),
 })
 
@@ -197,7 +200,7 @@ export function profileRoutes(api: Api, store: Store): void {
     const scope = userScopeOf(c, explain ? 'admin' : 'read', c.req.valid('param').user)
     const profile = await readProfile(store, scope)
     if (explain) {
-      if (format !== 'json') throw new Problem('invalid-request', 'explain: the explanation is JSON, leave format out')
+      if (format !== 'json') throw new Problem('unprocessable', 'explain: the explanation is JSON, leave format out')
       return c.json({ ...answerOf(profile), explanation: await explainProfile(store, scope) }, 200)
     }
     const etag = etagOf(profile)
@@ -221,7 +224,7 @@ export function profileRoutes(api: Api, store: Store): void {
     const scope = userScopeOf(c, 'read', c.req.valid('param').user)
     const page = await listVersions(store, scope, {
       limit,
-      cursor: cursor === undefined ? undefined : cursorOf(cursor),
+      cursor: cursor === undefined ? undefined : Number(cursor),
     })
     return c.json({ data: page.data, nextCursor: page.nextCursor === undefined ? null : String(page.nextCursor) }, 200)
   })
@@ -290,10 +293,4 @@ async function revisionOf(store: Store, scope: UserScope, header: string | undef
   const profile = await readProfile(store, scope)
   if (!names(header, etagOf(profile))) throw new Problem('precondition-failed')
   return profile.revision
-}
-
-function cursorOf(cursor: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(cursor))
-    throw new Problem('invalid-request', 'cursor: give the nextCursor of the page before')
-  return Number(cursor)
 }

@@ -1,6 +1,6 @@
 // What the routes of the API share: how a request that does not fit is refused, and parts of the OpenAPI document.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import { idProblem } from '../../store/text-input.ts'
+import { idProblem, LONGEST_ID, NO_CONTROL } from '../../store/text-input.ts'
 import type { ServeEnv } from '../auth.ts'
 import { PROBLEMS, Problem } from '../problem.ts'
 
@@ -62,11 +62,11 @@ export function body<S extends z.ZodType>(schema: S) {
   return { required: true, content: { 'application/json': { schema } } } as const
 }
 
-/** The id of something, as a path or a query has it: nothing that a database would choke on. */
+/** The id of something: nothing that a database would choke on. */
 export const idSchema = z
   .string()
-  .min(1)
   .refine((id) => idProblem(id) === undefined, 'cannot be an id')
+  .openapi({ minLength: 1, maxLength: LONGEST_ID, pattern: NO_CONTROL.source })
 
 /** A page of a list. */
 export function pageOf<S extends z.ZodType>(schema: S) {
@@ -84,6 +84,15 @@ export function pageAnswer<T>({ data, nextCursor }: { data: T[]; nextCursor: str
 export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   cursor: idSchema.optional().describe('The nextCursor of the page before.'),
+})
+
+/** The same of a list whose places are numbers. */
+export const numberedPageQuery = pageQuery.extend({
+  cursor: z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, 'give the nextCursor of the page before')
+    .optional()
+    .describe('The nextCursor of the page before.'),
 })
 
 /** Milliseconds since 1970. */

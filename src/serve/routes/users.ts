@@ -49,13 +49,19 @@ const change = createRoute({
   responses: answers('The user.', user),
 })
 
+/** Seconds. */
+const TTL = 900
+
 const link = createRoute({
   method: 'post',
   path: '/users/{user}/links',
   summary: 'Make a link to the page where a user reads, corrects and erases what is said of them',
   request: {
     params: userParam,
-    body: body(z.strictObject({ ttl: z.int().min(60).max(3600).default(900).describe('Seconds that it works.') })),
+    body: {
+      ...body(z.strictObject({ ttl: z.int().min(60).max(3600).default(TTL).describe('Seconds that it works.') })),
+      required: false,
+    },
   },
   responses: answers(
     'The link. Who has it is the user: hand it to nobody else.',
@@ -80,7 +86,7 @@ export function userRoutes(api: Api, store: Store): void {
     const scope = scopeOf(c, 'write')
     const { user } = c.req.valid('param')
     await readUser(store, ofUser(scope, user))
-    const expiresAt = Date.now() + c.req.valid('json').ttl * 1000
+    const expiresAt = Date.now() + (c.req.valid('json')?.ttl ?? TTL) * 1000
     const { key } = await createKey(store, scope, { role: 'write', user, expiresAt })
     return c.json({ url: `${originOf(c)}/me/enter/${key}`, expiresAt }, 200)
   })

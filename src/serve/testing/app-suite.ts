@@ -216,7 +216,7 @@ export function testApi(open: OpenServing): void {
       await api.call(admin, 'POST', '/v1/interactions', { interactions: interactions('fay', 3) })
       const dry = await api.call(admin, 'POST', '/v1/users/fay/forget', { match: 'WROTE 2' })
       expect(dry.json).toMatchObject({ dryRun: true, interactions: 1, ids: ['i2'] })
-      expect((await api.call(admin, 'POST', '/v1/users/fay/forget', {})).status).toBe(400)
+      expect((await api.call(admin, 'POST', '/v1/users/fay/forget', {})).status).toBe(422)
       const gone = await api.call(admin, 'DELETE', '/v1/users/fay/interactions/i2')
       expect(gone.json).toMatchObject({ dryRun: false, interactions: 1 })
       expect((await api.call(admin, 'DELETE', '/v1/users/fay/interactions/i2')).status).toBe(404)
