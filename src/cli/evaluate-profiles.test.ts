@@ -155,6 +155,18 @@ describe('bump evaluate profiles', () => {
     expect(userLines(out)[0].conditions.server.profile).toMatch(/^likes \d things\.$/)
   })
 
+  it('takes a server for zero-shot profiles where there is no generator here', async () => {
+    const server = await listen(() => ({ choices: [{ message: { content: 'Likes tea.' }, finish_reason: 'stop' }] }))
+    const out = join(folder, 'served')
+    const flags = ['--logs', LOG, '--judge-model', NANO, '--users', '3', '--out', out]
+    try {
+      await evaluate(...flags, '--conditions', 'zero-shot', '--server', address(server), '--server-model', 'large')
+    } finally {
+      server.close()
+    }
+    expect(result(out).tables[0].rows.map(({ condition }) => condition)).toEqual(['server'])
+  })
+
   it('leaves out whom a server gives no profile, and asks for them again', async () => {
     let answers = 0
     let filtering = true
@@ -242,6 +254,11 @@ describe('bump evaluate profiles refuses', () => {
       'an address that is none, before any profile is written',
       () => ['--run', run, '--server', 'localhost', '--server-model', 'large'],
       /"localhost" is not the address of a server/,
+    ],
+    [
+      'zero-shot profiles by nobody',
+      () => ['--logs', LOG, '--judge-model', NANO, '--conditions', 'zero-shot'],
+      /name a run, a model or a server/,
     ],
     ['trained profiles of no run', () => ['--model', NANO, '--logs', LOG, '--conditions', 'run'], /name a run/],
     ['a judge twice', () => ['--run', run, '--judge', 'pointwise', '--judge', 'pointwise'], /none twice/],

@@ -8,6 +8,7 @@ import { writeTinyFolder } from '../engine/weights/testing/tiny-folder.ts'
 import { closeEngines } from '../model/tinker/testing/fake-engines.ts'
 import { type FakeServer, fakeServer, SERVED } from '../model/tinker/testing/fake-server.ts'
 import { main } from './main.ts'
+import { openTextModel } from './shared/text-model.ts'
 import { capturedOutput } from './testing/captured.ts'
 import { writeHeadlines } from './testing/headlines.ts'
 
@@ -78,10 +79,9 @@ it('makes the steps of this machine, and brings the adapter home', async () => {
   expect(here).toHaveLength(7)
   for (const [i, loss] of losses('there').entries()) expect(Math.abs(loss - here[i])).toBeLessThan(1e-5)
 
-  const lamp = ['--task', '4', '--data', at('data'), '--backbone', at('tiny'), '--threads', '1', '--questions', '2']
-  const rows = ['--conditions', 'none', '--sft', `none=${at('there')}`, '--out', at('lamp')]
-  expect(await main(['evaluate', 'lamp', ...lamp, ...rows]), captured.stderr).toBe(0)
-  expect(json('lamp', 'result.json').tables[0].rows).toHaveLength(2)
+  const adapted = await openTextModel({ backbone: at('tiny'), adapter: at('there'), threads: 1 }, () => {})
+  expect(adapted.model.identity).not.toBe(json('here', 'config.json').model.digest)
+  await adapted.close()
 })
 
 it('goes on where the server failed, with the numbers of a run without a failure', async () => {

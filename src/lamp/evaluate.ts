@@ -19,7 +19,7 @@ import {
   type LampProfiles,
   lampProfiles,
   type ProfileSource,
-  profilesByServer,
+  profilesByText,
 } from './profiles.ts'
 import { type LampSplitName, readLamp } from './read.ts'
 import { answerRows, type OpenedBackbone, writeLampResult } from './run.ts'
@@ -189,7 +189,7 @@ async function profilesOf(
     }
     const { model, close } = await options.openBackbone(undefined)
     try {
-      const served = await profilesByServer(split, model, cache, writing)
+      const served = await profilesByText(split, model, { ...writing, cache })
       profiles['zero-shot'] = served.profiles
       lacking = served.lacking
     } finally {

@@ -5,9 +5,9 @@ import { cachedProfiles } from '../evaluate/generated-profiles.ts'
 import { readProfileFile } from '../evaluate/profiles/profile-file.ts'
 import { serverProfiles } from '../evaluate/profiles/server-profiles.ts'
 import { DEFAULT_SETTINGS } from '../generator/config.ts'
-import { type Generator, type OpenGeneratorOptions, openGenerator } from '../generator/open.ts'
+import { type OpenGeneratorOptions, openGenerator } from '../generator/open.ts'
 import type { AnswerCache } from '../model/answers.ts'
-import type { LanguageModel } from '../model/contract.ts'
+import type { Tokenizer } from '../model/contract.ts'
 import { estimatingTokenizer } from '../model/openai/estimate.ts'
 import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
@@ -73,7 +73,7 @@ async function generated(
   split: LampSplit,
   kinds: readonly ProfileKind[],
   { run, model }: ProfileSource,
-  options: LampProfilesOptions,
+  { engine, folder, text, signal, onNote, onProgress }: LampProfilesOptions,
 ): Promise<LampProfiles> {
   const from = run ?? (kinds.includes('bump') ? undefined : model)
   if (from === undefined)
@@ -83,41 +83,50 @@ async function generated(
         ? 'BUMP profiles need a trained generator: name its run (run), or a file of profiles (profiles)'
         : 'zero-shot profiles need a generator: name a run (run), whose untrained base writes them, or a file of profiles (profiles)',
     )
-  const { engine, onNote, signal } = options
   const generator = await openGenerator(run ?? { model: from }, { ...engine, onProgress: onNote, signal })
   try {
-    const usual = run === undefined ? cacheFolder('profiles') : join(run, 'profiles')
-    return await writtenBy(generator, split, kinds, { ...options, folder: options.folder ?? usual })
+    const { empty, users } = profiledUsers(split, generator.logs, text)
+    sayEmpty(empty, onNote)
+    const profiles: LampProfiles = {}
+    for (const kind of kinds) {
+      const written = await cachedProfiles(generator.model, users, {
+        settings: generator.settings,
+        weights: kind === 'bump' ? 'policy' : 'base',
+        digest: kind === 'bump' ? generator.weights : generator.model.info.digest,
+        folder: folder ?? (run === undefined ? cacheFolder('profiles') : join(run, 'profiles')),
+        signal,
+        onProgress: (done, total) => onProgress?.(`${kind} profiles`, done, total),
+      })
+      profiles[kind] = byUser(users, written, empty)
+    }
+    return profiles
   } finally {
     await generator.close()
   }
 }
 
-/** Zero-shot profiles by the base of a model that is open, cached in `folder`. Throws CancelledError as `lampProfiles`. */
-export async function profilesByBase(
-  split: LampSplit,
-  model: LanguageModel,
-  options: WritingOptions,
-): Promise<LampProfiles> {
-  const writer = { model, settings: DEFAULT_SETTINGS, weights: model.info.digest, logs: undefined }
-  return await writtenBy(writer, split, ['zero-shot'], options)
+export interface TextProfilesOptions extends Omit<LampProfilesOptions, 'engine' | 'folder'> {
+  /** Of the profiles by content. */
+  cache: AnswerCache
+  /** Counts the tokens of the history. Default: an estimate. */
+  tokenizer?: Tokenizer
 }
 
 /**
- * Zero-shot profiles by a text model, such as one on a server, which is asked the prompt of a generator that no run
- * trained. A user of whom it gives none gets an empty profile, which `lacking` says. Throws what `cachedAnswers` throws.
+ * Zero-shot profiles by a text model that is open, such as one on a server. It is asked the prompt of a generator that
+ * no run trained. A user of whom it gives none gets an empty profile, which `lacking` says. Throws what `cachedAnswers`
+ * throws.
  */
-export async function profilesByServer(
+export async function profilesByText(
   split: LampSplit,
   model: TextModel,
-  cache: AnswerCache,
-  { text, signal, onNote, onProgress }: Omit<LampProfilesOptions, 'engine' | 'folder'>,
+  { cache, tokenizer = estimatingTokenizer(), text, signal, onNote, onProgress }: TextProfilesOptions,
 ): Promise<{ profiles: Map<string, string>; lacking?: string }> {
   const { empty, users } = profiledUsers(split, undefined, text)
   sayEmpty(empty, onNote)
   const { profiles, lacking } = await serverProfiles(model, users, {
     ...DEFAULT_SETTINGS,
-    tokenizer: estimatingTokenizer(),
+    tokenizer,
     cache,
     signal,
     onProgress: (done, total) => onProgress?.('zero-shot profiles', done, total),
@@ -126,31 +135,6 @@ export async function profilesByServer(
     profiles: byUser(users, profiles, empty),
     lacking: lacking && `${lacking} Theirs is empty; the same command asks for it again.`,
   }
-}
-
-type WritingOptions = Omit<LampProfilesOptions, 'engine'> & { folder: string }
-
-async function writtenBy(
-  { model, settings, weights, logs }: Pick<Generator, 'settings' | 'weights' | 'logs'> & { model: LanguageModel },
-  split: LampSplit,
-  kinds: readonly ProfileKind[],
-  { folder, text, signal, onNote, onProgress }: WritingOptions,
-): Promise<LampProfiles> {
-  const { empty, users } = profiledUsers(split, logs, text)
-  sayEmpty(empty, onNote)
-  const profiles: LampProfiles = {}
-  for (const kind of kinds) {
-    const written = await cachedProfiles(model, users, {
-      settings,
-      weights: kind === 'bump' ? 'policy' : 'base',
-      digest: kind === 'bump' ? weights : model.info.digest,
-      folder,
-      signal,
-      onProgress: (done, total) => onProgress?.(`${kind} profiles`, done, total),
-    })
-    profiles[kind] = byUser(users, written, empty)
-  }
-  return profiles
 }
 
 function sayEmpty(empty: readonly string[], onNote: LampProfilesOptions['onNote']): void {

@@ -3,6 +3,7 @@
 // adapters.
 import { join } from 'node:path'
 import { z } from 'zod'
+import { AnswerCache } from '../model/answers.ts'
 import type { LanguageModel } from '../model/contract.ts'
 import { textModel } from '../model/text-from-tokens.ts'
 import type { SftSummary } from '../run/format.ts'
@@ -18,7 +19,7 @@ import {
   type LampProfiles,
   lampProfiles,
   type ProfileSource,
-  profilesByBase,
+  profilesByText,
 } from './profiles.ts'
 import { readLamp } from './read.ts'
 import { promptBudget } from './run.ts'
@@ -119,7 +120,12 @@ async function profilesOf(split: LampSplit, options: LampSftOptions, opened?: La
   if (kind === undefined) return {}
   const { engine, out, signal, onNote, onProgress } = options
   const writing = { text: text === undefined ? undefined : itemText(text, split), signal, onNote, onProgress }
-  if (opened) return await profilesByBase(split, opened, { ...writing, folder: join(out, 'profiles') })
+  if (opened) {
+    const base = textModel(opened, { weights: 'base', identity: opened.info.digest })
+    const cache = new AnswerCache(join(out, 'profiles', 'answers.jsonl'))
+    const { profiles } = await profilesByText(split, base, { ...writing, cache, tokenizer: opened.tokenizer })
+    return { [kind]: profiles }
+  }
   const source: ProfileSource = {
     run,
     files: { [kind]: profiles },

@@ -288,9 +288,10 @@ function checkSources({ runs, model, server, files, kinds = [] }: RunSources): v
   const missing = (kind: ConditionKind, what: string): BumpError =>
     new BumpError('invalid-options', `the condition ${kind} needs ${what}`)
   if (kinds.includes('run') && runs.length === 0) throw missing('run', 'a trained generator: name a run')
-  const generator = runs.length > 0 || model !== undefined
-  if (kinds.includes('zero-shot') && !generator) throw missing('zero-shot', 'a generator: name a run or a model')
-  if (kinds.includes('mismatched') && !generator && server === undefined && files.length === 0)
+  const generator = runs.length > 0 || model !== undefined || server !== undefined
+  if (kinds.includes('zero-shot') && !generator)
+    throw missing('zero-shot', 'a generator: name a run, a model or a server')
+  if (kinds.includes('mismatched') && !generator && files.length === 0)
     throw missing('mismatched', 'profiles to give away: name a run, a model, a server or a file of profiles')
 }
 
