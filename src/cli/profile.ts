@@ -98,14 +98,13 @@ const isFolder = (path: string): boolean => (existsSync(path) ? statSync(path).i
 
 /** What the flags name, over the logs of the run: its columns are those that the generator was trained on. */
 function sourceOf(flags: ProfileFlags): LogSource {
-  const { logs: paths, run, trust } = flags
+  const { logs: paths, run, server, trust } = flags
   const own = { paths, ...sourceOptions(flags) }
   if (run !== undefined && !isAdapterFolder(run)) return logsOfRun(run, { own, trust })
-  if (paths === undefined)
-    throw new BumpError(
-      'invalid-options',
-      `--logs is required ${run === undefined ? 'without --run' : 'with an adapter'}: name the interaction logs`,
-    )
+  if (paths === undefined) {
+    const generator = run !== undefined ? 'an adapter' : server === undefined ? '--model' : '--server'
+    throw new BumpError('invalid-options', `--logs is required with ${generator}: name the interaction logs`)
+  }
   return { ...own, paths }
 }
 

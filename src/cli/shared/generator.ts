@@ -65,7 +65,9 @@ export function checkGeneratorFlags({ run, model, server, quantize }: GeneratorF
       throw wrong('--model is a model on this machine: name that on the server by --server-model')
     if (quantize !== undefined) throw wrong('--quantize is of models on this machine: the server has its own')
   } else if ((run === undefined) === (model === undefined))
-    throw wrong('give either --run (a trained generator), --model (an untrained one) or --server (a model on a server)')
+    throw wrong(
+      'give either --run (a trained generator) or --model (an untrained one), or --server (a model on a server)',
+    )
 }
 
 /**
