@@ -3,9 +3,6 @@
 /** Longest id of a user or an interaction, in characters. */
 export const LONGEST_ID = 256
 
-/** An id, but for its length. */
-export const NO_CONTROL = /^[^\u0000-\u001f\u007f-\u009f]+$/
-
 /** What is wrong with a text for a database; undefined where nothing is. */
 export function textProblem(text: string): string | undefined {
   if (text.includes('\0')) return 'holds a NUL character'
@@ -16,7 +13,7 @@ export function textProblem(text: string): string | undefined {
 export function idProblem(id: string): string | undefined {
   if (id === '') return 'is empty'
   if ([...id].length > LONGEST_ID) return `is longer than ${LONGEST_ID} characters`
-  return !NO_CONTROL.test(id) ? 'holds control characters' : textProblem(id)
+  return /\p{Cc}/u.test(id) ? 'holds control characters' : textProblem(id)
 }
 
 /** What is wrong with a text of a person, of at most so many characters; undefined where nothing is. */

@@ -1,6 +1,6 @@
 // What the routes of the API share: how a request that does not fit is refused, and parts of the OpenAPI document.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import { idProblem, LONGEST_ID, NO_CONTROL } from '../../store/text-input.ts'
+import { idProblem, LONGEST_ID } from '../../store/text-input.ts'
 import type { ServeEnv } from '../auth.ts'
 import { PROBLEMS, Problem } from '../problem.ts'
 
@@ -62,11 +62,14 @@ export function body<S extends z.ZodType>(schema: S) {
   return { required: true, content: { 'application/json': { schema } } } as const
 }
 
+/** What `\p{Cc}` leaves, in the words of every reader of JSON Schema. */
+const NO_CONTROL = '^[^\\u0000-\\u001f\\u007f-\\u009f]+$'
+
 /** The id of something: nothing that a database would choke on. */
 export const idSchema = z
   .string()
   .refine((id) => idProblem(id) === undefined, 'cannot be an id')
-  .openapi({ minLength: 1, maxLength: LONGEST_ID, pattern: NO_CONTROL.source })
+  .openapi({ minLength: 1, maxLength: LONGEST_ID, pattern: NO_CONTROL })
 
 /** A page of a list. */
 export function pageOf<S extends z.ZodType>(schema: S) {
