@@ -10,10 +10,12 @@ import { Running } from './service.ts'
 const VERSION = '4.32.5'
 /**
  * A request that fits its schema may be refused: an Idempotency-Key that comes again with another body is 422, an ETag
- * that is not the profile's is 412. Nobody writes profiles here, so that nothing is waited for.
+ * that is not the profile's is 412. A request without the ETag that it must name is 428 (RFC 6585). Nobody writes profiles here, so that nothing is waited for.
  */
 const SETTINGS = `[checks.positive_data_acceptance]
 expected-statuses = ["2xx", "401", "403", "404", "409", "412", "422", "429"]
+[checks.missing_required_header]
+expected-statuses = ["400", "401", "403", "406", "415", "422", "428"]
 [[operations]]
 include-name = "POST /v1/users/{user}/profile/refresh"
 parameters = { wait = 0 }

@@ -32,7 +32,7 @@ const newInteraction = z.strictObject({
     .optional()
     .describe('Of the event; the same id is stored once. Default: a digest of user, time and text.'),
   time: z
-    .union([z.int(), z.iso.datetime({ offset: true })])
+    .union([timeSchema, z.iso.datetime({ offset: true })])
     .optional()
     .describe('Milliseconds since 1970, or an ISO 8601 time with its offset. Default: now.'),
   text: z.string(),

@@ -106,6 +106,11 @@ const match = z.object({
 /** Its absence has an answer of its own (428). */
 const mustMatch = z.object({ 'if-match': match.shape['if-match'].openapi({ param: { required: true } }) })
 
+const readAnswers = answers(
+  'The profile.',
+  served.extend({ explanation: explanation.optional() }).openapi('ReadProfile'),
+)
+
 const read = createRoute({
   method: 'get',
   path: '/users/{user}/profile',
@@ -126,7 +131,11 @@ const read = createRoute({
     }),
   },
   responses: {
-    ...answers('The profile.', served.extend({ explanation: explanation.optional() }).openapi('ReadProfile')),
+    ...readAnswers,
+    200: {
+      ...readAnswers[200],
+      content: { ...readAnswers[200].content, 'text/plain': { schema: z.string().describe('By format.') } },
+    },
     304: { description: 'It is as the ETag of If-None-Match says.' },
   },
 })

@@ -99,7 +99,11 @@ export const numberedPageQuery = pageQuery.extend({
 })
 
 /** Milliseconds since 1970. */
-export const timeSchema = z.int().describe('Milliseconds since 1970.')
+export const timeSchema = z
+  .int()
+  .describe('Milliseconds since 1970.')
+  // As z.int() has it, which the document leaves out.
+  .openapi({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })
 
 export const userParam = z.object({ user: idSchema })
 export const interactionParam = z.object({ user: idSchema, id: idSchema })
