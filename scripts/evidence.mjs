@@ -15,6 +15,7 @@ const { values: flags, positionals } = parseArgs({
   options: {
     data: { type: 'string', default: 'data' },
     models: { type: 'string', default: 'models' },
+    encoder: { type: 'string', default: 'BAAI/bge-small-en-v1.5' },
     threads: { type: 'string' },
   },
 })
@@ -30,10 +31,10 @@ const MODELS = {
   qwen: model('qwen2.5-coder-0.5b-instruct-q4_k_m.gguf'),
 }
 const LARGE = model('qwen2.5-coder-1.5b-instruct-q4_k_m.gguf')
-const ENCODER = 'BAAI/bge-small-en-v1.5'
+const ENCODER = flags.encoder
 /** Seconds of a step by the encoder's judge on two quiet cores: docs/results.md. */
 const STEP = { smollm2: 25, qwen: 35 }
-const STEPS = 60
+const STEPS = 30
 
 const questions = (folder, split) => data(folder, `${split}_questions.json.gz`)
 const lamp = (folder, text, task) => ({

@@ -30,11 +30,11 @@ const flat = (users: UserLog[]) =>
 const ROWS = [
   { user_id: 'bob', text: 'second "quoted", with\nbreak', time: '2024-01-02', stars: 4 },
   { user_id: 'ann', text: 'größe 👍', time: '2024-01-03', stars: 5 },
-  { user_id: 'bob', text: 'first', time: '2024-01-01', stars: 3 },
+  { user_id: 'bob', text: '#1, in C#', time: '2024-01-01', stars: 3 },
 ]
 const EXPECTED = [
   ['ann', Date.UTC(2024, 0, 3), 'größe 👍'],
-  ['bob', Date.UTC(2024, 0, 1), 'first'],
+  ['bob', Date.UTC(2024, 0, 1), '#1, in C#'],
   ['bob', Date.UTC(2024, 0, 2), 'second "quoted", with\nbreak'],
 ]
 const quote = (value: unknown) => `"${String(value).replaceAll('"', '""')}"`

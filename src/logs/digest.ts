@@ -10,9 +10,7 @@ const READ_BYTES = 1024 * 1024
 /** The digest of the view `interactions`. `scratch`: path of a file that is made and removed. */
 export async function contentDigest(connection: DuckDBConnection, scratch: string): Promise<string> {
   const line = jsonList(jsonString('user_id'), TIME, jsonString('text'))
-  // JSON has no control characters, so that nothing is ever quoted.
-  const format = `(FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '\x02', ESCAPE '\x02')`
-  await connection.run(`COPY (SELECT ${line} FROM interactions) TO ${sqlString(scratch)} ${format}`)
+  await connection.run(`COPY (SELECT ${line} FROM interactions) TO ${sqlString(scratch)} ${unquotedCsv('\x01')}`)
   try {
     const hash = createHash('sha256')
     for await (const bytes of createReadStream(scratch, { highWaterMark: READ_BYTES })) hash.update(bytes as Buffer)
@@ -21,6 +19,10 @@ export async function contentDigest(connection: DuckDBConnection, scratch: strin
     rmSync(scratch, { force: true })
   }
 }
+
+/** The form of COPY in which values stand as they are; with a mark for quotes, it would put those with a # between two. */
+export const unquotedCsv = (delimiter: string): string =>
+  `(FORMAT csv, HEADER false, DELIMITER '${delimiter}', QUOTE '')`
 
 const TIME = `coalesce(CAST(CAST(time AS BIGINT) AS VARCHAR), 'null')`
 

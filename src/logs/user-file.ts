@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { sqlString } from './database.ts'
 import type { LogDataset } from './dataset.ts'
-import { interactionJson } from './digest.ts'
+import { interactionJson, unquotedCsv } from './digest.ts'
 import { stagingFolder } from './staging-folder.ts'
 import type { Interaction } from './types.ts'
 import { metadataOf } from './users.ts'
@@ -40,11 +40,11 @@ export class UserFile {
     const folder = stagingFolder()
     const path = join(folder, 'users')
     try {
-      // Line breaks in JSON stand between values only. Nothing is ever quoted, since JSON has no control characters.
-      const metadata = `translate(metadata, '\n\r\x01\x02', '    ')`
+      // Line breaks in JSON stand between values only.
+      const metadata = `translate(metadata, '\n\r${METADATA}', '   ')`
       await dataset.query(
         `COPY (SELECT ${interactionJson()}, ${metadata} FROM interactions) TO ${sqlString(path)}
-         (FORMAT csv, HEADER false, DELIMITER '${METADATA}', QUOTE '\x02', ESCAPE '\x02')`,
+         ${unquotedCsv(METADATA)}`,
       )
       return new UserFile(openSync(path, 'r'), dataset)
     } finally {
