@@ -1,6 +1,6 @@
 // The worker of a server dies, and its users wait for no lease.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { expect, it } from 'vitest'
@@ -21,6 +21,7 @@ process.send({ type: 'ready', worker: again ? 'second' : 'first' }, () => {
     process.kill(process.pid, 'SIGKILL')
   }
 })
+if (again) writeFileSync(before, String(process.pid))
 process.on('SIGTERM', () => process.exit())
 setInterval(() => {}, 1000)
 `
@@ -36,14 +37,22 @@ it('gives back what its worker was at that died, and starts it again', async () 
   }
   const program = join(folder, 'worker.mjs')
   writeFileSync(program, PROGRAM)
+  const before = join(folder, 'before')
   const lines: string[] = []
   const log = pino({}, { write: (line: string) => lines.push(line) })
-  const worker = { program, args: [join(folder, 'before')] }
+  const worker = { program, args: [before] }
   const server = await startServer({ store, log, port: 0, worker })
   const claimed = async () =>
     (await listQueue(store, project, { limit: 9 })).flatMap(({ user, claimed }) => (claimed ? [user] : []))
   await expect.poll(claimed, { timeout: 20_000 }).toEqual(['of elsewhere'])
   expect(lines.join('')).toContain('"signal":"SIGKILL"')
+  // It stands behind the API, also where each process with a group of its own has a share of its own.
+  const pid = () => Number(readFileSync(before, 'utf8'))
+  await expect.poll(pid, { timeout: 20_000 }).toBeGreaterThan(0)
+  expect(getPriority(pid())).toBe(10)
+  const autogroup = `/proc/${pid()}/autogroup`
+  const said = existsSync(autogroup) ? readFileSync(autogroup, 'utf8') : ''
+  if (said !== '') expect(said).toMatch(/ nice 10$/m)
   await server.stop()
   await store.close()
   rmSync(folder, { recursive: true, force: true })

@@ -1,6 +1,7 @@
 // The worker of a server, in a process of its own: a model that runs out of memory does not take the API with it.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Logger } from 'pino'
 import type { ServerMetrics } from './metrics.ts'
@@ -22,6 +23,19 @@ const LONGEST_PAUSE = 60
 const PATIENCE = 10_000
 /** Behind the API, as `nice`. */
 const PRIORITY = 10
+
+/**
+ * Lets the other processes of this machine go before one. A process with a group of its own has an autogroup of its own
+ * under Linux, too, which gets as much of the processor as all others of the server together, however nice its processes.
+ */
+function standBehind(pid: number): void {
+  setPriority(pid, PRIORITY)
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, `${PRIORITY}`)
+  } catch {
+    // Another system, or a kernel without autogroups.
+  }
+}
 
 export class WorkerProcess {
   /** Resolves where the worker ended before it was ready, as with a model that is not there: starting it is no use. */
@@ -70,7 +84,7 @@ export class WorkerProcess {
     })
     this.child = child
     child.on('message', (message: Message) => this.heard(message))
-    child.on('spawn', () => setPriority(child.pid!, PRIORITY))
+    child.on('spawn', () => standBehind(child.pid!))
     child.on('exit', (code, signal) => this.ended(code, signal))
   }
 

@@ -1,5 +1,6 @@
 // What a user says about their profile, and what no later refresh can undo: statements stand beside the text word for
 // word, denials are cut out of it wherever it is served, and excluded interactions never reach the writer.
+import type { Expression } from 'kysely'
 import { BumpError } from '../util/errors.ts'
 import { audited } from './audit.ts'
 import { contentWords } from './deny.ts'
@@ -116,21 +117,25 @@ export async function denialsOf(db: Queries, scope: UserScope): Promise<string[]
 
 /** The user's statements and denials in force, oldest first. */
 export async function wordsOf(db: Queries, scope: UserScope): Promise<{ statements: string[]; denials: string[] }> {
-  const rows = await inForce(db, scope)
+  const rows = await ownWords(db, scope.project, scope.user).selectAll().orderBy('id').execute()
   const of = (kind: string) => rows.flatMap((row) => (row.kind === kind && row.text !== null ? [row.text] : []))
   return { statements: of('state'), denials: of('deny') }
 }
 
+/** A query of a user's statements and denials in force. */
+export const ownWords = (db: Queries, project: string, user: string | Expression<string>) =>
+  standing(db, project, user).where('kind', '!=', 'exclude')
+
 async function inForce(db: Queries, { project, user }: UserScope): Promise<CorrectionTable[]> {
-  return await db
-    .selectFrom('correction')
-    .selectAll()
-    .where('project', '=', project)
-    .where('user', '=', user)
-    .where('retracted_at', 'is', null)
-    .orderBy('id')
-    .execute()
+  return await standing(db, project, user).selectAll().orderBy('id').execute()
 }
+
+const standing = (db: Queries, project: string, user: string | Expression<string>) =>
+  db
+    .selectFrom('correction')
+    .where('correction.project', '=', project)
+    .where('correction.user', '=', user)
+    .where('retracted_at', 'is', null)
 
 function checkedText(text: string, kind: 'state' | 'deny'): string {
   const line = text.replace(/\s+/g, ' ').trim()

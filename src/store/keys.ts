@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { BumpError } from '../util/errors.ts'
 import { audited } from './audit.ts'
+import { batched } from './batched.ts'
 import { randomLetters } from './ids.ts'
 import { type Store, writing } from './open.ts'
 import { projectOf } from './project-row.ts'
@@ -101,15 +102,25 @@ function newKey(of: Pick<StoreTables['api_key'], 'project' | 'role' | 'user' | '
 /** Stands in the place of the hash where there is no such key, so that the answer takes as long. */
 const NO_HASH = digest('no key').toString('hex')
 
+const keyRow = batched(async ({ db }, ids: readonly string[]) => {
+  const query = db.selectFrom('api_key').selectAll()
+  const rows = await query.where('id', 'in', [...new Set(ids)]).execute()
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return ids.map((id) => byId.get(id))
+})
+
 /** Who holds a key; undefined for none, for one that is revoked, and for one that has expired. */
-export async function checkKey({ db }: Store, key: string): Promise<KeyInfo | undefined> {
+export async function checkKey(store: Store, key: string): Promise<KeyInfo | undefined> {
   const id = FORM.exec(key)?.[1] ?? ''
-  const row = await db.selectFrom('api_key').selectAll().where('id', '=', id).executeTakeFirst()
+  const row = await keyRow(store, id)
   const same = timingSafeEqual(Buffer.from(row?.hash ?? NO_HASH, 'hex'), digest(key))
   const now = Date.now()
   if (row === undefined || !same || row.revoked_at !== null || (row.expires_at ?? now) < now) return undefined
-  if (now - (row.last_used_at ?? 0) > USE_EVERY)
-    await db.updateTable('api_key').set({ last_used_at: now }).where('id', '=', id).execute()
+  if (now - (row.last_used_at ?? 0) > USE_EVERY) {
+    // The requests that share the row see it.
+    row.last_used_at = now
+    await store.db.updateTable('api_key').set({ last_used_at: now }).where('id', '=', id).execute()
+  }
   return infoOf(row)
 }
 

@@ -1,7 +1,9 @@
 // Profiles out: the one that is served, its versions, and what each was written from; and versions by hand.
+import { sql } from 'kysely'
 import { BumpError } from '../util/errors.ts'
 import { type AuditAction, audited } from './audit.ts'
-import { wordsOf } from './corrections.ts'
+import { batched } from './batched.ts'
+import { ownWords, wordsOf } from './corrections.ts'
 import { cutDenied } from './deny.ts'
 import { type Queries, type Store, type StoreTransaction, writing } from './open.ts'
 import { personOf, putPerson, takePerson } from './persons.ts'
@@ -70,10 +72,23 @@ export interface ProfileSource {
 /** Longest text that is written by hand, in characters. */
 const LONGEST_PROFILE = 8000
 
-/** The profile of a user. Throws BumpError (`not-found`) where there is no such user. */
-export async function readProfile({ db }: Store, scope: UserScope): Promise<ServedProfile> {
-  // One query, since this is what a product asks for all the time.
-  const row = await db
+/** What is served of each user, in one query, since this is what a product asks for all the time. */
+const servedRow = batched(async ({ db }, scopes: readonly UserScope[]) => {
+  const projects = [...new Set(scopes.map(({ project }) => project))]
+  const found = await Promise.all(
+    projects.map((project) => {
+      const users = scopes.filter((scope) => scope.project === project).map(({ user }) => user)
+      return servedRows(db, project, [...new Set(users)])
+    }),
+  )
+  const rows = new Map(found.flat().map((row) => [scopeKey(row), row]))
+  return scopes.map((scope) => rows.get(scopeKey(scope)))
+})
+
+const scopeKey = ({ project, user }: Pick<UserScope, 'project' | 'user'>) => JSON.stringify([project, user])
+
+async function servedRows(db: Queries, project: string, users: readonly string[]) {
+  return await db
     .selectFrom('person')
     .innerJoin('project', 'project.id', 'person.project')
     .leftJoin('profile', (join) =>
@@ -82,12 +97,21 @@ export async function readProfile({ db }: Store, scope: UserScope): Promise<Serv
         .onRef('profile.user', '=', 'person.user')
         .onRef('profile.version', '=', 'person.published_version'),
     )
+    .select(['person.project', 'person.user'])
     .select(['person.profiling', 'person.revision', 'person.new_n', 'person.due_at', 'project.settings'])
     .select(['profile.version', 'profile.text', 'profile.origin', 'profile.status', 'profile.gate'])
     .select(['profile.through_at', 'profile.created_at'])
-    .where('person.project', '=', scope.project)
-    .where('person.user', '=', scope.user)
-    .executeTakeFirst()
+    // Few people have any, so that most profiles take no second query.
+    .select(({ exists }) => exists(ownWords(db, project, sql.ref('person.user')).select('id')).as('has_words'))
+    .where('person.project', '=', project)
+    .where('person.user', 'in', users)
+    .execute()
+}
+
+/** The profile of a user. Throws BumpError (`not-found`) where there is no such user. */
+export async function readProfile(store: Store, scope: UserScope): Promise<ServedProfile> {
+  const { db } = store
+  const row = await servedRow(store, scope)
   if (row === undefined) throw noUser()
   const none = {
     version: undefined,
@@ -102,7 +126,7 @@ export async function readProfile({ db }: Store, scope: UserScope): Promise<Serv
     revision: row.revision,
   }
   if (row.profiling === 'off') return { status: 'off', ...none }
-  const { statements, denials } = await wordsOf(db, scope)
+  const { statements, denials } = row.has_words ? await wordsOf(db, scope) : { statements: [], denials: [] }
   const base = { ...none, statements, stale: row.due_at !== null }
   if (row.version === null) return { ...base, status: statements.length > 0 ? 'published' : 'pending' }
   const { deny } = projectSettings(JSON.parse(row.settings))

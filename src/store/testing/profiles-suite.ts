@@ -80,6 +80,19 @@ export function testProfiles({ store }: TestedStore): void {
       })
   })
 
+  it('gives those who ask at once what is theirs', async () => {
+    const [one, other] = [await newProject(store()), await newProject(store())]
+    const scopes = await Promise.all([one, other].flatMap((of) => ['u', 'v'].map((u) => withUser(store(), of, u, 4))))
+    for (const [i, scope] of scopes.entries()) await published(store(), scope, `Text ${i}.`)
+    await addCorrection(store(), scopes[3], { kind: 'state', text: 'I bake' })
+    const nobody = { ...one, user: 'w' }
+    const asked = [...scopes, ...scopes].map((scope) => readProfile(store(), scope))
+    await expect(readProfile(store(), nobody)).rejects.toMatchObject({ code: 'not-found' })
+    expect((await Promise.all(asked)).map(({ text, statements }) => [text, ...statements])).toEqual(
+      [0, 1].flatMap(() => [['Text 0.'], ['Text 1.'], ['Text 2.'], ['Text 3.', 'I bake']]),
+    )
+  })
+
   it('takes profiles back that were written from what is excluded', async () => {
     const scope = await withUser(store(), await newProject(store()), 'u', 5)
     await published(store(), scope, 'Grows beans.')

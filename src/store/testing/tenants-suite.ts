@@ -37,6 +37,8 @@ export function testTenants({ store }: TestedStore): void {
       expect(await checkKey(store(), wrong)).toBeUndefined()
     const expired = await createKey(store(), scope, { role: 'read', expiresAt: Date.now() - 1 })
     expect(await checkKey(store(), expired.key)).toBeUndefined()
+    const atOnce = await Promise.all([key, other, key].map((each) => checkKey(store(), each)))
+    expect(atOnce.map((found) => found?.id)).toEqual([info.id, undefined, info.id])
     await revokeKey(store(), scope, info.id)
     expect(await checkKey(store(), key)).toBeUndefined()
     await expect(revokeKey(store(), scope, info.id)).rejects.toMatchObject({ code: 'not-found' })
