@@ -133,13 +133,13 @@ export interface Rival {
 /** Interactions of a rival that pools may draw. */
 const RIVAL_TEXTS = 5
 
-/** Other users of the project with a profile: at most so many, those refreshed last, by id. */
+/** Other users of the project with a profile: at most so many, those refreshed last, then those never, by id. */
 export async function rivalsOf(
   { db }: Store,
   { project, user }: Pick<UserScope, 'project' | 'user'>,
   limit: number,
 ): Promise<Rival[]> {
-  const rows = await db
+  const others = db
     .selectFrom('person as p')
     .innerJoin('profile as v', (join) =>
       join
@@ -153,10 +153,13 @@ export async function rivalsOf(
     .where('p.user', '!=', user)
     .where('p.profiling', '!=', 'off')
     .where('v.text', 'is not', null)
-    .orderBy('p.refreshed_at', 'desc')
-    .orderBy('p.user')
-    .limit(limit)
-    .execute()
+  // Two queries, as databases differ in where they put those without a time.
+  const refreshed = others.where('p.refreshed_at', 'is not', null).orderBy('p.refreshed_at', 'desc').orderBy('p.user')
+  const rows = await refreshed.limit(limit).execute()
+  if (rows.length < limit) {
+    const never = others.where('p.refreshed_at', 'is', null).orderBy('p.user')
+    rows.push(...(await never.limit(limit - rows.length).execute()))
+  }
   const rivals: Rival[] = []
   // Pools are drawn from them in this order, which must not depend on the moment of each refresh.
   for (const row of rows.sort((a, b) => (a.user < b.user ? -1 : 1))) {

@@ -156,7 +156,6 @@ export const workerDeath: Check = {
       process.kill(worker[0], 'SIGKILL')
       await until(async () => (await seen(store)) !== undefined)
       back = Math.max(back, (Date.now() - killed) / 1000)
-      await endClaims(store)
     }
     await until(async () => (await call('GET', '/v1/queue')).json.data.length === 0)
     going = false

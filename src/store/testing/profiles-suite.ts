@@ -5,6 +5,7 @@ import { addCorrection, listCorrections, retractCorrection } from '../correction
 import { addInteractions, setExcluded } from '../interactions.ts'
 import { readUser, setProfiling } from '../persons.ts'
 import { listVersions, readProfile, readSources, readVersion, restoreVersion, writeProfileByHand } from '../profiles.ts'
+import { rivalsOf } from '../refresh.ts'
 import { claimed, newProject, published, type TestedStore, withUser } from './stores.ts'
 
 export function testProfiles({ store }: TestedStore): void {
@@ -91,6 +92,17 @@ export function testProfiles({ store }: TestedStore): void {
     expect((await Promise.all(asked)).map(({ text, statements }) => [text, ...statements])).toEqual(
       [0, 1].flatMap(() => [['Text 0.'], ['Text 1.'], ['Text 2.'], ['Text 3.', 'I bake']]),
     )
+  })
+
+  it('takes as rivals those first whose profile was refreshed', async () => {
+    const project = await newProject(store())
+    const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((user) => withUser(store(), project, user, 4)))
+    const { revision } = await readProfile(store(), a)
+    await writeProfileByHand(store(), a, { text: 'By hand.', revision })
+    for (const scope of [b, c]) await published(store(), scope, 'Refreshed.')
+    const rivals = async (limit: number) => (await rivalsOf(store(), c, limit)).map(({ user }) => user)
+    expect(await rivals(1)).toEqual(['b'])
+    expect(await rivals(2)).toEqual(['a', 'b'])
   })
 
   it('takes profiles back that were written from what is excluded', async () => {
