@@ -20,7 +20,9 @@ const { values: flags, positionals } = parseArgs({
   },
 })
 const BUMP = fileURLToPath(new URL('../bin/bump.mjs', import.meta.url))
-const TRAIN = relative('.', fileURLToPath(new URL('../docs/evidence/train.yaml', import.meta.url)))
+const setting = (name) => relative('.', fileURLToPath(new URL(`../docs/evidence/${name}.yaml`, import.meta.url)))
+const TRAIN = setting('train')
+const TESTS = setting('tests')
 const data = (...parts) => [flags.data, ...parts].join('/')
 const model = (name) => `${flags.models}/${name}`
 
@@ -195,7 +197,31 @@ const listwise = job(
   { done: `${result('listwise-papers')}.txt` },
 )
 
-const JOBS = [...gains, ...directions, ...tasks, ...labels, listwise]
+/**
+ * Beyond the paper, with the first seed's generators: on other domains, from disturbed histories, among many people, what
+ * they give away, and how much of what they say is so.
+ */
+const firstRun = (domain) => ['--run', `runs/${domain}-smollm2-s1`]
+const byEncoder = ['--judge', `embedding=${ENCODER}`]
+const beyond = [
+  job('transfer', 'transfer', [
+    ...['evaluate', 'transfer', ...firstRun('papers'), ...firstRun('movies'), '--tests', TESTS],
+    ...[...byEncoder, '--users', String(USERS), '--trust', '--out', result('transfer')],
+  ]),
+  ...['papers', 'movies'].flatMap((domain) =>
+    [
+      ['robustness', ...byEncoder, '--users', '64', '--trust'],
+      ['population', ...byEncoder, '--users', String(USERS), '--trust'],
+      ['privacy', ...byEncoder, '--users', String(USERS), '--trust'],
+      ['claims', '--judge-model', LARGE, '--users', '30', '--trust'],
+    ].map(([claim, ...more]) => {
+      const name = `${claim}-${domain}`
+      return job(claim, name, ['evaluate', claim, ...firstRun(domain), ...more, '--out', result(name)])
+    }),
+  ),
+]
+
+const JOBS = [...gains, ...directions, ...tasks, ...labels, listwise, ...beyond]
 const isDone = ({ done }) => existsSync(done)
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 const commandLine = ({ command }) => ['bump', ...command].map(quoted).join(' ')
