@@ -49,6 +49,22 @@ it('goes through every user once an epoch, and makes the same batch wherever a r
   )
 })
 
+it('looks for neighbours among the next users of the epoch, and for every user once', () => {
+  const config = configOf(4, 3, 1)
+  const batches = new UserBatches(everyone, config, hardExamples, 7)
+  const order = shuffled(everyone, seedFrom(1, 'epoch', 0)).map(({ id }) => id)
+  const made = Array.from({ length: 6 }, (_, i) => ids(batches, i))
+  expect(new Set(made.flat()).size).toBe(24)
+  for (const batch of made) {
+    const next = order.slice(0, 8)
+    expect(batch[0]).toBe(next[0])
+    for (const id of batch) expect(next).toContain(id)
+    const nearest = hardExamples.ranked(next[0], next.slice(1), (id) => id)
+    expect(batch.slice(1)).toEqual([...nearest.near, ...nearest.tooNear.reverse()].slice(0, 3))
+    for (const id of batch) order.splice(order.indexOf(id), 1)
+  }
+})
+
 it('puts those most like a user beside them, where no hard negatives are configured the next of a seeded order', () => {
   // Users of one topic stand six apart; with K = 3 the first four share it.
   const [anchor, ...others] = new UserBatches(everyone, configOf(8, 3, 1), hardExamples).at(0)

@@ -7,6 +7,9 @@ import type { HardExamples, ShownUser } from '../reward/hard-examples.ts'
 import { seedFrom, shuffled } from '../util/random.ts'
 import type { TrainConfig } from './config.ts'
 
+/** Neighbours of a user are looked for among so many, so that what that costs a user does not grow with their number. */
+const AMONG = 16_384
+
 /**
  * The batches of a run: a function of users, configuration and step. The remainder of an epoch is left out, so that no
  * user stands in a batch twice.
@@ -21,6 +24,7 @@ export class UserBatches<U extends ListedUser> {
     private readonly users: readonly U[],
     private readonly config: Pick<TrainConfig, 'rollout' | 'reward' | 'seed'>,
     private readonly hardExamples?: HardExamples,
+    private readonly among = AMONG,
   ) {}
 
   /** Users of step `step` (from 0). A resumed run makes the epoch's batches before it again. */
@@ -50,11 +54,11 @@ export class UserBatches<U extends ListedUser> {
 
   /** The next user of the epoch with those most like it; near-duplicates only where no others are left. */
   private neighbourhood(size: number, hardExamples: HardExamples): U[] {
-    const [anchor, ...others] = this.left
+    const [anchor, ...others] = this.left.slice(0, 1 + this.among)
     const { near, tooNear } = hardExamples.ranked(anchor.id, others, ({ id }) => id)
     const chosen = [anchor, ...[...near, ...tooNear.reverse()].slice(0, size - 1)]
     const taken = new Set(chosen)
-    this.left = this.left.filter((user) => !taken.has(user))
+    this.left = others.filter((user) => !taken.has(user)).concat(this.left.slice(1 + this.among))
     return chosen
   }
 }

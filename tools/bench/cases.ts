@@ -2,6 +2,7 @@
 import type { Case } from './case.ts'
 import { pools } from './encoder.ts'
 import { inference, judges, products } from './inference.ts'
+import { population } from './population.ts'
 import { profiles } from './profiles.ts'
 import { QWEN25_05B, SMOLLM2_135M } from './shape.ts'
 import { embeddingStep, growth, smallStep, step } from './steps.ts'
@@ -24,6 +25,7 @@ export const CASES: Record<string, Case> = {
   int8Rollouts: async (_, device) => [(await smallStep(SMOLLM2_135M, device, { quantize: 'int8' })).row],
   embeddingStep,
   pools,
+  population,
   int8Step: async (_, device) => [(await smallStep(SMOLLM2_135M, device, { precision: 'int8' })).row],
   qwenGroup: (machine, device) => group(QWEN25_05B, machine, { device }, {}),
   qwenInt8Group: (machine) => group(QWEN25_05B, machine, { precision: 'int8' }, {}),
