@@ -34,8 +34,8 @@ const MODELS = {
 }
 const LARGE = model('qwen2.5-coder-1.5b-instruct-q4_k_m.gguf')
 const ENCODER = flags.encoder
-/** Seconds of a step by the encoder's judge on two quiet cores: docs/results.md. */
-const STEP = { smollm2: 25, qwen: 35 }
+/** Seconds of a step by the encoder's judge on two quiet cores: docs/evidence.md. */
+const STEP = { smollm2: 22, qwen: 35 }
 const STEPS = 30
 
 const questions = (folder, split) => data(folder, `${split}_questions.json.gz`)
