@@ -90,16 +90,16 @@ async function serveStore(flags: ServeFlags & { db: string }, onReady?: (address
   const { db, host, port, auth, project, rateLimit, upstream, upstreamContext } = flags
   if (upstream === undefined && upstreamContext !== undefined)
     throw new BumpError('invalid-options', '--upstream-context belongs to --upstream: give the address of the server')
-  const [{ default: pino }, { openStore }, { ensureProject }, { logConsole }, { startServer }] = await Promise.all([
+  const [{ default: pino }, { openStore }, { ensureProject }, { logPrinted }, { startServer }] = await Promise.all([
     import('pino'),
     import('../store/open.ts'),
     import('../store/projects.ts'),
-    import('../serve/console.ts'),
+    import('../serve/printed.ts'),
     import('../serve/server.ts'),
   ])
   const store = await openStore(db)
   const log = pino(pino.destination(2))
-  logConsole(log)
+  logPrinted(log)
   try {
     if (!auth) await ensureProject(store, project)
     const server = await startServer({

@@ -1,6 +1,6 @@
 import pino from 'pino'
 import { afterEach, expect, it } from 'vitest'
-import { logConsole } from './console.ts'
+import { logPrinted } from './printed.ts'
 
 const { info, warn, error } = console
 afterEach(() => {
@@ -9,7 +9,7 @@ afterEach(() => {
 
 it('makes what libraries print lines of the log', () => {
   const lines: string[] = []
-  logConsole(pino({}, { write: (line: string) => lines.push(line) }))
+  logPrinted(pino({}, { write: (line: string) => lines.push(line) }))
   console.error(Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET', secret: 'text' }))
   console.info('The user aborted a request.', 1)
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino'
 
 /** Of an error only name, code and message are noted. */
-export function logConsole(log: Logger): void {
+export function logPrinted(log: Logger): void {
   for (const level of ['info', 'warn', 'error'] as const)
     console[level] = (...said: unknown[]) =>
       log[level](
