@@ -319,4 +319,12 @@ describe('the size', () => {
     expect(text).toMatch(/\d+ further parts are left out/)
     expect(text).toContain('162 further rows are left out')
   })
+
+  it('leaves out metrics before it leaves out tables', async () => {
+    const evaluation = writeEvaluation(join(root, 'result.json'), { rows: 30, tables: 12 })
+    const { text } = await report([writeRun(join(root, 'tea'))], [evaluation])
+    expect(text).not.toMatch(/further parts are left out/)
+    expect(text.match(/<h4>K = 8<\/h4>/g)).toHaveLength(12)
+    expect(text.match(/Left out to keep this file small, see result.json: MAE\./g)).toHaveLength(12)
+  })
 })

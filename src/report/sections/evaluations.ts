@@ -10,6 +10,8 @@ import { figure } from './curves.ts'
 
 /** Characters of markup for all evaluations together. */
 const SECTION_LIMIT = 450_000
+/** Metrics of a table that are shown: the first of these numbers by which all evaluations fit. */
+const METRICS = [Number.POSITIVE_INFINITY, 6, 3, 1]
 /** Rows of a forest, notes of a table, and characters of a label and of a note. */
 const ROWS = 40
 const NOTES = 12
@@ -49,10 +51,15 @@ export function evaluations(
     charts.push(chart)
     return figure(chart, before + charts.length - 1)
   }
-  const pieces = results.flatMap((result) => [
-    head(result),
-    ...result.tables.map((table) => tableSection(table, (table.plots ?? []).map(drawn))),
-  ])
+  const figures = new Map(
+    results.flatMap(({ tables }) => tables.map((table) => [table, (table.plots ?? []).map(drawn)])),
+  )
+  const shown = (most: number) =>
+    results.flatMap((result) => [
+      head(result),
+      ...result.tables.map((table) => tableSection(table, figures.get(table)!, most)),
+    ])
+  const pieces = firstWithin(SECTION_LIMIT, METRICS, shown)
   const section = html`<section id="evaluations" aria-labelledby="evaluations-title">
 <h2 id="evaluations-title">Evaluations</h2>
 <p class="lead">Each mean stands with its 95 % bootstrap interval, drawn beside it on a scale that its table shares. Differences are paired: where the interval includes zero (a hollow dot), the order of the two could be luck.</p>
@@ -85,9 +92,19 @@ function head({ kind, createdAt, command, seconds, settings }: EvaluationResult)
 `
 }
 
-function tableSection(table: ResultTable, figures: readonly (Html | undefined)[]): Html {
+function firstWithin(limit: number, sizes: readonly number[], made: (size: number) => Html[]): Html[] {
+  for (const size of sizes) {
+    const pieces = made(size)
+    if (pieces.reduce((sum, { markup }) => sum + markup.length, 0) <= limit) return pieces
+  }
+  return made(sizes.at(-1)!)
+}
+
+function tableSection(table: ResultTable, figures: readonly (Html | undefined)[], most: number): Html {
   const { title, notes, metrics } = table
-  const pairs = metrics.map((metric) => metricPair(table, metric))
+  const left = metrics.slice(most).map(({ label }) => label)
+  const pairs = html`${metrics.slice(0, most).map((metric) => metricPair(table, metric))}
+${left.length > 0 && html`<p class="notes">Left out to keep this file small, see result.json: ${left.join(', ')}.</p>`}`
   return html`<article class="card">
 <h4>${shortened(title, 200)}</h4>
 ${figures.length > 0 && html`<div class="figures">${figures}</div>`}
