@@ -37,6 +37,7 @@ const ENCODER = flags.encoder
 /** Seconds of a step by the encoder's judge on two quiet cores: docs/evidence.md. */
 const STEP = { smollm2: 22, qwen: 35 }
 const STEPS = 30
+const hoursOf = (base) => (STEPS * STEP[base]) / 3600
 
 const questions = (folder, split) => data(folder, `${split}_questions.json.gz`)
 const lamp = (folder, text, task) => ({
@@ -89,39 +90,37 @@ const gains = Object.keys(DOMAINS).flatMap((domain) =>
     const name = `trained-${domain}-${base}`
     const conditions = ['--conditions', 'history,zero-shot,run,mismatched']
     return [
-      ...runs.map((run, i) => trained('trained', domain, base, SEEDS[i], run, { hours: (STEPS * STEP[base]) / 3600 })),
+      ...runs.map((run, i) => trained('trained', domain, base, SEEDS[i], run, { hours: hoursOf(base) })),
       job('trained', name, measuring(runs, result(name), conditions)),
     ]
   }),
 )
 
-/** Claim 2: both directions beat either alone. */
+/** Claim 2: both directions beat either alone. Both are the generators of claim 1. */
 const directions = ['papers', 'movies'].flatMap((domain) => {
-  const variants = ['both', 'forward', 'backward']
+  const alone = { forward: 'reward.backwardWeight=0', backward: 'reward.forwardWeight=0' }
+  const runsOf = (direction) => SEEDS.map((seed) => `directions-${domain}-${direction}-s${seed}`)
+  const groups = {
+    both: SEEDS.map((seed) => `${domain}-smollm2-s${seed}`),
+    ...Object.fromEntries(Object.keys(alone).map((direction) => [direction, runsOf(direction)])),
+  }
   const name = `directions-${domain}`
-  const groups = variants.map((variant) => [variant, SEEDS.map((seed) => `${name}-${variant}-s${seed}`)])
   return [
-    job(
-      'directions',
-      name,
-      [
-        ...['ablate', ...DOMAINS[domain].logs, '--model', MODELS.smollm2, '--config', TRAIN, ...JUDGE],
-        ...['--variants', variants.join(','), '--seeds', SEEDS.join(','), '--name', name],
-      ],
-      { done: `runs/${name}/result.json`, hours: (variants.length * SEEDS.length * STEPS * STEP.smollm2) / 3600 },
+    ...Object.entries(alone).flatMap(([direction, setting]) =>
+      runsOf(direction).map((run, i) =>
+        trained('directions', domain, 'smollm2', SEEDS[i], run, {
+          more: ['--set', setting],
+          hours: hoursOf('smollm2'),
+        }),
+      ),
     ),
     job(
       'directions',
-      `${name}-judges`,
-      measuring(
-        groups.flatMap(([, runs]) => runs),
-        result(`${name}-judges`),
-        [
-          '--conditions',
-          'zero-shot,run',
-          ...groups.flatMap(([group, runs]) => ['--group', `${group}=${runs.join(',')}`]),
-        ],
-      ),
+      name,
+      measuring(Object.values(groups).flat(), result(name), [
+        ...['--conditions', 'zero-shot,run'],
+        ...Object.entries(groups).flatMap(([group, runs]) => ['--group', `${group}=${runs.join(',')}`]),
+      ]),
     ),
   ]
 })
