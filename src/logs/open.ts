@@ -35,7 +35,7 @@ export async function openLogs(
       'openLogs(): paths is a text or a list of texts; user, text and the like follow it',
     )
   const { signal, ...reading } = options
-  const source: LogSource = { paths: typeof paths === 'string' ? [paths] : [...paths], ...reading }
+  const source: LogSource = { ...reading, paths: typeof paths === 'string' ? [paths] : [...paths] }
   checkSource('openLogs()', source)
   const dataset = await openDataset(source, signal)
   const { close } = dataset
