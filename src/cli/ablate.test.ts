@@ -82,7 +82,9 @@ describe('bump ablate', { timeout: 90_000 }, () => {
     writeFileSync(testLog, readFileSync(log, 'utf8').replaceAll('"user":"', '"user":"other-'))
     const own = ['--name', 'apart', '--steps', '1', '--variants', 'both', '--set', 'test.maxUsers=4']
     expect(await ablate(...own, '--test-logs', testLog), captured.stderr).toBe(0)
-    const tested = readFileSync(join(folder, 'apart-both-s1', 'profiles.jsonl'), 'utf8').trim().split('\n')
+    const tested = readFileSync(join(folder, 'apart-both-s1', 'profiles.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
     expect(tested.map((line) => JSON.parse(line).user)).toEqual(Array(4).fill(expect.stringMatching(/^other-person/)))
   })
 

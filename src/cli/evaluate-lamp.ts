@@ -116,11 +116,11 @@ function adapted(text: string, before: EvaluateLampFlags['sft']): EvaluateLampFl
 }
 
 async function runEvaluateLamp(flags: EvaluateLampFlags, command: string): Promise<void> {
-  const { run, task, split, backbone, adapter, sft } = flags
+  const { run, task, split, backbone, adapter, quantize, sft } = flags
   const out = flags.out ?? join(run ?? 'runs', 'evaluate', `lamp-${task}-${split}`)
   // Before anything is answered: the adapters are opened only when the rows without one are done.
   if (backbone !== undefined)
-    for (const folder of [adapter, ...sft.map((row) => row.adapter)]) if (folder) adapterOf(folder)
+    for (const folder of [adapter, ...sft.map((row) => row.adapter)]) if (folder) adapterOf(folder, quantize)
   const progress = workProgress()
   try {
     const { tables } = await interruptible(

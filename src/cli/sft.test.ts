@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openModel } from '../model/onnx/open.ts'
 import { main } from './main.ts'
+import { openTextModel } from './shared/text-model.ts'
 import { capturedOutput } from './testing/captured.ts'
 import { headlineInput, writeHeadlines } from './testing/headlines.ts'
 
@@ -53,6 +54,25 @@ describe('bump sft', () => {
     } finally {
       await model.close()
     }
+  })
+
+  it('learns in 8 bits, for a backbone that answers in 8 bits', async () => {
+    const settings = ['optim.epochs=6', 'optim.learningRate=5e-3', 'batch.examples=6', 'precision=int8']
+    const sets = settings.flatMap((setting) => ['--set', setting])
+    expect(await sft('--condition', 'none', '--name', 'eight', ...sets), captured.stderr).toBe(0)
+    expect(json('eight', 'config.json').config.precision).toBe('int8')
+    const { first, best } = json('eight', 'summary.json').validationLoss
+    expect(best).toBeLessThan(first / 3)
+    const adapted = { backbone: NANO, adapter: join(folder, 'eight'), threads: 1 }
+    await expect(openTextModel(adapted, () => {})).rejects.toThrow(/precision int8: answer with --quantize int8/)
+    const { model, close } = await openTextModel({ ...adapted, quantize: 'int8' }, () => {})
+    const labels = ['baking', 'chess']
+    const [[baking, chess]] = await model.chooseLogprobs!(
+      [[{ role: 'user', content: headlineInput('gambits') }]],
+      labels,
+    )
+    expect(chess).toBeGreaterThan(baking)
+    await close()
   })
 
   it('shows profiles of a file, and those that the backbone writes itself', async () => {
@@ -111,6 +131,11 @@ describe('mistakes', () => {
   it.each<[string[], number, RegExp]>([
     [['sft'], 2, /--task, --data, --backbone, --condition are missing/],
     [['sft', '--task', '4', '--data', 'd', '--backbone', 'b'], 2, /--condition is missing/],
+    [
+      ['sft', '--engine', 'tinker', ...named('d', 'none').slice(1), '--set', 'precision=int8'],
+      2,
+      /precision: on a Tinker server the server decides/,
+    ],
     [['sft', '--condition', 'mismatched'], 2, /Allowed choices are none, recent/],
     [['sft', '--resume'], 2, /say which run by --name/],
     [named('d', 'none', '--task', '9'), 2, /--task: task/],

@@ -86,11 +86,11 @@ async function runSft(flags: RunFlags): Promise<void> {
           config,
           out,
           resume: flags.resume,
-          openBackbone: ({ backbone, lora, seed }) => {
+          openBackbone: ({ backbone, lora, precision, seed }) => {
             const options = { trainable: { type: 'lora', ...lora }, seed, signal, onProgress: say } as const
             return engine.type
               ? openOnServer(backbone, engine, options)
-              : openModel(backbone, { ...options, quantize: 'none', ...engineOptions(flags) })
+              : openModel(backbone, { ...options, precision, quantize: 'none', ...engineOptions(flags) })
           },
           engine: engineOptions(flags),
           signal,
@@ -108,7 +108,7 @@ async function runSft(flags: RunFlags): Promise<void> {
     const { task, data, backbone, condition } = config
     const generator = config.run === undefined ? '' : ` --run ${config.run}`
     print(
-      `\n${sftSummaryText(summary)}The adapter is in ${join(out, 'adapter')}. What it is worth on users never trained on:\n  bump evaluate lamp --task ${task} --data ${data} --backbone ${backbone}${generator} --sft ${condition}=${out}\n`,
+      `\n${sftSummaryText(summary)}The adapter is in ${join(out, 'adapter')}. What it is worth on users never trained on:\n  bump evaluate lamp --task ${task} --data ${data} --backbone ${backbone}${config.precision === 'int8' ? ' --quantize int8' : ''}${generator} --sft ${condition}=${out}\n`,
     )
   } catch (error) {
     if (error instanceof CancelledError)

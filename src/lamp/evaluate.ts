@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import type { EvaluationResult } from '../evaluate/result.ts'
 import { AnswerCache } from '../model/answers.ts'
+import type { Quantize } from '../model/contract.ts'
 import { bestCheckpoint, readRunHeader } from '../run/read.ts'
 import { trainConfigSchema } from '../train/config.ts'
 import { BumpError } from '../util/errors.ts'
@@ -50,6 +51,8 @@ export interface EvaluateLampOptions extends LampQuestionsOptions {
   adapter?: string
   /** The backbone where it is a model on this machine; absent for a server's. */
   localBackbone?: string
+  /** Integers that it is read in, for the record. */
+  quantize?: Quantize
   /** Opens the backbone with this adapter, or with `adapter` where none is named; answerRows closes it. */
   openBackbone(adapter: string | undefined): Promise<OpenedBackbone>
   /** Run of bump train: its best checkpoint writes the bump profiles, and its untrained base the zero-shot ones. */
@@ -135,7 +138,7 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
       seconds: (performance.now() - started) / 1000,
       notes: lacking === undefined ? notes : [...notes, lacking],
       seed,
-      settings: { profiles: originOfProfiles(kinds, answered.backbone, options) },
+      settings: { quantize: options.quantize, profiles: originOfProfiles(kinds, answered.backbone, options) },
     })
   } finally {
     release()

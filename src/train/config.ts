@@ -8,7 +8,7 @@ import { PRECISIONS, PROJECTIONS, QUANTIZE } from '../model/contract.ts'
 import { LORA_DEFAULTS } from '../model/trainable.ts'
 import { rewardConfigSchema } from '../reward/config.ts'
 import { LOSSES, type LossName } from './losses.ts'
-import { engineSchema, refuseOnServer, refuseUntrainable } from './on-server.ts'
+import { engineSchema, refuseOnServer, refuseUntrainable, SERVER_READS } from './on-server.ts'
 import { SCHEDULES } from './schedule.ts'
 
 const count = z.int().min(1)
@@ -39,6 +39,14 @@ export const adamFields = {
 }
 
 /** Name and seed of a run. */
+/** What a base's products are computed in while it is trained. */
+export const precisionSchema = z
+  .enum(PRECISIONS)
+  .default('f32')
+  .describe(
+    "What the base's products are computed in. int8: faster and in far less memory, with gradients that are off by a little.",
+  )
+
 export const runFields = {
   name: z
     .string()
@@ -157,12 +165,9 @@ export const trainConfigSchema = z
       .describe(
         "Integers that rollouts and judge read the base's matrices in; default: int8 for LoRA on models of 100 M parameters and more, on a processor with VNNI, AMX or of arm64. Not with trainable.type full, nor on a GPU.",
       ),
-    precision: z
-      .enum(PRECISIONS)
-      .default('f32')
-      .describe(
-        "What training computes the base's products in. int8: faster and in far less memory, with gradients that are off by a little; quantize is then int8 too.",
-      ),
+    precision: precisionSchema.describe(
+      "What training computes the base's products in. int8: faster and in far less memory, with gradients that are off by a little; quantize is then int8 too.",
+    ),
     engine: engineSchema,
     judge: anyJudgeConfigSchema,
     reward: rewardConfigSchema,
@@ -261,7 +266,7 @@ export const trainConfigSchema = z
     if (!engine) return
     const refuse = (path: string[], message: string) => refuseOnServer(context, path, message)
     refuseUntrainable(context, 'trainable', trainable, optim)
-    if (quantize !== 'none') refuse(['quantize'], 'the server decides how it reads weights: leave it out')
+    if (quantize !== 'none') refuse(['quantize'], SERVER_READS)
     if (rollout.temperature !== 1)
       refuse(['rollout', 'temperature'], 'log probabilities are of temperature 1, so rollouts are sampled at 1')
     if (profile.temperature !== 0 && profile.temperature !== 1)

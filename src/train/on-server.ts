@@ -12,6 +12,9 @@ export const engineSchema = z
   .optional()
   .describe('Where the model is trained, if not on this machine (docs/scale.md).')
 
+/** Why no precision can be asked for there. */
+export const SERVER_READS = 'the server decides how it reads weights: leave it out'
+
 /** Adds a problem of a configuration that no such server can serve. */
 export function refuseOnServer(context: z.RefinementCtx, path: string[], message: string): void {
   context.addIssue({ code: 'custom', path, message: `on a Tinker server ${message}` })

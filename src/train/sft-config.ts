@@ -1,7 +1,7 @@
 // The configuration of LoRA-SFT but for where its examples come from: every default stands here.
 import { z } from 'zod'
-import { adamFields, loraFields, runFields } from './config.ts'
-import { engineSchema, refuseUntrainable } from './on-server.ts'
+import { adamFields, loraFields, precisionSchema, runFields } from './config.ts'
+import { engineSchema, refuseOnServer, refuseUntrainable, SERVER_READS } from './on-server.ts'
 import { SCHEDULES } from './schedule.ts'
 
 const count = z.int().min(1)
@@ -9,6 +9,7 @@ const count = z.int().min(1)
 export const sftConfigSchema = z
   .strictObject({
     ...runFields,
+    precision: precisionSchema,
     engine: engineSchema,
     lora: z.strictObject(loraFields).prefault({}).describe('The adapter that is trained.'),
     batch: z
@@ -59,8 +60,10 @@ export const sftConfigSchema = z
       .prefault({}),
     checkpoint: z.strictObject({ every: count.default(10).describe('Steps between checkpoints.') }).prefault({}),
   })
-  .superRefine(({ engine, lora, optim }, context) => {
-    if (engine) refuseUntrainable(context, 'lora', { type: 'lora', ...lora }, optim)
+  .superRefine(({ engine, precision, lora, optim }, context) => {
+    if (!engine) return
+    refuseUntrainable(context, 'lora', { type: 'lora', ...lora }, optim)
+    if (precision !== 'f32') refuseOnServer(context, ['precision'], SERVER_READS)
   })
 
 /** A resolved configuration. */

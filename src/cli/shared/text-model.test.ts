@@ -72,6 +72,24 @@ describe('a backbone', () => {
     expect(seen[0]).not.toBe(digest)
   })
 
+  it('is read in 8 bits where that is asked for: close to the exact one, and with an identity of its own', async () => {
+    const read = async (flags: TextModelFlags) => {
+      const { model, close } = await open({ backbone: nano, ...flags })
+      const [[logprob]] = await model.chooseLogprobs!(prompts, ['sailing'])
+      await close()
+      return { logprob, identity: model.identity }
+    }
+    const exact = await read({})
+    for (const adapter of [undefined, join(folder, 'peft')]) {
+      const eight = await read({ adapter, quantize: 'int8' })
+      const whole = await read({ adapter })
+      expect(eight.identity).not.toBe(whole.identity)
+      expect(eight.logprob).not.toBe(whole.logprob)
+      expect(Math.abs(eight.logprob - whole.logprob)).toBeLessThan(0.5)
+      if (adapter) expect(eight.logprob).toBeGreaterThan(exact.logprob + 0.5)
+    }
+  })
+
   it('is a server’s model', async () => {
     const { model, close } = await open({ server, serverModel: 'm', serverContext: 100 })
     expect(model).toMatchObject({ name: `m at ${server}`, contextLength: 100 })
@@ -86,6 +104,16 @@ describe('a backbone', () => {
       'a server with an adapter',
       () => ({ backbone: undefined, server, serverModel: 'm', adapter: 'a' }),
       /--adapter does not go/,
+    ],
+    [
+      'an adapter that was trained in f32, in 8 bits',
+      () => ({ adapter: join(folder, 'run'), quantize: 'int8' }),
+      /run was trained with precision f32: answer with --quantize none, in all rows/,
+    ],
+    [
+      'a server in 8 bits',
+      () => ({ backbone: undefined, server, serverModel: 'm', quantize: 'int8' }),
+      /--quantize is of models on this machine/,
     ],
     ['a folder with a server’s model', () => ({ serverModel: 'm' }), /--server-model belongs to --server/],
     ['a folder with a concurrency', () => ({ serverConcurrency: 2 }), /--server-concurrency belongs to --server/],

@@ -1,7 +1,8 @@
 // A task backbone opened for use: a model on the embedded engine, with an adapter or without, or a server's.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { QUANTIZE, type Quantize } from '../../model/contract.ts'
 import { openModel } from '../../model/onnx/open.ts'
 import { textModel } from '../../model/text-from-tokens.ts'
 import type { TextModel } from '../../model/text-model.ts'
@@ -14,6 +15,7 @@ import { addServerFlags, type ServerFlags, serverOf, tellSpent } from './server-
 export interface TextModelFlags extends EngineFlags, ServerFlags {
   backbone?: string
   adapter?: string
+  quantize?: Quantize
 }
 
 export interface OpenTextModel {
@@ -26,6 +28,12 @@ export function addTextModelFlags(command: Command): Command {
   command
     .option('--backbone <where>', 'model that does the task: a Hugging Face folder, a .gguf file or a hub name')
     .option('--adapter <folder>', 'on the backbone: a run folder of bump sft, or a PEFT LoRA adapter')
+    .addOption(
+      new Option(
+        '--quantize <integers>',
+        'integers that its matrices are read in (default: none, exact; int8 as for an adapter trained with precision int8)',
+      ).choices(QUANTIZE),
+    )
   return addServerFlags(command, 'model on a server that does the task instead')
 }
 
@@ -43,14 +51,20 @@ export async function openTextModel(
   if ((backbone === undefined) === (server === undefined))
     throw new BumpError('invalid-options', 'give either --backbone (a model on this machine) or --server')
   if (server !== undefined) {
+    if (flags.quantize !== undefined)
+      throw new BumpError(
+        'invalid-options',
+        '--quantize is of models on this machine: a server decides how it reads weights',
+      )
     if (flags.adapter === undefined) return { model: server, close: async () => tellSpent(server, onProgress) }
     throw new BumpError(
       'invalid-options',
       '--adapter does not go with a server: load the adapter there, and name it by --server-model',
     )
   }
-  const adapter = flags.adapter === undefined ? undefined : adapterOf(flags.adapter)
-  const language = await openModel(backbone!, { quantize: 'none', ...engineOptions(flags), onProgress, signal })
+  const { quantize = 'none' } = flags
+  const adapter = flags.adapter === undefined ? undefined : adapterOf(flags.adapter, quantize)
+  const language = await openModel(backbone!, { quantize, ...engineOptions(flags), onProgress, signal })
   try {
     const close = () => language.close()
     if (adapter === undefined) {
@@ -74,16 +88,24 @@ export async function openTextModel(
 }
 
 /**
- * Folder of an adapter, and the digest of the model that it belongs to, where its run says so. Throws BumpError where
- * there is none.
+ * Folder of an adapter, and where its run says so the digest of the model that it belongs to. Throws BumpError where
+ * there is none, or its run computed the base otherwise than `quantize` would.
  */
-export function adapterOf(where: string): { folder: string; base?: string } {
+export function adapterOf(where: string, quantize: Quantize = 'none'): { folder: string; base?: string } {
   if (existsSync(join(where, 'adapter_config.json'))) return { folder: where }
   const folder = join(where, 'adapter')
   if (existsSync(join(folder, 'adapter_config.json'))) {
-    const { digest, server } = readRunHeader(where).model ?? {}
+    const { config, model } = readRunHeader(where)
+    const { digest, server } = model ?? {}
     // A server does not say what its weights are.
-    return { folder, base: typeof digest === 'string' && !server ? digest : undefined }
+    if (typeof digest !== 'string' || server) return { folder }
+    const [trained, needed] = config.precision === 'int8' ? (['int8', 'int8'] as const) : (['f32', 'none'] as const)
+    if (needed !== quantize)
+      throw new BumpError(
+        'invalid-options',
+        `${where} was trained with precision ${trained}: answer with --quantize ${needed}, in all rows`,
+      )
+    return { folder, base: digest }
   }
   if (existsSync(join(where, 'config.json')) && existsSync(join(where, 'checkpoints')))
     throw new BumpError(
