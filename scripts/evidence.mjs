@@ -71,7 +71,8 @@ const measuring = (runs, out, more = []) => [
   ...['--out', out, ...more],
 ]
 const result = (name) => `evidence/${name}`
-const answers = (run, condition) => `${result(`lamp-${run}`)}/predictions/${condition}.json`
+const answersOf = (name, condition) => `${result(name)}/predictions/${condition}.json`
+const answers = (run, condition) => answersOf(`lamp-${run}`, condition)
 const job = (claim, name, command, { done = `${result(name)}/result.json`, hours = 0, table = true } = {}) => ({
   ...{ claim, name, command, done, hours },
   table: table ? done : undefined,
@@ -125,23 +126,61 @@ const directions = ['papers', 'movies'].flatMap((domain) => {
   ]
 })
 
-/** Claim 3: trained profiles help the tasks of LaMP, before and after LoRA-SFT. */
+/**
+ * Claim 3: trained profiles help the tasks of LaMP, before and after LoRA-SFT. Beside them what may help where they do
+ * not: profiles that the backbone writes itself, with the usual instruction and with one that asks for what the task needs.
+ */
 const ADAPTED = ['none', 'bm25', 'zero-shot', 'bump']
+const NEEDED = {
+  papers:
+    'Write two or three sentences on how this author titles papers: how long the titles are, whether with a colon, a name of the method or a question, and the words and topics that return.',
+  reviews:
+    'Write two or three sentences on how this customer rates: which stars are usual, what is praised, and what costs a product its stars.',
+  news: 'Write two or three sentences on how this journalist words headlines: how long they are, their tone and form, and the words and topics that return.',
+}
+const QUESTIONS = 64
 const tasks = TASKS.flatMap((domain) => {
   const about = [...DOMAINS[domain].lamp, '--backbone', LARGE]
-  const run = ['--run', `runs/${domain}-qwen-s1`]
+  const asked = ['evaluate', 'lamp', ...about, '--quantize', 'int8', '--questions', String(QUESTIONS)]
+  const run = ['--run', `runs/${domain}-smollm2-s1`]
   const adapters = ADAPTED.map((condition) => [condition, `sft-${domain}-${condition}`])
   const shows = (condition) => (['zero-shot', 'bump'].includes(condition) ? run : [])
+  const name = `lamp-${domain}`
+  const read = DOMAINS[domain].logs.slice(3)
+  const profiles = `${result(`needed-${domain}`)}/profiles.jsonl`
   return [
     ...adapters.map(([condition, name]) =>
-      job('lamp', name, ['sft', ...about, '--condition', condition, ...shows(condition), '--name', name, '--resume'], {
-        done: `runs/${name}/summary.json`,
-        table: false,
-      }),
+      job(
+        'lamp',
+        name,
+        [
+          ...['sft', ...about, '--condition', condition, ...shows(condition), '--examples', '100'],
+          ...['--set', 'precision=int8', '--name', name, '--resume'],
+        ],
+        { done: `runs/${name}/summary.json`, table: false },
+      ),
     ),
-    job('lamp', `lamp-${domain}`, [
-      ...['evaluate', 'lamp', ...about, ...run, '--out', result(`lamp-${domain}`)],
-      ...adapters.flatMap(([condition, name]) => ['--sft', `${condition}=runs/${name}`]),
+    job('lamp', name, [
+      ...[...asked, ...run, '--out', result(name)],
+      ...adapters.flatMap(([condition, adapter]) => ['--sft', `${condition}=runs/${adapter}`]),
+    ]),
+    job('lamp', `${name}-own`, [
+      ...[...asked, '--zero-shot-model', LARGE, '--conditions', 'zero-shot', '--out', result(`${name}-own`)],
+    ]),
+    job(
+      'lamp',
+      `needed-${domain}`,
+      ['profile', '--model', LARGE, '--logs', ...read, '--instruction', NEEDED[domain], '--out', profiles],
+      { done: profiles, table: false },
+    ),
+    job('lamp', `${name}-needed`, [
+      ...[...asked, '--profiles', profiles, '--conditions', 'bump,mismatched', '--out', result(`${name}-needed`)],
+    ]),
+    job('lamp', `${name}-remedies`, [
+      ...['evaluate', 'predictions', ...DOMAINS[domain].lamp, '--questions', String(QUESTIONS)],
+      ...['none', 'bm25', 'zero-shot', 'bump'].map((condition) => answersOf(name, condition)),
+      ...[answersOf(`${name}-own`, 'zero-shot'), answersOf(`${name}-needed`, 'bump')],
+      ...['--out', result(`${name}-remedies`)],
     ]),
   ]
 })

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { evaluationResultSchema } from '../evaluate/result.ts'
+import { readLamp } from '../lamp/read.ts'
+import { sampleQuestions } from '../lamp/split.ts'
 import { main } from './main.ts'
 import { capturedOutput } from './testing/captured.ts'
 
@@ -66,6 +68,34 @@ it('adds means over files, compared with the first and with each other', async (
   expect(differences[4].values.mae.mean).toBeCloseTo(13 / 9 - 1 / 2, 12)
   expect(await main([...command, ...files, ...group('one', 'good.json')])).toBe(2)
   expect(captured.stderr).toMatch(/groups\.one: a mean is over two or more of the files/)
+})
+
+it('scores the answers to a sample, as bump evaluate lamp draws it', async () => {
+  const { questions } = sampleQuestions(readLamp(folder, { task: 3, split: 'dev' }), 2, 1)
+  expect(questions).toHaveLength(2)
+  const all = answers(golds)
+  write('sample.json', {
+    ...all,
+    golds: all.golds.filter(({ id }) => questions.some((question) => question.id === id)),
+  })
+  const command = [
+    'evaluate',
+    'predictions',
+    '--task',
+    '3',
+    '--data',
+    folder,
+    '--out',
+    at('sample'),
+    '--questions',
+    '2',
+  ]
+  expect(await main([...command, at('sample.json')]), captured.stderr).toBe(0)
+  const [table] = evaluationResultSchema.parse(JSON.parse(readFileSync(at('sample/result.json'), 'utf8'))).tables
+  expect(table.rows[0]).toMatchObject({ n: 2, values: { mae: { mean: 0 } } })
+  expect(table.notes.join()).toContain('2 of the 3 questions')
+  expect(await main([...command, at('good.json')])).toBe(1)
+  expect(captured.stderr).toMatch(/1 of no question/)
 })
 
 it.each([

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { scorePredictions } from '../lamp/evaluate.ts'
 import { LAMP_SPLITS, type LampSplitName } from '../lamp/read.ts'
 import type { LampTaskNumber } from '../lamp/types.ts'
-import { collectGroups, naturalNumber, taskNumber } from './shared/flag-values.ts'
+import { collectGroups, naturalNumber, positiveInteger, taskNumber } from './shared/flag-values.ts'
 import { commandLine } from './shared/process.ts'
 import { resultTableText } from './shared/result-table.ts'
 import { print } from './shared/terminal.ts'
@@ -25,6 +25,7 @@ interface PredictionsFlags {
   data: string
   split: LampSplitName
   oldNews?: boolean
+  questions?: number
   group?: Record<string, string[]>
   seed: number
   out?: string
@@ -38,10 +39,15 @@ export function evaluatePredictionsCommand(): Command {
     .addOption(new Option('--task <number>', 'task of the benchmark').argParser(taskNumber).makeOptionMandatory())
     .requiredOption('--data <folder>', 'folder of the downloaded files: LaMP_N, or one that holds them')
     .addOption(new Option('--split <name>', 'part of the data').choices(LAMP_SPLITS).default('dev'))
+    .option(
+      '--questions <count>',
+      'of a sample: as many as bump evaluate lamp was told, with the same --seed',
+      positiveInteger,
+    )
     .option('--group <name=files>', 'files whose mean is a row, with commas between; may be repeated', collectGroups)
     .option('--old-news', 'permit the old task 2, news categories (LaMP-2N)')
     .option('--out <folder>', 'writes result.json there, for bump report')
-    .option('--seed <number>', 'seed of the intervals', naturalNumber, 1)
+    .option('--seed <number>', 'seed of sampled questions and intervals', naturalNumber, 1)
     .addHelpText('after', HELP)
     .action((files: string[], flags: PredictionsFlags) => scoreFiles(files, flags, commandLine(command)))
   return command

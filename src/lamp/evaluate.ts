@@ -38,11 +38,11 @@ interface LampQuestionsOptions {
   split: LampSplitName
   /** Permits the old task 2, news categories. */
   oldNews?: boolean
+  /** About so many questions: whole users, drawn by the seed. Default: all. */
+  questions?: number
 }
 
 export interface EvaluateLampOptions extends LampQuestionsOptions {
-  /** About so many questions: whole users, drawn by the seed. Default: all. */
-  questions?: number
   /** Default: all conditions for which profiles can be had. */
   conditions?: readonly Condition[]
   /** Rows after LoRA-SFT: a condition, and the adapter that the backbone has. */
@@ -95,8 +95,7 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
   const { sft, seed, out, signal, onNote } = options
   const started = performance.now()
   const rows = lampRows(options.conditions ?? possibleConditions(options), sft)
-  const whole = readLamp(options.data, options)
-  const split = options.questions === undefined ? whole : sampleQuestions(whole, options.questions, seed)
+  const { whole, split } = questionsOf(options)
   const users = usersOf(split)
   if (options.localBackbone === undefined && sft.length > 0)
     throw new BumpError(
@@ -143,6 +142,13 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
   } finally {
     release()
   }
+}
+
+/** All questions of the split, and those that are asked. */
+function questionsOf(options: LampQuestionsOptions & { seed: number }): { whole: LampSplit; split: LampSplit } {
+  const whole = readLamp(options.data, options)
+  const { questions, seed } = options
+  return { whole, split: questions === undefined ? whole : sampleQuestions(whole, questions, seed) }
 }
 
 /** All conditions for which profiles can be had. */
@@ -264,7 +270,7 @@ function originOfProfiles(
 export interface ScorePredictionsOptions extends LampQuestionsOptions {
   /** Rows of means, by name: two or more of the files, such as those of runs with several seeds. */
   groups?: Readonly<Record<string, readonly string[]>>
-  /** Of the intervals. */
+  /** Of sampled questions and intervals. */
   seed: number
   /** Folder for result.json; default: it is not written. */
   out?: string
@@ -280,7 +286,7 @@ export interface ScorePredictionsOptions extends LampQuestionsOptions {
 export function scorePredictions(files: readonly string[], options: ScorePredictionsOptions): EvaluationResult {
   const { seed, out, command, groups = {} } = options
   const started = performance.now()
-  const split = readLamp(options.data, options)
+  const { whole, split } = questionsOf(options)
   goldsOf(split, 'nothing can be scored: use the dev split')
   const names = [...new Set(files)]
   const stems = names.map((file) => basename(file, extname(file)))
@@ -307,6 +313,7 @@ export function scorePredictions(files: readonly string[], options: ScorePredict
       title: `${split.variant}: ${task.title}`,
       notes: [
         ...(split.rebuilt ? [REBUILT_NOTE] : []),
+        ...sampleNotes(split, whole, seed),
         `${n} questions of ${usersOf(split).length} users; means with 95 % intervals, bootstrap over users; differences are paired.`,
       ],
       metrics: [...task.metrics],
