@@ -249,7 +249,7 @@ const beyond = [
   ...['papers', 'movies'].flatMap((domain) =>
     [
       ['robustness', ...byEncoder, '--users', '64', '--trust'],
-      ['population', ...byEncoder, '--users', String(USERS), '--trust'],
+      ['population', ...byEncoder, '--users', String(USERS), '--sizes', '10,100,600', '--trust'],
       ['privacy', ...byEncoder, '--users', String(USERS), '--trust'],
       ['claims', '--judge-model', LARGE, '--users', '30', '--trust'],
     ].map(([claim, ...more]) => {
