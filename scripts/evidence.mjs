@@ -303,12 +303,13 @@ const difference = (of) => {
   return of.low > 0 || of.high < 0 ? `**${text}**` : text
 }
 const row = (cells) => `| ${cells.join(' | ')} |`
-/** Of the ranking measures NDCG alone; of the differences those to a reference, and those between means. */
+/** Of the ranking measures NDCG alone, among many people recall@1; of the differences those to a reference, and those between means. */
 const SHOWN = /^(?!mrr_|recall1_|gain_)/
 const REFERENCES = ['zero-shot', 'none', 'history', 'both', 'mismatched']
 
 function tableOf({ title, metrics, rows, differences }) {
-  const shown = metrics.filter(({ key }) => SHOWN.test(key))
+  const found = metrics.some(({ key }) => key.startsWith('recall10_'))
+  const shown = metrics.filter(({ key }) => (found ? key.startsWith('recall1_') : SHOWN.test(key)))
   const labels = new Map(rows.map(({ condition, label }) => [condition, label]))
   const isMean = (condition) => condition.startsWith('mean ')
   const kept = differences.filter(({ a, b }) => REFERENCES.includes(b) || (isMean(a) && isMean(b)))
