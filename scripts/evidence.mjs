@@ -192,7 +192,8 @@ const labels = ['papers', 'reviews'].flatMap((domain) => {
   const task = (run) =>
     job('labels', `lamp-${run}`, [
       ...['evaluate', 'lamp', ...DOMAINS[domain].lamp, '--backbone', MODELS.smollm2, '--run', `runs/${run}`],
-      ...['--conditions', 'none,zero-shot,bump,mismatched', '--out', result(`lamp-${run}`)],
+      ...['--quantize', 'int8', '--out', result(`lamp-${run}`)],
+      ...['--conditions', run === free[0] ? 'none,zero-shot,bump,mismatched' : 'bump'],
     ])
   const groups = ['--group', `free=${free.join(',')}`, '--group', `labels=${own.join(',')}`]
   return [
