@@ -64,8 +64,10 @@ describe('bump evaluate profiles', () => {
     const first = result(out)
     expect(first.kind).toBe('profiles')
     expect(first.command).toMatch(/^bump evaluate profiles .*--run .*--pool-sizes 4,8$/)
-    expect(first.tables.map(({ title }) => title.slice(0, 5))).toEqual(['K = 4', 'K = 8'])
-    for (const table of first.tables) {
+    expect(first.tables.map(({ title }) => title.slice(0, 5))).toEqual(['K = 4', 'K = 8', 'What '])
+    const wording = first.tables[2].rows.map(({ condition }) => condition)
+    expect(wording).toEqual(['zero-shot', 'run', expect.stringMatching(/^run@step-[01]$/)])
+    for (const table of first.tables.slice(0, 2)) {
       const keys = table.rows.map(({ condition }) => condition)
       expect(keys.slice(0, 5)).toEqual(['none', 'generic', 'history', 'zero-shot', 'run'])
       expect(keys.slice(5)).toEqual([expect.stringMatching(/^run@step-[01]$/), 'mismatched'])

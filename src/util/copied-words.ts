@@ -1,14 +1,14 @@
 // How much of a text stands word for word in others.
 
 /** Lower-cased words; punctuation and spacing do not hide a copy. */
-function words(text: string): string[] {
+export function wordsOf(text: string): string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
 }
 
 /** Words in the longest piece of the profile that stands word for word in one text of the history. */
 export function longestCopiedNgram(profile: string, history: readonly string[]): number {
   const ids = new Map<string, number>()
-  const profileIds = words(profile).map((word) => {
+  const profileIds = wordsOf(profile).map((word) => {
     const id = ids.get(word) ?? ids.size
     ids.set(word, id)
     return id
@@ -18,7 +18,7 @@ export function longestCopiedNgram(profile: string, history: readonly string[]):
   const runs = new Int32Array(profileIds.length + 1)
   for (const text of history) {
     runs.fill(0)
-    for (const word of words(text)) {
+    for (const word of wordsOf(text)) {
       const id = ids.get(word)
       for (let i = profileIds.length - 1; i >= 0; i--) {
         runs[i + 1] = profileIds[i] === id ? runs[i] + 1 : 0

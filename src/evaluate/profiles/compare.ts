@@ -24,6 +24,7 @@ import { type EvaluationEngine, EvaluationModels } from './models.ts'
 import { type Plan, type PlanOptions, planEvaluation } from './plan.ts'
 import type { PlannedJudge } from './planned-judges.ts'
 import { profileTable } from './table.ts'
+import { wordingTable } from './wording.ts'
 import { userRecords, writeProfileResult } from './write.ts'
 
 /** Pool sizes that are measured where none are named, as far as they fit. */
@@ -167,12 +168,13 @@ function writeResult(
     const judge = judged.length > 1 ? nameOfJudge(by.record) : undefined
     return by.sizes.map((sized) => profileTable(sized, conditions, { notes: all, seed, judge, groups }))
   })
+  const wording = wordingTable(users, conditions, { limit: config.reward.maxCopiedNgram, seed })
   const result: EvaluationResult = {
     kind: 'profiles',
     createdAt: new Date().toISOString(),
     command,
     seconds: Math.round(performance.now() - started) / 1000,
-    tables,
+    tables: wording ? [...tables, wording] : tables,
     settings: {
       judge: record,
       ...(judged.length > 1 ? { judges: judged.map((by) => by.record) } : {}),

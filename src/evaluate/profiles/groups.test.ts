@@ -53,9 +53,12 @@ function written(name: string, judged = ONE): string {
     createdAt: '',
     command: '',
     seconds: 1,
-    tables: judged.flatMap(({ judge, sizes }) =>
-      sizes.map((each) => profileTable(each, conditions, { notes: ['a note'], seed: 3, judge })),
-    ),
+    tables: [
+      ...judged.flatMap(({ judge, sizes }) =>
+        sizes.map((each) => profileTable(each, conditions, { notes: ['a note'], seed: 3, judge })),
+      ),
+      { title: 'What the profiles look like', notes: [], metrics: [], rows: [], differences: [] },
+    ],
     settings: {
       seed: 3,
       poolSizes: judged[0].sizes.map(({ negatives }) => negatives),
@@ -104,6 +107,7 @@ describe('a finished evaluation', () => {
       'K = 8, judged by likelihood:',
       'K = 4, judged by embedding: ',
       'K = 8, judged by embedding: ',
+      'What the profiles look like',
     ])
     const options = { seed: seedFrom('bootstrap', 3) }
     // Users' means over the two runs, by hand.

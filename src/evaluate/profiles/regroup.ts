@@ -29,7 +29,8 @@ const settingsSchema = z.looseObject({
 })
 
 /**
- * Replaces the groups of the evaluation in `folder` by `groups` and writes its result.json anew. Throws BumpError where
+ * Replaces the groups of the evaluation in `folder` by `groups` and writes its result.json anew; tables that no judge made
+ * stay as they are. Throws BumpError where
  * the folder holds no evaluation of profiles, its two files do not belong together, or a group names what is not there.
  */
 export function regroupProfiles(folder: string, groups: NamedGroups): EvaluationResult {
@@ -53,8 +54,10 @@ export function regroupProfiles(folder: string, groups: NamedGroups): Evaluation
   const old = new Set(before.map((key) => groupNote(oldGroup(result.tables[0], key, settings.groups[key]), labels)))
   const judges = Object.keys(users[0]?.conditions[conditions[0].key]?.judges ?? { only: 0 })
   const sized = judges.flatMap((judge) => settings.poolSizes.map((size) => ({ judge, size })))
-  if (sized.length !== result.tables.length) throw wrong('has other tables than users.jsonl has judges and pools')
-  const tables = result.tables.map((table, t) => {
+  const isJudged = ({ metrics }: ResultTable) => metrics.some(({ key }) => key === 'ndcg_forward')
+  const judged = result.tables.filter(isJudged)
+  if (sized.length !== judged.length) throw wrong('has other tables than users.jsonl has judges and pools')
+  const tables = judged.map((table, t) => {
     const { judge, size } = sized[t]
     const scores = conditions.map(({ key }) =>
       users.map(({ conditions: of, user }) => {
@@ -71,7 +74,7 @@ export function regroupProfiles(folder: string, groups: NamedGroups): Evaluation
   })
   const regrouped: EvaluationResult = {
     ...result,
-    tables,
+    tables: [...tables, ...result.tables.filter((table) => !isJudged(table))],
     settings: { ...result.settings, groups: Object.fromEntries(found.map(({ key, members }) => [key, members])) },
   }
   writeFileAtomic(file, `${JSON.stringify(regrouped, undefined, 2)}\n`)

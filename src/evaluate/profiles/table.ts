@@ -143,6 +143,7 @@ const SHOWN = ['ndcg_forward', 'ndcg_backward', 'ndcg_both', 'mrr_both', 'recall
  */
 export function shownTable(table: ResultTable, groups: readonly string[] = []): ResultTable {
   const references = ['zero-shot', 'history']
+  const judged = table.metrics.some(({ key }) => SHOWN.includes(key))
   const negated = ({ mean, low, high }: Interval): Interval => ({ mean: -mean, low: -high, high: -low })
   const toReferences = references.flatMap((b) =>
     table.rows.flatMap(({ condition: a }) => {
@@ -156,7 +157,7 @@ export function shownTable(table: ResultTable, groups: readonly string[] = []): 
   )
   return {
     ...table,
-    metrics: table.metrics.filter(({ key }) => SHOWN.includes(key)),
+    metrics: judged ? table.metrics.filter(({ key }) => SHOWN.includes(key)) : table.metrics,
     differences: [...toReferences, ...table.differences.filter(({ a, b }) => groups.includes(a) && groups.includes(b))],
   }
 }
