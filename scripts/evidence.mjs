@@ -216,25 +216,20 @@ const labels = ['papers', 'reviews'].flatMap((domain) => {
   ]
 })
 
-/** Claim 5: the paper's listwise judge, by a model that can do it. */
-const listwise = job(
-  'listwise',
-  'listwise-papers',
-  [
-    ...[
-      'judge',
-      'check',
-      '--logs',
-      questions('lamp5-papers-rebuilt', 'dev'),
-      '--text',
-      'title',
-      '--users',
-      String(USERS),
+/** Claim 5: the paper's listwise judge, by models that might do it, on histories as short as profiles are. */
+const listwise = [LARGE, MODELS.qwen].map((judge, i) => {
+  const name = `listwise-papers${i === 0 ? '' : '-small'}`
+  return job(
+    'listwise',
+    name,
+    [
+      ...['judge', 'check', '--logs', questions('lamp5-papers-rebuilt', 'dev'), '--text', 'title', '--users', '24'],
+      ...['--judge-model', judge, '--scorer', 'listwise', '--scorer', 'likelihood'],
+      ...['--history-tokens', '64', '--max-interaction-tokens', '32'],
     ],
-    ...['--judge-model', LARGE, '--scorer', 'listwise', '--scorer', 'likelihood'],
-  ],
-  { done: `${result('listwise-papers')}.txt` },
-)
+    { done: `${result(name)}.txt` },
+  )
+})
 
 /**
  * Beyond the paper, with the first seed's generators: on other domains, from disturbed histories, among many people, what
@@ -260,7 +255,7 @@ const beyond = [
   ),
 ]
 
-const JOBS = [...gains, ...directions, ...tasks, ...labels, listwise, ...beyond]
+const JOBS = [...gains, ...directions, ...tasks, ...labels, ...listwise, ...beyond]
 const isDone = ({ done }) => existsSync(done)
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 const commandLine = ({ command }) => ['bump', ...command].map(quoted).join(' ')
