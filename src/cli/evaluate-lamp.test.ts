@@ -136,6 +136,12 @@ describe('bump evaluate lamp', () => {
     const lines = (text: string) => text.trim().split('\n').sort()
     expect(lines(readFileSync(at('titles', 'answers.jsonl'), 'utf8'))).toEqual(lines(answers))
     expect(json('titles', 'result.json').tables[0]).toEqual(table)
+
+    expect(await lamp(5, 'titles', ...flags, '--quantize', 'int8'), captured.stderr).toBe(0)
+    expect(json('titles', 'result.json').tables[0].notes).toContain('The backbone is read in 8 bits.')
+    expect(json('titles', 'result.json').settings.quantize).toBe('int8')
+    // Answers in 8 bits are kept beside the exact ones.
+    expect(lines(readFileSync(at('titles', 'answers.jsonl'), 'utf8'))).toHaveLength(24)
   })
 
   it('ends by Ctrl-C with what it has, and goes on', async () => {

@@ -107,6 +107,7 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
   const kinds = [...new Set(rows.flatMap((row) => profileKindOf(row.condition) ?? []))]
   const notes = [
     ...sampleNotes(split, whole, seed),
+    ...(options.quantize === 'int8' ? ['The backbone is read in 8 bits.'] : []),
     ...profileNotes(kinds, split, options),
     ...sft.flatMap((row) => notesOfAdapter(row, options)),
     ...seen,
