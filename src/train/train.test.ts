@@ -273,6 +273,7 @@ describe('train()', () => {
     expect(tables.map(({ title }) => title)).toEqual([
       expect.stringMatching(/^K = 2, judged by likelihood on tiny: /),
       expect.stringMatching(/^K = 2, judged by embedding on encoder-mean: /),
+      'What the profiles look like',
     ])
     expect(tables[1].notes.join()).toMatch(/trained with the worst of likelihood and embedding .*this judge among them/)
     expect(settings.judges).toHaveLength(2)
