@@ -92,12 +92,14 @@ function head({ kind, createdAt, command, seconds, settings }: EvaluationResult)
 `
 }
 
+/** What the first size makes that fits, else what the last one makes. */
 function firstWithin(limit: number, sizes: readonly number[], made: (size: number) => Html[]): Html[] {
+  let pieces: Html[] = []
   for (const size of sizes) {
-    const pieces = made(size)
-    if (pieces.reduce((sum, { markup }) => sum + markup.length, 0) <= limit) return pieces
+    pieces = made(size)
+    if (pieces.reduce((sum, { markup }) => sum + markup.length, 0) <= limit) break
   }
-  return made(sizes.at(-1)!)
+  return pieces
 }
 
 function tableSection(table: ResultTable, figures: readonly (Html | undefined)[], most: number): Html {
