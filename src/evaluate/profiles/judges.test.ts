@@ -28,6 +28,15 @@ describe('judgeNotes', () => {
     expect(note('big', 'listwise')).toMatch(/the listwise \(permutation, 2 orders\) scorer on big.*model and scorer/)
   })
 
+  it('says once what holds for several runs', () => {
+    const runs = ['a', 'b', 'c'].map((name) => ({ ...run(), folder: `runs/${name}` }))
+    runs[2].header.judge = { ...runs[2].header.judge, digest: 'other-digest' }
+    const notes = judgeNotes(judgeRecord(info('base'), judgeConfigSchema.parse({ scorer: 'likelihood' })), runs)
+    expect(notes).toHaveLength(2)
+    expect(notes[0]).toContain('the same that runs/a, runs/b were trained with.')
+    expect(notes[1]).toContain('runs/c was trained with another judge')
+  })
+
   it("knows runs with a judge of one's own", () => {
     const own = run()
     own.header.judge = { scorer: 'custom', name: 'shared words' }

@@ -4,6 +4,7 @@ import { type JudgeConfig, singleJudges } from '../../judge/config.ts'
 import { judgeName } from '../../judge/judge.ts'
 import type { ModelInfo } from '../../model/contract.ts'
 import type { TrainedRun } from '../../train/trained-run.ts'
+import { few } from '../../util/few.ts'
 
 /** What decides a judge's scores. */
 export interface JudgeRecord {
@@ -28,38 +29,61 @@ export function trainingJudges({ header, config }: TrainedRun): JudgeRecord[] {
 
 const described = ({ model, config }: JudgeRecord) => `the ${judgeName(config)} scorer on ${model}`
 
-/** For every run, plainly: is the judge of the evaluation the one that the run was trained with? */
+/** What is said of runs; `were`: the runs and the verb, such as `runs/a, runs/b were`. */
+type Said = (were: string) => string
+
+/**
+ * For every run, plainly: is the judge of the evaluation the one that the run was trained with? Runs of which the same
+ * is to be said share a note.
+ */
 export function judgeNotes(judge: JudgeRecord, runs: readonly TrainedRun[]): string[] {
   const mine = described(judge)
   if (runs.length === 0) return [`Judge: ${mine}.`]
-  return runs.map((run) => {
-    if (run.config.reward.type === 'custom')
-      return `Judge: ${mine}. ${run.folder} was trained by the reward ${run.config.reward.name}, without a judge.`
-    if (run.header.judge?.scorer === 'custom')
-      return `Judge: ${mine}. ${run.folder} was trained with the judge ${run.header.judge.name}: what its profiles gain here does not hang on that judge.`
-    const trainings = trainingJudges(run)
-    if (trainings.length > 1) return `Judge: ${mine}. ${severalNote(judge, run, trainings)}`
-    const [training] = trainings
-    const sameModel = training.digest === judge.digest
-    const sameScorer = judgeName(training.config) === judgeName(judge.config)
-    if (sameModel && sameScorer)
-      return `Judge: ${mine}, the same that ${run.folder} was trained with. Profiles that only this judge can read would score just as high here: evaluate with another judge as well.`
-    const theirs = described(training)
-    const how = sameModel
-      ? 'the same model with another scorer'
-      : sameScorer
-        ? 'another model'
-        : 'model and scorer differ'
-    return `Judge: ${mine}. ${run.folder} was trained with another judge, ${theirs} (${how}): what its profiles gain here does not hang on that judge.`
-  })
+  const notes = new Map<string, { said: Said; folders: string[] }>()
+  for (const run of runs) {
+    const said = saidOf(judge, run)
+    const note = notes.get(said('')) ?? { said, folders: [] }
+    note.folders.push(run.folder)
+    notes.set(said(''), note)
+  }
+  return [...notes.values()].map(
+    ({ said, folders }) => `Judge: ${mine}${said(`${few(folders)} ${folders.length === 1 ? 'was' : 'were'}`)}`,
+  )
 }
 
-function severalNote(judge: JudgeRecord, { folder, config }: TrainedRun, trainings: readonly JudgeRecord[]): string {
+function saidOf(judge: JudgeRecord, run: TrainedRun): Said {
+  const { header, config } = run
+  const { reward } = config
+  if (reward.type === 'custom') return (were) => `. ${were} trained by the reward ${reward.name}, without a judge.`
+  if (header.judge?.scorer === 'custom') {
+    const { name } = header.judge
+    return (were) =>
+      `. ${were} trained with the judge ${name}: what the profiles gain here does not hang on that judge.`
+  }
+  const trainings = trainingJudges(run)
+  if (trainings.length > 1) return severalSaid(judge, judgeName(config.judge), trainings)
+  const [training] = trainings
+  const sameModel = training.digest === judge.digest
+  const sameScorer = judgeName(training.config) === judgeName(judge.config)
+  if (sameModel && sameScorer)
+    return (were) =>
+      `, the same that ${were} trained with. Profiles that only this judge can read would score just as high here: evaluate with another judge as well.`
+  const theirs = described(training)
+  const how = sameModel
+    ? 'the same model with another scorer'
+    : sameScorer
+      ? 'another model'
+      : 'model and scorer differ'
+  return (were) =>
+    `. ${were} trained with another judge, ${theirs} (${how}): what the profiles gain here does not hang on that judge.`
+}
+
+function severalSaid(judge: JudgeRecord, name: string, trainings: readonly JudgeRecord[]): Said {
   const same = trainings.some(
     ({ digest, config: theirs }) => digest === judge.digest && judgeName(theirs) === judgeName(judge.config),
   )
-  const all = `the ${judgeName(config.judge)} (${trainings.map(described).join(', ')})`
+  const all = `the ${name} (${trainings.map(described).join(', ')})`
   return same
-    ? `${folder} was trained with ${all}, this judge among them: evaluate with another judge as well.`
-    : `${folder} was trained with other judges, ${all}: what its profiles gain here does not hang on those.`
+    ? (were) => `. ${were} trained with ${all}, this judge among them: evaluate with another judge as well.`
+    : (were) => `. ${were} trained with other judges, ${all}: what the profiles gain here does not hang on those.`
 }
