@@ -137,14 +137,16 @@ async function movedBy(quantize: 'none' | 'int8'): Promise<number> {
     const before = await model.score(requests)
     await model.savePolicy(folder)
     const adapter = join(folder, 'adapter_model.safetensors')
+    const file = new BinaryFile(adapter)
     const tensors = new Map(
-      [...readSafetensors(new BinaryFile(adapter))].map(([name, tensor]) => {
+      [...readSafetensors(file)].map(([name, tensor]) => {
         const { dims } = tensor
         // A new adapter adds nothing, since one factor of each product is zero.
         const values = readElements(tensor, 0, elementsOf(dims)).map((value) => (value === 0 ? 1e-7 : value))
         return [name, { dims, data: () => values }]
       }),
     )
+    file.close()
     writeSafetensors(adapter, tensors)
     await model.loadPolicy(folder)
     const after = await model.score(requests)
