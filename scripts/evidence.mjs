@@ -3,7 +3,8 @@
 //   node scripts/evidence.mjs plan [words]    what is to run, what is done, and what it takes
 //   node scripts/evidence.mjs run [words]     runs what is missing of it, one after the other
 //   node scripts/evidence.mjs table [words]   the results that are there, in Markdown
-// Words choose the jobs whose claim or name holds all of them. --data and --models name the folders of logs and weights.
+// Words choose the jobs whose claim or name holds all of them; a job's whole name chooses that job alone.
+// --data and --models name the folders of logs and weights.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
@@ -335,7 +336,10 @@ function table(jobs) {
 }
 
 const [action, ...words] = positionals
-const chosen = JOBS.filter(({ claim, name }) => words.every((word) => `${claim} ${name}`.includes(word)))
+const names = new Set(JOBS.map(({ name }) => name))
+const chosen = JOBS.filter(({ claim, name }) =>
+  words.every((word) => (names.has(word) ? word === name : `${claim} ${name}`.includes(word))),
+)
 const actions = { plan, run, table }
 if (!Object.hasOwn(actions, action ?? '') || chosen.length === 0) {
   console.error(
