@@ -194,7 +194,7 @@ async function checkpointProfiles(
   const label = `BUMP profile (${run.name}, step ${step})`
   const digest = await model.policyDigest()
   const written = await writeProfiles(model, { weights: 'policy', digest }, run.config, { key, label }, options)
-  return { ...written, generator: { ...written.generator, run: run.name, step } }
+  return { ...written, generator: { ...written.generator, run: run.name, folder: run.folder, step } }
 }
 
 /** Zero-shot profiles by the model named, where it is wanted: it stands in the run's place where there is no run. */

@@ -16,14 +16,14 @@ import { userRecords, writeProfileResult } from './write.ts'
 const folder = mkdtempSync(join(tmpdir(), 'bump-groups-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const run = (name: string, seed: number, steps = 4): TrainedRun => ({
+const run = (name: string, seed: number, steps = 4, data = 'd'): TrainedRun => ({
   folder: `runs/${name}`,
   name,
-  header: {} as TrainedRun['header'],
+  header: { data: { digest: data }, model: { digest: 'm' } } as unknown as TrainedRun['header'],
   config: trainConfigSchema.parse({ name, seed, logs: { paths: ['-'] }, model: 'm', optim: { steps } }),
 })
 
-const keys = ['zero-shot', 'run', 'run2', 'run3']
+const keys = ['zero-shot', 'run', 'run2', 'run@step-2']
 const conditions = keys.map((key) => ({ key, label: `the ${key}`, profiles: ['a', 'b', 'c'] }))
 const score = (ndcg: number) => ({ ndcg, mrr: ndcg, recall1: ndcg, gain: 2 * ndcg - 1 })
 const user = (ndcg: number): UserScores => ({ forward: score(ndcg), backward: score(ndcg / 2) })
@@ -62,7 +62,11 @@ function written(name: string, judged = ONE): string {
     settings: {
       seed: 3,
       poolSizes: judged[0].sizes.map(({ negatives }) => negatives),
-      generators: { run: { run: 'x-1' }, run2: { run: 'x-2' }, run3: {} },
+      generators: {
+        run: { run: 'x-1', folder: 'runs/x-1' },
+        run2: { run: 'x-2', folder: 'runs/x-2' },
+        'run@step-2': { run: 'x-1', folder: 'runs/x-1' },
+      },
     },
   }
   const out = join(folder, name)
@@ -86,6 +90,24 @@ describe('groups of runs', () => {
     ])
   })
 
+  it('have names of their own where the runs begin alike, or are called the same', () => {
+    const alike = [run('x1', 1), run('x2', 2), run('x3', 1, 8), run('x4', 2, 8)]
+    expect(groupsBySeed(alike, ['run', 'run2', 'run3', 'run4']).map(({ key }) => key)).toEqual([
+      'mean x1, x2',
+      'mean x3, x4',
+    ])
+    const same = [run('x', 1), run('x', 2), run('x', 1, 8), run('x', 2, 8)]
+    expect(groupsBySeed(same, ['run', 'run2', 'run3', 'run4']).map(({ key }) => key)).toEqual([
+      'mean x (run), x (run2)',
+      'mean x (run3), x (run4)',
+    ])
+  })
+
+  it('are of the same people and model', () => {
+    const changed = [run('x1', 1), run('x2', 2, 4, 'other logs'), run('x3', 3)]
+    expect(groupsBySeed(changed, ['run', 'run2', 'run3']).map(({ members }) => members)).toEqual([['run', 'run3']])
+  })
+
   it('are named by key, run or folder, of two runs or more', () => {
     const members = ['p', 'q', 'r'].map((name, r) => ({ key: `run${r}`, names: [name, `runs/${name}`] }))
     expect(namedGroups({ both: ['p', 'runs/r'] }, members)[0].members).toEqual(['run0', 'run2'])
@@ -99,9 +121,9 @@ describe('groups of runs', () => {
 describe('a finished evaluation', () => {
   it('is grouped without a model, paired by user, for every judge and pool size', () => {
     const out = written('two', TWO)
-    const { tables, settings } = regroupProfiles(out, { x: ['x-1', 'x-2'], y: ['run2', 'run3'] })
+    const { tables, settings } = regroupProfiles(out, { x: ['x-1', 'x-2'], y: ['run2', 'run@step-2'] })
     expect(JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')).tables).toEqual(tables)
-    expect(settings.groups).toEqual({ 'mean x': ['run', 'run2'], 'mean y': ['run2', 'run3'] })
+    expect(settings.groups).toEqual({ 'mean x': ['run', 'run2'], 'mean y': ['run2', 'run@step-2'] })
     expect(tables.map(({ title }) => title.slice(0, 28))).toEqual([
       'K = 4, judged by likelihood:',
       'K = 8, judged by likelihood:',
@@ -121,7 +143,7 @@ describe('a finished evaluation', () => {
     const pairs = tables[0].differences.map(({ a, b }) => `${a} - ${b}`)
     expect(pairs).toContain('mean y - mean x')
     expect(pairs).not.toContain('mean x - run')
-    expect(tables[0].notes.at(-1)).toMatch(/^y, mean of 2 runs: each user's mean over the run2; the run3\./)
+    expect(tables[0].notes.at(-1)).toMatch(/^y, mean of 2 runs: each user's mean over the run2; the run@step-2\./)
     const shown = shownTable(tables[0], Object.keys(settings.groups as object)).differences
     expect(shown.at(-1)).toMatchObject({ a: 'mean y', b: 'mean x' })
   })
@@ -129,8 +151,8 @@ describe('a finished evaluation', () => {
   it('has its groups replaced by others, and loses nothing else', () => {
     const out = written('again')
     const before = JSON.parse(readFileSync(join(out, 'result.json'), 'utf8'))
-    regroupProfiles(out, { x: ['x-1', 'x-2'] })
-    const [table] = regroupProfiles(out, { y: ['run2', 'run3'] }).tables
+    regroupProfiles(out, { x: ['x-1', 'runs/x-2'] })
+    const [table] = regroupProfiles(out, { y: ['run2', 'run@step-2'] }).tables
     expect(table.rows.map(({ condition }) => condition)).toEqual([...keys, 'mean y'])
     expect(table.notes).toHaveLength(2)
     expect(table.rows.slice(0, 4)).toEqual(before.tables[0].rows)

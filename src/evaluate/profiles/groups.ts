@@ -41,25 +41,33 @@ export function namedGroups(named: NamedGroups, conditions: readonly GroupMember
   })
 }
 
-/** Groups of the runs that differ only by their seed; [run] `keys`: of their conditions. */
+/** Groups of the runs on the same people that differ only by their seed; [run] `keys`: of their conditions. */
 export function groupsBySeed(runs: readonly TrainedRun[], keys: readonly string[]): ProfileGroup[] {
   const alike: { members: number[]; settings: object }[] = []
-  for (const [r, { config }] of runs.entries()) {
-    const { name, seed, engine, ...settings } = config
+  for (const [r, { config, header }] of runs.entries()) {
+    const { name, seed, engine, ...own } = config
+    // The logs or the model may have changed where their path has not.
+    const settings = { ...own, digests: [header.data.digest, header.model.digest] }
     const same = alike.find((group) => isDeepStrictEqual(group.settings, settings))
     if (same) same.members.push(r)
     else alike.push({ members: [r], settings })
   }
-  return alike
+  const groups = alike
     .filter(({ members }) => members.length > 1)
     .map(({ members }) => {
       const names = members.map((r) => runs[r].name)
-      return groupOf(
-        commonStart(names) || names.join(', '),
-        members.map((r) => keys[r]),
-      )
+      return { start: commonStart(names), names, keys: members.map((r) => keys[r]) }
     })
+  // Groups of other settings may begin alike, and runs of other folders may have one name.
+  const starts = groups.map(({ start }) => start)
+  const all = groups.map(({ names }) => names.join(', '))
+  return groups.map(({ start, names, keys }, g) => {
+    if (start !== '' && isOnlyOne(starts, g)) return groupOf(start, keys)
+    return groupOf(isOnlyOne(all, g) ? all[g] : keys.map((key, i) => `${names[i]} (${key})`).join(', '), keys)
+  })
 }
+
+const isOnlyOne = (values: readonly string[], i: number) => values.every((value, j) => j === i || value !== values[i])
 
 /** What a reader of its row must know. */
 export function groupNote({ label, members }: ProfileGroup, labelOf: ReadonlyMap<string, string>): string {

@@ -8,7 +8,7 @@ import type { ServerAccess } from '../../model/served.ts'
 import { refuseUntrusted, withoutNamed } from '../../run/trust.ts'
 import { type TrainConfig, trainConfigSchema } from '../../train/config.ts'
 import { measuredUsers } from '../../train/measure.ts'
-import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
+import { readTrainedRuns, type TrainedRun } from '../../train/trained-run.ts'
 import { BumpError } from '../../util/errors.ts'
 import type { ProfileSources } from './collect.ts'
 import { type EvaluationModels, nameOf } from './models.ts'
@@ -64,7 +64,7 @@ export async function planEvaluation(
 ): Promise<Plan> {
   const { model, logs, signal } = options
   checkOptions(options)
-  const runs = (options.runs ?? []).map(readTrainedRun)
+  const runs = readTrainedRuns(options.runs ?? [])
   const config =
     runs[0]?.config ??
     trainConfigSchema.parse({

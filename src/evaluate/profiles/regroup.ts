@@ -24,7 +24,7 @@ type UserLine = z.infer<typeof userSchema>
 const settingsSchema = z.looseObject({
   seed: z.number(),
   poolSizes: z.array(z.number()).min(1),
-  generators: z.record(z.string(), z.looseObject({ run: z.string().optional() })),
+  generators: z.record(z.string(), z.looseObject({ run: z.string(), folder: z.string() }).partial()),
   groups: z.record(z.string(), z.array(z.string())).default({}),
 })
 
@@ -49,7 +49,12 @@ export function regroupProfiles(folder: string, groups: NamedGroups): Evaluation
   const labels = new Map(conditions.map(({ key, label }) => [key, label]))
   const found = namedGroups(
     groups,
-    conditions.map(({ key }) => ({ key, names: [settings.generators[key]?.run ?? []].flat() })),
+    conditions.map(({ key }) => {
+      const { run, folder } = settings.generators[key] ?? {}
+      // A run's name is its best checkpoint; the others go by their keys.
+      const names = key.includes('@') ? [] : [run, folder]
+      return { key, names: names.filter((name) => name !== undefined) }
+    }),
   )
   const old = new Set(before.map((key) => groupNote(oldGroup(result.tables[0], key, settings.groups[key]), labels)))
   const judges = Object.keys(users[0]?.conditions[conditions[0].key]?.judges ?? { only: 0 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { servedModelOf } from '../../judge/config.ts'
 import { lazyScoreFile } from '../../judge/score-file.ts'
 import type { ServerAccess } from '../../model/served.ts'
-import { readTrainedRun, type TrainedRun } from '../../train/trained-run.ts'
+import { readTrainedRuns, type TrainedRun } from '../../train/trained-run.ts'
 import { BumpError } from '../../util/errors.ts'
 import { lockFolder } from '../../util/lock.ts'
 import { requireOptions } from '../../util/required.ts'
@@ -56,7 +56,7 @@ export async function evaluateTransfer(options: TransferOptions): Promise<Evalua
   const started = performance.now()
   const { out, engine, seed = 0, trust, command = 'evaluateTransfer', judgeServer, signal, onEvent } = options
   const note = (text: string, passing?: boolean) => onEvent?.({ type: 'note', text, passing })
-  const runs = [...new Set(options.runs)].map(readTrainedRun)
+  const runs = readTrainedRuns(options.runs)
   if (runs.length === 0) throw new BumpError('invalid-options', 'runs: name at least one run of bump train')
   const [{ config }] = runs
   const served = judgeServer && { ...judgeServer, answers: lazyScoreFile(join(out, 'judge-answers.jsonl')) }
