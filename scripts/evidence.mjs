@@ -238,6 +238,8 @@ const listwise = [LARGE, MODELS.qwen].map((judge, i) => {
  * they give away, and how much of what they say is so.
  */
 const firstRun = (domain) => ['--run', `runs/${domain}-smollm2-s1`]
+/** Of movies, people share their latest film: there are 521. */
+const OTHERS = { papers: '10,100,600', movies: '10,100,500' }
 const byEncoder = ['--judge', `embedding=${ENCODER}`]
 const beyond = [
   job('transfer', 'transfer', [
@@ -247,7 +249,7 @@ const beyond = [
   ...['papers', 'movies'].flatMap((domain) =>
     [
       ['robustness', ...byEncoder, '--users', '64', '--trust'],
-      ['population', ...byEncoder, '--users', String(USERS), '--sizes', '10,100,600', '--trust'],
+      ['population', ...byEncoder, '--users', String(USERS), '--sizes', OTHERS[domain], '--trust'],
       ['privacy', ...byEncoder, '--users', String(USERS), '--trust'],
       ['claims', '--judge-model', LARGE, '--users', '30', '--trust'],
     ].map(([claim, ...more]) => {

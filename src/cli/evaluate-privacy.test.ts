@@ -69,8 +69,11 @@ it('measures what profiles and the adapter of a run give away', async () => {
   )
   expect(keysOf(copied)).toEqual(['history', 'zero-shot', 'run'])
   expect(copied.rows[0].values.copied.mean).toBeGreaterThan(copied.rows[1].values.copied.mean)
-  expect(keysOf(planted)).toEqual(['zero-shot', 'run', 'zero-shot-redacted', 'run-redacted'])
-  for (const row of planted.rows.slice(2)) expect(row.values.either.mean).toBe(0)
+  const shown = ['history', 'zero-shot', 'run']
+  expect(keysOf(planted)).toEqual([...shown, ...shown.map((key) => `${key}-redacted`)])
+  // Of 32 tokens the generator reads the later one alone, and nothing where it is redacted.
+  expect([planted.rows[0].values.email.mean, planted.rows[0].values.phone.mean]).toEqual([1, 0])
+  for (const row of planted.rows.slice(3)) expect(row.values.either.mean).toBe(0)
 })
 
 it('finds people among more of them than there are profiles of', async () => {
@@ -83,6 +86,22 @@ it('finds people among more of them than there are profiles of', async () => {
   for (const { values } of rows) expect(values.recall1_100.mean).toBeLessThanOrEqual(values.recall1_10.mean)
   expect(plots![0].lines.map(({ points }) => points.map(([x]) => x))).toEqual(Array(5).fill([1, 2]))
   await expect(evaluatePopulation({ ...options, sizes: [10, 159] })).rejects.toThrow(/largest is 158/)
+})
+
+it('fills every pool with different texts, and needs no run', async () => {
+  const logs = join(folder, 'alike.jsonl')
+  const line = (u: number, i: number) => ({ user: `u${u}`, text: i === 4 ? `film ${u % 6}` : `words ${u} and ${i}` })
+  const lines = Array.from({ length: 60 }, (_, n) => `${JSON.stringify(line(Math.floor(n / 5), n % 5))}\n`)
+  writeFileSync(logs, lines.join(''))
+  const options = { logs, model: asset('nano'), judgeModel: toyEncoder(), users: 4, out: join(folder, 'alike'), engine }
+  const { tables, settings } = await evaluatePopulation(options)
+  // Twelve people, six films: the own one, and that of the mismatched control, are not among the others.
+  expect(settings).toMatchObject({ population: 12, sizes: [4] })
+  expect(keysOf(tables[0])).toEqual(['history', 'zero-shot', 'mismatched'])
+  const refused = /the logs have 12 people with 6 different interactions, so the largest is 4/
+  await expect(evaluatePopulation({ ...options, sizes: [5] })).rejects.toThrow(refused)
+  const { tables: private_ } = await evaluatePrivacy({ ...options, members: 4, planted: 0 })
+  expect(private_.map(keysOf)).toContainEqual(['history', 'zero-shot', 'mismatched'])
 })
 
 it('asks a model what of the statements the history supports, and compares it with labels', async () => {

@@ -31,20 +31,18 @@ const USERS = 30
 export async function evaluateClaims(options: ClaimsOptions): Promise<EvaluationResult> {
   const { out, seed = 0, labels: labelFile, signal } = options
   const labels = labelFile === undefined ? undefined : readLabels(labelFile)
-  const frame = { kind: 'claims', name: 'evaluateClaims' } as const
+  const frame = { kind: 'claims', name: 'evaluateClaims', kinds: ['history', 'zero-shot', 'run'] } as const
   const planned = { ...options, users: options.users ?? USERS, scorer: 'pointwise' } as const
   return await profileEvaluation(frame, planned, async ({ plan, models, onProgress, collect }) => {
     const [{ model, config }] = plan.judges
-    const kinds =
-      options.kinds ?? (['history', 'zero-shot', ...(plan.runs.length > 0 ? (['run'] as const) : [])] as const)
-    const collected = await collect({ kinds })
+    const collected = await collect()
     const { users, conditions } = collected
     const history = conditions.find(({ key }) => key === 'history')
     const written = conditions.filter(({ key }) => key !== 'history')
     if (!history || written.length === 0)
       throw new BumpError(
         'invalid-options',
-        'kinds: claims are of profiles beside the history: name history and profiles',
+        'claims are of profiles, beside the history: name a run, a model or a file of profiles, and where you name kinds, history among them',
       )
     const mismatch = mismatchedWith(users.length, seed)
     const asked: Asked[] = [

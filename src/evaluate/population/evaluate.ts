@@ -38,13 +38,13 @@ export interface PopulationOptions extends ProfileEvaluationOptions {
  * CancelledError where the signal aborts, with what was done kept.
  */
 export async function evaluatePopulation(options: PopulationOptions): Promise<EvaluationResult> {
-  const frame = { kind: 'population', name: 'evaluatePopulation', usersOfPairs: PAIRS.users } as const
+  const frame = { kind: 'population', name: 'evaluatePopulation', kinds: KINDS, usersOfPairs: PAIRS.users } as const
   return await profileEvaluation(frame, options, async ({ plan, models, onProgress, collect }) => {
-    const { out, seed = 0, kinds = KINDS, signal } = options
+    const { out, seed = 0, signal } = options
     const others = await populationOf(plan, signal)
     const pairs = plan.judges.some(({ config }) => config.scorer !== 'embedding')
-    const sizes = sizesOf(options, others.length - 2, pairs ? PAIRS.others : Number.POSITIVE_INFINITY)
-    const collected = await collect({ kinds })
+    const sizes = sizesOf(options, others, pairs ? PAIRS.others : Number.POSITIVE_INFINITY)
+    const collected = await collect()
     const pools = poolsOf(collected.users, others, sizes.at(-1)!, seed)
     const tables: ResultTable[] = []
     for (const { model, config } of plan.judges)
@@ -92,19 +92,26 @@ async function populationOf({ source, config, runs, users }: Plan, signal?: Abor
   return [...known.values()]
 }
 
-function sizesOf({ sizes }: PopulationOptions, most: number, usual: number): readonly number[] {
+/** A pool has each text once, so of people with the same one only one can be in it. */
+function sizesOf({ sizes }: PopulationOptions, others: readonly Other[], usual: number): readonly number[] {
+  const texts = new Set(others.map(({ text }) => normaliseText(text))).size
+  const most = texts - 2
+  const people = `${others.length} people${texts < others.length ? ` with ${texts} different interactions` : ''}`
   if (sizes) {
     const large = sizes.filter((size) => size > most)
     if (sizes.length > 0 && large.length === 0) return [...sizes].sort((a, b) => a - b)
     throw new BumpError(
       'invalid-options',
-      `sizes: ${large.join(', ') || 'none'}: the logs have ${most + 2} people, so the largest is ${most} (all but the person and the one whose profile is the mismatched control)`,
+      `sizes: ${large.join(', ') || 'none'}: the logs have ${people}, so the largest is ${most} (all but the person and the one whose profile is the mismatched control)`,
     )
   }
   const fitting = DEFAULT_SIZES.filter((size) => size <= Math.min(most, usual))
   if (fitting.length > 0) return fitting
   if (most >= 1) return [most]
-  throw new BumpError('too-few-users', `to be found among others takes at least 3 people, but there are ${most + 2}`)
+  throw new BumpError(
+    'too-few-users',
+    `to be found among others takes at least 3 people with different interactions, but there are ${people}`,
+  )
 }
 
 interface PersonPool {

@@ -19,10 +19,10 @@ describe('what profiles copy', () => {
 
 describe('planted personal data', () => {
   const users = planted([user('a', 'beans'), user('b', 'chess')], 1)
-  const texts = users.map(({ history }) => history.at(-1)!.text)
+  const texts = users.map(({ history }) => `${history.at(-1)!.text} ${history.at(-2)!.text}`)
 
-  it('is the latest interaction, another one for each person, and known to redaction', () => {
-    expect(users.map(({ history }) => history.length)).toEqual([2, 2])
+  it('is the two latest interactions, others for each person, and known to redaction', () => {
+    expect(users.map(({ history }) => history.length)).toEqual([3, 3])
     expect(texts[0]).not.toBe(texts[1])
     for (const text of texts) expect(redact(text).found).toEqual({ email: 1, phone: 1 })
   })

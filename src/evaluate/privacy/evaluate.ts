@@ -37,11 +37,11 @@ const KINDS = ['history', 'zero-shot', 'run', 'mismatched'] as const
  * aborts, with what was done kept.
  */
 export async function evaluatePrivacy(options: PrivacyOptions): Promise<EvaluationResult> {
-  const frame = { kind: 'privacy', name: 'evaluatePrivacy', usersOfPairs: PEOPLE_OF_PAIRS } as const
+  const frame = { kind: 'privacy', name: 'evaluatePrivacy', kinds: KINDS, usersOfPairs: PEOPLE_OF_PAIRS } as const
   return await profileEvaluation(frame, options, async (evaluation) => {
     const { plan, models, onProgress, onNote } = evaluation
-    const { out, seed = 0, kinds = KINDS, members = 100, planted: plants = 32, signal } = options
-    const collected = await evaluation.collect({ kinds })
+    const { out, seed = 0, members = 100, planted: plants = 32, signal } = options
+    const collected = await evaluation.collect()
     const { users } = collected
     if (users.length < 3)
       throw new BumpError(
@@ -123,7 +123,7 @@ async function plantedTable({ plan, collect }: ProfileEvaluation, people: readon
   const read = async (redact: boolean) => {
     const changed = (config: TrainConfig) => ({ ...config, prompt: { ...config.prompt, redact } })
     const runs = plan.runs.map((run) => ({ ...run, config: changed(run.config) }))
-    const kinds = ['zero-shot', ...(runs.length > 0 ? (['run'] as const) : [])] as const
+    const kinds = ['history', 'zero-shot', ...(runs.length > 0 ? (['run'] as const) : [])] as const
     const sources = { files: [], server: undefined, kinds }
     const { conditions } = await collect(sources, { ...plan, runs, config: changed(plan.config), users })
     const suffix = redact ? ', of a redacted history' : ''
@@ -135,7 +135,7 @@ async function plantedTable({ plan, collect }: ProfileEvaluation, people: readon
   }
   const conditions = [...(await read(false)), ...(await read(true))]
   const notes = [
-    `${users.length} people. The latest interaction of each is made up and tells an e-mail address and a telephone number. Told is the name before the at-sign, or the last seven digits. Redaction is of the profile; a redacted history (prompt.redact) never shows them to the generator.`,
+    `${users.length} people. The two latest interactions of each are made up and tell a telephone number and an e-mail address. Told is the name before the at-sign, or the last seven digits. The raw history is what the generator reads: what it does not tell, the prompt has cut off. Redaction is of the profile; a redacted history (prompt.redact) never shows them to the generator.`,
   ]
   return userTable(
     { title: 'Planted personal data', notes, metrics: plantedMetrics },

@@ -7,6 +7,7 @@ import { requireOptions } from '../../util/required.ts'
 import type { EvaluationResult, ResultTable } from '../result.ts'
 import { writeResult } from '../write-result.ts'
 import { type CollectedConditions, collectConditions, type ProfileSources } from './collect.ts'
+import type { ConditionKind } from './conditions.ts'
 import { type EvaluationEngine, EvaluationModels } from './models.ts'
 import { type EvaluationEvent, type Plan, type PlanOptions, planEvaluation } from './plan.ts'
 
@@ -28,7 +29,7 @@ export interface ProfileEvaluation {
   onProgress: (what: string, done: number, total: number) => void
   onNote: (text: string) => void
   /** Profiles of the sources that are named, else of those of the options; of the users and runs of `plan`. */
-  collect(sources: Partial<ProfileSources>, plan?: Plan): Promise<CollectedConditions>
+  collect(sources?: Partial<ProfileSources>, plan?: Plan): Promise<CollectedConditions>
 }
 
 /** What it found, and with what. */
@@ -39,12 +40,22 @@ interface Found {
   settings: Record<string, unknown>
 }
 
+interface Frame {
+  kind: EvaluationResult['kind']
+  /** Of the function. */
+  name: string
+  /** Conditions where none are named, as far as there is something that they come from. */
+  kinds: readonly ConditionKind[]
+  /** At most so many users where no number is named and a judge reads each pair. */
+  usersOfPairs?: number
+}
+
 /**
- * `usersOfPairs`: at most so many users where no number is named and a judge reads each pair. Throws what
- * `planEvaluation`, `collectConditions` and `find` throw, and BumpError where another process works in `out`.
+ * What `find` finds, as result.json holds it. Throws what `planEvaluation`, `collectConditions` and `find` throw, and
+ * BumpError where another process works in `out`.
  */
 export async function profileEvaluation(
-  { kind, name, usersOfPairs }: { kind: EvaluationResult['kind']; name: string; usersOfPairs?: number },
+  { kind, name, kinds, usersOfPairs }: Frame,
   options: ProfileEvaluationOptions,
   find: (evaluation: ProfileEvaluation) => Promise<Found>,
 ): Promise<EvaluationResult> {
@@ -59,12 +70,16 @@ export async function profileEvaluation(
   const plan = await planEvaluation(options, models, onEvent)
   const pairs = plan.judges.some(({ config }) => config.scorer !== 'embedding')
   if (usersOfPairs !== undefined && options.users === undefined && pairs) plan.users.splice(usersOfPairs)
-  const collect = async (sources: Partial<ProfileSources>, of = plan): Promise<CollectedConditions> => {
+  const isThere = (each: ConditionKind): boolean => {
+    if (each === 'run') return plan.runs.length > 0
+    return each !== 'zero-shot' || plan.runs.length > 0 || options.model !== undefined
+  }
+  const collect = async (sources: Partial<ProfileSources> = {}, of = plan): Promise<CollectedConditions> => {
     const { checkpoints = [], files = [] } = options
     const [{ model, config }] = of.judges
     const judgeTokenizer = () => models.judge(model, config, async ({ tokenizer }) => tokenizer)
     const collected = await collectConditions(
-      { ...options, checkpoints, files, ...sources, runs: of.runs },
+      { ...options, kinds: options.kinds ?? kinds.filter(isThere), checkpoints, files, ...sources, runs: of.runs },
       { ...of, judgeTokenizer, out, models, signal, onProgress },
     )
     for (const note of collected.notes) onNote(note)

@@ -113,8 +113,11 @@ export async function evaluateTransfer(options: TransferOptions): Promise<Evalua
         return transferTable(scores, runs, written.zeroShotOf, {
           judge: judges.length > 1 ? nameOfJudge(record) : undefined,
           notes: [
-            `P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each; K = ${poolSize}; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
-            ...tests.map(({ name, users }) => `${name}: ${users.length} users.`),
+            `K = ${poolSize}; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+            ...tests.map(({ name, users }) => {
+              const held = Math.min(positives, ...users.map(({ heldOut }) => heldOut.length))
+              return `${name}: ${users.length} users, P = ${held} held-out interaction${held > 1 ? 's' : ''} each.`
+            }),
             ...tests.flatMap(({ notes }) => notes),
             ...judgeNotes(record, runs),
           ],
