@@ -96,7 +96,7 @@ function seedList(text: string): number[] {
   const seeds = commaSeparated(text).map(Number)
   if (seeds.length === 0 || seeds.some((seed) => !Number.isInteger(seed) || seed < 0 || seed > 0xffffffff))
     throw new InvalidArgumentError('Expected whole numbers separated by commas, such as 1,2,3.')
-  return seeds
+  return [...new Set(seeds)]
 }
 
 async function ablate(flags: AblateFlags, command: string): Promise<void> {

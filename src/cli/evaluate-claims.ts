@@ -5,7 +5,7 @@ import { evaluateClaims } from '../evaluate/claims/evaluate.ts'
 import { addEngineFlags, type EngineFlags } from './shared/engine-flags.ts'
 import { runEvaluation } from './shared/evaluation.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
-import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './shared/log-flags.ts'
+import { addLogFlags, addTrustFlag, type LogFlags, logsOf, type TrustFlags } from './shared/log-flags.ts'
 import { commandLine } from './shared/process.ts'
 import { addJudgeServerFlags, type JudgeServerFlags, judgeServerOf } from './shared/server-flags.ts'
 
@@ -55,7 +55,7 @@ async function runClaims(flags: ClaimsFlags, command: string): Promise<void> {
   await runEvaluation({ flags, command, folder: 'claims', files }, (shared) =>
     evaluateClaims({
       ...{ runs, model, files: profiles, trust, judgeModel, servedJudge, labels, users, seed },
-      logs: flags.logs && { paths: flags.logs, ...sourceOptions(flags) },
+      logs: logsOf(flags),
       judgeServer: judgeServerOf(flags),
       ...shared,
     }),

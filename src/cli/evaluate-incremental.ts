@@ -7,14 +7,7 @@ import { type JudgeConfig, type JudgeConfigInput, SCORER_NAMES } from '../judge/
 import { addEngineFlags, type EngineFlags, engineOptions } from './shared/engine-flags.ts'
 import { naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { judgeNamed } from './shared/judge-flags.ts'
-import {
-  addLogFlags,
-  addTrustFlag,
-  type LogFlags,
-  reportLines,
-  sourceOptions,
-  type TrustFlags,
-} from './shared/log-flags.ts'
+import { addLogFlags, addTrustFlag, type LogFlags, logsOf, reportLines, type TrustFlags } from './shared/log-flags.ts'
 import { commandLine, interruptible } from './shared/process.ts'
 import { type WorkProgress, workProgress } from './shared/progress.ts'
 import { resultTableText } from './shared/result-table.ts'
@@ -91,7 +84,7 @@ export function evaluateIncrementalCommand(): Command {
 }
 
 async function runIncremental(flags: IncrementalFlags, command: string): Promise<void> {
-  const { logs: paths, run, model, judgeModel, scorer, periods, poolSize, users, seed, trust } = flags
+  const { run, model, judgeModel, scorer, periods, poolSize, users, seed, trust } = flags
   const out = flags.out ?? join(run ?? 'runs', 'evaluate', 'incremental')
   const progress = workProgress()
   try {
@@ -104,7 +97,7 @@ async function runIncremental(flags: IncrementalFlags, command: string): Promise
           judgeServer: judgeServerOf(flags),
           servedJudge: flags.judgeServerModel,
           judges: flags.judge,
-          logs: paths && { paths, ...sourceOptions(flags) },
+          logs: logsOf(flags),
           engine: engineOptions(flags),
           onEvent: (event) => tell(event, progress),
         }),

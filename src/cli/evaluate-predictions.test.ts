@@ -42,6 +42,7 @@ it('scores each file, and compares the later ones with the first', async () => {
   // |1 − 5|, unparsable for gold 1: 5, and for gold 3: 5.
   expect(bad).toBeCloseTo((4 + 4 + 2) / 3, 12)
   expect(tables[0].differences[0].values.mae.mean).toBeCloseTo(bad - good, 12)
+  expect(tables[0].notes).toContain('Unparsable answers: good 0.0 %, bad 66.7 %.')
 })
 
 it('adds means over files, compared with the first and with each other', async () => {

@@ -10,7 +10,7 @@ import { addEngineFlags, type EngineFlags } from './shared/engine-flags.ts'
 import { runEvaluation } from './shared/evaluation.ts'
 import { collect, collectGroups, naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { addJudgeFlags, type JudgeFlags, judgeChoice } from './shared/judge-flags.ts'
-import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './shared/log-flags.ts'
+import { addLogFlags, addTrustFlag, type LogFlags, logsOf, type TrustFlags } from './shared/log-flags.ts'
 import { commandLine } from './shared/process.ts'
 import { resultTableText } from './shared/result-table.ts'
 import { addServerFlags, type ServerFlags, serverOf, tellSpent } from './shared/server-flags.ts'
@@ -101,7 +101,7 @@ function sizeList(text: string): number[] {
 }
 
 async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string): Promise<void> {
-  const { logs: paths, run: runs, checkpoint: checkpoints, model, profiles, conditions: kinds } = flags
+  const { run: runs, checkpoint: checkpoints, model, profiles, conditions: kinds } = flags
   const { group: groups, trust, poolSizes, users, seed } = flags
   const shown = ({ tables, settings }: EvaluationResult) =>
     tables.map((table) => resultTableText(shownTable(table, Object.keys(settings.groups ?? {})))).join('\n')
@@ -111,7 +111,7 @@ async function runEvaluateProfiles(flags: EvaluateProfilesFlags, command: string
       const server = serverOf(flags, say)
       const result = await compareProfiles({
         ...{ runs, checkpoints, model, server, files: profiles, kinds, groups, trust, poolSizes, users, seed },
-        logs: paths && { paths, ...sourceOptions(flags) },
+        logs: logsOf(flags),
         ...judgeChoice(flags),
         ...shared,
       })

@@ -9,7 +9,7 @@ import { addEngineFlags, type EngineFlags } from './shared/engine-flags.ts'
 import { runEvaluation } from './shared/evaluation.ts'
 import { collect, naturalNumber, positiveInteger } from './shared/flag-values.ts'
 import { addJudgeFlags, type JudgeFlags, judgeChoice } from './shared/judge-flags.ts'
-import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './shared/log-flags.ts'
+import { addLogFlags, addTrustFlag, type LogFlags, logsOf, type TrustFlags } from './shared/log-flags.ts'
 import { commandLine } from './shared/process.ts'
 import { laidOutText } from './shared/result-table.ts'
 
@@ -71,14 +71,14 @@ function disturbanceList(text: string): DisturbanceKind[] {
 }
 
 async function runRobustness(flags: RobustnessFlags, command: string): Promise<void> {
-  const { logs: paths, run: runs, model, disturbances, translatedText, poolSize, users, seed, trust } = flags
+  const { run: runs, model, disturbances, translatedText, poolSize, users, seed, trust } = flags
   const files = 'result.json and result.md'
   const shown = ({ tables }: EvaluationResult) => laidOutText(tables, 'ndcg_both')
   await runEvaluation({ flags, command, folder: 'robustness', files, shown }, (shared) =>
     evaluateRobustness({
       ...{ runs, model, disturbances, translatedText, poolSize, users, seed, trust },
       ...judgeChoice(flags),
-      logs: paths && { paths, ...sourceOptions(flags) },
+      logs: logsOf(flags),
       ...shared,
     }),
   )

@@ -46,6 +46,15 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const transfer = (...flags: string[]) => main(['evaluate', 'transfer', '--run', run, '--threads', '1', ...flags])
 
+it('refuses flags that say how logs are read where none are named', async () => {
+  captured.start()
+  for (const command of ['profiles', 'population', 'privacy', 'claims', 'robustness', 'incremental']) {
+    const flags = ['evaluate', command, '--run', run, '--threads', '1', '--out', at('idle')]
+    expect(await main([...flags, '--header-line', '0'])).toBe(2)
+    expect(captured.stderr).toMatch(/--header-line does nothing here: it says how --logs are read/)
+  }
+})
+
 describe('bump evaluate transfer', () => {
   it('tests a run on its own users and on those of other logs, without whom it was trained on', async () => {
     const judges = ['--judge', 'likelihood', '--judge', `embedding=${ENCODER}`]

@@ -153,6 +153,11 @@ function notesOf(runs: readonly VariantRun[], variants: readonly Variant[]): str
   const figure = (intervals: DirectionIntervals | null) => intervals?.both.mean.toFixed(3) ?? '-'
   return [
     'Every row is judged in both directions, whatever its reward was; all rows are of the same users in the same pools.',
+    ...(summary.judges
+      ? [
+          'By the judge of the training. What the others gave stands in summary.json of each run; bump evaluate profiles --judge has a table of each.',
+        ]
+      : []),
     seeds.length === 1
       ? `95 % intervals by a bootstrap over users; one seed (${seeds[0]}), so they do not hold the variation between runs of other seeds.`
       : `95 % intervals by a bootstrap over users, of each user's mean over the seeds ${seeds.join(', ')}. NDCG both by seed: ${each(({ summary: { after } }) => figure(after))}; largest spread between seeds ${largestSpread(runs, variants).toFixed(3)}.`,

@@ -77,6 +77,11 @@ describe('checkJudges', () => {
       expect([tells, mismatchedOffChance, genericAboveChance]).toEqual([[], [], []])
   })
 
+  it('has one chance for the control and the history, however few the users', async () => {
+    const { judges } = await check(toyModel(), [judge('likelihood')], { negatives: 8 }, users.slice(0, 5))
+    expect(judges[0].mismatched.chance).toEqual(judges[0].history.chance)
+  })
+
   it('notes where generic text ranks above chance', async () => {
     const talk = 'and enjoys learning new things'
     const chatty = users.map((user) => ({

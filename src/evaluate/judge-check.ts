@@ -68,7 +68,7 @@ export interface JudgeCheckOptions {
   heldOut?: number
   /** Users with fewer interactions are skipped; default 4, as in training. */
   minInteractions?: number
-  /** K: other users' candidates in a pool; default 8. */
+  /** K: other users' candidates in a pool; default 8, at most two fewer than there are users. */
   negatives?: number
   /** Tokens of raw history that stand as the query; the judge reads all of them. Default 256. */
   historyTokens?: number
@@ -235,7 +235,9 @@ async function checkJudge(
   const evaluate = (query: CheckedQuery, profiles: readonly string[], more: Partial<EvaluationOptions> = {}) => {
     const tell = (share: number) => onEvent?.({ type: 'judging', judge: judge.name, query, share })
     tell(0)
-    const options = { positives, negatives, seed, signal, onProgress: tell, ...more }
+    // The control leaves out one user more: pools of one size have one chance.
+    const fitting = Math.min(negatives, users.length - 2)
+    const options = { positives, negatives: fitting, seed, signal, onProgress: tell, ...more }
     return evaluateProfiles(poolUsers(users), profiles, judge, options)
   }
   const history = await evaluate('history', histories)

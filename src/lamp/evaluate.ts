@@ -25,7 +25,7 @@ import {
 import { type LampSplitName, readLamp } from './read.ts'
 import { answerRows, type OpenedBackbone, writeLampResult } from './run.ts'
 import { byUser, goldsOf, sampleQuestions, usersOf } from './split.ts'
-import { lampRows, REBUILT_NOTE } from './table.ts'
+import { lampRows, REBUILT_NOTE, unparsableNotes, unparsableShare } from './table.ts'
 import { taskOf } from './tasks.ts'
 import { adapterNotes, checkSeenUsers } from './training-notes.ts'
 import type { LampSplit, LampTaskNumber } from './types.ts'
@@ -316,6 +316,7 @@ export function scorePredictions(files: readonly string[], options: ScorePredict
         ...(split.rebuilt ? [REBUILT_NOTE] : []),
         ...sampleNotes(split, whole, seed),
         `${n} questions of ${usersOf(split).length} users; means with 95 % intervals, bootstrap over users; differences are paired.`,
+        ...unparsableNotes(read.map(({ label, sets: [answers] }) => [label, unparsableShare(split, answers)])),
       ],
       metrics: [...task.metrics],
       rows: rows.map(({ key, label, sets }) => ({

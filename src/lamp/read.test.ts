@@ -110,7 +110,7 @@ describe('readLamp', () => {
         split: 'dev',
         oldNews,
       })
-    expect(() => readTwo([article], [], false)).toThrow(/LaMP-2N.*oldNews/)
+    expect(() => readTwo([article], [], false)).toThrow(/LaMP-2N.*--old-news/)
     expect(readTwo([movie], [{ id: '1', output: 'comedy' }]).variant).toBe('LaMP-2M')
     expect(readTwo([article], [{ id: '2', output: 'crime' }]).variant).toBe('LaMP-2N')
     expect(() => readTwo([article], [{ id: '2', output: 'comedy' }])).toThrow(/'comedy', which is no answer of LaMP-2N/)

@@ -32,7 +32,7 @@ export function readLamp(
   if (variant === 'LaMP-2N' && !options.oldNews)
     throw new BumpError(
       'lamp-unusable',
-      `${file}: this is the old LaMP-2, news categories (LaMP-2N), not the movie tags that LaMP-2 is today: download LaMP_2 anew, or permit the old task (oldNews)`,
+      `${file}: this is the old LaMP-2, news categories (LaMP-2N), not the movie tags that LaMP-2 is today: download LaMP_2 anew. bump evaluate lamp and bump evaluate predictions take the old task with --old-news`,
     )
   const outputs = find(folder, task, `${split}_outputs`)
   if (outputs === undefined && split !== 'test')

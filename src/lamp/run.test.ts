@@ -1,5 +1,5 @@
 // Rows answered by a counting backbone: who is opened and asked, what is written, and what the table compares.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -130,8 +130,12 @@ describe('rows', () => {
 })
 
 describe('the result', () => {
-  const written = async (split: LampSplit, rows: readonly LampRow[] = ROWS, over: Parameters<typeof bench>[1] = {}) => {
-    const out = newFolder()
+  const written = async (
+    split: LampSplit,
+    rows: readonly LampRow[] = ROWS,
+    over: Parameters<typeof bench>[1] = {},
+    out = newFolder(),
+  ) => {
     const answered = await answerRows(bench(out, { split, rows, ...over }).options)
     const result = writeLampResult(out, split, answered, record)
     const json = (name: string) => JSON.parse(readFileSync(join(out, name), 'utf8'))
@@ -173,6 +177,12 @@ describe('the result', () => {
       answers: { none: '1', 'none+sft': '1' },
       scores: { none: { mae: 4 }, bump: { mae: 4 } },
     })
+  })
+
+  it('leaves no answers of an earlier result beside it', async () => {
+    const { out } = await written(ratings())
+    await written(ratings(), ROWS.slice(0, 1), {}, out)
+    expect(readdirSync(join(out, 'predictions'))).toEqual(['none.json'])
   })
 
   it('compares BUMP with everything it must beat, before and after SFT', async () => {

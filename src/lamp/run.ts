@@ -1,12 +1,14 @@
 // A LaMP table: rows (a condition, on the backbone as it is or after LoRA-SFT) answered, scored and written as result
 // files. Takes the split of read.ts and the prompts of conditions.ts; metrics.ts scores what comes back.
-import { join } from 'node:path'
-import type { EvaluationResult } from '../evaluate/result.ts'
+import { readFileSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { type EvaluationResult, evaluationResultSchema } from '../evaluate/result.ts'
 import { type AnswerCache, type Ask, askFor, cachedAnswers, promptCharacters } from '../model/answers.ts'
 import type { ChatMessage } from '../model/contract.ts'
 import type { TextModel } from '../model/text-model.ts'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
+import { parseJson } from '../util/parse-json.ts'
 import { type Condition, conditionPrompts } from './conditions.ts'
 import { writePredictions } from './outputs.ts'
 import { usersOf } from './split.ts'
@@ -195,11 +197,23 @@ export function writeLampResult(
       ...details.settings,
     },
   }
+  // Answers of an earlier call with other settings would be taken for this one's.
+  for (const key of rowsBefore(out)) rmSync(join(out, 'predictions', `${basename(key)}.json`), { force: true })
   for (const { key, predictions } of answered.rows)
     writePredictions(join(out, 'predictions', `${key}.json`), split, predictions)
   writeFileAtomic(join(out, 'questions.jsonl'), questionLines(split, scored))
   writeFileAtomic(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)
   return result
+}
+
+/** Keys of the rows that the folder's result has, if it has one. */
+function rowsBefore(out: string): string[] {
+  try {
+    const { tables } = evaluationResultSchema.parse(parseJson(readFileSync(join(out, 'result.json'), 'utf8')))
+    return tables[0].rows.map(({ condition }) => condition)
+  } catch {
+    return []
+  }
 }
 
 /** By row, the questions without an answer and why, where there are any. */

@@ -157,14 +157,16 @@ function ownNotes(split: LampSplit, answered: AnsweredRows, scored: readonly Sco
         `${wordless} of ${n} golds have no word of a-z and 0-9, and ROUGE counts no others, here as in the benchmark: these questions score 0 whatever is answered.`,
       )
   }
-  const shares = scored.filter(({ unparsable }) => unparsable !== undefined)
-  if (shares.length > 0)
-    notes.push(
-      shares.every(({ unparsable }) => unparsable === 0)
-        ? 'Unparsable answers: none.'
-        : `Unparsable answers: ${shares.map(({ key, unparsable }) => `${key} ${(100 * unparsable!).toFixed(1)} %`).join(', ')}.`,
-    )
+  notes.push(...unparsableNotes(scored.map(({ key, unparsable }) => [key, unparsable])))
   return notes
+}
+
+/** Of rows by name, the share of answers that are none of the task's labels; undefined where it has none. */
+export function unparsableNotes(rows: readonly (readonly [name: string, share: number | undefined])[]): string[] {
+  const shares = rows.filter((row): row is readonly [string, number] => row[1] !== undefined)
+  if (shares.length === 0) return []
+  if (shares.every(([, share]) => share === 0)) return ['Unparsable answers: none.']
+  return [`Unparsable answers: ${shares.map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`).join(', ')}.`]
 }
 
 /**
@@ -188,7 +190,8 @@ function differencesOf(
   })
 }
 
-function unparsableShare(split: LampSplit, predictions: readonly string[]): number | undefined {
+/** Share of answers that are none of the task's labels; undefined where it has none. */
+export function unparsableShare(split: LampSplit, predictions: readonly string[]): number | undefined {
   const { labels } = taskOf(split)
   if (labels === undefined || predictions.length === 0) return undefined
   const valid = (answer: string): boolean =>

@@ -32,7 +32,7 @@ export function checkSeenUsers(
       ]
     throw new BumpError(
       'lamp-unusable',
-      `${seen.length} of the users to evaluate were in the training of ${folder}: ${few(seen, 10)}. Their scores would not measure unseen people. Evaluate another split, or, where it is meant (LaMP's time split has the same users), permit it (seenUsers).`,
+      `${seen.length} of the users to evaluate were in the training of ${folder}: ${few(seen, 10)}. Their scores would not measure unseen people. Evaluate another split, or, where it is meant (LaMP's time split has the same users), permit it (seenUsers, --seen-users).`,
     )
   })
 }

@@ -4,11 +4,11 @@
 export const MAX_DEPTH = 64
 
 /**
- * JSON.parse for files of others: whoever goes through a value of thousands of levels, or writes it into a message,
- * runs out of stack. Throws a SyntaxError for text that is no JSON, or nested deeper than MAX_DEPTH.
+ * JSON.parse for files of others, which may begin with a byte order mark: whoever goes through a value of thousands of
+ * levels, or writes it into a message, runs out of stack. Throws a SyntaxError for text that is no JSON, or nested deeper than MAX_DEPTH.
  */
 export function parseJson(text: string): unknown {
-  const value: unknown = JSON.parse(text)
+  const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ''))
   if (!isShallow(value)) throw new SyntaxError(`it is nested deeper than ${MAX_DEPTH} levels`)
   return value
 }

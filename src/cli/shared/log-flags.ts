@@ -4,6 +4,7 @@ import { logFormatNames } from '../../logs/formats/formats.ts'
 import { issueLines } from '../../logs/issues.ts'
 import type { loadUsers } from '../../logs/load.ts'
 import type { LogReport, LogSource } from '../../logs/types.ts'
+import { BumpError } from '../../util/errors.ts'
 import { collectNamed } from './flag-values.ts'
 
 export interface LogFlags {
@@ -41,6 +42,18 @@ export function sourceOptions(flags: LogFlags): Omit<LogSource, 'paths'> {
     columns: flags.columns,
     with: flags.with,
   }
+}
+
+/** The logs that the flags name. Throws BumpError (`invalid-options`) where flags say how logs are read that are not named. */
+export function logsOf(flags: LogFlags): LogSource | undefined {
+  if (flags.logs) return { paths: flags.logs, ...sourceOptions(flags) }
+  const [idle] = Object.entries(sourceOptions(flags)).find(([, value]) => value !== undefined) ?? []
+  if (idle === undefined) return undefined
+  const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  throw new BumpError(
+    'invalid-options',
+    `--${flag} does nothing here: it says how --logs are read. Name the logs, or leave it out for those of the run`,
+  )
 }
 
 /** Adds --logs, and the flags that say how logs are read. */

@@ -4,7 +4,7 @@ import type { PlanOptions } from '../../evaluate/profiles/plan.ts'
 import type { EngineFlags } from './engine-flags.ts'
 import { collect, naturalNumber, positiveInteger } from './flag-values.ts'
 import { addJudgeFlags, type JudgeFlags, judgeChoice } from './judge-flags.ts'
-import { addLogFlags, addTrustFlag, type LogFlags, sourceOptions, type TrustFlags } from './log-flags.ts'
+import { addLogFlags, addTrustFlag, type LogFlags, logsOf, type TrustFlags } from './log-flags.ts'
 
 export interface MeasuredFlags extends LogFlags, TrustFlags, EngineFlags, JudgeFlags {
   run: string[]
@@ -34,7 +34,7 @@ export function planOptionsOf(flags: MeasuredFlags): PlanOptions & { seed: numbe
     model: flags.model,
     files: flags.profiles,
     trust: flags.trust,
-    logs: flags.logs && { paths: flags.logs, ...sourceOptions(flags) },
+    logs: logsOf(flags),
     users: flags.users,
     seed: flags.seed,
   }

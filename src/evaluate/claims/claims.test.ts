@@ -63,6 +63,19 @@ describe('labels', () => {
     expect([...readLabels(file(labelled)).values()]).toEqual(Array.from({ length: 10 }, (_, i) => i % 2 === 0))
   })
 
+  it('are asked for once where a statement is an own one and another user’s', () => {
+    const shared = [...claims('shared'), ...claims('shared')]
+    const lines = linesToLabel(shared, [...shared, ...claims('other')], 1)
+      .trim()
+      .split('\n')
+    expect(new Set(lines.map((line) => JSON.parse(line).id)).size).toBe(30)
+    expect(lines.filter((line) => line.includes('"statement":"shared'))).toHaveLength(15)
+  })
+
+  it('are read from a file with a byte order mark', () => {
+    expect(readLabels(file('\uFEFF{"id":"a","supported":true}\r\n')).size).toBe(1)
+  })
+
   it.each([
     ['nothing is labelled', '{"id":"a","supported":null}\n', /nothing in .* is labelled/],
     ['a line is none', '{"id":"a","supported":true}\n{"id":"b","supported":"yes"}\n', /labels\.jsonl:2 is no label/],

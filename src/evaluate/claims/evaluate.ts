@@ -170,10 +170,15 @@ function agreementTable(
   main: string,
   seed: number,
 ): ResultTable {
-  const labelled = [...new Map(all.map((claim) => [claimId(claim), claim]))].flatMap(([id, claim]) => {
+  const labelled = [...new Map(all.map((claim) => [claimId(claim), claim]))].flatMap(([id, { probability }]) => {
     const byHand = labels.get(id)
-    return byHand === undefined ? [] : [{ ...claim, byHand, byModel: claim.probability > 0.5 }]
+    return byHand === undefined ? [] : [{ id, byHand, byModel: probability > 0.5 }]
   })
+  // A profile of everybody's words is an own statement and another user's.
+  const under = (key: string) => {
+    const ids = new Set(all.filter(({ condition }) => condition === key).map(claimId))
+    return labelled.filter(({ id }) => ids.has(id))
+  }
   if (labelled.length === 0)
     throw new BumpError(
       'evaluation-failed',
@@ -181,11 +186,11 @@ function agreementTable(
     )
   const parts = [
     { condition: 'all', label: 'all labelled statements', of: labelled },
-    { condition: 'own', label: 'own statements', of: labelled.filter(({ condition }) => condition === main) },
+    { condition: 'own', label: 'own statements', of: under(main) },
     {
       condition: 'other',
       label: "another user's statements",
-      of: labelled.filter(({ condition }) => condition === `${main}-other`),
+      of: under(`${main}-other`),
     },
   ].filter(({ of }) => of.length > 0)
   const metric = (key: string, label: string) => ({ key, label, higherIsBetter: true, chance: null })

@@ -22,10 +22,16 @@ const LABELLED = 30
 export const claimId = ({ records, statement }: Claim): string =>
   sha256(JSON.stringify([records, statement])).slice(0, 12)
 
-/** Lines of the file: as many of the persons' own statements as of others', as far as there are. */
+/** Lines of the file: as many of the persons' own statements as of others', as far as there are, and no line twice. */
 export function linesToLabel(own: readonly JudgedClaim[], others: readonly JudgedClaim[], seed: number): string {
   const some = (claims: readonly JudgedClaim[]) => shuffled(claims, seedFrom(seed, 'labels')).slice(0, LABELLED / 2)
-  return shuffled([...some(own), ...some(others)], seedFrom(seed, 'order'))
+  const distinct = new Map([...own, ...others].map((claim) => [claimId(claim), claim]))
+  const isOwn = new Set(own.map(claimId))
+  const parts = [true, false].map((wanted) => [...distinct].filter(([id]) => isOwn.has(id) === wanted))
+  return shuffled(
+    parts.flatMap((part) => some(part.map(([, claim]) => claim))),
+    seedFrom(seed, 'order'),
+  )
     .map(({ records, statement }) =>
       JSON.stringify({ id: claimId({ records, statement }), records: records.split('\n'), statement, supported: null }),
     )

@@ -114,6 +114,7 @@ describe('groups of runs', () => {
     expect(() => namedGroups({ one: ['p'] }, members)).toThrow(/groups\.one: a mean is over two runs or more/)
     expect(() => namedGroups({ twice: ['p', 'run0'] }, members)).toThrow(/each named once/)
     expect(() => namedGroups({ lost: ['p', 's'] }, members)).toThrow(/there is no s\. The conditions are p \(run0\)/)
+    expect(() => namedGroups({ lost: ['p', 's'] }, [])).toThrow(/no p\. No run is compared/)
     expect(() => namedGroups({ same: ['p', 'q'] }, [...members, { key: 'x', names: ['q'] }])).toThrow(/several q/)
   })
 })

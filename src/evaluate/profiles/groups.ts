@@ -32,7 +32,7 @@ export function namedGroups(named: NamedGroups, conditions: readonly GroupMember
       const there = few(conditions.map(({ key, names: [shown] }) => (shown === undefined ? key : `${shown} (${key})`)))
       throw new BumpError(
         'invalid-options',
-        `groups.${name}: ${found.length === 0 ? 'there is no' : 'there are several'} ${member}. The conditions are ${there}.`,
+        `groups.${name}: ${found.length === 0 ? 'there is no' : 'there are several'} ${member}. ${there === '' ? 'No run is compared: name it, and the condition run where you name conditions' : `The conditions are ${there}`}.`,
       )
     })
     if (keys.length < 2 || new Set(keys).size < keys.length)

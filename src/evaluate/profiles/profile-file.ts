@@ -7,6 +7,7 @@ import { profileParts } from '../../generator/shard-folder.ts'
 import type { User } from '../../logs/types.ts'
 import { BumpError } from '../../util/errors.ts'
 import { few } from '../../util/few.ts'
+import { parseJson } from '../../util/parse-json.ts'
 
 const lineSchema = z.object({
   user: z.string(),
@@ -83,7 +84,7 @@ function readText(file: string): string {
 
 function parseLine(line: string): FileProfile | undefined {
   try {
-    return lineSchema.safeParse(JSON.parse(line)).data
+    return lineSchema.safeParse(parseJson(line)).data
   } catch {
     return undefined
   }
