@@ -238,8 +238,8 @@ const listwise = [LARGE, MODELS.qwen].map((judge, i) => {
  * they give away, and how much of what they say is so.
  */
 const firstRun = (domain) => ['--run', `runs/${domain}-smollm2-s1`]
-/** Of movies, people share their latest film: there are 521. */
-const OTHERS = { papers: '10,100,600', movies: '10,100,500' }
+/** Of movies, several people share a latest film: there are 476. */
+const OTHERS = { papers: '10,100,600', movies: '10,100,400' }
 const byEncoder = ['--judge', `embedding=${ENCODER}`]
 const beyond = [
   job('transfer', 'transfer', [
