@@ -131,7 +131,11 @@ const directions = ['papers', 'movies'].flatMap((domain) => {
  * Claim 3: trained profiles help the tasks of LaMP, before and after LoRA-SFT. Beside them what may help where they do
  * not: profiles that the backbone writes itself, with the usual instruction and with one that asks for what the task needs.
  */
-const ADAPTED = ['none', 'bm25', 'zero-shot', 'bump']
+const ADAPTED = {
+  papers: ['none', 'zero-shot', 'bump'],
+  reviews: ['none', 'bm25', 'bump'],
+  news: ['none', 'bump'],
+}
 const NEEDED = {
   papers:
     'Write two or three sentences on how this author titles papers: how long the titles are, whether with a colon, a name of the method or a question, and the words and topics that return.',
@@ -144,7 +148,7 @@ const tasks = TASKS.flatMap((domain) => {
   const about = [...DOMAINS[domain].lamp, '--backbone', LARGE]
   const asked = ['evaluate', 'lamp', ...about, '--quantize', 'int8', '--questions', String(QUESTIONS)]
   const run = ['--run', `runs/${domain}-smollm2-s1`]
-  const adapters = ADAPTED.map((condition) => [condition, `sft-${domain}-${condition}`])
+  const adapters = ADAPTED[domain].map((condition) => [condition, `sft-${domain}-${condition}`])
   const shows = (condition) => (['zero-shot', 'bump'].includes(condition) ? run : [])
   const name = `lamp-${domain}`
   const read = DOMAINS[domain].logs.slice(3)
