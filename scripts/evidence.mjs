@@ -35,8 +35,8 @@ const MODELS = {
 }
 const LARGE = model('qwen2.5-coder-1.5b-instruct-q4_k_m.gguf')
 const ENCODER = flags.encoder
-/** Seconds of a step by the encoder's judge on two quiet cores: docs/evidence.md. */
-const STEP = { smollm2: 22, qwen: 35 }
+/** Seconds of a step by the encoder's judge, with one thread beside another run: docs/evidence.md. */
+const STEP = { smollm2: 36, qwen: 75 }
 const STEPS = 30
 const hoursOf = (base) => (STEPS * STEP[base]) / 3600
 
@@ -270,7 +270,7 @@ const commandLine = ({ command }) => ['bump', ...command].map(quoted).join(' ')
 
 function plan(jobs) {
   for (const job of jobs) {
-    const takes = job.hours > 0 ? `, about ${job.hours.toFixed(1)} h on two cores` : ''
+    const takes = job.hours > 0 ? `, about ${job.hours.toFixed(1)} h with one thread` : ''
     console.log(`${isDone(job) ? '[done]' : '[open]'} ${job.claim}: ${job.name}${takes}\n  ${commandLine(job)}`)
   }
   const open = jobs.filter((job) => !isDone(job))
