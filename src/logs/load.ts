@@ -95,7 +95,7 @@ export function nobodyLeft({ report }: LogDataset, skips: SkipCounter): BumpErro
   return new BumpError(
     'logs-unusable',
     [
-      `none of the ${report.users} users in these logs is left after the split; lower minInteractions (--min-interactions, or split.minInteractions by --set) or heldOut`,
+      `none of the ${report.users} users in these logs is left after the split; lower split.minInteractions or split.heldOut (--min-interactions or --held-out where a command has them)`,
       ...reasons,
       ...issueLines(report.issues),
     ].join('\n'),
