@@ -140,6 +140,7 @@ export function testProfiles({ store }: TestedStore): void {
     const next = await readAudit(store(), project, { limit: 1, user: 'jane@example.org', cursor: page.nextCursor })
     expect(next.data[0].action).toBe('correction.made')
     const rows = await store().db.selectFrom('audit').selectAll().where('project', '=', scope.project).execute()
-    expect(JSON.stringify(rows)).not.toMatch(/vegan|jane|i2/)
+    // A row's own id is random and may hold any two letters.
+    expect(JSON.stringify(rows.map((row) => ({ ...row, id: '' })))).not.toMatch(/vegan|jane|i2/)
   })
 }
