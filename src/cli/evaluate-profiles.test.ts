@@ -1,5 +1,5 @@
 // `bump evaluate profiles` end to end: a short run of the bundled model, evaluated on its test users in several ways.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -97,6 +97,25 @@ describe('bump evaluate profiles', () => {
     expect(result(out).tables).toEqual(first.tables)
     expect(readFileSync(join(out, 'scores.jsonl'), 'utf8')).toBe(scores)
     expect(captured.stderr).toMatch(/(\d+) pairs of a profile and an interaction to judge, \1 of them judged before/)
+  })
+
+  it('says which test users have other interactions than at the test of the run', async () => {
+    const asked = ['--conditions', 'generic', '--pool-sizes', '4']
+    await evaluate('--run', run, ...asked, '--out', join(folder, 'as-before'))
+    expect(result(join(folder, 'as-before')).tables[0].notes.join('\n')).not.toContain('the logs have changed')
+
+    const grown = join(folder, 'grown')
+    cpSync(run, grown, { recursive: true })
+    const [tested] = readFileSync(join(run, 'profiles.jsonl'), 'utf8').split('\n')
+    const { user } = JSON.parse(tested)
+    const log = join(folder, 'grown.jsonl')
+    writeFileSync(log, `${readFileSync(LOG, 'utf8')}${JSON.stringify({ user, text: 'something else entirely' })}\n`)
+    const config = readFileSync(join(grown, 'config.json'), 'utf8')
+    writeFileSync(join(grown, 'config.json'), config.replaceAll(JSON.stringify(LOG), JSON.stringify(log)))
+    await evaluate('--run', grown, ...asked, '--out', join(folder, 'after'))
+    expect(result(join(folder, 'after')).tables[0].notes).toContainEqual(
+      expect.stringMatching(new RegExp(`1 of the 14 test users of .*grown have other interactions .*\\(${user}\\)`)),
+    )
   })
 
   it('judges by each judge that is named, one table each', async () => {

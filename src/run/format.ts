@@ -109,6 +109,8 @@ const testedProfileSchema = z.object({
 
 export const profileLineSchema = z.object({
   user: z.string(),
+  /** Digest of the user's interactions, by which later evaluations see whether the logs have changed. */
+  interactions: z.string().optional(),
   /** Zero-shot, by the frozen base. */
   before: testedProfileSchema,
   /** By the best checkpoint. */

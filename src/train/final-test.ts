@@ -7,6 +7,7 @@ import type { RewardFunction } from '../reward/reward.ts'
 import type { ProfileLine, Summary } from '../run/format.ts'
 import { readProfileLines } from '../run/read.ts'
 import type { TrainConfig } from './config.ts'
+import { interactionsDigest } from './digest.ts'
 import {
   compareMeasurements,
   type Measurement,
@@ -82,7 +83,12 @@ export async function finalTest(inputs: FinalTestInputs, run: OngoingRun): Promi
       chance: before.chance,
       users: testUsers.length,
     },
-    profiles: before.users.map(({ id }, u) => ({ user: id, before: tested(before, u), after: tested(after, u) })),
+    profiles: testUsers.map((user, u) => ({
+      user: user.id,
+      interactions: interactionsDigest(user),
+      before: tested(before, u),
+      after: tested(after, u),
+    })),
   }
 }
 

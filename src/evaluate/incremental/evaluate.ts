@@ -138,6 +138,7 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
           ...judgeNotes(record, run ? [run] : []),
           `The profile of period 1 is also what is left where a profile is never written again. "${conditions.at(-1)!.label}" of another user is the mismatched control: it must be at chance.`,
           ...unchangedNotes(written),
+          ...found.notes,
           ...notes,
         ]
         return { record, table: qualityTable(profileTable(scored, all, { notes: shown, seed, judge: what })) }
@@ -226,7 +227,7 @@ async function usersOf(
   run: TrainedRun | undefined,
   config: TrainConfig,
   periods: number,
-): Promise<{ users: User[]; paths: string[] }> {
+): Promise<{ users: User[]; paths: string[]; notes: string[] }> {
   // Also asks whether expressions of the run's record may run.
   const source = folder === undefined ? logs : logsOfRun(folder, { own: logs, trust })
   const found = await evaluationUsers(run ? [run] : [], logs && source, config.split, {
@@ -241,7 +242,7 @@ async function usersOf(
       type: 'note',
       text: `evaluating ${users.length} of ${found.users.length} users; ${found.users.length - long.length} have fewer than ${periods} interactions to cut`,
     })
-  return { users, paths: found.source.paths }
+  return { users, paths: found.source.paths, notes: found.notes }
 }
 
 const FIRST = 'all-1'

@@ -163,6 +163,7 @@ function writeResult(
         .map(({ label }) => `"${label}" is the mismatched control: it must be at chance.`),
       ...by.notes,
       ...groups.map((group) => groupNote(group, labels)),
+      ...plan.notes,
       ...notes,
     ]
     const judge = judged.length > 1 ? nameOfJudge(by.record) : undefined

@@ -51,6 +51,8 @@ export interface Plan {
   users: User[]
   /** The logs that the users stand in. */
   source: LogSource
+  /** What must be known of the users to read their scores. */
+  notes: string[]
 }
 
 /**
@@ -92,7 +94,7 @@ export async function planEvaluation(
   const users = measuredUsers(found.users, options.users ?? DEFAULT_USERS, config)
   if (users.length < found.users.length)
     onEvent?.({ type: 'note', text: `evaluating ${users.length} of ${found.users.length} users` })
-  return { runs, config, judges, users, source: found.source }
+  return { runs, config, judges, users, source: found.source, notes: found.notes }
 }
 
 /** The log's own columns, where they are named. */

@@ -1,9 +1,12 @@
 // Which users an evaluation of profiles measures: people that no run in it was trained on or chose its checkpoint by.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { type LoadedUsers, loadUsers, readingLine } from '../../logs/load.ts'
 import type { LogSource, User } from '../../logs/types.ts'
 import type { RunUsers } from '../../run/format.ts'
-import { readRunUsers } from '../../run/read.ts'
+import { readProfileLines, readRunUsers } from '../../run/read.ts'
 import type { TrainConfig } from '../../train/config.ts'
+import { interactionsDigest } from '../../train/digest.ts'
 import type { TrainedRun } from '../../train/trained-run.ts'
 import { BumpError } from '../../util/errors.ts'
 import { few } from '../../util/few.ts'
@@ -12,6 +15,8 @@ export interface EvaluationUsers {
   users: User[]
   /** The logs that they stand in. */
   source: LogSource
+  /** What must be known of them to read their scores. */
+  notes: string[]
 }
 
 /** How interactions are held out. */
@@ -45,7 +50,9 @@ export async function evaluationUsers(
   const source = logs ?? testSource(run)
   const users = logs ? await load(source, heldOut) : testUsers(run, parts[0], await load(source, run.config.split))
   for (const [i, each] of runs.entries()) refuseSeen(each, parts[i], users)
-  return { users, source }
+  const notes = logs ? [] : changedNotes(run, users)
+  for (const note of notes) onNote?.(note)
+  return { users, source, notes }
 }
 
 /** Logs that the run's test users stand in. */
@@ -63,6 +70,17 @@ function testUsers({ folder }: TrainedRun, { test }: RunUsers, users: readonly U
       `${lost.length} of the ${test.length} test users of ${folder} are no longer in its logs (${few(lost)}): the logs have changed. Name others.`,
     )
   return test.map((id) => byId.get(id)!)
+}
+
+/** Test users whose interactions are not those of the run's own test, whose scores then differ for that. */
+function changedNotes({ folder }: TrainedRun, users: readonly User[]): string[] {
+  if (!existsSync(join(folder, 'profiles.jsonl'))) return []
+  const tested = new Map(readProfileLines(folder).map(({ user, interactions }) => [user, interactions]))
+  const changed = users.filter((user) => ![undefined, interactionsDigest(user)].includes(tested.get(user.id)))
+  if (changed.length === 0) return []
+  return [
+    `${changed.length} of the ${users.length} test users of ${folder} have other interactions than at its own test (${few(changed.map(({ id }) => id))}): the logs have changed, and scores cannot be compared with those of the run.`,
+  ]
 }
 
 function refuseSeen({ folder }: TrainedRun, { train, validation }: RunUsers, users: readonly User[]): void {

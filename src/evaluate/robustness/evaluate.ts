@@ -96,6 +96,7 @@ export async function evaluateRobustness(options: RobustnessOptions): Promise<Ev
         const notes = [
           `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each, which are never disturbed; K = ${poolSize}; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
           ...judgeNotes(by.record, runs),
+          ...plan.notes,
         ]
         return robustnessTables(disturbances, sources, {
           conditions,
