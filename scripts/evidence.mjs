@@ -11,14 +11,11 @@ import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const { values: flags, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    data: { type: 'string', default: 'data' },
-    models: { type: 'string', default: 'models' },
-    encoder: { type: 'string', default: 'BAAI/bge-small-en-v1.5' },
-    threads: { type: 'string' },
-  },
+const { values: flags, positionals } = parsed({
+  data: { type: 'string', default: 'data' },
+  models: { type: 'string', default: 'models' },
+  encoder: { type: 'string', default: 'BAAI/bge-small-en-v1.5' },
+  threads: { type: 'string' },
 })
 const BUMP = fileURLToPath(new URL('../bin/bump.mjs', import.meta.url))
 const setting = (name) => relative('.', fileURLToPath(new URL(`../docs/evidence/${name}.yaml`, import.meta.url)))
@@ -263,7 +260,29 @@ const beyond = [
   ),
 ]
 
-const JOBS = [...gains, ...directions, ...tasks, ...labels, ...listwise, ...beyond]
+/** What the preset `private` lowers, and what it costs, with a model that copies. Its limits, which TRAIN has others of. */
+const PRIVATE = ['reward.lengthBudget=32', 'reward.maxCopiedNgram=3', 'profile.maxTokens=48']
+const withheld = ['papers'].flatMap((domain) => {
+  const seeds = SEEDS.slice(0, 2)
+  const plain = seeds.map((seed) => `${domain}-smollm2-s${seed}`)
+  const own = seeds.map((seed) => `private-${domain}-s${seed}`)
+  const runs = [...plain, ...own].flatMap((run) => ['--run', `runs/${run}`])
+  const groups = ['--group', `plain=${plain.join(',')}`, '--group', `private=${own.join(',')}`]
+  const more = ['--preset', 'private', ...PRIVATE.flatMap((setting) => ['--set', setting])]
+  const name = `private-${domain}`
+  return [
+    ...own.map((run, i) =>
+      trained('private', domain, 'smollm2', seeds[i], run, { more, hours: hoursOf('smollm2') }),
+    ),
+    job('private', name, measuring([...plain, ...own], result(name), ['--conditions', 'zero-shot,run', ...groups])),
+    job('private', `${name}-told`, [
+      ...['evaluate', 'privacy', ...runs, ...byEncoder, '--users', String(USERS), '--trust'],
+      ...['--out', result(`${name}-told`)],
+    ]),
+  ]
+})
+
+const JOBS = [...gains, ...directions, ...tasks, ...labels, ...listwise, ...beyond, ...withheld]
 const isDone = ({ done }) => existsSync(done)
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 const commandLine = ({ command }) => ['bump', ...command].map(quoted).join(' ')
@@ -341,16 +360,28 @@ function table(jobs) {
   }
 }
 
+function parsed(options) {
+  try {
+    return parseArgs({ allowPositionals: true, options })
+  } catch (error) {
+    refuse(error.message)
+  }
+}
+
+function refuse(message) {
+  console.error(
+    `${message}\nusage: node scripts/evidence.mjs plan|run|table [words] [--data <folder>] [--models <folder>] [--encoder <model>] [--threads <n>]`,
+  )
+  process.exit(2)
+}
+
 const [action, ...words] = positionals
 const names = new Set(JOBS.map(({ name }) => name))
 const chosen = JOBS.filter(({ claim, name }) =>
   words.every((word) => (names.has(word) ? word === name : `${claim} ${name}`.includes(word))),
 )
 const actions = { plan, run, table }
-if (!Object.hasOwn(actions, action ?? '') || chosen.length === 0) {
-  console.error(
-    `usage: node scripts/evidence.mjs plan|run|table [words], claims are ${[...new Set(JOBS.map(({ claim }) => claim))].join(', ')}`,
-  )
-  process.exit(2)
-}
+if (!Object.hasOwn(actions, action ?? '')) refuse(action === undefined ? 'what to do?' : `there is no "${action}"`)
+if (chosen.length === 0)
+  refuse(`no job is of "${words.join(' ')}"; claims are ${[...new Set(JOBS.map(({ claim }) => claim))].join(', ')}`)
 actions[action](chosen)
