@@ -271,9 +271,7 @@ const withheld = ['papers'].flatMap((domain) => {
   const more = ['--preset', 'private', ...PRIVATE.flatMap((setting) => ['--set', setting])]
   const name = `private-${domain}`
   return [
-    ...own.map((run, i) =>
-      trained('private', domain, 'smollm2', seeds[i], run, { more, hours: hoursOf('smollm2') }),
-    ),
+    ...own.map((run, i) => trained('private', domain, 'smollm2', seeds[i], run, { more, hours: hoursOf('smollm2') })),
     job('private', name, measuring([...plain, ...own], result(name), ['--conditions', 'zero-shot,run', ...groups])),
     job('private', `${name}-told`, [
       ...['evaluate', 'privacy', ...runs, ...byEncoder, '--users', String(USERS), '--trust'],
