@@ -22,6 +22,28 @@ const config = (judge: object) =>
     reward: { type: 'bidirectional', negatives: 4 },
   })
 
+it('the mismatched control has pools as large as the others where users are few', async () => {
+  const settings = config({})
+  const negatives = users.length
+  const cannotTell: Judge = {
+    name: 'own',
+    describe: () => ({}),
+    score: async ({ forward, backward }) => {
+      const ties = (pools: typeof forward) => pools.map(({ candidates }) => [candidates.map(() => 0)])
+      return { forward: ties(forward), backward: ties(backward) }
+    },
+  }
+  const { history, mismatched } = await measureControls(
+    toyModel().tokenizer,
+    cannotTell,
+    users,
+    users.map(() => 'a profile'),
+    { ...settings, reward: { ...settings.reward, negatives } },
+  )
+  expect(mismatched?.forward.mean).toBeCloseTo(history.forward.mean, 12)
+  expect(mismatched?.backward.mean).toBeCloseTo(history.backward.mean, 12)
+})
+
 describe('the control of the raw history', () => {
   const measured = async (maxProfileTokens: number, model = toyModel(), notes: string[] = []) => {
     const settings = config({ maxProfileTokens })

@@ -129,7 +129,7 @@ export async function measure(
 ): Promise<Measurement> {
   const { profiles, lengths } = await measuredProfiles(model, users, config, weights, progress, signal)
   const by = (each: AnyJudge, onProgress: (share: number) => void) =>
-    evaluateProfiles(poolUsers(users), profiles, each, { ...poolOptions(config), signal, onProgress })
+    evaluateProfiles(poolUsers(users), profiles, each, { ...poolOptions(config, users), signal, onProgress })
   const evaluation = await progress.next((onProgress) => by(judge, onProgress))
   const byJudge = { ...evaluation.byJudge }
   for (const [name, other] of Object.entries(others))
@@ -226,7 +226,8 @@ export async function measureControls(
     texts: readonly string[],
     reader: AnyJudge,
     { mismatched, onProgress }: { mismatched?: boolean; onProgress?: (share: number) => void } = {},
-  ) => evaluateProfiles(poolUsers(users), texts, reader, { ...poolOptions(config), mismatched, signal, onProgress })
+  ) =>
+    evaluateProfiles(poolUsers(users), texts, reader, { ...poolOptions(config, users), mismatched, signal, onProgress })
   const histories = (budget: HistoryBudget) => users.map(({ history }) => rawHistory(history, tokenizer, budget))
   const evaluateHistories = async (onProgress?: (share: number) => void) => {
     const whole = histories(config.prompt)
@@ -257,10 +258,13 @@ export async function measureControls(
 export const poolUsers = (users: readonly User[]) =>
   users.map(({ id, heldOut }) => ({ id, heldOut: heldOut.map(({ text }) => text) }))
 
-/** Equal users get equal pools, whatever the profiles: evaluations are paired. */
-const poolOptions = (config: TrainConfig) => ({
+/**
+ * Equal users get equal pools, whatever the profiles: evaluations are paired. K leaves out one other user, so that the
+ * mismatched control, which leaves out whose profile it gives, has pools as large and the same chance.
+ */
+const poolOptions = (config: TrainConfig, users: readonly User[]) => ({
   positives: config.reward.positives,
-  negatives: config.reward.negatives,
+  negatives: Math.max(1, Math.min(config.reward.negatives, users.length - 2)),
   seed: poolSeed(config),
 })
 
