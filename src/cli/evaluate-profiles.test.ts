@@ -99,6 +99,28 @@ describe('bump evaluate profiles', () => {
     expect(captured.stderr).toMatch(/(\d+) pairs of a profile and an interaction to judge, \1 of them judged before/)
   })
 
+  it('compares every run with zero-shot profiles that are asked for as its own', async () => {
+    const shorter = join(folder, 'shorter')
+    cpSync(run, shorter, { recursive: true })
+    const header = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))
+    header.config.profile.maxTokens = 4
+    writeFileSync(join(shorter, 'config.json'), JSON.stringify(header))
+    const out = join(folder, 'two-bases')
+    await evaluate(
+      ...['--run', run, '--run', shorter, '--conditions', 'zero-shot,run', '--pool-sizes', '4', '--out', out],
+    )
+    const [{ rows }] = result(out).tables
+    expect(rows.map(({ condition, label }) => [condition, label])).toEqual([
+      ['zero-shot', 'zero-shot profile (example: nano)'],
+      ['zero-shot2', 'zero-shot profile (shorter: nano)'],
+      ['run', expect.stringMatching(/^BUMP profile \(example, step/)],
+      ['run2', expect.stringMatching(/^BUMP profile \(shorter, step/)],
+    ])
+    const [{ conditions }] = userLines(out)
+    expect(conditions['zero-shot'].profile).not.toBe(conditions['zero-shot2'].profile)
+    expect(captured.stdout).toMatch(/BUMP profile \(shorter, step \d+\) − zero-shot profile \(shorter: nano\)/)
+  })
+
   it('says which test users have other interactions than at the test of the run', async () => {
     const asked = ['--conditions', 'generic', '--pool-sizes', '4']
     await evaluate('--run', run, ...asked, '--out', join(folder, 'as-before'))

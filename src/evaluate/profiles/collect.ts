@@ -23,6 +23,7 @@ import {
 import { type EvaluationModels, type NamedModel, nameOf } from './models.ts'
 import { profilesOf, readProfileFile } from './profile-file.ts'
 import { LEFT_OUT, serverProfiles } from './server-profiles.ts'
+import { zeroShotsOf } from './zero-shots.ts'
 
 /** Where the profiles come from. */
 export interface ProfileSources {
@@ -127,7 +128,7 @@ export async function collectConditions(sources: RunSources, options: CollectOpt
   }
 }
 
-/** Zero-shot profiles by the first run's base, and those of every run that is compared. */
+/** The profiles of every run that is compared, and the zero-shot ones by their bases. */
 async function fromRuns(
   sources: RunSources,
   steps: readonly number[],
@@ -137,24 +138,33 @@ async function fromRuns(
   const written: WrittenByModels = { zeroShot: [], trained: [] }
   // The first run's profiles are also those that the mismatched control gives away.
   const trained = wants(sources, 'run') || wants(sources, 'mismatched')
+  const compared = wants(sources, 'run') ? sources.runs : sources.runs.slice(0, 1)
+  const zeroShots = wants(sources, 'zero-shot') ? zeroShotsOf(compared) : []
+  const writeZeroShot = async (model: NamedModel, run: TrainedRun, r: number): Promise<void> => {
+    if (zeroShots[r]?.run === run)
+      written.zeroShot.push(await zeroShotProfiles(model, run.config, zeroShots[r], options))
+  }
+  const writeTrained = async (model: NamedModel, run: TrainedRun, step: number, key: string, r: number) => {
+    const profiles = await checkpointProfiles(model, run, step, key, options)
+    const condition = { ...profiles.condition, zeroShot: zeroShots[r]?.key }
+    written.trained.push({ ...profiles, condition })
+  }
   if (first && (trained || wants(sources, 'zero-shot'))) {
     await withBase(first, options.models, async (model) => {
       written.tokenizer = model.tokenizer
-      if (wants(sources, 'zero-shot')) {
-        const as = { key: 'zero-shot', label: 'zero-shot profile' }
-        written.zeroShot.push(await zeroShotProfiles(model, first.config, as, options))
-      }
+      await writeZeroShot(model, first, 0)
       const best = trained ? [bestCheckpoint(first.folder)] : []
       const more = trained ? steps.filter((step) => !best.includes(step)) : []
       for (const step of [...best, ...more]) {
         const key = best.includes(step) ? runKey(0) : `run@step-${step}`
-        written.trained.push(await checkpointProfiles(model, first, step, key, options))
+        await writeTrained(model, first, step, key, 0)
       }
     })
   }
   for (const [i, run] of (wants(sources, 'run') ? others : []).entries()) {
     await withBase(run, options.models, async (model) => {
-      written.trained.push(await checkpointProfiles(model, run, bestCheckpoint(run.folder), runKey(i + 1), options))
+      await writeZeroShot(model, run, i + 1)
+      await writeTrained(model, run, bestCheckpoint(run.folder), runKey(i + 1), i + 1)
     })
   }
   return written

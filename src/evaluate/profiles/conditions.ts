@@ -16,6 +16,8 @@ export interface ProfileCondition {
   label: string
   /** [user] */
   profiles: readonly string[]
+  /** Of a run: the key of the zero-shot profiles by its own base and prompt, where they are there. */
+  zeroShot?: string
   /** Each user is judged by the profile of another one, who gives no candidate to this user's pools. */
   mismatched?: boolean
 }
@@ -38,5 +40,5 @@ export function rawHistories(users: readonly User[], tokenizer: Tokenizer, budge
 
 /** The control: every user with another user's profile of the condition `of`. It must be at chance. */
 export function mismatchedOf(of: ProfileCondition): ProfileCondition {
-  return { ...of, key: 'mismatched', label: `another user's ${of.label}`, mismatched: true }
+  return { key: 'mismatched', label: `another user's ${of.label}`, profiles: of.profiles, mismatched: true }
 }

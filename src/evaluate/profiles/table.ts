@@ -138,11 +138,12 @@ function meanScores(scores: readonly (readonly UserScores[])[]): UserScores[] {
 const SHOWN = ['ndcg_forward', 'ndcg_backward', 'ndcg_both', 'mrr_both', 'recall1_both', 'gain_both']
 
 /**
- * The table with fewer columns, and of the differences only what each row adds to the zero-shot profile and to the raw
+ * The table with fewer columns, and of the differences only what each row adds to zero-shot profiles and to the raw
  * history, and those between `groups`, the keys of rows that are means.
  */
 export function shownTable(table: ResultTable, groups: readonly string[] = []): ResultTable {
-  const references = ['zero-shot', 'history']
+  const zeroShots = table.rows.map(({ condition }) => condition).filter((key) => /^zero-shot\d*$/.test(key))
+  const references = [...zeroShots, 'history']
   const judged = table.metrics.some(({ key }) => SHOWN.includes(key))
   const negated = ({ mean, low, high }: Interval): Interval => ({ mean: -mean, low: -high, high: -low })
   const toReferences = references.flatMap((b) =>

@@ -9,6 +9,7 @@ import type { Disturbance } from './disturb.ts'
 export interface Source {
   key: string
   label: string
+  zeroShot?: string
   undisturbed: ProfileCondition
   /** [disturbance][level] */
   levels: ProfileCondition[][]
@@ -19,7 +20,7 @@ export interface Source {
  * [disturbance][level][user].
  */
 export function sourceOf(
-  { key, label, profiles }: ProfileCondition,
+  { key, label, zeroShot, profiles }: ProfileCondition,
   users: number,
   indices: readonly number[][][],
   disturbances: readonly Disturbance[],
@@ -34,7 +35,7 @@ export function sourceOf(
       }
     }),
   )
-  return { key, label, undisturbed: { key, label, profiles: profiles.slice(0, users) }, levels }
+  return { key, label, zeroShot, undisturbed: { key, label, profiles: profiles.slice(0, users) }, levels }
 }
 
 interface TableOptions {
@@ -62,18 +63,13 @@ export function robustnessTables(
     const inOrder = <T>(plain: T, others: readonly T[]): T[] =>
       undisturbed.at === 'first' ? [plain, ...others] : [...others, plain]
     const lines = sources.map((source) => inOrder(source.undisturbed, source.levels[d]))
-    const zeroShot = sources.findIndex(({ key }) => key === 'zero-shot')
     const costs = sources.flatMap((source) => source.levels[d].map(({ key }) => ({ a: key, b: source.key })))
-    const gains = sources.flatMap(({ key, label }, s) =>
-      key.startsWith('run') && zeroShot >= 0
-        ? [
-            {
-              label: `${label} − zero-shot`,
-              pairs: lines[s].map(({ key: a }, at) => ({ a, b: lines[zeroShot][at].key })),
-            },
-          ]
-        : [],
-    )
+    const gains = sources.flatMap(({ label, zeroShot }, s) => {
+      const base = sources.findIndex(({ key }) => key === zeroShot)
+      if (base < 0) return []
+      const pairs = lines[s].map(({ key: a }, at) => ({ a, b: lines[base][at].key }))
+      return [{ label: `${label} − zero-shot`, pairs }]
+    })
     const table = scoreTable({
       title: judge ? `${title}, judged by ${judge}` : title,
       notes: [],

@@ -1,6 +1,7 @@
 // What training on one domain is worth on another: what `bump evaluate transfer` does. Every run writes profiles of the
 // users of every test log, beside zero-shot profiles and raw histories, all judged in the same pools. <out> gets
 // result.json and result.md, and keeps profiles and scores by content.
+
 import { join } from 'node:path'
 import { servedModelOf } from '../../judge/config.ts'
 import { lazyScoreFile } from '../../judge/score-file.ts'
@@ -17,6 +18,7 @@ import { checkPoolSizes } from '../profiles/judging.ts'
 import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
 import { DEFAULT_USERS } from '../profiles/plan.ts'
 import { type JudgeChoice, judgesOf } from '../profiles/planned-judges.ts'
+import { zeroShotsOf } from '../profiles/zero-shots.ts'
 import type { EvaluationResult } from '../result.ts'
 import { logNames, writeResultFiles } from '../result-files.ts'
 import { type TestScores, transferTable } from './table.ts'
@@ -158,22 +160,16 @@ async function writeAll(
   const everybody = tests.flatMap(({ users }) => users)
   const all: ProfileCondition[] = []
   const generators: Record<string, unknown> = {}
-  const zeroShots = new Map<string, string>()
-  const zeroShotOf: string[] = []
+  const zeroShots = zeroShotsOf(runs)
   for (const [r, run] of runs.entries()) {
-    const { prompt, profile, seed, model } = run.config
-    // Greedy profiles do not depend on the seed.
-    const base = JSON.stringify([run.header.model.digest, prompt, profile, profile.temperature > 0 ? seed : 0])
-    const known = zeroShots.get(base)
-    const zeroShot = known ?? (zeroShots.size === 0 ? 'zero-shot' : `zero-shot${zeroShots.size + 1}`)
-    zeroShots.set(base, zeroShot)
-    zeroShotOf.push(zeroShot)
-    const kinds = [...(r === 0 ? ['history' as const] : []), ...(known ? [] : ['zero-shot' as const]), 'run' as const]
+    const zeroShot = zeroShots[r]
+    const first = zeroShot.run === run
+    const kinds = [...(r === 0 ? ['history' as const] : []), ...(first ? ['zero-shot' as const] : []), 'run' as const]
     const sources = { runs: [run], checkpoints: [], files: [], kinds }
     const collected = await collectConditions(sources, { ...options, users: everybody, config: run.config })
-    const keys: Record<string, string> = { 'zero-shot': zeroShot, run: `run${r + 1}` }
+    const keys: Record<string, string> = { 'zero-shot': zeroShot.key, run: `run${r + 1}` }
     for (const { key, label, profiles } of collected.conditions) {
-      const shown = key === 'zero-shot' && r > 0 ? `zero-shot profile (${run.name}: ${model})` : label
+      const shown = key === 'zero-shot' ? zeroShot.label : label
       all.push({ key: keys[key] ?? key, label: shown, profiles })
     }
     for (const [key, generator] of Object.entries(collected.generators)) generators[keys[key] ?? key] = generator
@@ -185,5 +181,5 @@ async function writeAll(
     const own = all.map((each) => ({ ...each, profiles: each.profiles.slice(from, from + users.length) }))
     return [...own, mismatchedOf(own.find(({ key }) => key === 'run1')!)]
   })
-  return { conditions, zeroShotOf, generators }
+  return { conditions, zeroShotOf: zeroShots.map(({ key }) => key), generators }
 }
