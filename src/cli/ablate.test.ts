@@ -1,5 +1,5 @@
 // `bump ablate` end to end with the nano model: stopped after some runs it goes on, and prints one table.
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -44,6 +44,21 @@ const ablate = (...flags: string[]) => {
 const json = (...parts: string[]) => JSON.parse(readFileSync(join(folder, ...parts), 'utf8'))
 
 describe('bump ablate', { timeout: 90_000 }, () => {
+  it('takes name and seed of a configuration, and refuses names too long for its runs before any is trained', async () => {
+    const config = join(folder, 'own.yaml')
+    const model = join('assets', 'nano')
+    const settings = SETTINGS.flatMap((setting) => ['--set', setting])
+    writeFileSync(config, JSON.stringify({ name: 'mine', seed: 9, logs: { paths: [log] }, model }))
+    const flags = ['--config', config, '--runs', folder, '--steps', '1', '--threads', '1', ...settings]
+    expect(await main(['ablate', ...flags, '--variants', 'both']), captured.stderr).toBe(0)
+    expect(json('mine-both-s9', 'config.json').config.seed).toBe(9)
+    expect(json('mine', 'result.json').settings.seeds).toEqual([9])
+    captured.stderr = ''
+    expect(await main(['ablate', ...flags, '--name', 'x'.repeat(88), '--variants', 'both,no-length-penalty'])).toBe(2)
+    expect(captured.stderr).toMatch(/x-no-length-penalty-s9: .*Choose a shorter one/)
+    expect(existsSync(join(folder, `${'x'.repeat(88)}-both-s9`))).toBe(false)
+  })
+
   it('trains what is missing, keeps what is there, and compares all on the same users', async () => {
     expect(await ablate('--variants', 'both'), captured.stderr).toBe(0)
     const kept = statSync(join(folder, 'abl-both-s1', 'summary.json')).mtimeMs

@@ -33,11 +33,11 @@ Examples:
   bump ablate --logs posts.jsonl --model ./SmolLM2-135M-Instruct --add-reward ./kind.mjs=0.5 --variants both,no-added
 `
 
-interface AblateFlags extends Omit<TrainFlags, 'name' | 'seed' | 'resume'>, TrainEngineFlags, JudgeServerFlags {
-  name: string
+interface AblateFlags extends Omit<TrainFlags, 'seed' | 'resume'>, TrainEngineFlags, JudgeServerFlags {
+  name?: string
   addReward: string[]
   variants?: Variant[]
-  seeds: number[]
+  seeds?: number[]
 }
 
 /** `bump ablate`. */
@@ -62,9 +62,16 @@ export function ablateCommand(): Command {
       collect,
       [],
     )
-    .option('--name <name>', 'name of the ablation: first part of its runs’ names', 'ablation')
+    .option(
+      '--name <name>',
+      'name of the ablation, the first part of its runs’ names (default: that of the configuration, else ablation)',
+    )
     .option('--variants <list>', 'what to train (default: all that the configuration allows)', variantList)
-    .option('--seeds <list>', 'seeds, each of which trains every variant', seedList, [1])
+    .option(
+      '--seeds <list>',
+      'seeds, each of which trains every variant (default: that of the configuration)',
+      seedList,
+    )
     .option('--config <file>', 'YAML file with any part of the configuration of bump train')
     .option(
       '--preset <name>',
@@ -101,7 +108,7 @@ function seedList(text: string): number[] {
 
 async function ablate(flags: AblateFlags, command: string): Promise<void> {
   const started = performance.now()
-  const base = configOfFlags(flags, 'bump ablate')
+  const base = configOfFlags(flags, 'bump ablate', 'ablation')
   const view = new TrainView()
   for (const line of yamlExpressions(flags, base)) view.say(line)
   try {
@@ -111,7 +118,7 @@ async function ablate(flags: AblateFlags, command: string): Promise<void> {
         runAblation({
           config: base,
           variants: flags.variants ?? variantsOf(base),
-          seeds: flags.seeds,
+          seeds: flags.seeds ?? [base.seed],
           runs: flags.runs,
           engine: { ...engineOptions(flags), server: flags.server },
           judgeServer: judgeServerOf(flags),

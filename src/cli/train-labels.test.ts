@@ -101,6 +101,6 @@ describe('training on labels', { timeout: 60_000 }, () => {
     expect(captured.stderr).toMatch(/reward\.options\.task: expected one of 1\|2/)
     captured.stderr = ''
     expect(await train('--task', '3', '--logs', others)).toBe(2)
-    expect(captured.stderr).toMatch(/options does not belong to this type/)
+    expect(captured.stderr).toMatch(/--task and --data are of the reward of labels: add --reward labels/)
   })
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { readingLine } from '../logs/load.ts'
 import { openLogs } from '../logs/open.ts'
 import { readProfileLines, readSummary } from '../run/read.ts'
-import type { TrainConfig } from '../train/config.ts'
+import { type TrainConfig, trainConfigSchema } from '../train/config.ts'
 import { type Baseline, readBaseline } from '../train/final-test.ts'
 import { recordedConfig } from '../train/recorded-config.ts'
 import { optionsOf, type TrainEvent, type TrainOptions, trainAfter } from '../train/train.ts'
@@ -49,6 +49,14 @@ export async function runAblation(options: AblationOptions): Promise<Pick<Evalua
   const plan = seeds.flatMap((seed) =>
     variants.map((variant) => ({ variant, seed, config: variantConfig(base, variant, seed) })),
   )
+  for (const { config } of plan) {
+    const name = trainConfigSchema.shape.name.safeParse(config.name)
+    if (!name.success)
+      throw new BumpError(
+        'invalid-options',
+        `name: ${config.name}: ${name.error.issues[0].message}. Choose a shorter one`,
+      )
+  }
   const { testPaths, ...source } = base.logs
   onEvent({ type: 'note', text: readingLine(source) })
   const logs = await openLogs(source.paths, { ...source, signal })

@@ -67,10 +67,11 @@ const FLAGS: [flag: keyof TrainFlags & string, path: string, kind: 'text' | 'num
 ]
 
 /**
- * The configuration that the flags of `command` name. Throws BumpError (`invalid-options`) with every problem and its
+ * The configuration that the flags of `command` name; `unnamed`: the run's name where they name none, default one made
+ * of logs and model. Throws BumpError (`invalid-options`) with every problem and its
  * place.
  */
-export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainConfig {
+export function configOfFlags(flags: TrainFlags, command = 'bump train', unnamed?: string): TrainConfig {
   const given = FLAGS.flatMap(([name, path, kind]) => {
     const value = flags[name]
     if (value === undefined) return []
@@ -88,7 +89,7 @@ export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainC
   const under = presetLayers(wanted.preset)
   under.unshift(...labelLayers(mergeLayers([...under, ...own])))
   const named = mergeLayers([...under, ...own])
-  const name = typeof named.name === 'string' ? named.name : defaultName(named)
+  const name = typeof named.name === 'string' ? named.name : (unnamed ?? defaultName(named))
   if (flags.resume && name === undefined)
     throw new BumpError(
       'invalid-options',
@@ -103,14 +104,30 @@ export function configOfFlags(flags: TrainFlags, command = 'bump train'): TrainC
   }
   if (name !== undefined) under.unshift(fixedLayer({ name }, 'name'))
   const whole = mergeLayers([...under, ...own])
-  if (whole.logs === undefined || whole.model === undefined)
+  const lacking = whole.logs === undefined || whole.model === undefined
+  if (lacking && record !== undefined && !recorded)
+    throw new BumpError(
+      'invalid-options',
+      `--resume: there is no run ${join(flags.runs, name!)} to go on with. Look for its name in ${flags.runs}, or name logs and a model to begin one`,
+    )
+  if (lacking)
     throw new BumpError(
       'invalid-options',
       `${command} needs logs and a model: --logs <file> --model <folder, .gguf file or hub name>, or logs.paths and model in a --config file`,
     )
+  if ((flags.task !== undefined || flags.data !== undefined) && !hasOptions(whole.reward))
+    throw new BumpError(
+      'invalid-options',
+      '--task and --data are of the reward of labels: add --reward labels, or leave them out',
+    )
   const config = resolveTrainConfig([...under, ...own])
   if (config.reward.type !== 'custom' || config.reward.name !== 'labels') return config
   return { ...config, reward: { ...config.reward, options: resolveLabelOptions(config.reward.options) } }
+}
+
+/** Whether a reward has options: that of labels has, and modules have. */
+function hasOptions(reward: unknown): boolean {
+  return typeof reward === 'object' && reward !== null && 'type' in reward && reward.type === 'custom'
 }
 
 /** What a run's record says of how logs are mapped where the caller says nothing. */
