@@ -81,7 +81,7 @@ describe('bump evaluate incremental', () => {
     most = Number.POSITIVE_INFINITY
     const { tables, settings } = await judged('second')
     expect(settings.judge).toMatchObject({ model: 'large', config: { scorer: 'pointwise', server: 'large' } })
-    expect(tables[0].notes[1]).toBe('Judge: the pointwise scorer on large.')
+    expect(tables[0].notes).toContain('Judge: the pointwise scorer on large.')
     // Requests of the first call may still have been on their way when the second began.
     const own = requests.filter(({ headers }) => headers.authorization === 'Bearer second').length
     const sum = ((own * 1000 * 0.5 + own * 2) / 1e6).toFixed(4)

@@ -269,6 +269,7 @@ describe('mistakes', () => {
       /\(sft\) need a backbone on this machine/,
     ],
     ['a field that items do not have', ['--text', 'title', '--conditions', 'zero-shot'], 2, /an item without "title"/],
+    ['a field that nothing reads', ['--text', 'text', '--conditions', 'none'], 2, /no row shows a profile/],
     ['a budget beyond the context', ['--budget', '5000', '--conditions', 'none'], 2, /budget 5000: .* 1024 tokens/],
     ['neither a backbone nor a server', ['--server', 'x'], 2, /--server needs --server-model/],
     ['a folder that is not there', ['--data', 'nowhere'], 1, /nowhere: no such folder/],

@@ -20,7 +20,7 @@ Conditions, all judged on the same users in the same pools:
   none        a sentence that says nothing: what the judge finds likely of anybody; backward all tie, which is chance
   generic     a text that fits anyone
   history     the interactions that the generator reads, in the profile's place
-  zero-shot   profiles by the frozen base of the (first) run, else by --model, else by --server
+  zero-shot   profiles by the frozen base of each run, asked as that run asks, else by --model, else by --server
   run         profiles by the best checkpoint of every --run, and by every --checkpoint of the first
   mismatched  another user's profile of the first run: must be at chance
 Profiles by --model, by a server and from files are added where these flags are given.

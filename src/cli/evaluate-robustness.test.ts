@@ -90,6 +90,7 @@ describe('bump evaluate robustness', () => {
       { translatedText: "case when other not like '0%' then other end" },
       /4 of the 4 users/,
     ],
+    ['a text that nothing reads', { disturbances: ['order'], translatedText: 'other' }, /Name that one too/],
     ['no disturbance', { disturbances: [] }, /name some of short, others/],
     ['too large a pool', { poolSize: 3 }, /largest possible is 2/],
   ])('refuses %s', async (_, options, message) => {

@@ -144,6 +144,7 @@ describe('mistakes', () => {
     [named('DATA', 'none', '--budget', '5000'), 2, /budget 5000/],
     [named('DATA', 'none', '--set', 'validation.users=12'), 1, /none are left to train on/],
     [named('DATA', 'none', '--run', 'x'), 2, /leave out run/],
+    [named('DATA', 'none', '--text', 'text'), 2, /leave out text/],
     [named('DATA', 'bump', '--run', 'x', '--profiles', 'y'), 2, /not from both/],
     [named('DATA', 'bump', '--run', 'nowhere'), 1, /nowhere is no run folder/],
     [named('DATA', 'bump'), 2, /name its run \(run\)/],

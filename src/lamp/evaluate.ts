@@ -25,7 +25,7 @@ import {
 import { type LampSplitName, readLamp } from './read.ts'
 import { answerRows, type OpenedBackbone, writeLampResult } from './run.ts'
 import { byUser, goldsOf, sampleQuestions, usersOf } from './split.ts'
-import { lampRows, REBUILT_NOTE, unparsableNotes, unparsableShare } from './table.ts'
+import { lampRows, questionNotes, REBUILT_NOTE, unparsableNotes, unparsableShare, wordlessNotes } from './table.ts'
 import { taskOf } from './tasks.ts'
 import { adapterNotes, checkSeenUsers } from './training-notes.ts'
 import type { LampSplit, LampTaskNumber } from './types.ts'
@@ -105,6 +105,11 @@ export async function evaluateLamp(options: EvaluateLampOptions): Promise<Evalua
   const adapters = [options.adapter, ...sft.map(({ adapter }) => adapter)].flatMap((adapter) => adapter ?? [])
   const seen = checkSeenUsers(users, { run: options.run, adapters }, options.seenUsers ?? false)
   const kinds = [...new Set(rows.flatMap((row) => profileKindOf(row.condition) ?? []))]
+  if (kinds.length === 0 && options.text !== undefined)
+    throw new BumpError(
+      'invalid-options',
+      'text does nothing here: it says what a generator reads, and no row shows a profile. Leave it out',
+    )
   const notes = [
     ...sampleNotes(split, whole, seed),
     ...(options.quantize === 'int8' ? ['The backbone is read in 8 bits.'] : []),
@@ -299,7 +304,10 @@ export function scorePredictions(files: readonly string[], options: ScorePredict
   const means = Object.entries(groups).map(([name, members]) => {
     const own = read.filter(({ key }) => members.includes(key))
     if (own.length < 2 || own.length !== members.length)
-      throw new BumpError('invalid-options', `groups.${name}: a mean is over two or more of the files, each named once`)
+      throw new BumpError(
+        'invalid-options',
+        `groups.${name}: a mean is over two or more of the files, each named once and spelled as among the files: ${names.join(', ')}`,
+      )
     return { key: `mean ${name}`, label: `${name}, mean of ${own.length} files`, sets: own.flatMap(({ sets }) => sets) }
   })
   const rows = [...read, ...means]
@@ -315,7 +323,8 @@ export function scorePredictions(files: readonly string[], options: ScorePredict
       notes: [
         ...(split.rebuilt ? [REBUILT_NOTE] : []),
         ...sampleNotes(split, whole, seed),
-        `${n} questions of ${usersOf(split).length} users; means with 95 % intervals, bootstrap over users; differences are paired.`,
+        ...questionNotes(split),
+        ...wordlessNotes(split),
         ...unparsableNotes(read.map(({ label, sets: [answers] }) => [label, unparsableShare(split, answers)])),
       ],
       metrics: [...task.metrics],

@@ -208,8 +208,15 @@ describe('the result', () => {
 
   it('tells the share of answers that are no label', async () => {
     const { table, settings } = await written(ratings(), ROWS.slice(0, 1), { choose: false })
-    expect(table.notes).toContain('Unparsable answers: none 100.0 %.')
+    expect(table.notes).toContain('Unparsable answers: no personalisation 100.0 %.')
     expect(settings.unparsable).toEqual({ none: 1 })
+  })
+
+  it('tells how many questions lose their end to the budget', async () => {
+    const notes = async (options: { budget?: number }) =>
+      (await written(ratings(), ROWS.slice(0, 1), options)).table.notes.join('\n')
+    expect(await notes({})).not.toContain('lose their end')
+    expect(await notes({ budget: 3 })).toMatch(/lose their end .* 3 tokens, of 6: no personalisation 6\./)
   })
 
   it('tells how many golds have no word that ROUGE counts', async () => {

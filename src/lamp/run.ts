@@ -90,12 +90,13 @@ export async function answerRows(options: AnswerRowsOptions): Promise<AnsweredRo
       await close()
     }
   }
-  const { backbone, budget, ask } = plan!
+  const { backbone, budget, cut, ask } = plan!
   return {
     rows: rows.map((row) => ({ ...row, ...predictions.get(row)! })),
     backbone,
     items: options.items,
     budget,
+    cut,
     decoding: ask.type === 'choose' ? 'choice' : 'greedy',
     notes: [...notes],
   }
@@ -105,6 +106,7 @@ export async function answerRows(options: AnswerRowsOptions): Promise<AnsweredRo
 interface Plan {
   backbone: string
   budget: number
+  cut: AnsweredRows['cut']
   ask: Ask
   /** The prompts of every condition that some row has. */
   prompts: Map<Condition, ChatMessage[][]>
@@ -124,6 +126,7 @@ function planOf(model: TextModel, options: AnswerRowsOptions): Plan {
   return {
     backbone: model.name,
     budget,
+    cut: new Map(conditions.map((condition) => [condition, cutOf(split, prompts.get(condition)!)])),
     ask: options.freeAnswers ? { type: 'generate', maxTokens } : askFor(task, model),
     prompts,
     total: rows.length * split.questions.length,
@@ -144,6 +147,11 @@ export function promptBudget(model: TextModel, maxTokens: number, wanted: number
       `budget ${budget}: ${model.name} has a context of ${model.contextLength} tokens; with an answer of ${maxTokens} and the chat's own words, a prompt may have ${Math.max(0, most)}`,
     )
   return budget
+}
+
+/** How many prompts lack the end of their question. */
+function cutOf({ questions }: LampSplit, prompts: readonly ChatMessage[][]): number {
+  return questions.filter(({ input }, q) => !prompts[q].at(-1)!.content.endsWith(input.slice(-40))).length
 }
 
 function charactersOf(prompts: readonly ChatMessage[][]): number {

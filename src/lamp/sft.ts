@@ -113,8 +113,9 @@ async function profilesOf(split: LampSplit, options: LampSftOptions, opened?: La
   const { condition, run, profiles, text, backbone } = options.config
   const kind = profileKindOf(condition)
   const named = [...(run ? ['run'] : []), ...(profiles ? ['profiles'] : [])]
-  if (kind === undefined && named.length > 0)
-    throw new BumpError('invalid-options', `condition '${condition}' shows no profile: leave out ${named.join(', ')}`)
+  const idle = kind === undefined ? [...named, ...(text === undefined ? [] : ['text'])] : []
+  if (idle.length > 0)
+    throw new BumpError('invalid-options', `condition '${condition}' shows no profile: leave out ${idle.join(', ')}`)
   if (named.length > 1)
     throw new BumpError('invalid-options', 'profiles come either from a run or from a file (profiles), not from both')
   if (kind === undefined) return {}

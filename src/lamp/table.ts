@@ -1,6 +1,7 @@
 // The table of a LaMP evaluation: its rows (a condition each, on the backbone as it is or after LoRA-SFT), scored with
 // their intervals, the differences that answer the questions one asks of profiles, and what must be known to read the
 // numbers. Between run.ts and the report.
+import { fewUsersNotes } from '../evaluate/few-users.ts'
 import type { ResultDifference, ResultTable } from '../evaluate/result.ts'
 import { BumpError } from '../util/errors.ts'
 import { few } from '../util/few.ts'
@@ -38,6 +39,8 @@ export interface AnsweredRows {
   items: number
   /** Tokens of a prompt, at most. */
   budget: number
+  /** By condition, how many questions lost their end to that budget. */
+  cut: ReadonlyMap<Condition, number>
   /** 'choice': the likeliest label; 'greedy': free text. */
   decoding: 'choice' | 'greedy'
   /** What the backbone said of its answers, such as that it does not decode greedily. */
@@ -135,7 +138,6 @@ function unansweredNotes(split: LampSplit, rows: readonly AnsweredRow[], scored:
 
 function ownNotes(split: LampSplit, answered: AnsweredRows, scored: readonly ScoredRow[]): string[] {
   const n = split.questions.length
-  const users = usersOf(split).length
   const notes: string[] = []
   if (split.golds === undefined)
     notes.push(
@@ -143,22 +145,46 @@ function ownNotes(split: LampSplit, answered: AnsweredRows, scored: readonly Sco
     )
   if (split.rebuilt) notes.push(REBUILT_NOTE)
   notes.push(
-    `${n} questions of ${users} users${split.golds ? '; means with 95 % intervals, bootstrap over users; differences are paired' : ''}.`,
+    ...questionNotes(split),
     `Backbone: ${answered.backbone}; prompts of at most ${answered.budget} tokens, with ${answered.items} items where the condition shows items.`,
+    ...cutNotes(answered, n),
     answered.decoding === 'choice'
       ? 'The answer is the likeliest of the valid labels (constrained choice).'
       : `Answers are ${answered.notes.length > 0 ? 'free text' : 'decoded greedily'}.`,
     ...answered.notes,
   )
-  if (split.golds !== undefined && taskOf(split).kind !== 'classify') {
-    const wordless = split.golds.filter((gold) => rougeWords(gold).length === 0).length
-    if (wordless > 0)
-      notes.push(
-        `${wordless} of ${n} golds have no word of a-z and 0-9, and ROUGE counts no others, here as in the benchmark: these questions score 0 whatever is answered.`,
-      )
-  }
-  notes.push(...unparsableNotes(scored.map(({ key, unparsable }) => [key, unparsable])))
+  notes.push(...wordlessNotes(split), ...unparsableNotes(scored.map(({ label, unparsable }) => [label, unparsable])))
   return notes
+}
+
+/** How many questions of how many users are scored, and what their intervals are. */
+export function questionNotes(split: LampSplit): string[] {
+  const users = usersOf(split).length
+  const counted = `${split.questions.length} questions of ${users} users`
+  if (split.golds === undefined) return [`${counted}.`]
+  return [
+    `${counted}; means with 95 % intervals, bootstrap over users; differences are paired.`,
+    ...fewUsersNotes(users),
+  ]
+}
+
+/** How many golds ROUGE can see nothing of. */
+export function wordlessNotes(split: LampSplit): string[] {
+  if (split.golds === undefined || taskOf(split).kind === 'classify') return []
+  const wordless = split.golds.filter((gold) => rougeWords(gold).length === 0).length
+  if (wordless === 0) return []
+  return [
+    `${wordless} of ${split.golds.length} golds have no word of a-z and 0-9, and ROUGE counts no others, here as in the benchmark: these questions score 0 whatever is answered.`,
+  ]
+}
+
+function cutNotes({ cut, budget }: AnsweredRows, n: number): string[] {
+  const lost = [...cut].filter(([, count]) => count > 0)
+  if (lost.length === 0) return []
+  const rows = lost.map(([condition, count]) => `${CONDITION_LABELS[condition]} ${count}`).join(', ')
+  return [
+    `Questions that lose their end because a prompt has no more than ${budget} tokens, of ${n}: ${rows}. Rows that show a profile or items may lose more than those that do not.`,
+  ]
 }
 
 /** Of rows by name, the share of answers that are none of the task's labels; undefined where it has none. */

@@ -50,7 +50,7 @@ function shown(interval: Interval | undefined): string {
 
 function signed(interval: Interval | undefined): string {
   if (interval === undefined) return '-'
-  const excludes = interval.low > 0 || interval.high < 0
+  const excludes = interval.low < interval.high && (interval.low > 0 || interval.high < 0)
   return `${interval.mean >= 0 ? '+' : ''}${intervalText(interval)}${excludes ? ' *' : ''}`
 }
 

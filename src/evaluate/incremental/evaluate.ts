@@ -1,6 +1,7 @@
 // What a profile is worth that is rewritten from the one before with what is new: what `bump evaluate incremental` does.
 // Beside it stand the profile from everything so far and the first profile, kept as it is, in the same pools; and what
 // each costs. <out> gets result.json, and keeps profiles and scores by content.
+
 import { basename, join } from 'node:path'
 import { openGenerator } from '../../generator/open.ts'
 import { logsOfRun } from '../../generator/run-settings.ts'
@@ -21,12 +22,13 @@ import { lockFolder } from '../../util/lock.ts'
 import { seedFrom } from '../../util/random.ts'
 import { requireOptions } from '../../util/required.ts'
 import { bootstrapInterval, pairedDifference } from '../../util/stats.ts'
+import { fewUsersNotes } from '../few-users.ts'
 import { mismatchedOf, type ProfileCondition, rawHistories } from '../profiles/conditions.ts'
 import { type JudgeRecord, judgeNotes, judgeRecord } from '../profiles/judges.ts'
 import { checkPoolSizes, judgeConditions } from '../profiles/judging.ts'
 import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
 import { type JudgeChoice, judgesOf, type PlannedJudge } from '../profiles/planned-judges.ts'
-import { profileTable } from '../profiles/table.ts'
+import { measuredText, profileTable } from '../profiles/table.ts'
 import { evaluationUsers } from '../profiles/users.ts'
 import { type EvaluationResult, evaluationResultSchema, type ResultTable } from '../result.ts'
 import { logNames } from '../result-files.ts'
@@ -134,7 +136,8 @@ export async function evaluateIncremental(options: IncrementalOptions): Promise<
             onEvent?.({ type: 'progress', what: what ? `judging by ${what}` : 'judging', done, total }),
         })
         const shown = [
-          `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each, the same after every period; histories in ${periods} periods of as many interactions; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+          `${measuredText(users, positives)}, the same after every period; histories in ${periods} periods of as many interactions; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+          ...fewUsersNotes(users.length),
           ...judgeNotes(record, run ? [run] : []),
           `The profile of period 1 is also what is left where a profile is never written again. "${conditions.at(-1)!.label}" of another user is the mismatched control: it must be at chance.`,
           ...unchangedNotes(written),

@@ -1,6 +1,7 @@
 // How well profiles identify people never trained on, beside everything they must be compared with: what `bump evaluate
 // profiles` does. Profiles are collected (collect.ts), judged (judged.ts) and put into tables (table.ts); <out> gets
 // result.json and users.jsonl, and keeps profiles and scores by content, so that nothing is done twice.
+
 import { join } from 'node:path'
 import { LISTWISE_LABELS } from '../../judge/prompts.ts'
 import { lazyScoreFile } from '../../judge/score-file.ts'
@@ -12,6 +13,7 @@ import type { TrainedRun } from '../../train/trained-run.ts'
 import { BumpError } from '../../util/errors.ts'
 import { lockFolder } from '../../util/lock.ts'
 import { requireOptions } from '../../util/required.ts'
+import { fewUsersNotes } from '../few-users.ts'
 import { mismatchedWith } from '../measure/controls.ts'
 import type { EvaluationResult } from '../result.ts'
 import { logNames } from '../result-files.ts'
@@ -23,7 +25,7 @@ import { checkPoolSizes } from './judging.ts'
 import { type EvaluationEngine, EvaluationModels } from './models.ts'
 import { type Plan, type PlanOptions, planEvaluation } from './plan.ts'
 import type { PlannedJudge } from './planned-judges.ts'
-import { profileTable } from './table.ts'
+import { measuredText, profileTable } from './table.ts'
 import { wordingTable } from './wording.ts'
 import { userRecords, writeProfileResult } from './write.ts'
 
@@ -156,7 +158,8 @@ function writeResult(
   const [{ record }] = judged
   const tables = judged.flatMap((by) => {
     const all = [
-      `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+      `${measuredText(users, positives)}; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+      ...fewUsersNotes(users.length),
       ...judgeNotes(by.record, plan.runs),
       ...conditions
         .filter(({ mismatched }) => mismatched)

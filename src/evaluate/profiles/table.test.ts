@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { resultTableSchema } from '../result.ts'
 import type { PoolSizeScores, UserScores } from './judging.ts'
-import { profileTable, shownTable } from './table.ts'
+import { measuredText, profileTable, shownTable } from './table.ts'
 import { userRecords } from './write.ts'
 
 const user = (forward: number, backward: number): UserScores => ({
@@ -85,4 +85,12 @@ describe('users.jsonl', () => {
     })
     expect((records[0] as { conditions: { run: { quality: number } } }).conditions.run.quality).toBeCloseTo(0.2, 12)
   })
+})
+
+it('P is what users have held out, where that is less than was asked for', () => {
+  const held = (...counts: number[]) => counts.map((count) => ({ heldOut: Array(count).fill({ text: 'x' }) }))
+  expect(measuredText(held(3, 3), 2)).toBe('2 users, P = 2 held-out interactions each')
+  expect(measuredText(held(2, 2), 3)).toBe('2 users, P = 2 held-out interactions each')
+  expect(measuredText(held(1, 1), 1)).toBe('2 users, P = 1 held-out interaction each')
+  expect(measuredText(held(1, 3, 2), 3)).toBe('3 users, P = 1 to 3 held-out interactions each')
 })

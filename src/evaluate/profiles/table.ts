@@ -1,5 +1,6 @@
 // Scores of the conditions as tables, one for each pool size: every metric with its bootstrap interval over users, and
 // the paired differences of all conditions. Between judging.ts and result.json.
+import type { User } from '../../logs/types.ts'
 import { seedFrom } from '../../util/random.ts'
 import { bootstrapInterval, type Interval, mean, pairedDifference } from '../../util/stats.ts'
 import type { ResultMetric, ResultTable } from '../result.ts'
@@ -132,6 +133,14 @@ function meanScores(scores: readonly (readonly UserScores[])[]): UserScores[] {
     }
     return { forward: rank('forward'), backward: rank('backward') }
   })
+}
+
+/** How many people are measured, and by how many of their held-out interactions: `positives` at most. */
+export function measuredText(users: readonly Pick<User, 'heldOut'>[], positives: number): string {
+  const held = users.map(({ heldOut }) => Math.min(positives, heldOut.length))
+  const [least, most] = [Math.min(...held), Math.max(...held)]
+  const range = least === most ? `${most}` : `${least} to ${most}`
+  return `${users.length} users, P = ${range} held-out interaction${most > 1 ? 's' : ''} each`
 }
 
 /** What a terminal shows of a table. */

@@ -1,6 +1,7 @@
 // What profiles are worth where histories are short, noisy or out of order: what `bump evaluate robustness` does. The
 // generators write from disturbed histories (disturb.ts), and the judges rank what they write by the same held-out
 // interactions in the same pools. <out> gets result.json and result.md, and keeps profiles and scores by content.
+
 import { join } from 'node:path'
 import { lazyScoreFile } from '../../judge/score-file.ts'
 import { loadUsers } from '../../logs/load.ts'
@@ -9,6 +10,7 @@ import { BumpError } from '../../util/errors.ts'
 import { few } from '../../util/few.ts'
 import { lockFolder } from '../../util/lock.ts'
 import { requireOptions } from '../../util/required.ts'
+import { fewUsersNotes } from '../few-users.ts'
 import { collectConditions } from '../profiles/collect.ts'
 import { mismatchedOf } from '../profiles/conditions.ts'
 import { type JudgingEvent, judgedByEach, nameOfJudge } from '../profiles/judged.ts'
@@ -16,6 +18,7 @@ import { judgeNotes } from '../profiles/judges.ts'
 import { checkPoolSizes } from '../profiles/judging.ts'
 import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
 import { type Plan, type PlanOptions, planEvaluation } from '../profiles/plan.ts'
+import { measuredText } from '../profiles/table.ts'
 import type { EvaluationResult } from '../result.ts'
 import { logNames, writeResultFiles } from '../result-files.ts'
 import { DISTURBANCES, type Disturbance, type DisturbanceKind, disturbed } from './disturb.ts'
@@ -94,7 +97,8 @@ export async function evaluateRobustness(options: RobustnessOptions): Promise<Ev
       tables: judged.flatMap((by) => {
         const judge = judged.length > 1 ? nameOfJudge(by.record) : undefined
         const notes = [
-          `${users.length} users, P = ${positives} held-out interaction${positives > 1 ? 's' : ''} each, which are never disturbed; K = ${poolSize}; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+          `${measuredText(users, positives)}, which are never disturbed; K = ${poolSize}; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
+          ...fewUsersNotes(users.length),
           ...judgeNotes(by.record, runs),
           ...plan.notes,
         ]
@@ -138,6 +142,11 @@ function kindsOf({ disturbances, translatedText }: RobustnessOptions): Disturban
     throw new BumpError(
       'invalid-options',
       `disturbances: name some of ${DISTURBANCES.join(', ')}${unknown === undefined ? '' : `, not ${unknown}`}`,
+    )
+  if (translatedText !== undefined && !kinds.includes('language'))
+    throw new BumpError(
+      'invalid-options',
+      'translatedText does nothing here: it gives the histories of the disturbance language. Name that one too',
     )
   if (kinds.includes('language') && translatedText === undefined)
     throw new BumpError(

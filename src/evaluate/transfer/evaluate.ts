@@ -18,6 +18,7 @@ import { checkPoolSizes } from '../profiles/judging.ts'
 import { type EvaluationEngine, EvaluationModels } from '../profiles/models.ts'
 import { DEFAULT_USERS } from '../profiles/plan.ts'
 import { type JudgeChoice, judgesOf } from '../profiles/planned-judges.ts'
+import { measuredText } from '../profiles/table.ts'
 import { zeroShotsOf } from '../profiles/zero-shots.ts'
 import type { EvaluationResult } from '../result.ts'
 import { logNames, writeResultFiles } from '../result-files.ts'
@@ -116,10 +117,7 @@ export async function evaluateTransfer(options: TransferOptions): Promise<Evalua
           judge: judges.length > 1 ? nameOfJudge(record) : undefined,
           notes: [
             `K = ${poolSize}; means with 95 % intervals, bootstrap over users; differences are paired. "both" is the mean of forward and backward.`,
-            ...tests.map(({ name, users }) => {
-              const held = Math.min(positives, ...users.map(({ heldOut }) => heldOut.length))
-              return `${name}: ${users.length} users, P = ${held} held-out interaction${held > 1 ? 's' : ''} each.`
-            }),
+            ...tests.map(({ name, users }) => `${name}: ${measuredText(users, positives)}.`),
             ...tests.flatMap(({ notes }) => notes),
             ...judgeNotes(record, runs),
           ],
