@@ -39,6 +39,14 @@ it('takes several runs and evaluations, and a file to write to', async () => {
   expect(existsSync(join(runs[0], 'report.html'))).toBe(false)
 })
 
+it('takes a folder to write to, there or not', async () => {
+  const run = writeRun(join(root, 'tea'))
+  for (const out of [`${join(root, 'new')}/`, root]) {
+    expect(await main(['report', run, '--out', out])).toBe(0)
+    expect(existsSync(join(out, 'report.html'))).toBe(true)
+  }
+})
+
 it('refuses what is no run', async () => {
   expect(await main(['report', root])).toBe(1)
   expect(said).toContain(`${root} is no run folder`)

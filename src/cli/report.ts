@@ -24,7 +24,7 @@ export function reportCommand(): Command {
     .description('write curves, profiles, evaluations and configuration of runs as one HTML file')
     .argument('<runs...>', 'run folders; the first is the one in the accent colour')
     .option('--evaluations <files...>', 'result.json files of evaluations, or their folders')
-    .option('--out <file>', "the HTML file (default: report.html in the first run's folder)")
+    .option('--out <file>', "the HTML file, or a folder for report.html (default: the first run's folder)")
     .addHelpText('after', HELP)
     .action(async (runs: string[], flags: ReportFlags) => {
       const { path, bytes, notes } = await writeReport({ runs, ...flags })

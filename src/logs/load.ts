@@ -92,10 +92,14 @@ export function nobodyLeft({ report }: LogDataset, skips: SkipCounter): BumpErro
   const reasons = Object.entries(skips.report.skipped).flatMap(([reason, { count, examples }]) =>
     count === 0 ? [] : [`  ${reason}: ${count} users, such as ${examples[0]}`],
   )
+  const few = skips.report.skipped['too-few-interactions'].count > 0
+  const cure = few
+    ? 'lower split.minInteractions or split.heldOut (--min-interactions or --held-out where a command has them)'
+    : 'what users said last, they had said before, so nothing can be held out: give logs with texts that differ'
   return new BumpError(
     'logs-unusable',
     [
-      `none of the ${report.users} users in these logs is left after the split; lower split.minInteractions or split.heldOut (--min-interactions or --held-out where a command has them)`,
+      `none of the ${report.users} users in these logs is left after the split; ${cure}`,
       ...reasons,
       ...issueLines(report.issues),
     ].join('\n'),

@@ -1,5 +1,6 @@
 // `bump report`: run folders and results of evaluations in, one self-contained HTML file out. The last room of the
 // flow.
+import { statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { BumpError } from '../util/errors.ts'
 import { writeFileAtomic } from '../util/files.ts'
@@ -14,7 +15,7 @@ export interface ReportOptions {
   runs: readonly string[]
   /** result.json files of evaluations, or their folders. */
   evaluations?: readonly string[]
-  /** Default: report.html in the first run's folder. */
+  /** The file, or a folder for a report.html. Default: the first run's folder. */
   out?: string
 }
 
@@ -40,11 +41,16 @@ export async function writeReport(options: ReportOptions): Promise<{ path: strin
     data.push(await readRunData(path, unique ? names[i] : `${names[i]} (${i + 1})`))
   }
   const content = page(data, results)
-  const path = out ?? join(runs[0], 'report.html')
+  const path = out === undefined || isFolder(out) ? join(out ?? runs[0], 'report.html') : out
   writeFileAtomic(path, content)
   return {
     path,
     bytes: Buffer.byteLength(content),
     notes: data.flatMap(({ name, notes }) => notes.map((note) => `${name}: ${note}`)),
   }
+}
+
+/** Whether a path is a folder, or is written as one. */
+function isFolder(path: string): boolean {
+  return path.endsWith('/') || (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false)
 }

@@ -348,7 +348,10 @@ function checkUsers(users: UserLists, config: TrainConfig): void {
   const lengths = lengthsOf(users)
   const needed = { train: config.rollout.users, validation: 2, test: 2 }
   const cure = {
-    train: 'lower rollout.users, or give more logs',
+    train:
+      lengths.train === 0
+        ? 'lower split.test or split.validation, or give more logs'
+        : 'lower rollout.users, split.test or split.validation, or give more logs',
     validation: 'raise split.validation, or give more logs',
     test: 'raise split.test, or give more logs',
   }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { lockFolder, startOf } from './lock.ts'
 
 let folder: string
@@ -66,3 +66,18 @@ it('waits for a lock that another process is writing', async () => {
   spawn(process.execPath, ['-e', writes, path, JSON.stringify({ pid: process.ppid, started: startOf(process.ppid) })])
   expect(() => lockFolder(folder, 'name')).toThrow(`in use by process ${process.ppid}`)
 })
+
+it.skipIf(process.platform !== 'linux')(
+  'takes over the lock of a process that was killed and not yet reaped',
+  async () => {
+    // The shell becomes sleep, which never asks how its child ended.
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'])
+    const pid = await new Promise<number>((known) => parent.stdout.once('data', (text) => known(Number(text))))
+    writeFileSync(join(folder, 'lock'), JSON.stringify({ pid, started: startOf(pid) }))
+    expect(() => lockFolder(folder, 'name')).toThrow(/in use by process/)
+    process.kill(pid, 'SIGKILL')
+    await vi.waitFor(() => expect(startOf(pid)).toBeNull())
+    lockFolder(folder, 'name')()
+    parent.kill()
+  },
+)

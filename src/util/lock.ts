@@ -105,12 +105,13 @@ function isRunning({ pid, started }: Holder, path: string): boolean {
   return started === startOf(pid)
 }
 
-/** The kernel's start time of a process where /proc tells it, else null. */
+/** The kernel's start time of a process where /proc tells it, else null; also of one that ended and was not yet reaped. */
 export function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The command's name in parentheses may hold spaces; start time is the 20th field after it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return ['Z', 'X'].includes(state) ? null : (fields[18] ?? null)
   } catch {
     return null
   }
