@@ -49,13 +49,15 @@ function verdict(run: RunData): string {
 }
 
 /** The mismatched control, which shows whether the number is about the person at all. */
-function control({ controls: { mismatched }, chance }: Summary): string {
+function control({ controls: { mismatched }, chance, after }: Summary): string {
   if (mismatched === null) return 'There were too few users for the mismatched-profile control.'
   const level = (chance.forward + chance.backward) / 2
   const { mean, low, high } = mismatched.both
   const found = `With another user’s profile instead the score is ${formatNumber(mean)}`
-  if (low <= level && high >= level)
-    return `${found}, which is chance, as it must be: the profiles are about the person.`
+  if (low <= level && high >= level) {
+    const about = after.both.low > level ? ': the profiles are about the person' : ''
+    return `${found}, which is chance, as it must be${about}.`
+  }
   if (high < level) return `${found}, below chance: another’s profile misleads the judge, as it should.`
   return `${found}, above chance: part of the score is not about the person. Read the result with care.`
 }

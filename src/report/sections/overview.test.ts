@@ -1,0 +1,25 @@
+// What the head of the report says of a result, in words.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { readRunData } from '../run-data.ts'
+import { type FolderOptions, writeRun } from '../testing/run-folders.ts'
+import { overview } from './overview.ts'
+
+let root: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'bump-overview-'))
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+async function overviewOf(options: FolderOptions): Promise<string> {
+  return overview([await readRunData(writeRun(join(root, 'tea'), options), 'tea')]).markup
+}
+
+it.each([
+  [0.3, 'which is chance, as it must be: the profiles are about the person.</p>'],
+  [0.01, 'which is chance, as it must be.</p>'],
+])('claims that profiles are about the person only above chance (change %s)', async (change, words) => {
+  expect(await overviewOf({ change })).toContain(`With another user’s profile instead the score is 0.480, ${words}`)
+})
