@@ -82,6 +82,11 @@ export async function readRunData(path: string, name: string): Promise<RunData> 
   return run
 }
 
+/** Whether the run was judged by the worst of several judges: what says nothing then lies below chance, which is that of one. */
+export function worstOfJudges({ header: { judge } }: RunData): boolean {
+  return judge?.combine === 'worst'
+}
+
 async function readMetrics(path: string): Promise<{ metrics: Map<string, Point[]>; note?: string }> {
   const metrics = new Map<string, Point[]>()
   const note = await readJsonLines(path, ({ step, ...values }) => {

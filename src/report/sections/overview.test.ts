@@ -23,3 +23,10 @@ it.each([
 ])('claims that profiles are about the person only above chance (change %s)', async (change, words) => {
   expect(await overviewOf({ change })).toContain(`With another user’s profile instead the score is 0.480, ${words}`)
 })
+
+it('compares nothing with chance where the worst of several judges counts', async () => {
+  const text = await overviewOf({ change: -0.01, judge: { scorer: 'several', combine: 'worst', judges: [] } })
+  expect(text).toContain('its interval includes zero; 1 is perfect')
+  expect(text).toContain('instead the score is 0.480. Chance is no reference here')
+  expect(text).not.toMatch(/chance is|(which is|below|above) chance/)
+})

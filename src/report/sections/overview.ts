@@ -3,7 +3,7 @@
 import type { Summary } from '../../run/format.ts'
 import { formatCount, formatNumber } from '../format.ts'
 import { type Html, html } from '../html.ts'
-import type { RunData } from '../run-data.ts'
+import { type RunData, worstOfJudges } from '../run-data.ts'
 import { facts } from './facts.ts'
 
 /** One card a run: verdict, facts, and notes on its files. */
@@ -19,7 +19,7 @@ function card(run: RunData, named: boolean): Html {
   return html`<article class="card">
 ${named && html`<h3>${run.name}</h3>`}
 <p class="verdict">${verdict(run)}</p>
-${run.summary && html`<p>${control(run.summary)}</p>`}
+${run.summary && html`<p>${control(run.summary, worstOfJudges(run))}</p>`}
 ${named ? html`<details><summary>About this run</summary>${factList(run)}</details>` : factList(run)}
 ${run.notes.length > 0 && html`<ul class="notes">${run.notes.map((note) => html`<li>${note}</li>`)}</ul>`}
 </article>
@@ -42,18 +42,21 @@ function verdict(run: RunData): string {
     formatNumber,
   )
   const { low, high } = difference.both
-  const rest = `chance is ${level}, 1 is perfect (NDCG, mean of both directions, ${formatCount(users)} users).`
+  const reference = worstOfJudges(run) ? '' : `chance is ${level}, `
+  const rest = `${reference}1 is perfect (NDCG, mean of both directions, ${formatCount(users)} users).`
   if (low > 0) return `Profiles of unseen people rose from ${from} to ${to}; ${rest}`
   if (high < 0) return `Profiles of unseen people fell from ${from} to ${to}; ${rest}`
   return `Profiles of unseen people went from ${from} to ${to}, a change that could be luck: its interval includes zero; ${rest}`
 }
 
-/** The mismatched control, which shows whether the number is about the person at all. */
-function control({ controls: { mismatched }, chance, after }: Summary): string {
+/** The mismatched control, which shows whether the number is about the person at all; `worst`: see worstOfJudges. */
+function control({ controls: { mismatched }, chance, after }: Summary, worst: boolean): string {
   if (mismatched === null) return 'There were too few users for the mismatched-profile control.'
   const level = (chance.forward + chance.backward) / 2
   const { mean, low, high } = mismatched.both
   const found = `With another user’s profile instead the score is ${formatNumber(mean)}`
+  if (worst)
+    return `${found}. Chance is no reference here: by the worst of several judges, what says nothing lies below it.`
   if (low <= level && high >= level) {
     const about = after.both.low > level ? ': the profiles are about the person' : ''
     return `${found}, which is chance, as it must be${about}.`

@@ -4,7 +4,7 @@ import type { DirectionIntervals, JudgedComparison, Summary, TaskComparison } fr
 import { type ForestRow, forestTable } from '../forest.ts'
 import { formatCount, formatNumber, lastPart, shortened } from '../format.ts'
 import { type Html, html } from '../html.ts'
-import type { RunData } from '../run-data.ts'
+import { type RunData, worstOfJudges } from '../run-data.ts'
 
 const DIRECTIONS = [
   { key: 'both', title: 'Both directions' },
@@ -18,6 +18,9 @@ const CONDITIONS: { label: string; of(summary: Summary): DirectionIntervals | nu
   { label: 'mismatched', of: ({ controls }) => controls.mismatched },
   { label: 'raw history', of: ({ controls }) => controls.history },
 ]
+
+const WORST =
+  'By the worst of several judges, what says nothing lies below chance, which is that of one judge: there neither gains nor mismatched profiles can be read against it.'
 
 /** Tables with intervals; undefined where no run is measured yet. */
 export function result(runs: readonly RunData[]): Html | undefined {
@@ -47,7 +50,7 @@ export function result(runs: readonly RunData[]): Html | undefined {
   })
   return html`<section id="result" aria-labelledby="result-title">
 <h2 id="result-title">Before and after, on unseen users</h2>
-<p class="lead">How well profiles tell people apart, for users who took no part in training or in the choice of a checkpoint. Intervals are 95 % bootstrap intervals over users; a hollow dot is a difference whose interval includes zero. “gain” is the share of the way from chance to perfect. Mismatched: every user with another user’s profile, which must be near chance. Raw history: the interactions that the generator reads, in the profile’s place.</p>
+<p class="lead">How well profiles tell people apart, for users who took no part in training or in the choice of a checkpoint. Intervals are 95 % bootstrap intervals over users; a hollow dot is a difference whose interval includes zero. “gain” is the share of the way from chance to perfect. Mismatched: every user with another user’s profile, which must be near chance. Raw history: the interactions that the generator reads, in the profile’s place.${runs.some(worstOfJudges) && ` ${WORST}`}</p>
 <div class="pair">
 ${[both, differences, forward, backward]}</div>
 ${measured.flatMap(({ name, summary }) => (summary.judges ? [judgeTables(summary.judges, named('by each judge', name))] : []))}

@@ -19,6 +19,8 @@ export interface FolderOptions {
   finished?: boolean
   /** Names of judges that took no part in the reward. */
   judges?: string[]
+  /** As the header describes it; default: one judge. */
+  judge?: Record<string, unknown>
 }
 
 const jsonLines = (records: readonly object[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('')
@@ -38,7 +40,7 @@ export function writeRun(path: string, options: FolderOptions = {}): string {
     },
     package: { name: 'bump', version: '0.1.0' },
     model,
-    judge: { scorer: 'likelihood', ...model },
+    judge: options.judge ?? { scorer: 'likelihood', ...model },
     data: { digest: 'd', train: 72, validation: 24, test: 64 },
   }
   writeFileSync(join(path, 'config.json'), JSON.stringify(header))
