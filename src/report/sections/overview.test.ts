@@ -30,3 +30,11 @@ it('compares nothing with chance where the worst of several judges counts', asyn
   expect(text).toContain('instead the score is 0.480. Chance is no reference here')
   expect(text).not.toMatch(/chance is|(which is|below|above) chance/)
 })
+
+it('speaks of no change where the untrained model was kept', async () => {
+  const text = await overviewOf({ change: 0, bestStep: 0 })
+  expect(text).toContain(
+    'No step was better by validation, so the untrained model was kept: its profiles of unseen people score 0.500; chance is 0.473',
+  )
+  expect(text).not.toContain('could be luck')
+})

@@ -37,13 +37,15 @@ function verdict(run: RunData): string {
   if (run.kind === 'sft') return sftVerdict(run)
   const { summary } = run
   if (summary === undefined) return underWay(run)
-  const { before, after, difference, chance, users } = summary
+  const { before, after, difference, chance, users, bestStep } = summary
   const [from, to, level] = [before.both.mean, after.both.mean, (chance.forward + chance.backward) / 2].map(
     formatNumber,
   )
   const { low, high } = difference.both
   const reference = worstOfJudges(run) ? '' : `chance is ${level}, `
   const rest = `${reference}1 is perfect (NDCG, mean of both directions, ${formatCount(users)} users).`
+  if (bestStep === 0)
+    return `No step was better by validation, so the untrained model was kept: its profiles of unseen people score ${to}; ${rest}`
   if (low > 0) return `Profiles of unseen people rose from ${from} to ${to}; ${rest}`
   if (high < 0) return `Profiles of unseen people fell from ${from} to ${to}; ${rest}`
   return `Profiles of unseen people went from ${from} to ${to}, a change that could be luck: its interval includes zero; ${rest}`

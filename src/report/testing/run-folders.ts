@@ -21,13 +21,15 @@ export interface FolderOptions {
   judges?: string[]
   /** As the header describes it; default: one judge. */
   judge?: Record<string, unknown>
+  /** The checkpoint that was kept; default: the last. */
+  bestStep?: number
 }
 
 const jsonLines = (records: readonly object[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('')
 
 /** A profile generator's run. */
 export function writeRun(path: string, options: FolderOptions = {}): string {
-  const { steps = 40, profile = 'Likes tea.', change = 0.3, finished = true, judges = [] } = options
+  const { steps = 40, profile = 'Likes tea.', change = 0.3, finished = true, judges = [], bestStep = steps } = options
   mkdirSync(path, { recursive: true })
   const model = { name: 'models/nano', digest: 'abcdef0123', parameters: 2e6, trainableParameters: 2e6 }
   const header = {
@@ -77,7 +79,7 @@ export function writeRun(path: string, options: FolderOptions = {}): string {
     difference: directions(change, 0.06),
     controls: { history: directions(0.9), mismatched: directions(0.48) },
     chance: { forward: 0.473, backward: 0.473 },
-    ...{ users: 64, steps, bestStep: steps, seed: 3, seconds: { rollout: 10, judge: 20 }, peakMemoryBytes: 1e9 },
+    ...{ users: 64, steps, bestStep, seed: 3, seconds: { rollout: 10, judge: 20 }, peakMemoryBytes: 1e9 },
     ...{
       model,
       judge: header.judge,
