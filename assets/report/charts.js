@@ -8,11 +8,20 @@
   // Narrower than this a chart is not laid out yet, or hidden.
   const NARROWEST = 160
 
+  // As formatNumber of src/report/format.ts, without trailing zeros.
   function number(value) {
     const size = Math.abs(value)
     if (value === 0) return '0'
-    if (size < 0.0005 || size >= 1e7) return value.toExponential(1)
-    return value.toLocaleString('en-US', { maximumFractionDigits: size < 10 ? 3 : size < 100 ? 1 : 0 })
+    return (size < 0.0005 || size >= 1e7 ? power(value) : decimals(value, size)).replaceAll('-', '−')
+  }
+
+  function power(value) {
+    return Number(value.toPrecision(3)).toExponential().replace('+', '')
+  }
+
+  function decimals(value, size) {
+    const small = size < 0.1 ? 2 - Math.floor(Math.log10(size)) : 3
+    return value.toLocaleString('en-US', { maximumFractionDigits: size < 10 ? small : size < 100 ? 1 : 0 })
   }
 
   // Every step with its values, as the tip shows them.

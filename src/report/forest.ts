@@ -1,7 +1,7 @@
 // Tables of intervals with each one drawn beside its numbers as dot and whisker, on a scale that the table shares.
 // The drawing is hidden from screen readers: the numbers say the same.
 import type { Interval } from '../util/stats.ts'
-import { formatDifference, formatInterval, formatNumber } from './format.ts'
+import { formatDifference, formatInterval, formatNumber, formatScore } from './format.ts'
 import { type Html, html } from './html.ts'
 
 export interface ForestRow {
@@ -39,7 +39,7 @@ export function forestTable({ caption, rows, reference, difference, heading }: F
 <thead><tr><th scope="col">${heading}</th><th scope="col" class="numbers">mean [95 % interval]</th><td></td></tr></thead>
 <tbody>
 ${body}</tbody>
-<tfoot aria-hidden="true"><tr><td colspan="2">${reference !== undefined && html`line: ${reference.label} (${formatNumber(reference.value)})`}</td><td class="drawing"><span>${formatNumber(place.low)}</span><span>${formatNumber(place.high)}</span></td></tr></tfoot>
+<tfoot aria-hidden="true"><tr><td colspan="2">${reference !== undefined && html`line: ${reference.label} (${formatNumber(reference.value)})`}</td><td class="drawing"><span>${formatScore(place.low)}</span><span>${formatScore(place.high)}</span></td></tr></tfoot>
 </table>
 `
 }

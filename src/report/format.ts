@@ -1,14 +1,25 @@
 // Numbers and long texts as the report shows them.
 import type { Interval } from '../util/stats.ts'
 
-/** A number with as many decimals as its size asks for: 0.512, 12.3, 1,204, 3.0e-4. */
+/**
+ * A number with as many decimals as its size asks for: 1,204, 12.3, 0.512, 0.050; below 0.1 three significant digits
+ * where it has them: 0.0123, 0.0016, 3e−4.
+ */
 export function formatNumber(value: number): string {
   const size = Math.abs(value)
   if (!Number.isFinite(value)) return 'not finite'
   if (value === 0) return '0'
-  if (size < 0.0005 || size >= 1e7) return value.toExponential(1).replace('-', '−').replace('+', '')
-  const decimals = size < 10 ? 3 : size < 100 ? 1 : 0
-  return minus(value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }))
+  if (size < 0.0005 || size >= 1e7) return minus(Number(value.toPrecision(3)).toExponential().replace('+', ''))
+  return size < 0.1 ? decimals(value, 3, 2 - Math.floor(Math.log10(size))) : formatScore(value)
+}
+
+/** A number whose column has three decimals whatever its size, such as an NDCG: 0.512, 0.012, 0.000. */
+export function formatScore(value: number): string {
+  const size = Math.abs(value)
+  if (!Number.isFinite(value) || size >= 1e7) return formatNumber(value)
+  if (size < 0.0005) return '0.000'
+  const shown = size < 10 ? 3 : size < 100 ? 1 : 0
+  return decimals(value, shown, shown)
 }
 
 /** A whole number with thousands separated. */
@@ -18,7 +29,7 @@ export function formatCount(value: number): string {
 
 /** `0.512 [0.471, 0.553]`. */
 export function formatInterval({ mean, low, high }: Interval): string {
-  return `${fixed(mean)} [${fixed(low)}, ${fixed(high)}]`
+  return `${formatScore(mean)} [${formatScore(low)}, ${formatScore(high)}]`
 }
 
 /** A difference, with its sign. */
@@ -47,14 +58,13 @@ export function lastPart(path: string): string {
 }
 
 function signed(value: number): string {
-  return value > 0 ? `+${fixed(value)}` : fixed(value)
+  return value > 0 ? `+${formatScore(value)}` : formatScore(value)
 }
 
-/** Like formatNumber, but small numbers keep their decimals: an interval's ends are read against each other. */
-function fixed(value: number): string {
-  return Math.abs(value) < 0.0005 ? '0.000' : formatNumber(value)
+function decimals(value: number, least: number, most: number): string {
+  return minus(value.toLocaleString('en-US', { minimumFractionDigits: least, maximumFractionDigits: most }))
 }
 
 function minus(text: string): string {
-  return text.replace('-', '−')
+  return text.replaceAll('-', '−')
 }

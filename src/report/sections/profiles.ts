@@ -2,7 +2,7 @@
 // on the page, never a choice. All of it is text that a model wrote: it is escaped like everything else.
 
 import type { ProfileLine } from '../../run/format.ts'
-import { formatCount, formatNumber, shortened } from '../format.ts'
+import { formatCount, formatNumber, formatScore, shortened } from '../format.ts'
 import { type Html, html, markup, within } from '../html.ts'
 import type { Rollout, RolloutStep, RunData } from '../run-data.ts'
 
@@ -59,11 +59,11 @@ function pairCard({ user, before, after }: ProfileLine, label: string, change: n
   const side = (title: string, { profile, tokens, forward, backward }: ProfileLine['before']) => html`<div>
 <h5>${title}</h5>
 ${profileText(profile)}
-<p class="scores">forward <b>${formatNumber(forward)}</b> · backward <b>${formatNumber(backward)}</b> · ${formatCount(tokens)} tokens</p>
+<p class="scores">forward <b>${formatScore(forward)}</b> · backward <b>${formatScore(backward)}</b> · ${formatCount(tokens)} tokens</p>
 </div>
 `
   return html`<article class="card">
-<h4>${shortened(user, NAME_LIMIT)} <span class="tag">${label}: ${change > 0 ? '+' : ''}${formatNumber(change)}</span></h4>
+<h4>${shortened(user, NAME_LIMIT)} <span class="tag">${label}: ${change > 0 ? '+' : ''}${change === 0 ? '0' : formatScore(change)}</span></h4>
 <div class="pair">${side('Before', before)}${side('After', after)}</div>
 </article>
 `

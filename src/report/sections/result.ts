@@ -2,7 +2,7 @@
 
 import type { DirectionIntervals, JudgedComparison, Summary, TaskComparison } from '../../run/format.ts'
 import { type ForestRow, forestTable } from '../forest.ts'
-import { formatCount, formatNumber, lastPart, shortened } from '../format.ts'
+import { formatCount, formatScore, lastPart, shortened } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import { type RunData, worstOfJudges } from '../run-data.ts'
 
@@ -100,7 +100,7 @@ const row = (label: string, interval: ForestRow['interval']): ForestRow => ({ la
 /** None where the control was not measured. */
 function scoreRow(label: string, interval: ForestRow['interval'] | undefined, chance: number): ForestRow[] {
   if (interval === undefined) return []
-  return [{ label, interval, note: `gain ${formatNumber((interval.mean - chance) / (1 - chance))}` }]
+  return [{ label, interval, note: `gain ${formatScore((interval.mean - chance) / (1 - chance))}` }]
 }
 
 function level({ chance }: Summary, key: keyof DirectionIntervals): number {
