@@ -64,23 +64,24 @@ function taskText({ task, condition }: Record<string, unknown>, { rebuilt }: Rec
   ])
 }
 
-function rewardText({
-  type,
-  task,
-  forwardWeight,
-  backwardWeight,
-  added,
-  lengthBudget,
-}: Record<string, unknown>): string {
+function rewardText(reward: Record<string, unknown>): string {
+  const { type, forwardWeight, backwardWeight, added, lengthBudget } = reward
   const others = Array.isArray(added) ? added.map(record) : []
   const bidirectional = typeof forwardWeight === 'number' && typeof backwardWeight === 'number'
   return joined([
-    type === 'labels' && `labels of LaMP-${task}`,
+    type === 'custom' && customText(reward),
     bidirectional && `${forwardWeight} × forward + ${backwardWeight} × backward`,
     others.length > 0 &&
       `added: ${others.map(({ name, weight }) => `${weight} × ${lastPart(String(name))}`).join(' + ')}`,
     typeof lengthBudget === 'number' && `free up to ${lengthBudget} tokens`,
   ])
+}
+
+/** That of a LaMP task's labels, or one's own by its name. */
+function customText({ name, options }: Record<string, unknown>): string {
+  const { task } = record(options)
+  if (name === 'labels' && typeof task === 'number') return `labels of LaMP-${task}`
+  return typeof name === 'string' ? lastPart(name) : ''
 }
 
 function stepsText({ header, metrics }: RunData, { steps, bestStep }: Record<string, unknown>): string {

@@ -38,3 +38,14 @@ it('speaks of no change where the untrained model was kept', async () => {
   )
   expect(text).not.toContain('could be luck')
 })
+
+it.each([
+  [
+    { type: 'custom', name: 'labels', options: { task: 3 }, lengthBudget: 96 },
+    'labels of LaMP-3, free up to 96 tokens',
+  ],
+  [{ type: 'custom', name: './rewards/own.mjs', options: {} }, 'own.mjs'],
+  [{ type: 'bidirectional', forwardWeight: 1, backwardWeight: 0 }, '1 × forward + 0 × backward'],
+])('names the reward %j', async (reward, words) => {
+  expect(await overviewOf({ reward })).toContain(`<dt>Reward</dt><dd>${words}</dd>`)
+})

@@ -21,6 +21,8 @@ export interface FolderOptions {
   judges?: string[]
   /** As the header describes it; default: one judge. */
   judge?: Record<string, unknown>
+  /** Of the header's configuration; default: the bidirectional reward. */
+  reward?: Record<string, unknown>
   /** The checkpoint that was kept; default: the last. */
   bestStep?: number
 }
@@ -37,7 +39,7 @@ export function writeRun(path: string, options: FolderOptions = {}): string {
       name: 'tea',
       seed: 3,
       logs: { paths: ['data/tea.jsonl'] },
-      reward: { forwardWeight: 1, backwardWeight: 1, lengthBudget: 48 },
+      reward: options.reward ?? { type: 'bidirectional', forwardWeight: 1, backwardWeight: 1, lengthBudget: 48 },
       optim: { steps },
     },
     package: { name: 'bump', version: '0.1.0' },
