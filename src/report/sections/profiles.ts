@@ -37,7 +37,7 @@ const PLACES = [
 ]
 
 function runPairs({ name, pairs }: RunData, place: Place): Html {
-  const change = ({ before, after }: ProfileLine) => after.forward + after.backward - before.forward - before.backward
+  const change = ({ before, after }: ProfileLine) => after.forward - before.forward + (after.backward - before.backward)
   const ordered = [...pairs].sort((a, b) => change(b) - change(a))
   const places = new Map<number, string[]>()
   for (const { label, at } of PLACES) {
