@@ -23,7 +23,7 @@ const SHOWN_STEPS = 5
 
 /** One sampled profile; `terms` holds every term of its reward under its name. */
 export type Rollout = RolloutLine & { terms: Record<string, number> }
-/** One step's rollouts with the highest, the middle and the lowest reward. */
+/** One step's rollouts with the highest, the middle and the lowest reward; of equal ones the first of the file. */
 export interface RolloutStep {
   step: number
   count: number
@@ -130,9 +130,10 @@ async function readRollouts(path: string, wanted: readonly number[]): Promise<{ 
   })
   const steps = [...byStep].flatMap(([step, rollouts]) => {
     if (rollouts.length === 0) return []
-    const ordered = [...rollouts].sort((a, b) => b.reward - a.reward)
-    const median = ordered[Math.floor((ordered.length - 1) / 2)]
-    return [{ step, count: rollouts.length, best: ordered[0], median, worst: ordered.at(-1)! }]
+    const rewards = rollouts.map(({ reward }) => reward).sort((a, b) => b - a)
+    const first = (wanted: number) => rollouts.find(({ reward }) => reward === wanted)!
+    const median = first(rewards[Math.floor((rewards.length - 1) / 2)])
+    return [{ step, count: rollouts.length, best: first(rewards[0]), median, worst: first(rewards.at(-1)!) }]
   })
   return { steps, note }
 }

@@ -17,6 +17,8 @@ export interface FolderOptions {
   /** Mean change of the NDCG from before to after. */
   change?: number
   finished?: boolean
+  /** Rewards of the rollouts of every step. */
+  rewards?: number[]
   /** Names of judges that took no part in the reward. */
   judges?: string[]
   /** As the header describes it; default: one judge. */
@@ -32,6 +34,7 @@ const jsonLines = (records: readonly object[]) => records.map((record) => `${JSO
 /** A profile generator's run. */
 export function writeRun(path: string, options: FolderOptions = {}): string {
   const { steps = 40, profile = 'Likes tea.', change = 0.3, finished = true, judges = [], bestStep = steps } = options
+  const { rewards = [0.9, 1.9, 1.1, 0.2] } = options
   mkdirSync(path, { recursive: true })
   const model = { name: 'models/nano', digest: 'abcdef0123', parameters: 2e6, trainableParameters: 2e6 }
   const header = {
@@ -60,7 +63,7 @@ export function writeRun(path: string, options: FolderOptions = {}): string {
     Array.from({ length: steps }, (_, i) => i + 1),
     9,
   ).flatMap((step) =>
-    [0.9, 1.9, 1.1, 0.2].map((reward, rollout) => ({
+    rewards.map((reward, rollout) => ({
       ...{ step, user: `user-${rollout}`, rollout, profile: `${rollout}: ${profile}`, reward },
       ...{ forward: reward / 2, backward: reward / 2, length: 0.125, copied: 0, tokens: 12, stop: 'stop' },
       ...{ advantage: reward - 1, kept: true },
