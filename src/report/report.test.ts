@@ -153,6 +153,8 @@ describe('several runs', () => {
     const runs = [writeRun(join(root, 'x', 'tea')), writeRun(join(root, 'y', 'tea')), writeSftRun(join(root, 'sft'))]
     const { charts, titles } = await report(runs)
     expect(charts[0].lines.map(({ label }) => label)).toEqual(['tea (1)', 'tea (2)', 'chance'])
+    const loss = charts[titles.indexOf('Training loss')]
+    expect(loss.lines.map(({ label, style }) => [label, style.color])).toEqual([['sft', 'var(--series-3)']])
     expect(titles).toContain('Validation loss')
     expect(titles).toContain('Seconds by phase, sft')
   })

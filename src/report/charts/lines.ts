@@ -18,9 +18,22 @@ export function points(run: RunData, metric: string, runs: number, combine: Comb
   return thinned.map(([step, value]) => [step, Number(value.toPrecision(4))])
 }
 
+/** How the lines of a metric are made. */
+interface LineOptions {
+  combine?: Combine
+  /** Only runs of this kind; each keeps the style of its place among all. */
+  kind?: RunData['kind']
+}
+
 /** One line a run that has the metric. A single run's line is called `label`. */
-export function runLines(runs: readonly RunData[], metric: string, label: string, combine?: Combine): Line[] {
+export function runLines(
+  runs: readonly RunData[],
+  metric: string,
+  label: string,
+  { combine, kind }: LineOptions = {},
+): Line[] {
   return runs.flatMap((run, i) => {
+    if (kind !== undefined && run.kind !== kind) return []
     const series = points(run, metric, runs.length, combine)
     if (series.length === 0) return []
     return [{ label: runs.length === 1 ? label : run.name, style: runStyle(i, series.length), points: series }]

@@ -107,8 +107,7 @@ export function trainingCharts(runs: readonly RunData[]): {
   const constant: string[] = []
   const unmeasured: string[] = []
   for (const { name, title, caption, unit, combine, line, kind } of METRICS) {
-    if (kind !== undefined && runs.every((run) => run.kind !== kind)) continue
-    const lines = runLines(runs, name, line ?? title.toLowerCase(), combine)
+    const lines = runLines(runs, name, line ?? title.toLowerCase(), { combine, kind })
     const values = new Set(lines.flatMap(({ points: series }) => series.map(([, value]) => value)))
     const band = name === 'completions/mean_length' && runs.length === 1 ? lengthBand(runs[0]) : undefined
     if (values.size === 1 && !band) constant.push(`${title}: ${formatNumber([...values][0])} (${unit})`)

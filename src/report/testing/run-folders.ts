@@ -105,6 +105,7 @@ function stepMetrics(step: number): Record<string, number | null> {
   const wave = Math.sin(step)
   return {
     reward: 1 + 0.1 * wave,
+    loss: 0.01 * wave,
     'rewards/forward/mean': 0.6 + 0.1 * wave,
     'rewards/backward/mean': 0.6 - 0.1 * wave,
     'chance/forward': 0.494,
