@@ -322,6 +322,14 @@ describe('the size', () => {
     expect(text).toContain('162 further rows are left out')
   })
 
+  it('stays under 2 MB, however many judges a summary names', async () => {
+    const judges = Array.from({ length: 3000 }, (_, i) => `judge-${i}`)
+    const { html, text } = await report([writeRun(join(root, 'tea'), { judges })])
+    expect(Buffer.byteLength(html)).toBeLessThan(2_000_000)
+    expect(text).toContain('after, judge-19 on')
+    expect(text).toContain('2,980 further judges are left out to keep this file small; see summary.json.')
+  })
+
   it('leaves out metrics before it leaves out tables', async () => {
     const evaluation = writeEvaluation(join(root, 'result.json'), { rows: 30, tables: 12 })
     const { text } = await report([writeRun(join(root, 'tea'))], [evaluation])

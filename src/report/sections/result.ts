@@ -19,6 +19,9 @@ const CONDITIONS: { label: string; of(summary: Summary): DirectionIntervals | nu
   { label: 'raw history', of: ({ controls }) => controls.history },
 ]
 
+/** Judges of a run that are shown. */
+const JUDGES = 20
+
 const WORST =
   'By the worst of several judges, what says nothing lies below chance, which is that of one judge: there neither gains nor mismatched profiles can be read against it.'
 
@@ -61,7 +64,8 @@ ${measured.flatMap(({ name, summary }) => (summary.task ? taskTables(summary.tas
 
 /** The same profiles by every judge: those of the reward, and those that took no part in it. */
 function judgeTables(judges: readonly JudgedComparison[], title: string): Html {
-  const labelled = judges.map((each) => ({ ...each, label: judgeLabel(each) }))
+  const left = judges.length - JUDGES
+  const labelled = judges.slice(0, JUDGES).map((each) => ({ ...each, label: judgeLabel(each) }))
   const scores = labelled.flatMap(({ label, before, after }) => [
     row(`before, ${label}`, before.both),
     row(`after, ${label}`, after.both),
@@ -72,6 +76,7 @@ function judgeTables(judges: readonly JudgedComparison[], title: string): Html {
 ${forestTable({ caption: `The same profiles ${title}: NDCG, both directions`, heading: 'Profile', rows: scores })}
 ${forestTable({ caption: `After less before ${title}`, heading: 'Judge', rows: changes, reference, difference: true })}
 </div>
+${left > 0 && html`<p class="notes">${formatCount(left)} further judges are left out to keep this file small; see summary.json.</p>`}
 <p class="notes">A judge without part in the reward shows whether profiles say more about people, or only more to the judge that they were trained by.</p>
 `
 }
