@@ -102,12 +102,12 @@ ${terms.map((term) => html`<td data-label="${term}">${term in values ? formatNum
 <td data-label="advantage">${formatNumber(advantage)}</td>
 </tr>
 `
-  return html`<table class="rollouts">
+  return html`<div class="scroll" role="region" aria-label="Rollouts of step ${step}" tabindex="0"><table class="rollouts">
 <caption>Step ${step}<span class="note"> of ${formatCount(count)} rollouts</span></caption>
 <thead><tr><th scope="col">rank</th><th scope="col">profile</th>${['reward', ...terms, 'advantage'].map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>
 ${row('highest', best)}${row('median', median)}${row('lowest', worst)}</tbody>
-</table>
+</table></div>
 `
 }
 
