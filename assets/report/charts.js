@@ -5,6 +5,9 @@
   const HEIGHT = 250
   const MARGIN = { top: 28, bottom: 38, left: 48 }
   const LABEL_HEIGHT = 14
+  // The widest label at a line’s end, in em, and how many characters of one are sure to fit.
+  const LABEL_EMS = 13
+  const LABEL_CHARACTERS = 18
   // Narrower than this a chart is not laid out yet, or hidden.
   const NARROWEST = 160
 
@@ -37,6 +40,11 @@
     return [...bySteps].map(([step, texts]) => ({ step, title: [`${axis} ${number(axis === 'step' ? Math.round(step) : step)}`, ...texts].join('\n') }))
   }
 
+  // Whether labels still differ where they are cut; if not, the legend alone names the lines.
+  function toldApart(lines) {
+    return new Set(lines.map(({ label }) => label.slice(0, LABEL_CHARACTERS))).size === lines.length
+  }
+
   // Labels at the lines' ends: near their lines, never on each other.
   function endLabels(lines, y) {
     const labels = lines
@@ -61,7 +69,7 @@
 
   function draw(chart, width) {
     const { lines, band, stacks, unit, axis: title = 'step' } = chart
-    const labelled = width >= 480 && lines.length > 1
+    const labelled = width >= 480 && lines.length > 1 && toldApart(lines)
     const longest = Math.max(0, ...lines.map(({ label }) => label.length))
     const values = [
       ...lines.flatMap(({ points }) => points.map(([, value]) => value)),
@@ -102,6 +110,8 @@
           fill: 'color',
           frameAnchor: 'right',
           textAnchor: 'start',
+          textOverflow: 'ellipsis',
+          lineWidth: LABEL_EMS,
           dx: 8,
         }),
       Plot.ruleX(rows, Plot.pointerX({ x: 'step', stroke: 'var(--muted)', maxRadius: Number.POSITIVE_INFINITY })),
