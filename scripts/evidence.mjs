@@ -274,7 +274,8 @@ const withheld = ['papers'].flatMap((domain) => {
     ...own.map((run, i) => trained('private', domain, 'smollm2', seeds[i], run, { more, hours: hoursOf('smollm2') })),
     job('private', name, measuring([...plain, ...own], result(name), ['--conditions', 'zero-shot,run', ...groups])),
     job('private', `${name}-told`, [
-      ...['evaluate', 'privacy', ...runs, ...byEncoder, '--users', String(USERS), '--trust'],
+      // Two runs of membership differ by less than 100 people a side can tell.
+      ...['evaluate', 'privacy', ...runs, ...byEncoder, '--users', String(USERS), '--members', '0', '--trust'],
       ...['--out', result(`${name}-told`)],
     ]),
   ]
